@@ -1,0 +1,3 @@
+//! Pinhole's daemon: captures from a camera, encodes once, and streams to every viewer over WebRTC.
+
+pub mod media;

@@ -1,0 +1,17 @@
+//! The nouns of the media path. Every room may use them; they use nothing of ours.
+
+mod access_unit;
+mod bitrate;
+mod codec;
+mod format;
+mod frame;
+mod orders;
+mod timestamp;
+
+pub use access_unit::AccessUnit;
+pub use bitrate::{Bitrate, BitrateError};
+pub use codec::Codec;
+pub use format::{FrameRate, FrameSize, PixelFormat, VideoFormat};
+pub use frame::Frame;
+pub use orders::Orders;
+pub use timestamp::Timestamp;
