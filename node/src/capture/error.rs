@@ -31,8 +31,17 @@ pub enum CaptureError {
         /// What it is.
         what: String,
     },
+    /// A loopback device that nothing feeds.
+    #[error("{device} has no pictures to give, because no program feeds it")]
+    NoProducer {
+        /// The device.
+        device: String,
+    },
     /// It delivers nothing that can be encoded here.
-    #[error("{device} has no usable format; it offers {offers}")]
+    #[error(
+        "{device} has no usable format; it offers {offers}, and usable are {}",
+        crate::capture::v4l2::usable_formats()
+    )]
     NoUsableFormat {
         /// The device.
         device: String,
@@ -105,6 +114,7 @@ impl CaptureError {
         match self {
             CaptureError::NotFound { .. }
             | CaptureError::Busy { .. }
+            | CaptureError::NoProducer { .. }
             | CaptureError::Unplugged { .. }
             | CaptureError::Stalled { .. }
             | CaptureError::Io { .. } => true,

@@ -3,17 +3,17 @@
 //! A [`Camera`] is what may be unplugged, a [`VideoSource`] is what is plugged in. Nothing here waits longer than
 //! it was told to, and where pictures pile up the newest one wins.
 
-//mod auto;
+mod auto;
 mod error;
 pub mod pattern;
-//pub mod v4l2;
+pub mod v4l2;
 
 use std::time::Duration;
 
-//pub use auto::Auto;
+pub use auto::Auto;
 pub use error::CaptureError;
 pub use pattern::Pattern;
-//pub use v4l2::V4l2Camera;
+pub use v4l2::V4l2Camera;
 
 use crate::media::{Frame, FrameRate, FrameSize, VideoFormat};
 
@@ -55,3 +55,11 @@ pub trait VideoSource: Send {
 
 /// Values for a camera's controls by their names, as in `[camera.controls]`.
 pub type Controls = std::collections::BTreeMap<String, i64>;
+/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
+pub fn camera(device: &str, controls: Controls) -> Box<dyn Camera> {
+    match device {
+        "auto" => Box::new(Auto::new(controls)),
+        "pattern" => Box::new(Pattern),
+        device => Box::new(V4l2Camera::new(device, controls)),
+    }
+}

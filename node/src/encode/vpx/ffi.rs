@@ -163,7 +163,7 @@ impl Encoder {
                 continue;
             }
             // SAFETY: the packet's buffer holds `sz` bytes until the next call of the encoder.
-            let data = unsafe { slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz.try_into().ok()?) };
+            let data = unsafe { slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz) };
             return Some(Picture {
                 data: Bytes::copy_from_slice(data),
                 is_keyframe: frame.flags & VPX_FRAME_IS_KEY != 0,
