@@ -34,13 +34,38 @@ pub struct Source {
     health: Health,
 }
 
-/// What was no use since the last good frame.
+/// How often damaged frames are reported at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What was of no use.
 #[derive(Default)]
 struct Health {
-    /// Time spent waiting; time that the caller spent elsewhere is not the camera's fault.
+    /// Time spent waiting since the last good frame; time that the caller spent elsewhere is not the camera's fault.
     waited: Duration,
+    /// Damaged frames not reported yet.
     damaged: u64,
-    delivered: u64,
+    reported: Option<Instant>,
+    /// Whether there was a good frame yet.
+    delivered: bool,
+}
+
+impl Health {
+    /// After a good frame.
+    fn good(&mut self, name: &DeviceName) {
+        self.waited = Duration::ZERO;
+        // Cameras often start with a damaged frame or two; later ones mean a bad cable or too little power.
+        if !std::mem::replace(&mut self.delivered, true) {
+            self.damaged = 0;
+        }
+        let due = self
+            .reported
+            .is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL);
+        if self.damaged > 0 && due {
+            tracing::warn!(device = %name, frames = self.damaged, "the camera delivers damaged frames; they are skipped");
+            self.damaged = 0;
+            self.reported = Some(Instant::now());
+        }
+    }
 }
 
 impl Source {
@@ -163,13 +188,7 @@ impl VideoSource for Source {
             self.check_stall(start.elapsed())?;
             return Ok(None);
         }
-        // Cameras often start with a damaged frame or two; later ones mean a bad cable or too little power.
-        if self.health.damaged > 0 && self.health.delivered > 0 {
-            tracing::warn!(device = %self.name, frames = self.health.damaged, "damaged frames skipped");
-        }
-        self.health.waited = Duration::ZERO;
-        self.health.damaged = 0;
-        self.health.delivered += 1;
+        self.health.good(&self.name);
         Ok(self.held.as_ref().map(|buffer| Frame {
             format: self.format,
             captured_at: Self::captured_at(buffer),
