@@ -35,15 +35,18 @@ impl Picture {
 fn hills(size: FrameSize, number: u32) -> Picture {
     let stride = size.width.next_multiple_of(2) + 32;
     let mut grain = 0x2545_f491_u32;
-    let luma = (0..size.height)
-        .flat_map(|y| (0..stride).map(move |x| (x, y)))
-        .map(|(x, y)| {
-            grain ^= grain << 13;
-            grain ^= grain >> 17;
-            grain ^= grain << 5;
-            let wave = ((x + 3 * number) as f32 / 19.0).sin() + ((y + 2 * number) as f32 / 13.0).sin();
-            (128.0 + 45.0 * wave) as u8 + (grain % 8) as u8
-        });
+    let wave = |at: u32, length: f32| 45.0 * (at as f32 / length).sin();
+    let across: Vec<f32> = (0..stride).map(|x| wave(x + 3 * number, 19.0)).collect();
+    let luma = (0..size.height).flat_map(|y| {
+        let down = 128.0 + wave(y + 2 * number, 13.0);
+        across.iter().map(move |across| down + across)
+    });
+    let luma = luma.map(|hill| {
+        grain ^= grain << 13;
+        grain ^= grain >> 17;
+        grain ^= grain << 5;
+        hill as u8 + (grain % 8) as u8
+    });
     let mut data: Vec<u8> = luma.collect();
     data.resize(
         data.len() + 2 * (stride.div_ceil(2) * size.height.div_ceil(2)) as usize,
@@ -248,6 +251,37 @@ fn frames_of_another_shape_are_refused() {
             .err()
             .expect("refused");
         assert!(error.to_string().contains("YU12"), "{error}");
+    }
+}
+
+#[test]
+fn several_threads_make_one_picture() {
+    let picture = |number| hills(size("1280x720"), number);
+    let (format, bitrate) = (picture(0).format, Bitrate::from_bps(4_000_000));
+    let encoders: [Box<dyn VideoEncoder>; 2] = [
+        Box::new(openh264::Encoder::with_threads(format, bitrate, 3).unwrap()),
+        Box::new(vpx::Encoder::with_threads(format, bitrate, 3).unwrap()),
+    ];
+    for mut encoder in encoders {
+        let codec = encoder.codec();
+        let mut decoder = Decoder::new(codec);
+        for number in 0..5 {
+            let unit = encoder
+                .encode(&picture(number).frame(), Orders::default())
+                .unwrap()
+                .unwrap();
+            let decoded = decoder.decode(&unit);
+            assert!(psnr(&picture(number), &decoded) > 28.0, "{codec}: frame {number}");
+        }
+    }
+}
+
+#[test]
+fn no_frame_is_left_out_however_low_the_bitrate() {
+    for codec in Codec::ALL {
+        let size = size("640x360");
+        let mut encoder = encoder(codec, &hills(size, 0), "1");
+        mean_size(&mut *encoder, size, 0..30, Orders::default());
     }
 }
 

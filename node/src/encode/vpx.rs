@@ -20,6 +20,15 @@ impl Encoder {
     ///
     /// The format is not YU12, or libvpx fails.
     pub fn new(format: VideoFormat, bitrate: Bitrate) -> Result<Self, EncodeError> {
+        Self::with_threads(format, bitrate, threads(format.size))
+    }
+
+    /// The same with a number of threads.
+    pub(super) fn with_threads(
+        format: VideoFormat,
+        bitrate: Bitrate,
+        threads: u16,
+    ) -> Result<Self, EncodeError> {
         let unsupported = |reason| EncodeError::Unsupported {
             codec: Codec::Vp8,
             format,
@@ -36,7 +45,7 @@ impl Encoder {
             size: format.size,
             rate: format.rate,
             bitrate,
-            threads: threads(format.size),
+            threads,
             speed: speed(format.size),
         })?;
         Ok(Self { library, format })
