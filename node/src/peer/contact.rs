@@ -1,4 +1,3 @@
-use bytes::Bytes;
 use pinhole_signaling::{Message, PeerId};
 
 /// Where a viewer is reached: its id on the server, and the sign-in of ours during which that id was seen. A
@@ -40,6 +39,6 @@ pub enum Call {
 pub struct Letter {
     /// To whom.
     pub to: Contact,
-    /// The message body.
-    pub body: Bytes,
+    /// What to say.
+    pub message: Message,
 }

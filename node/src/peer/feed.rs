@@ -64,6 +64,10 @@ impl Feed {
         }
     }
 
+    pub(super) fn is_used(&self) -> bool {
+        self.users > 0
+    }
+
     pub(super) fn request_keyframe(&self) {
         if let Some(subscriber) = &self.subscriber {
             subscriber.request_keyframe();

@@ -86,7 +86,7 @@ mod tests {
         outbox.flush(&sender);
         let (mut buffers, mut arrived) = (Buffers::default(), Vec::new());
         while arrived.len() < sizes.len() {
-            receiver[0].readable().await.expect("readable");
+            std::future::poll_fn(|context| receiver[0].poll_readable(context)).await;
             let _ = receiver[0].receive(&mut buffers, |datagram| {
                 assert_eq!((datagram.from, datagram.to), (from, to));
                 assert!(datagram.data.iter().all(|byte| usize::from(*byte) == arrived.len()), "in order");

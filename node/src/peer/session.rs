@@ -12,7 +12,7 @@ use rtc::{
         event::RTCPeerConnectionEvent,
         message::{RTCMessage, TaggedRTCMessage},
         sdp::RTCSessionDescription,
-        state::{RTCPeerConnectionState, RTCSignalingState},
+        state::RTCPeerConnectionState,
         transport::{RTCDtlsTransportState, RTCIceCandidateInit},
     },
     rtp::{Header, Packet},
@@ -70,6 +70,7 @@ pub(super) struct Session {
     sender: RTCRtpSenderId,
     /// Video has to be offered by us as soon as the first answer is out.
     owes_offer: bool,
+    awaits_answer: bool,
     stage: Stage,
     started: Instant,
     /// When the core wants to be called.
@@ -163,6 +164,7 @@ impl Session {
             stream,
             sender,
             owes_offer,
+            awaits_answer: false,
             stage: Stage::Connecting,
             started: now,
             deadline: Some(now),
@@ -179,13 +181,6 @@ impl Session {
         self.fingerprint == described.fingerprint
     }
 
-    /// The user name fragment by which connectivity checks find this session.
-    pub(super) fn local_fragment(&mut self) -> Option<String> {
-        let sender = self.connection.rtp_sender(self.sender)?;
-        let parameters = sender.transport()?.ice_transport().get_local_parameters()?;
-        Some(parameters.username_fragment)
-    }
-
     /// Our own offer, where the viewer's had no place for video. At most once.
     ///
     /// # Errors
@@ -197,6 +192,7 @@ impl Session {
         rest_all_but(&mut self.connection, Some(self.sender));
         let offer = self.connection.create_offer(None)?;
         self.connection.set_local_description(now, offer)?;
+        self.awaits_answer = true;
         self.deadline = Some(now);
         Ok(Some(local_sdp(&self.connection)?))
     }
@@ -211,7 +207,7 @@ impl Session {
         now: Instant,
     ) -> Result<String, SessionError> {
         // Both offered at once: ours gives way.
-        if self.signaling_state() == RTCSignalingState::HaveLocalOffer {
+        if std::mem::take(&mut self.awaits_answer) {
             self.connection.set_local_description(now, RTCSessionDescription::rollback(None)?)?;
             self.owes_offer = true;
         }
@@ -230,6 +226,7 @@ impl Session {
     pub(super) fn accept(&mut self, answer: RTCSessionDescription, now: Instant) -> Result<(), SessionError> {
         let described = negotiation::read(&answer)?;
         self.connection.set_remote_description(now, answer)?;
+        self.awaits_answer = false;
         self.deadline = Some(now);
         match described.video {
             Video::Wanted(codings) => {
@@ -243,7 +240,7 @@ impl Session {
 
     /// Whether an answer is awaited.
     pub(super) fn awaits_answer(&self) -> bool {
-        self.signaling_state() == RTCSignalingState::HaveLocalOffer
+        self.awaits_answer
     }
 
     /// Takes a candidate of the viewer.
@@ -402,10 +399,6 @@ impl Session {
     fn dtls_state(&mut self) -> Option<RTCDtlsTransportState> {
         Some(self.connection.rtp_sender(self.sender)?.transport()?.state())
     }
-
-    fn signaling_state(&self) -> RTCSignalingState {
-        todo!()
-    }
 }
 
 /// What a session came to.
@@ -448,6 +441,11 @@ fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderI
             });
         }
     }
+}
+
+/// The ICE user name fragment in a description of ours: connectivity checks are addressed to it.
+pub(super) fn fragment(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))
 }
 
 fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {

@@ -1,6 +1,7 @@
 use std::{
     io::{self, IoSliceMut},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    task::{Context, Poll},
 };
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
@@ -79,8 +80,9 @@ impl Socket {
         self.state.max_gso_segments()
     }
 
-    pub(super) async fn readable(&self) -> io::Result<()> {
-        self.io.readable().await
+    /// Ready when a receive is worth trying.
+    pub(super) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.io.poll_recv_ready(context).map(|_| ())
     }
 
     /// Hands every datagram of one batch to `each`; an error of kind `WouldBlock` when there is none.
