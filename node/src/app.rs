@@ -46,7 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let engine = Engine::bind(settings, tracks, letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
-    let camera: Box<dyn capture::Camera> = Box::new(capture::Pattern::default());
+    let camera: Box<dyn capture::Camera> = Box::new(capture::Pattern);
     let want = Want { size: config.camera.size, rate: config.camera.fps };
     let settings = pipeline::Settings { want, bitrate: config.video.bitrate };
     let pipeline = Pipeline::start(camera, settings, publishers, demand).context("camera thread")?;
