@@ -31,7 +31,7 @@ const view = new View({
   retry: () => watch?.retry(),
   shown: () => watch?.pictureCame(),
   close: () => choose(null),
-  recipe: `[signaling]\nserver = "${location.origin}"`,
+  recipe: recipe(),
 });
 
 signaling.addEventListener("online", () => {
@@ -90,8 +90,14 @@ function follow(id) {
   if (name !== null) {
     const next = new Watch(name, id, signaling);
     watch = next;
-    next.addEventListener("state", () => view.state(next));
-    next.addEventListener("stream", () => view.stream(next));
+    next.addEventListener("state", () => {
+      view.state(next);
+      showCameras();
+    });
+    next.addEventListener("stream", () => {
+      view.stream(next);
+      showCameras(); // Where several have the name, another one may be on the screen now.
+    });
     next.addEventListener("freeze", () => view.freeze());
     next.addEventListener("stats", ({ detail }) => view.stats(detail, next));
   }
@@ -114,7 +120,14 @@ function showCameras() {
   const cameras = [...signaling.members.values()]
     .filter((member) => !VIEWER_NAME.test(member.name))
     .sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }) || other.id - one.id);
-  view.cameras(cameras, watch?.name ?? null, signaling);
+  view.cameras(cameras, watch, signaling);
+}
+
+/** The lines of node.toml that bring a camera to this server. */
+function recipe() {
+  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+  const hint = here ? "\n# from another computer: this one's address" : "";
+  return `[signaling]\nserver = "${location.origin}"${hint}`;
 }
 
 function randomWord(length) {

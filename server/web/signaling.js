@@ -44,7 +44,7 @@ export class Signaling extends EventTarget {
   #run = null; // AbortController of the present run
   #doubt = null; // AbortController of the present sign-in, aborted when it has turned out to be void
   #wake = null; // ends the present pause between two tries
-  #backoff = new Backoff(300, 4_000);
+  #backoff = new Backoff(300, 3_000);
   #outbox = Promise.resolve();
 
   /** `base` is the URL that the server's paths are relative to. */

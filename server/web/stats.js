@@ -14,7 +14,7 @@ export class StatsDigest {
 
   /**
    * Asks the peer connection and returns a digest:
-   * `packets` and `framesDecoded` (totals), `width`, `height` (px), `fps`, `bitrate` (bit/s, sound included),
+   * `packets` (sound included), `videoPackets` and `framesDecoded` (totals), `width`, `height` (px), `fps`, `bitrate` (bit/s, sound included),
    * `loss` (share of packets, 0..1), `roundTrip`, `buffer`, `decode` (ms per frame), `dropped` (frames),
    * `codec`, `soundCodec`, `path`. What is not known is null.
    */
@@ -28,9 +28,10 @@ export class StatsDigest {
     const grown = (key) => sample[key] - first[key];
     const rate = (key) => (seconds > 0.2 ? Math.max(0, grown(key)) / seconds : null);
     const per = (sum, count) => (grown(count) > 0 ? (grown(sum) / grown(count)) * 1000 : null);
-    const expected = grown("packets") + grown("lost");
+    const expected = grown("videoPackets") + grown("lost");
     return {
       packets: sample.packets,
+      videoPackets: sample.videoPackets,
       framesDecoded: sample.framesDecoded,
       width: sample.width,
       height: sample.height,
@@ -51,7 +52,7 @@ export class StatsDigest {
 function read(report) {
   const sample = {
     at: performance.now(),
-    packets: 0, lost: 0, bytes: 0, framesDecoded: 0, bufferDelay: 0, bufferCount: 0, decodeTime: 0,
+    packets: 0, videoPackets: 0, lost: 0, bytes: 0, framesDecoded: 0, bufferDelay: 0, bufferCount: 0, decodeTime: 0,
     dropped: null, width: null, height: null, roundTrip: null, codec: null, soundCodec: null, path: null,
   };
   for (const entry of report.values()) {
@@ -62,6 +63,7 @@ function read(report) {
       if (entry.packetsReceived > 0) sample.soundCodec = codecName(report.get(entry.codecId));
       continue;
     }
+    sample.videoPackets += entry.packetsReceived ?? 0;
     sample.lost += entry.packetsLost ?? 0;
     sample.framesDecoded += entry.framesDecoded ?? 0;
     sample.decodeTime += entry.totalDecodeTime ?? 0;

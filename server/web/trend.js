@@ -25,6 +25,7 @@ export class Trend {
     const { width, height } = this.#canvas;
     const pen = this.#canvas.getContext("2d");
     pen.clearRect(0, 0, width, height);
+    pen.globalAlpha = 1;
     if (this.#values.length < 2 || this.#canvas.offsetParent === null) return;
     const color = getComputedStyle(this.#canvas).color;
     const top = Math.max(...this.#values, 1) * 1.15;

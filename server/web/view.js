@@ -43,7 +43,8 @@ export class View {
   }
 
   /** `members` are the cameras in order; while offline the list stays as it was, greyed. */
-  cameras(members, watched, signaling) {
+  cameras(members, watch, signaling) {
+    const watched = watch?.name ?? null;
     const online = signaling.id !== null;
     const list = find("cameras");
     list.dataset.stale = String(!online);
@@ -54,11 +55,17 @@ export class View {
       }
       this.#listCameras(list, entries);
     }
-    for (const button of list.querySelectorAll("button")) {
-      const current = button.dataset.camera === watched;
+    const buttons = [...list.querySelectorAll("button")];
+    for (const button of buttons) {
+      const { camera, id, present } = button.dataset;
+      const shared = buttons.filter((other) => other.dataset.camera === camera).length > 1;
+      const current = camera === watched && (!shared || Number(id) === watch.target);
       button.setAttribute("aria-current", String(current));
-      button.querySelector(".sub").textContent = subtitle(button.dataset.present === "true", current);
+      const watching = current && watch.state === "live";
+      const state = watching ? "Watching" : present !== "true" ? "Away" : online ? "Online" : "Last seen here";
+      button.querySelector(".sub").textContent = shared ? `${state} · no. ${id}` : state;
     }
+    find("layout").dataset.cameras = String(list.childElementCount > 0);
     find("count").textContent = online && members.length > 0 ? String(members.length) : "";
     find("none").hidden = !online || list.childElementCount > 0;
     this.#welcome(signaling, members.length);
@@ -75,7 +82,6 @@ export class View {
     document.title = watch ? `${watch.name} · Pinhole` : "Pinhole";
     this.#thaw();
     this.#showPanel();
-    for (const figure of find("panel").querySelectorAll("[data-stat]")) figure.textContent = "–";
     if (watch) {
       this.state(watch);
     } else {
@@ -90,7 +96,7 @@ export class View {
     let { state, trouble } = watch;
     if (state === "live" && this.#autoplayBlocked) [state, trouble] = ["error", { code: "autoplay", reason: null }];
     const words = describe(watch.name, state, trouble);
-    this.#setStatus(state, words.title, trouble?.code ?? "");
+    this.#setStatus(state, words.chip, trouble?.code ?? "");
     const notice = find("notice");
     notice.hidden = state === "live";
     notice.dataset.state = state;
@@ -111,6 +117,7 @@ export class View {
     video.srcObject = stream;
     video.hidden = stream === null;
     this.#autoplayBlocked = false;
+    for (const figure of find("panel").querySelectorAll("[data-stat]")) figure.textContent = "–";
     if (!stream) return;
     video.requestVideoFrameCallback?.(() => {
       if (video.srcObject !== stream) return;
@@ -277,11 +284,6 @@ export class View {
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
   }
-}
-
-function subtitle(present, current) {
-  if (!present) return "Away";
-  return current ? "Watching" : "Online";
 }
 
 function icon(name) {

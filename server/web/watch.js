@@ -9,9 +9,9 @@ import { Session } from "./session.js";
 
 const TICK = 500; // ms between looks at the statistics
 const CALLING_TICK = 100; // ms, while the first frame is awaited
-const STILL_AFTER = 1_000; // ms without a packet: media no longer flows
-const SAY_AFTER = 2_500; // ms without a packet until the person is told
-const RECALL_AFTER = 10_000; // ms without a packet over a connection that is otherwise sound
+const STILL_AFTER = 1_000; // ms without a packet (or a picture) until it is called still
+const SAY_AFTER = 2_500; // ms without a picture until the person is told
+const RECALL_AFTER = 10_000; // ms without a picture over a connection that is otherwise sound
 const STEADY_AFTER = 5_000; // ms of picture after which the next trouble is a new one
 /** The least pause (ms) before the next call, by what ended the last one; a new id of the camera cuts it short. */
 const LEAST_PAUSE = {
@@ -39,7 +39,7 @@ export class Watch extends EventTarget {
   #timer = null; // the pause before the next call
   #tick = null;
   #backoff = new Backoff(300, 10_000);
-  #flow = null; // {packets, since: when they last grew, fps}
+  #flow = null; // of the present call: when packets (of any kind) and pictures last came, their counts, the usual fps
   #liveSince = null;
   #stopped = false;
   #listening = new AbortController();
@@ -57,6 +57,11 @@ export class Watch extends EventTarget {
       if (detail.member.name === name) this.#rosterChanged();
     }, until);
     signaling.addEventListener("message", ({ detail }) => this.#message(detail), until);
+  }
+
+  /** The id of the camera in the present call, or of the one to call; null before the first. */
+  get target() {
+    return this.#target;
   }
 
   get stream() {
@@ -183,7 +188,8 @@ export class Watch extends EventTarget {
     this.#newestKnown = this.#candidates()[0].id;
     const session = new Session((body) => this.#signaling.send(this.#target, body));
     this.#session = session;
-    this.#flow = { packets: 0, since: performance.now(), fps: null };
+    const now = performance.now();
+    this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0 };
     this.#liveSince = null;
     session.addEventListener("ended", ({ detail }) => this.#sessionEnded(session, detail));
     session.addEventListener("track", () => this.#emit("stream"));
@@ -233,14 +239,13 @@ export class Watch extends EventTarget {
 
   /** What to do about a picture that stands still. */
   #judge(session) {
-    const still = performance.now() - this.#flow.since;
-    if (still < this.#patience()) {
-      if (this.state !== "live") this.#become("live");
-      return;
-    }
+    const now = performance.now();
     const online = this.#signaling.id !== null;
-    if (online && (!this.#targetIsHere || this.#nextLife() !== null)) {
+    const still = now - this.#flow.pictureAt;
+    if (online && now - this.#flow.packetAt > this.#patience() && (!this.#targetIsHere || this.#nextLife() !== null)) {
       this.#replace();
+    } else if (still < this.#patience()) {
+      if (this.state !== "live") this.#become("live");
     } else if (still > SAY_AFTER) {
       this.#become("waiting", { code: "still", reason: null });
       const broken = session.connectionState !== "connected";
@@ -256,16 +261,23 @@ export class Watch extends EventTarget {
       return null; // The connection was closed meanwhile.
     }
     if (session !== this.#session) return null;
-    if (stats.packets > this.#flow.packets) this.#flow.since = performance.now();
-    this.#flow.packets = stats.packets;
-    this.#flow.fps = stats.fps;
+    const flow = this.#flow;
+    if (stats.packets > flow.packets) flow.packetAt = performance.now();
+    flow.packets = stats.packets;
+    // A browser need not decode what nobody sees.
+    const pictures = document.hidden ? stats.videoPackets : stats.framesDecoded;
+    if (pictures !== flow.pictures) {
+      flow.pictureAt = performance.now();
+      flow.fps = stats.fps ?? 0;
+    }
+    flow.pictures = pictures;
     return stats;
   }
 
   /** A slow camera (one frame a second, say) is not a dead one. */
   #patience() {
     const { fps } = this.#flow;
-    return Math.max(STILL_AFTER, fps > 0 ? 2_500 / fps : 0);
+    return Math.max(STILL_AFTER, fps > 0 ? Math.min(2_500 / fps, RECALL_AFTER) : 0);
   }
 
   /** Whether the call still gets media: resolves as soon as a packet has come, or when the longest normal gap is over. */
@@ -276,7 +288,7 @@ export class Watch extends EventTarget {
       await this.#measure(session);
       if (session !== this.#session) return false;
       if (this.#flow.packets > before) return true;
-      if (performance.now() - this.#flow.since > this.#patience()) return false;
+      if (performance.now() - this.#flow.packetAt > this.#patience()) return false;
       await new Promise((resolve) => setTimeout(resolve, CALLING_TICK));
     }
   }
