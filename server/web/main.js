@@ -44,8 +44,9 @@ signaling.addEventListener("offline", ({ detail }) => {
 });
 signaling.addEventListener("presence", showCameras);
 signaling.addEventListener("message", ({ detail }) => {
-  // Nobody is watched: this page takes no calls. (A watch answers for itself.)
-  if (!watch && detail.body.includes('"offer"')) signaling.send(detail.from, "BYE").catch(() => {});
+  if (watch?.receive(detail)) return;
+  // This page takes no calls.
+  if (isOffer(detail.body)) signaling.send(detail.from, "BYE").catch(() => {});
 });
 
 addEventListener("hashchange", () => follow(null));
@@ -121,6 +122,14 @@ function showCameras() {
     .filter((member) => !VIEWER_NAME.test(member.name))
     .sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }) || other.id - one.id);
   view.cameras(cameras, watch, signaling);
+}
+
+function isOffer(body) {
+  try {
+    return JSON.parse(body)?.type === "offer";
+  } catch {
+    return false; // BYE, or nothing that this page knows.
+  }
 }
 
 /** The lines of node.toml that bring a camera to this server. */

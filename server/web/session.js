@@ -37,6 +37,7 @@ export class Session extends EventTarget {
   #early = []; // the camera's candidates that came before its answer
   #held = []; // our candidates until the offer is on its way; null afterwards
   #refusal = null;
+  #pictured = false;
   #over = false;
 
   /** `send(body)` takes a message to the camera and returns a promise. */
@@ -61,7 +62,7 @@ export class Session extends EventTarget {
       this.#held = null;
       await offer;
     } catch (error) {
-      this.#finish(error.name === "SignalingError" ? "no-answer" : "failed", error.message);
+      this.#finish("failed", error.message);
     }
   }
 
@@ -103,6 +104,7 @@ export class Session extends EventTarget {
 
   /** The first frame is on the screen: from here on the owner watches over the flow. */
   pictureCame() {
+    this.#pictured = true;
     this.#clearDeadline();
   }
 
@@ -201,6 +203,8 @@ export class Session extends EventTarget {
 
   #setDeadline(patience, code) {
     this.#clearDeadline();
+    // The browser may show the first frame before it says that the connection stands.
+    if (this.#pictured) return;
     this.#deadline = setTimeout(() => this.#finish(code), patience);
   }
 

@@ -56,7 +56,6 @@ export class Watch extends EventTarget {
     signaling.addEventListener("presence", ({ detail }) => {
       if (detail.member.name === name) this.#rosterChanged();
     }, until);
-    signaling.addEventListener("message", ({ detail }) => this.#message(detail), until);
   }
 
   /** The id of the camera in the present call, or of the one to call; null before the first. */
@@ -75,6 +74,13 @@ export class Watch extends EventTarget {
   start() {
     if (this.#signaling.error) this.#serverLost();
     else this.#rosterChanged();
+  }
+
+  /** A message that came for this page; false where it is not from the watched camera. */
+  receive({ from, body }) {
+    if (this.#signaling.members.get(from)?.name !== this.name) return false;
+    this.#session?.receive(body);
+    return true;
   }
 
   /** Calls at once instead of after the pause. */
@@ -175,11 +181,6 @@ export class Watch extends EventTarget {
     this.#hangUp();
     clearTimeout(this.#timer);
     this.#become("error", { code: "server", reason: null });
-  }
-
-  #message({ from, body }) {
-    if (this.#signaling.members.get(from)?.name === this.name) this.#session?.receive(body);
-    else if (isOffer(body)) this.#signaling.send(from, "BYE").catch(() => {}); // This page takes no calls.
   }
 
   #call(id) {
@@ -322,13 +323,5 @@ export class Watch extends EventTarget {
 
   #emit(type) {
     this.dispatchEvent(new Event(type));
-  }
-}
-
-function isOffer(body) {
-  try {
-    return JSON.parse(body)?.type === "offer";
-  } catch {
-    return false;
   }
 }
