@@ -11,6 +11,7 @@ const TICK = 500; // ms between looks at the statistics
 const CALLING_TICK = 100; // ms, while the first frame is awaited
 const STILL_AFTER = 1_000; // ms without a packet (or a picture) until it is called still
 const SAY_AFTER = 2_500; // ms without a picture until the person is told
+const GONE_AFTER = 3_000; // ms without a packet from a camera that the server does not list
 const RECALL_AFTER = 10_000; // ms without a picture over a connection that is otherwise sound
 const STEADY_AFTER = 5_000; // ms of picture after which the next trouble is a new one
 /** The least pause (ms) before the next call, by what ended the last one; a new id of the camera cuts it short. */
@@ -85,9 +86,10 @@ export class Watch extends EventTarget {
 
   /** Calls at once instead of after the pause. */
   retry() {
-    if (this.#session || this.#stopped) return;
+    if (this.#stopped || this.#liveSince !== null) return;
     this.#signaling.nudge();
-    this.#backoff.reset();
+    if (this.#signaling.id === null) return;
+    this.#hangUp();
     this.#rosterChanged();
   }
 
@@ -147,15 +149,18 @@ export class Watch extends EventTarget {
       return;
     }
     if (this.#targetIsHere && this.#nextLife() === null) return;
+    if (this.#liveSince === null) {
+      this.#replace();
+      return;
+    }
     const flows = await this.#flows(session);
-    if (session !== this.#session || this.#signaling.id === null) return;
+    if (session !== this.#session || this.#signaling.id === null || this.#nextLife() === null) return;
     if (!flows) this.#replace();
     else if (!this.#targetIsHere) this.#adopt(this.#nextLife());
   }
 
   /** The server has restarted, or the camera has signed in anew: it goes on with the same call under another id. */
   #adopt(id) {
-    if (id === null) return;
     this.#target = id;
     this.#newestKnown = id;
   }
@@ -243,7 +248,9 @@ export class Watch extends EventTarget {
     const now = performance.now();
     const online = this.#signaling.id !== null;
     const still = now - this.#flow.pictureAt;
-    if (online && now - this.#flow.packetAt > this.#patience() && (!this.#targetIsHere || this.#nextLife() !== null)) {
+    const silent = now - this.#flow.packetAt;
+    const reborn = this.#nextLife() !== null && silent > this.#patience();
+    if (online && (reborn || (!this.#targetIsHere && silent > GONE_AFTER))) {
       this.#replace();
     } else if (still < this.#patience()) {
       if (this.state !== "live") this.#become("live");
@@ -283,7 +290,6 @@ export class Watch extends EventTarget {
 
   /** Whether the call still gets media: resolves as soon as a packet has come, or when the longest normal gap is over. */
   async #flows(session) {
-    if (this.#liveSince === null) return false;
     const before = this.#flow.packets;
     for (;;) {
       await this.#measure(session);

@@ -21,7 +21,8 @@
 //   offline {on}                         -> {}       cuts HTTP off (media goes on)
 //   kill {}                              -> {}       SIGKILL to Chromium and all its processes
 // Unasked: `{"event": "ready", "chromium": PID}`, `{"event": "ended"}` when Chromium has ended. Diagnostics go to stderr.
-// Chromium shares this program's process group, so a signal to the group meets both. It ends when stdin is closed.
+// Chromium shares this program's process group, so a signal to the group meets both; its profile is below TMPDIR, which a
+// killed driver cannot tidy up. It ends when stdin is closed.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
