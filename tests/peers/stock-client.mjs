@@ -4,7 +4,7 @@
 //   sign_in {server: "HOST:PORT", name}       -> {own, members: [{id, name}]}
 //   await_member {name}                       -> {member}   once a member of that name is there
 //   call {member, camera}                     -> {}         the offer is sent; with a camera of its own, or with a microphone only
-//   frames {seconds, after?}                  -> {decoded, changing, width, height}  counted over that time, once the first `after` (1) have come
+//   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
 //   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
 //   hang_up {}                                -> {}         BYE is sent and the call dropped
@@ -37,10 +37,12 @@ function ownMedia(camera) {
 
 /** Counts pictures, and those that differ from the one before them by more than a codec's noise. */
 class Screen {
+  #came;
+
   constructor(track) {
     this.decoded = this.changing = this.width = this.height = 0;
     this.sink = new nonstandard.RTCVideoSink(track);
-    this.waiting = [];
+    this.first = new Promise((resolve) => (this.#came = resolve));
     this.sink.onframe = ({ frame }) => this.#frame(frame);
   }
 
@@ -57,11 +59,7 @@ class Screen {
     }
     if (this.last?.length !== points.length || different >= 8) this.changing += 1;
     Object.assign(this, { last: points, width, height });
-    this.waiting = this.waiting.filter(({ count, resolve }) => this.decoded < count || resolve());
-  }
-
-  reach(count) {
-    return this.decoded >= count ? Promise.resolve() : new Promise((resolve) => this.waiting.push({ count, resolve }));
+    this.#came();
   }
 }
 
@@ -69,6 +67,7 @@ class StockClient {
   call = null;
   log = [];
   arrivals = [];
+  lookers = [];
   inbox = Promise.resolve(); // messages are handled one after the other
 
   #note(text) {
@@ -132,12 +131,11 @@ class StockClient {
 
   #watch(track) {
     this.call.screen = new Screen(track);
-    this.call.onscreen?.();
+    for (const look of this.lookers.splice(0)) look(this.call.screen);
   }
 
   #screen() {
-    if (!this.call) throw new Error("there is no call");
-    return this.call.screen ?? new Promise((resolve) => (this.call.onscreen = () => resolve(this.call.screen)));
+    return this.call?.screen ?? new Promise((resolve) => this.lookers.push(resolve));
   }
 
   // The stock client writes JSON indented and with a newline at the end.
@@ -186,9 +184,9 @@ class StockClient {
     this.#note("call dropped");
   }
 
-  async frames({ seconds, after = 1 }) {
+  async frames({ seconds }) {
     const screen = await this.#screen();
-    await screen.reach(after);
+    await screen.first;
     const { decoded, changing } = screen;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     return { decoded: screen.decoded - decoded, changing: screen.changing - changing, width: screen.width, height: screen.height };

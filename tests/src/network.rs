@@ -45,10 +45,10 @@ impl Network {
     /// A network for programs that all run on the host's side, its interface up without a guest.
     pub fn without_guest() -> Self {
         let mut network = Self::for_guest();
-        // An interface is up as long as something holds the other end of the tap. TUNSETIFF is 0x400454ca, IFF_TAP 2.
+        // An interface is up as long as something holds the other end of the tap. TUNSETIFF is 0x400454ca, 0x1002 IFF_TAP|IFF_NO_PI.
         let mut holder = network.command("perl");
         holder.args(["-e", &format!(
-            r#"$|=1; open(T,"+<","/dev/net/tun") or die; ioctl(T,0x400454ca,pack("a16s","{TAP}",2|0x1000)) or die "tap: $!"; print "up\n"; sleep"#
+            r#"$|=1; open(T,"+<","/dev/net/tun") or die; my $request=pack("a16s","{TAP}",0x1002); ioctl(T,0x400454ca,$request) or die "tap: $!"; print "up\n"; sleep"#
         )]);
         let (plug, _) = Process::spawn("plug", holder);
         plug.wait_for_line("up");

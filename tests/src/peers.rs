@@ -78,6 +78,11 @@ impl Peer {
         answer
     }
 
+    /// Waits for a line in what it says besides its answers.
+    pub fn wait_for_line(&self, pattern: &str) -> String {
+        self.process.wait_for_line(pattern)
+    }
+
     /// SIGKILL to it and to all it started, like a phone whose battery is empty.
     pub fn kill(self) {
         self.process.kill();

@@ -85,7 +85,7 @@ impl Process {
     /// The same for what comes after `mark`, within `patience`.
     pub fn wait_for_line_since(&self, mark: Mark, pattern: &str, patience: Duration) -> String {
         self.log.wait_since(mark, patience, |line| line.contains(pattern)).unwrap_or_else(|| {
-            panic!("{} did not say {pattern:?} within {patience:?}; its last lines:\n{}", self.name, self.log.tail(40))
+            panic!("{} did not say {pattern:?} (patience {patience:?}); its last lines:\n{}", self.name, self.log.tail(40))
         })
     }
 

@@ -84,6 +84,11 @@ impl StockServer {
         true
     }
 
+    /// Whether a member of that name is there now.
+    pub fn is_signed_in(&self, name: &str) -> bool {
+        self.shared.members().is_present(name)
+    }
+
     /// What was found wrong with requests that were dropped without an answer.
     pub fn dropped_requests(&self) -> Vec<String> {
         self.shared.members().dropped_requests.clone()

@@ -52,6 +52,10 @@ impl Members {
         self.sign_ins.get(name.as_bytes()).copied().unwrap_or(0)
     }
 
+    pub(super) fn is_present(&self, name: &str) -> bool {
+        self.present.values().any(|member| member.name == name.as_bytes())
+    }
+
     pub(super) fn knows(&self, id: u64) -> bool {
         self.present.contains_key(&id)
     }
