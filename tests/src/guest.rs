@@ -59,9 +59,21 @@ impl Guest {
         }
         command.arg("--live").arg(&directory);
         let (process, line) = Process::spawn("guest", command);
-        let guest = Self { control: Control::new(line), directory, process };
-        let ready = guest.process.log().wait_since(Mark::default(), BOOT, |line| line == "ready");
-        assert!(ready.is_some(), "the guest did not boot:\n{}\n{}", guest.process.log().tail(10), guest.console());
+        let guest = Self {
+            control: Control::new(line),
+            directory,
+            process,
+        };
+        let ready = guest
+            .process
+            .log()
+            .wait_since(Mark::default(), BOOT, |line| line == "ready");
+        assert!(
+            ready.is_some(),
+            "the guest did not boot:\n{}\n{}",
+            guest.process.log().tail(10),
+            guest.console()
+        );
         guest.control.follow(guest.process.log().clone());
         guest
     }
@@ -69,8 +81,13 @@ impl Guest {
     /// Starts a command, shell text, in the guest.
     pub fn start(&self, name: &str, text: &str) -> Process {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let id = format!("{}-{}", name.replace(' ', "-"), COUNT.fetch_add(1, Ordering::Relaxed));
-        fs::write(self.directory.join(format!("{id}.cmd")), text).expect("the guest's directory can be written");
+        let id = format!(
+            "{}-{}",
+            name.replace(' ', "-"),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        fs::write(self.directory.join(format!("{id}.cmd")), text)
+            .expect("the guest's directory can be written");
         let output = self.directory.join(format!("{id}.log"));
         File::create_new(&output).expect("the guest's directory can be written");
         let job = self.control.start(id);
@@ -84,7 +101,10 @@ impl Guest {
         let mut process = self.start("command", text);
         let status = process.wait();
         process.log().wait_for_end();
-        Output { status, text: process.log().since(Mark::default()).join("\n") }
+        Output {
+            status,
+            text: process.log().since(Mark::default()).join("\n"),
+        }
     }
 
     /// Runs a command that has to succeed, and gives what it printed.

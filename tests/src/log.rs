@@ -54,7 +54,12 @@ impl Log {
     }
 
     /// The first line since `mark` that `matches`. `None` when there is none within `patience`, or ever.
-    pub fn wait_since(&self, mark: Mark, patience: Duration, matches: impl Fn(&str) -> bool) -> Option<String> {
+    pub fn wait_since(
+        &self,
+        mark: Mark,
+        patience: Duration,
+        matches: impl Fn(&str) -> bool,
+    ) -> Option<String> {
         let deadline = Instant::now() + patience;
         let mut seen = mark.0;
         let mut inner = self.lock();
@@ -67,7 +72,12 @@ impl Log {
             if inner.open == 0 || left.is_zero() {
                 return None;
             }
-            inner = self.shared.1.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self
+                .shared
+                .1
+                .wait_timeout(inner, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
     }
 

@@ -32,7 +32,11 @@ impl Network {
     pub fn for_guest() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         remove_orphans();
-        let name = format!("pinhole-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!(
+            "pinhole-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
         ip(&["netns", "add", &name]);
         let network = Self { name, plug: None };
         network.ip(&["link", "set", "lo", "up"]);
@@ -59,7 +63,9 @@ impl Network {
     /// A command that runs inside, and dies with the test.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.name, "setpriv", "--pdeathsig", "KILL"]).arg(program);
+        command
+            .args(["netns", "exec", &self.name, "setpriv", "--pdeathsig", "KILL"])
+            .arg(program);
         command
     }
 
@@ -67,11 +73,15 @@ impl Network {
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
-                let namespace = File::open(Path::new("/run/netns").join(&self.name)).expect("the namespace is there");
-                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may enter it");
+                let namespace =
+                    File::open(Path::new("/run/netns").join(&self.name)).expect("the namespace is there");
+                move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
+                    .expect("root may enter it");
                 work()
             });
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
     }
 
@@ -88,8 +98,16 @@ impl Drop for Network {
 }
 
 fn ip(words: &[&str]) {
-    let output = Command::new("ip").args(words).output().expect("iproute2 is installed (dev/install test)");
-    assert!(output.status.success(), "ip {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("ip")
+        .args(words)
+        .output()
+        .expect("iproute2 is installed (dev/install test)");
+    assert!(
+        output.status.success(),
+        "ip {}: {}",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn delete(name: &str) {
@@ -101,7 +119,10 @@ fn delete(name: &str) {
 fn remove_orphans() {
     for entry in fs::read_dir("/run/netns").into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix("pinhole-").and_then(|rest| rest.split('-').next()).map(str::to_owned);
+        let owner = name
+            .strip_prefix("pinhole-")
+            .and_then(|rest| rest.split('-').next())
+            .map(str::to_owned);
         if owner.is_some_and(|owner| !Path::new("/proc").join(owner).exists()) {
             delete(&name);
         }

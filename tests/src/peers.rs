@@ -43,7 +43,11 @@ impl Peer {
         let mut command = network.command("node");
         command.arg(repository().join("tests/peers").join(script));
         let (process, stdin) = Process::spawn(script, command);
-        Self { process, stdin, asked: 0 }
+        Self {
+            process,
+            stdin,
+            asked: 0,
+        }
     }
 
     /// Sends a command and waits for its answer; an error in it fails the test.
@@ -56,25 +60,42 @@ impl Peer {
     pub fn begin(&mut self, what: &str, mut words: Value) -> Asked {
         self.asked += 1;
         // `seconds` is how long it measures, `within` its own patience; what it says about them is better than our time-out.
-        let seconds = ["seconds", "within"].iter().filter_map(|key| words[key].as_f64()).sum::<f64>();
+        let seconds = ["seconds", "within"]
+            .iter()
+            .filter_map(|key| words[key].as_f64())
+            .sum::<f64>();
         words["id"] = json!(self.asked);
         words["do"] = json!(what);
         let line = words.to_string();
-        writeln!(self.stdin, "{line}").unwrap_or_else(|error| panic!("{} takes no commands: {error}", self.process.name()));
-        Asked { id: self.asked, what: line, patience: SOON * 2 + Duration::from_secs_f64(seconds) }
+        writeln!(self.stdin, "{line}")
+            .unwrap_or_else(|error| panic!("{} takes no commands: {error}", self.process.name()));
+        Asked {
+            id: self.asked,
+            what: line,
+            patience: SOON * 2 + Duration::from_secs_f64(seconds),
+        }
     }
 
     /// Waits for the answer to a command.
     pub fn finish(&mut self, asked: Asked) -> Value {
         let start = format!("{{\"reply\":{}", asked.id);
-        let is_answer = |line: &str| line.strip_prefix(&start).is_some_and(|rest| rest.starts_with([',', '}']));
+        let is_answer = |line: &str| {
+            line.strip_prefix(&start)
+                .is_some_and(|rest| rest.starts_with([',', '}']))
+        };
         let name = self.process.name();
         let log = self.process.log();
         let Some(line) = log.wait_since(Mark::default(), asked.patience, is_answer) else {
             panic!("{name} did not answer {} within {:?}", asked.what, asked.patience);
         };
-        let answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{name} answered {line}: {error}"));
-        assert!(answer.get("error").is_none(), "{name}, asked {}: {}", asked.what, answer["error"]);
+        let answer: Value =
+            serde_json::from_str(&line).unwrap_or_else(|error| panic!("{name} answered {line}: {error}"));
+        assert!(
+            answer.get("error").is_none(),
+            "{name}, asked {}: {}",
+            asked.what,
+            answer["error"]
+        );
         answer
     }
 

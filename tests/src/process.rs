@@ -54,12 +54,27 @@ impl Process {
         log.read(child.stderr.take().expect("stderr is a pipe"));
         let stdin = child.stdin.take().expect("stdin is a pipe");
         let group = Pid::from_child(&child);
-        let body = Body::Host(HostProcess { child, group, ended: None });
-        (Self { name: name.to_owned(), log, body }, stdin)
+        let body = Body::Host(HostProcess {
+            child,
+            group,
+            ended: None,
+        });
+        (
+            Self {
+                name: name.to_owned(),
+                log,
+                body,
+            },
+            stdin,
+        )
     }
 
     pub(crate) fn in_guest(name: &str, log: Log, job: Job) -> Self {
-        Self { name: name.to_owned(), log, body: Body::Guest(job) }
+        Self {
+            name: name.to_owned(),
+            log,
+            body: Body::Guest(job),
+        }
     }
 
     /// What it is called in messages.
@@ -84,9 +99,15 @@ impl Process {
 
     /// The same for what comes after `mark`, within `patience`.
     pub fn wait_for_line_since(&self, mark: Mark, pattern: &str, patience: Duration) -> String {
-        self.log.wait_since(mark, patience, |line| line.contains(pattern)).unwrap_or_else(|| {
-            panic!("{} did not say {pattern:?} (patience {patience:?}); its last lines:\n{}", self.name, self.log.tail(40))
-        })
+        self.log
+            .wait_since(mark, patience, |line| line.contains(pattern))
+            .unwrap_or_else(|| {
+                panic!(
+                    "{} did not say {pattern:?} (patience {patience:?}); its last lines:\n{}",
+                    self.name,
+                    self.log.tail(40)
+                )
+            })
     }
 
     /// Sends a signal to the program and to all it started.
@@ -106,7 +127,12 @@ impl Process {
             if let Some(status) = self.ended() {
                 return status;
             }
-            assert!(Instant::now() < deadline, "{} does not end; its last lines:\n{}", self.name, self.log.tail(40));
+            assert!(
+                Instant::now() < deadline,
+                "{} does not end; its last lines:\n{}",
+                self.name,
+                self.log.tail(40)
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
@@ -118,7 +144,12 @@ impl Process {
                 if host.ended.is_none() {
                     host.ended = host.child.try_wait().expect("a child can be waited for");
                 }
-                host.ended.map(|status| status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(-1))
+                host.ended.map(|status| {
+                    status
+                        .code()
+                        .or(status.signal().map(|signal| 128 + signal))
+                        .unwrap_or(-1)
+                })
             }
             Body::Guest(job) => job.status(),
         }
@@ -126,16 +157,37 @@ impl Process {
 
     /// Fails the test when the program has ended or panicked.
     pub fn assert_running(&mut self) {
-        assert!(self.ended().is_none(), "{} has ended; its last lines:\n{}", self.name, self.log.tail(40));
-        let panic = self.log.since(Mark::default()).into_iter().find(|line| line.contains("panicked at"));
-        assert!(panic.is_none(), "{} panicked: {}\n{}", self.name, panic.unwrap_or_default(), self.log.tail(40));
+        assert!(
+            self.ended().is_none(),
+            "{} has ended; its last lines:\n{}",
+            self.name,
+            self.log.tail(40)
+        );
+        let panic = self
+            .log
+            .since(Mark::default())
+            .into_iter()
+            .find(|line| line.contains("panicked at"));
+        assert!(
+            panic.is_none(),
+            "{} panicked: {}\n{}",
+            self.name,
+            panic.unwrap_or_default(),
+            self.log.tail(40)
+        );
     }
 
     /// SIGTERM, and its end: it has to be clean.
     pub fn stop(mut self) {
         self.assert_running();
         self.signal(Signal::TERM);
-        assert_eq!(self.wait(), 0, "{} did not end cleanly; its last lines:\n{}", self.name, self.log.tail(40));
+        assert_eq!(
+            self.wait(),
+            0,
+            "{} did not end cleanly; its last lines:\n{}",
+            self.name,
+            self.log.tail(40)
+        );
     }
 
     /// SIGKILL, like a power cut.
@@ -149,7 +201,12 @@ impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // libtest shows this with the failure.
-            let _ = writeln!(std::io::stderr(), "── {}, its last lines:\n{}\n──", self.name, self.log.tail(60));
+            let _ = writeln!(
+                std::io::stderr(),
+                "── {}, its last lines:\n{}\n──",
+                self.name,
+                self.log.tail(60)
+            );
         }
         self.signal(Signal::KILL);
         if let Body::Host(host) = &mut self.body {

@@ -14,14 +14,24 @@ pub const PORT: u16 = 8888;
 
 /// The top of the checkout.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate is in the repository")
 }
 
 /// A program of the workspace, of the profile that this test was built with.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let path = test.ancestors().nth(2).expect("tests are built into PROFILE/deps").join(name);
-    assert!(path.exists(), "{} is not built: run  cargo build --workspace --bins", path.display());
+    let path = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are built into PROFILE/deps")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run  cargo build --workspace --bins",
+        path.display()
+    );
     path
 }
 
@@ -43,7 +53,11 @@ pub fn start_server(network: &Network) -> Process {
     let deadline = Instant::now() + SOON;
     while network.inside(|| TcpStream::connect(server_address())).is_err() {
         server.assert_running();
-        assert!(Instant::now() < deadline, "pinhole-server does not listen:\n{}", server.log().tail(40));
+        assert!(
+            Instant::now() < deadline,
+            "pinhole-server does not listen:\n{}",
+            server.log().tail(40)
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     server
@@ -73,7 +87,10 @@ pub fn start_node(network: &Network, config: &str) -> Process {
 /// Starts pinhole-node in the guest; it is signed in when this returns.
 pub fn start_node_in(guest: &Guest, config: &str) -> Process {
     let program = binary("pinhole-node");
-    let text = format!("cat >/run/node.toml <<'END'\n{config}\nEND\nexec {} --config /run/node.toml\n", program.display());
+    let text = format!(
+        "cat >/run/node.toml <<'END'\n{config}\nEND\nexec {} --config /run/node.toml\n",
+        program.display()
+    );
     let node = guest.start("pinhole-node", &text);
     node.wait_for_line(SIGNED_IN);
     node

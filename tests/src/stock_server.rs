@@ -40,7 +40,9 @@ struct Shared {
 impl StockServer {
     /// Listens on `address` in `network`.
     pub fn start(network: &Network, address: SocketAddrV4) -> Self {
-        let listener = network.inside(|| TcpListener::bind(address)).expect("the port is free");
+        let listener = network
+            .inside(|| TcpListener::bind(address))
+            .expect("the port is free");
         let address = match listener.local_addr() {
             Ok(std::net::SocketAddr::V4(address)) => address,
             other => panic!("bound to {other:?}"),
@@ -55,7 +57,11 @@ impl StockServer {
             let shared = Arc::clone(&shared);
             move || accept(&listener, &shared)
         });
-        Self { shared, address, acceptor: Some(acceptor) }
+        Self {
+            shared,
+            address,
+            acceptor: Some(acceptor),
+        }
     }
 
     /// Where it listens.
@@ -79,7 +85,12 @@ impl StockServer {
             if left.is_zero() {
                 return false;
             }
-            members = self.shared.changed.wait_timeout(members, left).unwrap_or_else(PoisonError::into_inner).0;
+            members = self
+                .shared
+                .changed
+                .wait_timeout(members, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         true
     }
@@ -134,14 +145,18 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         match listener.accept() {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false).expect("a stream can block");
-                shared.connections().push(stream.try_clone().expect("a descriptor can be copied"));
+                shared
+                    .connections()
+                    .push(stream.try_clone().expect("a descriptor can be copied"));
                 let shared = Arc::clone(shared);
                 thread::spawn(move || {
                     // A client that went away in the middle is its own affair.
                     let _ = serve(stream, &shared);
                 });
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(10)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                thread::sleep(Duration::from_millis(10))
+            }
             Err(error) => panic!("the stock server cannot accept: {error}"),
         }
     }
@@ -177,9 +192,15 @@ fn answer(request: &Request, shared: &Shared) -> Vec<u8> {
             None => gone(),
         },
         ("POST", "/message") => match (known(own), known(query(&request.target, "to="))) {
-            (Some(own), Some(to)) if own == to => write("200 OK", Some(own), &request.content_type, &request.body),
+            (Some(own), Some(to)) if own == to => {
+                write("200 OK", Some(own), &request.content_type, &request.body)
+            }
             (Some(own), Some(to)) => {
-                let event = Event { from: own, content_type: request.content_type.clone(), body: request.body.clone() };
+                let event = Event {
+                    from: own,
+                    content_type: request.content_type.clone(),
+                    body: request.body.clone(),
+                };
                 shared.members().queue(to, event);
                 shared.changed.notify_all();
                 write("200 OK", None, "text/html", b"")
@@ -216,7 +237,10 @@ fn wait(id: u64, shared: &Shared) -> Vec<u8> {
         if let Some(event) = members.take_event(id, turn) {
             return write("200 OK", Some(event.from), &event.content_type, &event.body);
         }
-        members = shared.changed.wait(members).unwrap_or_else(PoisonError::into_inner);
+        members = shared
+            .changed
+            .wait(members)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }
 

@@ -40,10 +40,20 @@ pub fn read_answer(stream: &mut impl Read) -> io::Result<Answer> {
     loop {
         if let Some(end) = data.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&data[..end]).into_owned();
-            let length = header(&head, "Content-Length").and_then(|value| value.parse::<usize>().ok()).unwrap_or(0);
+            let length = header(&head, "Content-Length")
+                .and_then(|value| value.parse::<usize>().ok())
+                .unwrap_or(0);
             if data.len() >= end + 4 + length {
-                let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
-                return Ok(Answer { status, head, body: data[end + 4..end + 4 + length].to_vec() });
+                let status = head
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|code| code.parse().ok())
+                    .unwrap_or(0);
+                return Ok(Answer {
+                    status,
+                    head,
+                    body: data[end + 4..end + 4 + length].to_vec(),
+                });
             }
         }
         let count = stream.read(&mut buffer)?;
@@ -56,7 +66,9 @@ pub fn read_answer(stream: &mut impl Read) -> io::Result<Answer> {
 
 /// The value of a header, its name in exactly this case.
 pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.split("\r\n").skip(1).find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    head.split("\r\n")
+        .skip(1)
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 /// A member that a test speaks for.
@@ -72,19 +84,36 @@ pub struct Member<'network> {
 impl<'network> Member<'network> {
     /// Signs in.
     pub fn sign_in(network: &'network Network, server: SocketAddr, name: &str) -> Self {
-        let answer = exchange(network, server, format!("GET /sign_in?{name} HTTP/1.0\r\n\r\n").as_bytes())
-            .expect("the server answers a sign-in");
+        let answer = exchange(
+            network,
+            server,
+            format!("GET /sign_in?{name} HTTP/1.0\r\n\r\n").as_bytes(),
+        )
+        .expect("the server answers a sign-in");
         assert_eq!(answer.status, 200, "{}", answer.head);
-        let id = header(&answer.head, "Pragma").and_then(|id| id.parse().ok()).expect("Pragma is the own id");
+        let id = header(&answer.head, "Pragma")
+            .and_then(|id| id.parse().ok())
+            .expect("Pragma is the own id");
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        let others = body.lines().filter_map(entry).filter(|(_, other)| *other != id).collect();
-        Self { network, server, id, others }
+        let others = body
+            .lines()
+            .filter_map(entry)
+            .filter(|(_, other)| *other != id)
+            .collect();
+        Self {
+            network,
+            server,
+            id,
+            others,
+        }
     }
 
     /// The id of the member of that name, from the list at the sign-in.
     pub fn find(&self, name: &str) -> u64 {
         let found = self.others.iter().find(|(other, _)| other == name);
-        found.unwrap_or_else(|| panic!("{name} is not among {:?}", self.others)).1
+        found
+            .unwrap_or_else(|| panic!("{name} is not among {:?}", self.others))
+            .1
     }
 
     /// Sends `body` to another member; the status of the answer.
@@ -101,9 +130,16 @@ impl<'network> Member<'network> {
     /// The next event within `patience`: who it is from (itself, for a presence entry), and what it says.
     pub fn wait(&self, patience: Duration) -> Option<(u64, String)> {
         let request = format!("GET /wait?peer_id={} HTTP/1.0\r\n\r\n", self.id);
-        let mut stream = self.network.inside(|| TcpStream::connect(self.server)).expect("the server listens");
-        stream.set_read_timeout(Some(patience)).expect("a time-out above zero");
-        stream.write_all(request.as_bytes()).expect("the server takes a request");
+        let mut stream = self
+            .network
+            .inside(|| TcpStream::connect(self.server))
+            .expect("the server listens");
+        stream
+            .set_read_timeout(Some(patience))
+            .expect("a time-out above zero");
+        stream
+            .write_all(request.as_bytes())
+            .expect("the server takes a request");
         let answer = read_answer(&mut stream).ok()?;
         let from = header(&answer.head, "Pragma").and_then(|id| id.parse().ok())?;
         Some((from, String::from_utf8_lossy(&answer.body).into_owned()))

@@ -12,14 +12,25 @@ const SECONDS: u64 = 20;
 /// The page decodes at least 25 fps of moving 720p for 20 s.
 fn assert_live(frames: &Value, codec: &str) {
     assert_eq!(frames["codec"], codec, "{frames}");
-    assert_eq!((&frames["width"], &frames["height"]), (&json!(1280), &json!(720)), "{frames}");
+    assert_eq!(
+        (&frames["width"], &frames["height"]),
+        (&json!(1280), &json!(720)),
+        "{frames}"
+    );
     assert!(frames["decoded"].as_u64() >= Some(25 * SECONDS), "{frames}");
-    assert!(frames["distinct"].as_u64() >= Some(5 * SECONDS), "the picture stands still: {frames}");
+    assert!(
+        frames["distinct"].as_u64() >= Some(5 * SECONDS),
+        "the picture stands still: {frames}"
+    );
     assert_eq!(frames["calls"], 1, "the page had to call again: {frames}");
 }
 
 /// A node in the guest on `device`, watched by the page with the codecs it is allowed.
-fn watch(device: &str, prepare: impl FnOnce(&Guest) -> Option<pinhole_e2e::process::Process>, codecs: Value) -> Value {
+fn watch(
+    device: &str,
+    prepare: impl FnOnce(&Guest) -> Option<pinhole_e2e::process::Process>,
+    codecs: Value,
+) -> Value {
     let network = Network::for_guest();
     let guest = Guest::boot(&network);
     let _feeder = prepare(&guest);

@@ -23,8 +23,14 @@ fn a_guest_obeys_while_it_lives() {
     assert_eq!(guest.must("echo one; echo two >&2"), "one\ntwo");
     assert_eq!(guest.run("exit 7").status, 7);
 
-    let mut first = guest.start("first", "echo up; while read -r line; do :; done; exec sleep 1000");
-    let mut second = guest.start("second", "trap 'echo caught; exit 3' TERM; echo up; while :; do sleep 1; done");
+    let mut first = guest.start(
+        "first",
+        "echo up; while read -r line; do :; done; exec sleep 1000",
+    );
+    let mut second = guest.start(
+        "second",
+        "trap 'echo caught; exit 3' TERM; echo up; while :; do sleep 1; done",
+    );
     first.wait_for_line("up");
     second.wait_for_line("up");
     second.signal(Signal::TERM);
@@ -43,9 +49,14 @@ fn a_guest_has_a_camera_that_can_be_unplugged() {
     let network = Network::for_guest();
     let guest = Guest::boot(&network);
     let format = "--set-fmt-video=width=1280,height=720,pixelformat=YUYV --set-parm=30";
-    guest.must(&format!("v4l2-ctl -d /dev/video0 {format} --stream-mmap --stream-count=30"));
+    guest.must(&format!(
+        "v4l2-ctl -d /dev/video0 {format} --stream-mmap --stream-count=30"
+    ));
 
-    let mut stream = guest.start("stream", &format!("v4l2-ctl -d /dev/video0 {format} --stream-mmap --verbose"));
+    let mut stream = guest.start(
+        "stream",
+        &format!("v4l2-ctl -d /dev/video0 {format} --stream-mmap --verbose"),
+    );
     stream.wait_for_line("seq");
     guest.must("echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind");
     stream.wait();
@@ -110,8 +121,14 @@ fn the_stock_server_forgets_and_drops() {
     assert_eq!(two.send(one.id, b"hello"), 500);
     assert_eq!(one.wait(SOON), Some((one.id, format!("two,{},0\n", two.id))));
 
-    let lower_case = format!("POST /message?peer_id={0}&to={0} HTTP/1.0\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nhi", one.id);
-    assert!(exchange(&network, address, lower_case.as_bytes()).is_err(), "a lower-case header must not be understood");
+    let lower_case = format!(
+        "POST /message?peer_id={0}&to={0} HTTP/1.0\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nhi",
+        one.id
+    );
+    assert!(
+        exchange(&network, address, lower_case.as_bytes()).is_err(),
+        "a lower-case header must not be understood"
+    );
     assert_eq!(server.dropped_requests().len(), 1);
     assert!(server.await_sign_in("one", 1, Duration::ZERO));
 }

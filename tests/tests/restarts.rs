@@ -41,7 +41,10 @@ fn a_server_restart_costs_a_running_stream_no_frame() {
     assert_eq!(frames["lost"], 0, "{frames}");
     assert!(frames["decoded"].as_u64() >= Some(12 * 25), "{frames}");
     let none = |line: &str| line.contains(SESSION_ENDED);
-    assert!(!node.log().since(before).iter().any(|line| none(line)), "the session did not outlive the server");
+    assert!(
+        !node.log().since(before).iter().any(|line| none(line)),
+        "the session did not outlive the server"
+    );
     assert_eq!(page.ask("status", json!({}))["state"], "live");
     node.assert_running();
 
@@ -60,16 +63,24 @@ fn the_picture_is_back_after(end: impl FnOnce(pinhole_e2e::process::Process)) {
     let _node = start_node(&network, &config);
     let is_back = || {
         let media = page.ask("media", json!({}));
-        (media["calls"].as_u64() > Some(1) && media["video"]["framesDecoded"].as_u64() > Some(0)).then_some(())
+        (media["calls"].as_u64() > Some(1) && media["video"]["framesDecoded"].as_u64() > Some(0))
+            .then_some(())
     };
     let back = eventually(Duration::from_secs(5), is_back);
-    assert!(back.is_some(), "no picture within 5 s of the node's return; the page says {}", page.ask("status", json!({})));
+    assert!(
+        back.is_some(),
+        "no picture within 5 s of the node's return; the page says {}",
+        page.ask("status", json!({}))
+    );
     page.ask("wait_live", json!({"within": 5}));
 }
 
 #[test]
 fn the_page_shows_the_picture_again_after_the_node_was_stopped() {
-    if skipped("the_page_shows_the_picture_again_after_the_node_was_stopped", Need::Network) {
+    if skipped(
+        "the_page_shows_the_picture_again_after_the_node_was_stopped",
+        Need::Network,
+    ) {
         return;
     }
     the_picture_is_back_after(|node| node.stop());
@@ -77,7 +88,10 @@ fn the_page_shows_the_picture_again_after_the_node_was_stopped() {
 
 #[test]
 fn the_page_shows_the_picture_again_after_the_node_was_killed() {
-    if skipped("the_page_shows_the_picture_again_after_the_node_was_killed", Need::Network) {
+    if skipped(
+        "the_page_shows_the_picture_again_after_the_node_was_killed",
+        Need::Network,
+    ) {
         return;
     }
     the_picture_is_back_after(|node| node.kill());
@@ -112,7 +126,11 @@ fn nobody_watching_means_no_camera_and_next_to_no_cpu() {
     let guest = Guest::boot(&network);
     let _server = start_server(&network);
     let node = start_node_in(&guest, &node_config("porch", "/dev/video0"));
-    assert_eq!(guest.must(HOLDERS), "0", "the camera is open before anybody watches");
+    assert_eq!(
+        guest.must(HOLDERS),
+        "0",
+        "the camera is open before anybody watches"
+    );
 
     let mut page = watch(&network);
     assert_eq!(guest.must(HOLDERS), "1");
@@ -122,5 +140,8 @@ fn nobody_watching_means_no_camera_and_next_to_no_cpu() {
     node.wait_for_line_since(before, CAMERA_CLOSED, SOON);
     assert_eq!(guest.must(HOLDERS), "0", "the camera is still open");
     let idle = ticks(&guest);
-    assert!(idle * 20 <= watched, "{idle} ticks of CPU in 5 s with nobody watching, {watched} with a viewer");
+    assert!(
+        idle * 20 <= watched,
+        "{idle} ticks of CPU in 5 s with nobody watching, {watched} with a viewer"
+    );
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use pinhole_e2e::network::{HOST, Network};
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
-use pinhole_e2e::programs::{PORT, SESSION_ENDED, SIGNED_IN, node_config, server_address, start_node, start_server};
+use pinhole_e2e::programs::{
+    PORT, SESSION_ENDED, SIGNED_IN, node_config, server_address, start_node, start_server,
+};
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::stock_server::StockServer;
 use rustix::process::Signal;
@@ -15,7 +17,10 @@ use serde_json::json;
 /// A call from the first word to the last: over 100 changing pictures in 8 s, and gone within 1 s of the BYE.
 fn call(network: &Network, node: &Process, camera: bool) {
     let mut client = Peer::stock_client(network);
-    client.ask("sign_in", json!({"server": server_address().to_string(), "name": "John Smith@호스트"}));
+    client.ask(
+        "sign_in",
+        json!({"server": server_address().to_string(), "name": "John Smith@호스트"}),
+    );
     let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
     client.ask("call", json!({"member": member, "camera": camera}));
     let frames = client.ask("frames", json!({"seconds": 8}));
@@ -45,7 +50,10 @@ fn a_stock_client_with_a_camera_calls_and_hangs_up() {
 /// Its offer has no place for video: the node has to offer that itself.
 #[test]
 fn a_stock_client_without_a_camera_calls_and_hangs_up() {
-    if skipped("a_stock_client_without_a_camera_calls_and_hangs_up", Need::Network) {
+    if skipped(
+        "a_stock_client_without_a_camera_calls_and_hangs_up",
+        Need::Network,
+    ) {
         return;
     }
     let network = Network::without_guest();
@@ -58,14 +66,20 @@ fn a_stock_client_without_a_camera_calls_and_hangs_up() {
 
 #[test]
 fn a_stock_client_that_leaves_the_server_is_gone_as_after_a_bye() {
-    if skipped("a_stock_client_that_leaves_the_server_is_gone_as_after_a_bye", Need::Network) {
+    if skipped(
+        "a_stock_client_that_leaves_the_server_is_gone_as_after_a_bye",
+        Need::Network,
+    ) {
         return;
     }
     let network = Network::without_guest();
     let _server = start_server(&network);
     let node = start_node(&network, &node_config("porch", "pattern"));
     let mut client = Peer::stock_client(&network);
-    client.ask("sign_in", json!({"server": server_address().to_string(), "name": "viewer@pc"}));
+    client.ask(
+        "sign_in",
+        json!({"server": server_address().to_string(), "name": "viewer@pc"}),
+    );
     let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
     client.ask("call", json!({"member": member, "camera": true}));
     client.ask("frames", json!({"seconds": 1}));

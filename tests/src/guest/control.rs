@@ -35,7 +35,11 @@ pub(crate) struct Job {
 
 impl Control {
     pub(crate) fn new(line: ChildStdin) -> Arc<Self> {
-        Arc::new(Self { line: Mutex::new(line), jobs: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Self {
+            line: Mutex::new(line),
+            jobs: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     /// Takes in what the guest reports, from `log`, until that ends: then every command in it has ended too.
@@ -48,7 +52,9 @@ impl Control {
             }
             for state in control.jobs().values_mut() {
                 if !matches!(state, State::Ended { .. }) {
-                    *state = State::Ended { status: 128 + Signal::KILL.as_raw() };
+                    *state = State::Ended {
+                        status: 128 + Signal::KILL.as_raw(),
+                    };
                 }
             }
             control.changed.notify_all();
@@ -57,10 +63,14 @@ impl Control {
 
     fn take_in(&self, line: &str) {
         let mut words = line.split(' ');
-        let (Some(verb), Some(name), Some(number)) = (words.next(), words.next(), words.next()) else { return };
+        let (Some(verb), Some(name), Some(number)) = (words.next(), words.next(), words.next()) else {
+            return;
+        };
         let state = match (verb, number.parse::<u32>()) {
             ("started", Ok(pid)) => State::Running { pid },
-            ("exited", Ok(status)) => State::Ended { status: status.cast_signed() },
+            ("exited", Ok(status)) => State::Ended {
+                status: status.cast_signed(),
+            },
             _ => return,
         };
         self.jobs().insert(name.to_owned(), state);
@@ -76,9 +86,16 @@ impl Control {
         while matches!(jobs.get(&name), Some(State::Ordered)) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "the guest did not start {name}");
-            jobs = self.changed.wait_timeout(jobs, left).unwrap_or_else(PoisonError::into_inner).0;
+            jobs = self
+                .changed
+                .wait_timeout(jobs, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
-        Job { name, control: Arc::clone(self) }
+        Job {
+            name,
+            control: Arc::clone(self),
+        }
     }
 
     fn say(&self, words: &str) {
@@ -109,7 +126,13 @@ impl Job {
 
     /// What the command prints, from the file that it prints to: its end is the end of the command.
     pub(crate) fn output(&self, file: File) -> impl Read + Send + 'static {
-        Output { file, job: Self { name: self.name.clone(), control: Arc::clone(&self.control) } }
+        Output {
+            file,
+            job: Self {
+                name: self.name.clone(),
+                control: Arc::clone(&self.control),
+            },
+        }
     }
 }
 

@@ -40,10 +40,18 @@ impl Members {
         }
         let own = entry(&name, id, true);
         self.tell_all(&own);
-        let others = self.present.iter().flat_map(|(id, member)| entry(&member.name, *id, true));
+        let others = self
+            .present
+            .iter()
+            .flat_map(|(id, member)| entry(&member.name, *id, true));
         let list = own.iter().copied().chain(others).collect();
         *self.sign_ins.entry(name.clone()).or_default() += 1;
-        let member = Member { name, queue: VecDeque::new(), turn: 0, silent_since: Some(Instant::now()) };
+        let member = Member {
+            name,
+            queue: VecDeque::new(),
+            turn: 0,
+            silent_since: Some(Instant::now()),
+        };
         self.present.insert(id, member);
         (id, list)
     }
@@ -67,8 +75,12 @@ impl Members {
     }
 
     pub(super) fn remove_named(&mut self, name: &str) {
-        let ids: Vec<u64> =
-            self.present.iter().filter(|(_, member)| member.name == name.as_bytes()).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = self
+            .present
+            .iter()
+            .filter(|(_, member)| member.name == name.as_bytes())
+            .map(|(id, _)| *id)
+            .collect();
         assert!(!ids.is_empty(), "{name} is not signed in");
         for id in ids {
             self.remove(id);
@@ -78,7 +90,12 @@ impl Members {
     /// Drops whoever has been silent too long. Whether there was one.
     pub(super) fn remove_silent(&mut self, now: Instant) -> bool {
         let is_silent = |member: &Member| member.silent_since.is_some_and(|since| now - since > SILENCE);
-        let ids: Vec<u64> = self.present.iter().filter(|(_, member)| is_silent(member)).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = self
+            .present
+            .iter()
+            .filter(|(_, member)| is_silent(member))
+            .map(|(id, _)| *id)
+            .collect();
         for id in &ids {
             self.remove(*id);
         }
@@ -109,7 +126,11 @@ impl Members {
     /// Tells everybody present. A presence event carries the receiver's own id.
     fn tell_all(&mut self, body: &[u8]) {
         for (id, member) in &mut self.present {
-            member.queue.push_back(Event { from: *id, content_type: "text/plain".to_owned(), body: body.to_vec() });
+            member.queue.push_back(Event {
+                from: *id,
+                content_type: "text/plain".to_owned(),
+                body: body.to_vec(),
+            });
         }
     }
 }

@@ -12,13 +12,21 @@ pub(super) struct Request {
 
 impl Request {
     pub(super) fn path(&self) -> &str {
-        let end = self.target.iter().position(|byte| *byte == b'?').unwrap_or(self.target.len());
+        let end = self
+            .target
+            .iter()
+            .position(|byte| *byte == b'?')
+            .unwrap_or(self.target.len());
         std::str::from_utf8(&self.target[..end]).unwrap_or("")
     }
 
     /// The name of a sign-in: what follows the question mark.
     pub(super) fn name(&self) -> Vec<u8> {
-        let start = self.target.iter().position(|byte| *byte == b'?').map_or(self.target.len(), |at| at + 1);
+        let start = self
+            .target
+            .iter()
+            .position(|byte| *byte == b'?')
+            .map_or(self.target.len(), |at| at + 1);
         let mut name = Vec::new();
         let mut rest = self.target[start..].iter().copied();
         while let Some(byte) = rest.next() {
@@ -45,7 +53,11 @@ impl Request {
 pub(super) fn query(target: &[u8], key: &str) -> Option<u64> {
     let target = std::str::from_utf8(target).ok()?;
     let (_, query) = target.split_once('?')?;
-    query.split('&').find_map(|pair| pair.strip_prefix(key))?.parse().ok()
+    query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(key))?
+        .parse()
+        .ok()
 }
 
 /// Reads a request; the inner error says why the stock server would drop it without an answer.
@@ -67,12 +79,21 @@ pub(super) fn read_request(stream: &mut TcpStream) -> io::Result<Result<Request,
     let method = String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned();
     // A name with a space in it ends there.
     let target = words.next().unwrap_or_default().to_vec();
-    let mut request = Request { method, target, content_type: String::new(), body: data[end + 4..].to_vec() };
+    let mut request = Request {
+        method,
+        target,
+        content_type: String::new(),
+        body: data[end + 4..].to_vec(),
+    };
     if request.method == "POST" {
         let head = String::from_utf8_lossy(head).into_owned();
-        let length = find(&head, "Content-Length").and_then(|value| value.parse::<usize>().ok()).unwrap_or(0);
+        let length = find(&head, "Content-Length")
+            .and_then(|value| value.parse::<usize>().ok())
+            .unwrap_or(0);
         let Some(content_type) = find(&head, "Content-Type").filter(|_| length > 0) else {
-            return Ok(Err(format!("no Content-Length above 0, or no Content-Type: {head:?}")));
+            return Ok(Err(format!(
+                "no Content-Length above 0, or no Content-Type: {head:?}"
+            )));
         };
         request.content_type = content_type.to_owned();
         while request.body.len() < length {
@@ -88,5 +109,7 @@ pub(super) fn read_request(stream: &mut TcpStream) -> io::Result<Result<Request,
 }
 
 fn find<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    head.split("\r\n").skip(1).find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    head.split("\r\n")
+        .skip(1)
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
