@@ -29,7 +29,7 @@ function ownMedia(camera) {
     const video = new nonstandard.RTCVideoSource();
     const data = new Uint8ClampedArray((320 * 240 * 3) / 2);
     let shade = 0;
-    timers.push(setInterval(() => video.onFrame({ width: 320, height: 240, data: data.fill((shade += 50)) }), 66));
+    timers.push(setInterval(() => video.onFrame({ width: 320, height: 240, data: data.fill((shade = (shade + 50) & 255)) }), 66));
     tracks.push(video.createTrack());
   }
   return { tracks, stop };
