@@ -31,7 +31,7 @@ pub fn skipped(test: &str, need: Need) -> bool {
     let line = format!("{test}: {reason}");
     loudly(&format!("SKIPPED {line}"));
     if let Some(path) = std::env::var_os("PINHOLE_SKIPPED") {
-        let file = OpenOptions::new().append(true).create(true).open(path);
+        let file = OpenOptions::new().append(true).open(path);
         let written = file.and_then(|mut file| writeln!(file, "{line}"));
         written.expect("the file named by PINHOLE_SKIPPED can be written");
     }

@@ -41,16 +41,20 @@ fn the_server_answers_garbage_with_a_clear_status() {
     // Known paths, unknown members: what the stock server says, which clients act on.
     for request in [
         "GET /wait?peer_id=99 HTTP/1.0\r\n\r\n",
-        "GET /wait HTTP/1.0\r\n\r\n",
-        "GET /wait?peer_id=-1 HTTP/1.0\r\n\r\n",
-        "GET /wait?peer_id=99999999999999999999999999 HTTP/1.0\r\n\r\n",
-        "GET /sign_out?peer_id=0 HTTP/1.0\r\n\r\n",
+        "GET /sign_out?peer_id=99 HTTP/1.0\r\n\r\n",
         "POST /message?peer_id=98&to=99 HTTP/1.0\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nhi",
     ] {
         assert_eq!(status(request.as_bytes()), 500, "{request:?}");
     }
     for (request, clear) in [
         (&b"GET /no/such/path HTTP/1.0\r\n\r\n"[..], &[404][..]),
+        (b"GET /wait HTTP/1.0\r\n\r\n", &[400, 500]),
+        (b"GET /wait?peer_id=-1 HTTP/1.0\r\n\r\n", &[400, 500]),
+        (
+            b"GET /wait?peer_id=99999999999999999999999999 HTTP/1.0\r\n\r\n",
+            &[400, 500],
+        ),
+        (b"GET /sign_out?peer_id=0 HTTP/1.0\r\n\r\n", &[400, 500]),
         (b"GET /quit HTTP/1.0\r\n\r\n", &[404]),
         (b"DELETE /sign_in?x HTTP/1.0\r\n\r\n", &[404, 405]),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", &[400, 0]),
