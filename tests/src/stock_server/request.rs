@@ -69,6 +69,9 @@ pub(super) fn read_request(stream: &mut TcpStream) -> io::Result<Result<Request,
             break end;
         }
         let count = stream.read(&mut buffer)?;
+        if count == 0 && data.is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into()); // thought better of it
+        }
         if count == 0 {
             return Ok(Err("closed before the end of the headers".to_owned()));
         }
