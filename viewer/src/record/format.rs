@@ -116,12 +116,8 @@ pub fn to_sample(unit: &AccessUnit) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Baseline, level 3.1, 1280x720, and a matching picture parameter set.
-    const SPS: [u8; 22] = [
-        0x67, 0x42, 0xC0, 0x1F, 0xDA, 0x01, 0x40, 0x16, 0xEC, 0x04, 0x40, 0x00, 0x00, 0x03, 0x00, 0x40, 0x00,
-        0x00, 0x0F, 0x23, 0xC6, 0x0C,
-    ];
-    const PPS: [u8; 5] = [0x68, 0xCE, 0x0F, 0x2C, 0x80];
+    const SPS: [u8; 4] = [0x67, 0x42, 0xE0, 0x1F];
+    const PPS: [u8; 3] = [0x68, 0xCE, 0x38];
 
     fn unit(codec: Codec, data: Vec<u8>) -> AccessUnit {
         AccessUnit {
@@ -132,44 +128,49 @@ mod tests {
         }
     }
 
-    fn keyframe() -> AccessUnit {
-        let start = [0, 0, 0, 1];
-        unit(
-            Codec::H264,
-            [
-                &start[..],
-                &[9, 0xF0],
-                &start,
-                &SPS,
-                &start,
-                &PPS,
-                &start,
-                &[0x65, 1, 2],
-            ]
-            .concat(),
-        )
-    }
-
     #[test]
     fn h264_tells_its_size_and_parameter_sets() {
-        let format = VideoFormat::of(&keyframe()).expect("a whole keyframe");
-        assert_eq!((format.width, format.height), (1280, 720));
-        let record = [
-            &[1, 0x42, 0xC0, 0x1F, 0xFF, 0xE1, 0, 22][..],
-            &SPS,
-            &[1, 0, 5],
-            &PPS,
-        ]
-        .concat();
-        assert_eq!(format.private, record);
+        let mut encoder = openh264::encoder::Encoder::new().expect("an encoder");
+        let picture = openh264::formats::YUVBuffer::new(176, 98);
+        let data = encoder.encode(&picture).expect("encode").to_vec();
+        let format = VideoFormat::of(&unit(Codec::H264, data.clone())).expect("a keyframe");
+        assert_eq!((format.width, format.height), (176, 98));
+        let set = |kind| {
+            nal_units(&data)
+                .find(|unit| nal::kind(unit[0]) == kind)
+                .expect("a parameter set")
+        };
+        let (sps, pps) = (set(nal::SPS), set(nal::PPS));
+        let head = [1, sps[1], sps[2], sps[3], 0xFF, 0xE1, 0, sps.len() as u8];
+        assert_eq!(
+            format.private,
+            [&head[..], sps, &[1, 0, pps.len() as u8], pps].concat()
+        );
     }
 
     #[test]
     fn samples_have_lengths_and_no_delimiter() {
-        let sample = to_sample(&keyframe());
-        assert_eq!(sample[..4], [0, 0, 0, 22]);
-        assert_eq!(sample[sample.len() - 7..], [0, 0, 0, 3, 0x65, 1, 2]);
-        assert_eq!(sample.len(), 4 + 22 + 4 + 5 + 4 + 3);
+        let start = [0, 0, 0, 1];
+        let stream = [
+            &start[..],
+            &[9, 0xF0],
+            &start,
+            &SPS,
+            &start,
+            &PPS,
+            &start,
+            &[0x65, 1, 2],
+        ];
+        let sample = to_sample(&unit(Codec::H264, stream.concat()));
+        let parts = [
+            &[0, 0, 0, 4][..],
+            &SPS,
+            &[0, 0, 0, 3],
+            &PPS,
+            &[0, 0, 0, 3],
+            &[0x65, 1, 2],
+        ];
+        assert_eq!(sample, parts.concat());
     }
 
     #[test]

@@ -300,3 +300,7 @@ fn write_tracks(out: &mut Vec<u8>, format: &VideoFormat) {
         });
     });
 }
+
+#[cfg(test)]
+#[path = "matroska_tests.rs"]
+mod tests;

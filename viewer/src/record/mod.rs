@@ -316,3 +316,86 @@ fn write_all(
     }
     Ok(done)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A VP8 keyframe header of that size, and nothing behind it.
+    fn keyframe(width: u16, timestamp: u64) -> AccessUnit {
+        let [low, high] = width.to_le_bytes();
+        let data = vec![0x10, 0, 0, 0x9D, 0x01, 0x2A, low, high, 48, 0];
+        AccessUnit {
+            codec: Codec::Vp8,
+            data: data.into(),
+            is_keyframe: true,
+            timestamp,
+        }
+    }
+
+    fn other(timestamp: u64) -> AccessUnit {
+        AccessUnit {
+            is_keyframe: false,
+            data: vec![0x11, 0].into(),
+            ..keyframe(64, timestamp)
+        }
+    }
+
+    fn target(directory: &Path, name: &str) -> Target {
+        Target::new(directory.join(name), false, None).expect("a fitting name")
+    }
+
+    #[test]
+    fn a_recording_begins_at_a_keyframe_and_a_new_size_begins_a_new_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (mut recorder, recording) =
+            Recording::start(target(directory.path(), "a.webm")).expect("started");
+        let units = [
+            other(0),
+            keyframe(64, 3000),
+            other(6000),
+            keyframe(64, 9000),
+            keyframe(128, 12_000),
+        ];
+        units.iter().for_each(|unit| recorder.offer(unit));
+        drop(recorder);
+        let files = recording.finish().expect("recorded");
+        let names: Vec<_> = files
+            .iter()
+            .map(|it| (it.path.file_name().expect("a name"), it.frames))
+            .collect();
+        assert_eq!(names, [("a.webm".as_ref(), 3), ("a-2.webm".as_ref(), 1)]);
+        assert_eq!(files[0].duration_ms, 99);
+        assert!(files.iter().all(|file| file.path.exists()));
+    }
+
+    #[test]
+    fn nothing_recorded_leaves_no_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (recorder, recording) = Recording::start(target(directory.path(), "a.mkv")).expect("started");
+        drop(recorder);
+        assert_eq!(recording.finish().expect("no error"), []);
+        assert!(!directory.path().join("a.mkv").exists());
+    }
+
+    #[test]
+    fn names_that_can_not_be_recorded_into_are_refused() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("there.mkv"), b"x").expect("written");
+        let refused = |name: &str, codec| Target::new(path(name), false, codec).expect_err(name);
+        assert!(matches!(refused("a.mp4", None), RecordError::Extension(_)));
+        assert!(matches!(refused("a", None), RecordError::Extension(_)));
+        assert!(matches!(
+            refused("a.webm", Some(Codec::H264)),
+            RecordError::Codec { .. }
+        ));
+        assert!(matches!(refused("there.mkv", None), RecordError::Exists(_)));
+        assert!(Target::new(path("there.mkv"), true, None).is_ok());
+        let nowhere = Target::new(path("no/where.mkv"), false, None).expect("the name is fine");
+        assert!(matches!(
+            Recording::start(nowhere),
+            Err(RecordError::Write { .. })
+        ));
+    }
+}
