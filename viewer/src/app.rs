@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     args::{Action, Cli, WatchArgs},
     call::{self, Ending, Watch},
+    printable::printable,
     receive::Codec,
     record::{RecordError, Recording, Target},
     report::{Reporter, json::Json, text::Text},
@@ -50,7 +51,7 @@ async fn list(server: &ServerUrl, as_json: bool) -> anyhow::Result<ExitCode> {
         .iter()
         .try_for_each(|Member { name, id, .. }| match as_json {
             true => writeln!(out, "{}", json!({ "id": id.get(), "name": name.to_string() })),
-            false => writeln!(out, "{:>5}  {name}", id.get()),
+            false => writeln!(out, "{:>5}  {}", id.get(), printable(&name.to_string())),
         });
     // A reader that has seen enough (`| head -1`) is no failure.
     match written.and_then(|()| out.flush()) {

@@ -6,6 +6,7 @@
 pub mod app;
 pub mod args;
 pub mod call;
+mod printable;
 pub mod receive;
 pub mod record;
 pub mod report;

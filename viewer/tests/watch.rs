@@ -25,19 +25,39 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Scene {
     server: ServerUrl,
     tasks: JoinSet<()>,
+    stop_server: CancellationToken,
 }
 
 impl Scene {
     fn new() -> Self {
+        let mut scene = Self {
+            server: "http://127.0.0.1:1".parse().expect("a URL"),
+            tasks: JoinSet::new(),
+            stop_server: CancellationToken::new(),
+        };
+        scene.start_server("127.0.0.1:0");
+        scene
+    }
+
+    fn start_server(&mut self, listen: &str) {
         let config = Config {
-            listen: "127.0.0.1:0".parse().expect("an address"),
+            listen: listen.parse().expect("an address"),
             ..Config::default()
         };
         let server = Server::bind(&config).expect("a free port");
-        let url = format!("http://{}", server.address()).parse().expect("a URL");
-        let mut tasks = JoinSet::new();
-        tasks.spawn(server.run(CancellationToken::new()));
-        Self { server: url, tasks }
+        self.server = format!("http://{}", server.address()).parse().expect("a URL");
+        self.stop_server = CancellationToken::new();
+        self.tasks.spawn(server.run(self.stop_server.clone()));
+    }
+
+    /// Stops the server and waits until it is gone.
+    async fn stop_server(&mut self) {
+        self.stop_server.cancel();
+        self.tasks
+            .join_next()
+            .await
+            .expect("a server")
+            .expect("it ends well");
     }
 
     async fn with(name: &'static str, manner: Manner) -> Self {
@@ -231,10 +251,8 @@ async fn failures_say_what_is_wrong_and_have_their_exit_codes() {
     let nowhere = Scene::new();
     let free = nowhere.server.clone();
     drop(nowhere);
-    let mut unreachable = Scene {
-        server: free,
-        tasks: JoinSet::new(),
-    };
+    let mut unreachable = Scene::new();
+    unreachable.server = free;
     let listed = unreachable.run(&["list"]).await;
     assert_eq!(listed.code, Some(3), "{listed:?}");
     let watched = unreachable.run(&["watch", "porch", "--json"]).await;
@@ -243,6 +261,77 @@ async fn failures_say_what_is_wrong_and_have_their_exit_codes() {
         (Some(3), &"no-server".into()),
         "{watched:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_costs_the_stream_nothing_and_is_told_once() {
+    let mut scene = Scene::with("porch", Manner::H264).await;
+    let mut child = scene
+        .view(&["watch", "porch", "--json"])
+        .spawn()
+        .expect("the viewer runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut asides = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let mut told = Vec::new();
+    let mut until = async |word: &str| {
+        loop {
+            let line = asides
+                .next_line()
+                .await
+                .expect("lines")
+                .expect("the viewer goes on");
+            told.push(line);
+            if told.last().is_some_and(|line| line.contains(word)) {
+                return told.len();
+            }
+        }
+    };
+    time::timeout(PATIENCE, async {
+        until("calling").await;
+        while !lines
+            .next_line()
+            .await
+            .expect("lines")
+            .expect("it goes on")
+            .contains("\"codec\":\"h264\"")
+        {}
+        let address = scene.server.authority();
+        scene.stop_server().await;
+        let gone = until("goes on without it").await;
+        scene.start_server(&address);
+        assert_eq!(
+            until("server is back").await,
+            gone + 1,
+            "nothing else is told between"
+        );
+        let id = child.id().expect("it runs").to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-s", "INT", &id])
+                .status()
+                .await
+                .expect("kill runs")
+                .success()
+        );
+        let mut last = String::new();
+        while let Some(line) = lines.next_line().await.expect("lines") {
+            last = line;
+        }
+        let summary: Value = serde_json::from_str(&last).expect("JSON");
+        let summary = &summary["summary"];
+        assert_eq!(
+            (&summary["packets_lost"], &summary["gaps"]),
+            (&0.into(), &0.into()),
+            "{summary}"
+        );
+        assert_eq!(
+            (&summary["ended"], &summary["exit_code"]),
+            (&"stopped".into(), &0.into()),
+            "{summary}"
+        );
+    })
+    .await
+    .expect("in time");
 }
 
 #[tokio::test(flavor = "multi_thread")]

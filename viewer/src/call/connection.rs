@@ -22,7 +22,7 @@ use webrtc::{
     rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit},
 };
 
-use super::session::Path;
+use super::event::Path;
 use crate::receive::{Codec, intake::PayloadTypes};
 
 /// How often lost packets are asked for again. The library's own 100 ms is half of what the assembler waits.

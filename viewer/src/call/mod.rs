@@ -5,6 +5,7 @@
 
 mod connection;
 mod ending;
+mod event;
 mod membership;
 mod roster;
 mod session;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_remote::TrackRemote;
 
 use crate::{
+    printable::printable,
     receive::{
         Codec,
         decode::Picture,
@@ -39,8 +41,9 @@ use crate::{
 };
 use connection::{Connection, Report, Settings};
 pub use ending::Ending;
+use event::{Command, Input};
 use membership::{Membership, News};
-use session::{Command, Input, Session};
+use session::Session;
 
 /// Pictures that may wait to be counted.
 const PICTURES: usize = 256;
@@ -115,7 +118,7 @@ pub async fn watch(
     let ending = call.run(members, &mut statistics, audience, stop).await;
     let node = call.session.node().cloned();
     call.finish(node.as_ref()).await;
-    let node = node.map(|node| node.name.to_string());
+    let node = node.map(|node| printable(&node.name.to_string()));
     Outcome {
         ending,
         node,
@@ -234,7 +237,7 @@ impl<'a> Call<'a> {
                 }
                 Command::Offer(to) => {
                     if let Some(node) = self.session.node() {
-                        audience.tell(&format!("calling \"{}\"", node.name));
+                        audience.tell(&format!("calling \"{}\"", printable(&node.name.to_string())));
                     }
                     statistics.offered(Instant::now());
                     self.offer(to).await

@@ -2,6 +2,8 @@
 
 use pinhole_signaling::Member;
 
+use crate::printable::printable;
+
 /// What a name that a person typed comes to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Match<'a> {
@@ -38,7 +40,7 @@ pub fn find<'a>(wanted: &str, members: &'a [Member]) -> Match<'a> {
 pub fn names<'a>(members: impl IntoIterator<Item = &'a Member>) -> String {
     let mut names: Vec<_> = members
         .into_iter()
-        .map(|member| format!("\"{}\"", member.name))
+        .map(|member| format!("\"{}\"", printable(&member.name.to_string())))
         .collect();
     names.sort();
     names.dedup();

@@ -1,4 +1,4 @@
-use pinhole_signaling::{Name, Refusal};
+use pinhole_signaling::{Description, Name, Refusal};
 
 use super::*;
 

@@ -68,11 +68,14 @@ pub async fn run(server: ServerUrl, name: &str, manner: Manner, ready: mpsc::Sen
         .expect("sign in");
     ready.send(()).await.expect("the test waits");
     let mut call: Option<Call> = None;
+    let mut listening = true;
     loop {
         tokio::select! {
-            event = client.wait() => match event.expect("an event") {
-                Event::Presence(_) => {}
-                Event::Message { from, body } => {
+            event = client.wait(), if listening => match event {
+                // The server is gone; the call is not.
+                Err(_) => listening = false,
+                Ok(Event::Presence(_)) => {}
+                Ok(Event::Message { from, body }) => {
                     let message = Message::parse(&body).expect("a message of the viewer");
                     heard(&client, from, message, manner, &mut call).await;
                 }
