@@ -75,22 +75,34 @@ pub(super) async fn serve(stream: TcpStream, office: Office, closing: Cancellati
     if let Some(ticket) = in_delivery.filter(|_| socket.is_flushed()) {
         ticket.delivered();
     }
-    let is_late = outcome.as_ref().is_err_and(hyper::Error::is_timeout) && socket.is_unanswered();
+    // What the parser gives up on without a word.
+    let last_word = outcome
+        .as_ref()
+        .err()
+        .filter(|_| socket.is_unanswered())
+        .and_then(|error| {
+            if error.is_timeout() {
+                let sentence = format!("The request did not come within {} s.", patience.as_secs());
+                Some(answer::raw(StatusCode::REQUEST_TIMEOUT, &sentence))
+            } else if error.is_parse() {
+                Some(answer::raw(
+                    StatusCode::BAD_REQUEST,
+                    &format!("This is no HTTP/1 request: {error}."),
+                ))
+            } else {
+                None
+            }
+        });
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection broke");
     }
-    let is_open = socket.is_flushed() || is_late;
+    let is_flushed = socket.is_flushed();
     let mut stream = socket.into_stream();
-    if is_late {
-        let sentence = format!("The request did not come within {} s.", patience.as_secs());
-        // A client this slow may be gone as well.
-        let _ = timeout(
-            LINGER,
-            stream.write_all(&answer::raw(StatusCode::REQUEST_TIMEOUT, &sentence)),
-        )
-        .await;
-    }
-    if is_open {
+    let is_told = match last_word {
+        Some(answer) => matches!(timeout(LINGER, stream.write_all(&answer)).await, Ok(Ok(()))),
+        None => false,
+    };
+    if is_flushed || is_told {
         close(stream).await;
     }
 }

@@ -146,4 +146,14 @@ mod tests {
             "POST /message?peer_id=1&to=2 HTTP/1.0\r\nHost: [::1]:8888\r\nContent-Length: 3\r\nContent-Type: text/plain\r\n\r\nBYE"
         );
     }
+
+    #[tokio::test]
+    async fn a_connection_is_probed_while_nothing_comes() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = open(listener.local_addr().unwrap()).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_EVERY);
+    }
 }

@@ -1,0 +1,67 @@
+use std::sync::{Mutex, PoisonError};
+
+use super::{Camera, CaptureError, Controls, Pattern, V4l2Camera, VideoSource, Want, v4l2};
+
+/// The first camera that opens, or else the test picture. It says which, once for each change.
+pub struct Auto {
+    controls: Controls,
+    /// What was opened last.
+    chosen: Mutex<Option<String>>,
+}
+
+impl Auto {
+    /// `controls` are set on whatever camera it is; the test picture has none.
+    pub fn new(controls: Controls) -> Self {
+        Self {
+            controls,
+            chosen: Mutex::new(None),
+        }
+    }
+
+    /// Remembers the choice, and whether it is another than before.
+    fn choose(&self, choice: String) -> bool {
+        let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.replace(choice.clone()) != Some(choice)
+    }
+}
+
+impl Camera for Auto {
+    fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
+        let mut failures = Vec::new();
+        for found in v4l2::discover() {
+            let camera = V4l2Camera::new(found.path.to_string_lossy(), self.controls.clone());
+            match camera.open(want) {
+                Ok(source) => {
+                    if self.choose(camera.describe()) {
+                        tracing::info!(
+                            camera = camera.describe(),
+                            "device = \"auto\": took the first camera"
+                        );
+                    }
+                    return Ok(source);
+                }
+                // A wrong control is a mistake in the configuration, not a reason for another camera.
+                Err(
+                    error @ (CaptureError::UnknownControl { .. }
+                    | CaptureError::ControlOutOfRange { .. }
+                    | CaptureError::ControlRefused { .. }),
+                ) => return Err(error),
+                Err(error) => failures.push(error.to_string()),
+            }
+        }
+        if self.choose(Pattern.describe()) {
+            let why = if failures.is_empty() {
+                "there is no camera".to_owned()
+            } else {
+                failures.join("; ")
+            };
+            tracing::info!(why, "device = \"auto\": showing the test picture");
+        }
+        Pattern.open(want)
+    }
+
+    fn describe(&self) -> String {
+        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        chosen.clone().unwrap_or_else(|| "the first camera".to_owned())
+    }
+}

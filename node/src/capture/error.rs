@@ -1,0 +1,129 @@
+use std::io;
+
+/// Why a camera delivers no pictures.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// There is no such device.
+    #[error("there is no camera {device}; plug it in, or see `pinhole-node devices` for what is there")]
+    NotFound {
+        /// As the configuration names it.
+        device: String,
+    },
+    /// Another program streams from it.
+    #[error("{device} is in use by another program; stop that one (`fuser -v {path}` names it)")]
+    Busy {
+        /// The device.
+        device: String,
+        /// Its node under /dev.
+        path: String,
+    },
+    /// This user may not open it.
+    #[error("not allowed to open {device}; add this user to the group `video`")]
+    Permission {
+        /// The device.
+        device: String,
+    },
+    /// It is something else: a codec, a radio, metadata of a camera.
+    #[error("{device} does not deliver pictures ({what}); see `pinhole-node devices` for those that do")]
+    NotACamera {
+        /// The device.
+        device: String,
+        /// What it is.
+        what: String,
+    },
+    /// A loopback device that nothing feeds.
+    #[error("{device} has no pictures to give, because no program feeds it")]
+    NoProducer {
+        /// The device.
+        device: String,
+    },
+    /// It delivers nothing that can be encoded here.
+    #[error(
+        "{device} has no usable format; it offers {offers}, and usable are {}",
+        crate::capture::v4l2::usable_formats()
+    )]
+    NoUsableFormat {
+        /// The device.
+        device: String,
+        /// The formats that it has.
+        offers: String,
+    },
+    /// It has no control of that name.
+    #[error("{device} has no control `{control}`; it has {known}")]
+    UnknownControl {
+        /// The device.
+        device: String,
+        /// The name in the configuration.
+        control: String,
+        /// All names that it has.
+        known: String,
+    },
+    /// A control does not take that value.
+    #[error("{device} does not take {control} = {value}; it takes {range}")]
+    ControlOutOfRange {
+        /// The device.
+        device: String,
+        /// The control.
+        control: String,
+        /// The value in the configuration.
+        value: i64,
+        /// What it takes.
+        range: String,
+    },
+    /// A control can't be set at all, or not now.
+    #[error("{device} does not let its control {control} be set: {reason}")]
+    ControlRefused {
+        /// The device.
+        device: String,
+        /// The control.
+        control: String,
+        /// Why.
+        reason: String,
+    },
+    /// It was there and has gone.
+    #[error("{device} was unplugged")]
+    Unplugged {
+        /// The device.
+        device: String,
+    },
+    /// It is there and delivers nothing any more.
+    #[error("{device} has delivered nothing usable for {seconds:.1} s")]
+    Stalled {
+        /// The device.
+        device: String,
+        /// For how long.
+        seconds: f64,
+    },
+    /// Anything else that the driver reports.
+    #[error("{device} failed to {action}")]
+    Io {
+        /// The device.
+        device: String,
+        /// What was tried.
+        action: &'static str,
+        /// The driver's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl CaptureError {
+    /// Whether it may mend itself: by a cable, another program's end, or a driver's recovery. The others need a
+    /// person to change the configuration or the system, so trying again is of no use.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            CaptureError::NotFound { .. }
+            | CaptureError::Busy { .. }
+            | CaptureError::NoProducer { .. }
+            | CaptureError::Unplugged { .. }
+            | CaptureError::Stalled { .. }
+            | CaptureError::Io { .. } => true,
+            CaptureError::Permission { .. }
+            | CaptureError::NotACamera { .. }
+            | CaptureError::NoUsableFormat { .. }
+            | CaptureError::UnknownControl { .. }
+            | CaptureError::ControlOutOfRange { .. }
+            | CaptureError::ControlRefused { .. } => false,
+        }
+    }
+}

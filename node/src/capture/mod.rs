@@ -1,0 +1,65 @@
+//! Device to frame.
+//!
+//! A [`Camera`] is what may be unplugged, a [`VideoSource`] is what is plugged in. Nothing here waits longer than
+//! it was told to, and where pictures pile up the newest one wins.
+
+mod auto;
+mod error;
+pub mod pattern;
+pub mod v4l2;
+
+use std::time::Duration;
+
+pub use auto::Auto;
+pub use error::CaptureError;
+pub use pattern::Pattern;
+pub use v4l2::V4l2Camera;
+
+use crate::media::{Frame, FrameRate, FrameSize, VideoFormat};
+
+/// What the configuration asks of a camera; it delivers what comes nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The picture.
+    pub size: FrameSize,
+    /// How many a second.
+    pub rate: FrameRate,
+}
+
+/// A device that may be there or not.
+pub trait Camera: Send + Sync {
+    /// Takes hold of the device and starts it.
+    ///
+    /// # Errors
+    ///
+    /// What keeps it from delivering; [`CaptureError::is_transient`] tells whether trying again later can help.
+    fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError>;
+
+    /// The device in words, for a log: `the pattern`, `/dev/video0`.
+    fn describe(&self) -> String;
+}
+
+/// A device that delivers. Dropping it closes the device.
+pub trait VideoSource: Send {
+    /// What every frame is.
+    fn format(&self) -> VideoFormat;
+
+    /// The newest frame, waiting at most `patience` for one: `None` means that there was none. Frames that were
+    /// not fetched in time are lost, as [`Frame::sequence`] shows.
+    ///
+    /// # Errors
+    ///
+    /// The device has failed or gone. The source is of no further use then.
+    fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError>;
+}
+
+/// Values for a camera's controls by their names, as in `[camera.controls]`.
+pub type Controls = std::collections::BTreeMap<String, i64>;
+/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
+pub fn camera(device: &str, controls: Controls) -> Box<dyn Camera> {
+    match device {
+        "auto" => Box::new(Auto::new(controls)),
+        "pattern" => Box::new(Pattern),
+        device => Box::new(V4l2Camera::new(device, controls)),
+    }
+}

@@ -1,0 +1,116 @@
+//! The calls that the `v4l` crate does not offer in a form that survives every driver: it takes texts for UTF-8
+//! and panics on kinds of controls that are newer than itself.
+#![allow(unsafe_code, reason = "ioctl takes untyped pointers")]
+
+use std::{io, mem, ptr};
+
+use super::flags;
+
+use v4l::{
+    Device,
+    v4l_sys::{v4l2_capability, v4l2_control, v4l2_queryctrl},
+    v4l2::{
+        self,
+        vidioc::{VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
+    },
+};
+
+/// What a device is and can do (`VIDIOC_QUERYCAP`).
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    pub driver: String,
+    pub card: String,
+    pub bus: String,
+    /// `V4L2_CAP_*` of this node.
+    pub flags: u32,
+}
+
+/// A control as the driver describes it (`VIDIOC_QUERYCTRL`).
+#[derive(Clone, Debug)]
+pub struct Control {
+    pub id: u32,
+    /// `V4L2_CTRL_TYPE_*`.
+    pub kind: u32,
+    pub name: String,
+    pub minimum: i32,
+    pub maximum: i32,
+    pub step: i32,
+    /// `V4L2_CTRL_FLAG_*`.
+    pub flags: u32,
+}
+
+/// Asks a device what it is.
+pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
+    // SAFETY: plain C data for which all zeros is a value.
+    let mut raw: v4l2_capability = unsafe { mem::zeroed() };
+    // SAFETY: the request takes a `v4l2_capability`.
+    unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_QUERYCAP,
+            ptr::from_mut(&mut raw).cast(),
+        )?
+    };
+    let node_has_its_own = raw.capabilities & flags::CAP_DEVICE_CAPS != 0;
+    Ok(Capabilities {
+        driver: text(&raw.driver),
+        card: text(&raw.card),
+        bus: text(&raw.bus_info),
+        flags: if node_has_its_own {
+            raw.device_caps
+        } else {
+            raw.capabilities
+        },
+    })
+}
+
+/// The control that follows the one with the id `previous` (zero for the first), or `None` after the last.
+pub fn next_control(device: &Device, previous: u32) -> io::Result<Option<Control>> {
+    query_control(device, previous | flags::CTRL_FLAG_NEXT_CTRL)
+}
+
+/// The control with that id.
+pub fn query_control(device: &Device, id: u32) -> io::Result<Option<Control>> {
+    // SAFETY: plain C data for which all zeros is a value.
+    let mut raw: v4l2_queryctrl = unsafe { mem::zeroed() };
+    raw.id = id;
+    // SAFETY: the request takes a `v4l2_queryctrl`.
+    match unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_QUERYCTRL,
+            ptr::from_mut(&mut raw).cast(),
+        )
+    } {
+        Ok(()) => Ok(Some(Control {
+            id: raw.id,
+            kind: raw.type_,
+            name: text(&raw.name),
+            minimum: raw.minimum,
+            maximum: raw.maximum,
+            step: raw.step,
+            flags: raw.flags,
+        })),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTTY)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sets a control.
+pub fn set_control(device: &Device, id: u32, value: i32) -> io::Result<()> {
+    let mut raw = v4l2_control { id, value };
+    // SAFETY: the request takes a `v4l2_control`.
+    unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_S_CTRL,
+            ptr::from_mut(&mut raw).cast(),
+        )
+    }
+}
+
+/// A text of the kernel: ends at the first zero, and may be cut within a character.
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).trim().to_owned()
+}

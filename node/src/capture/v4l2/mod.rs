@@ -1,0 +1,99 @@
+//! Cameras behind the kernel's V4L2, single-planar, streaming from mapped buffers.
+//!
+//! No call here waits for a device: it is opened with `O_NONBLOCK`, and every wait is a `poll` with an end. The
+//! kernel's few buffers are the only queue there is: a frame stays in its buffer until it is encoded, and what
+//! comes meanwhile replaces what came before.
+//!
+//! Kernel documentation: `userspace-api/media/v4l`.
+
+mod controls;
+mod discover;
+mod flags;
+mod ioctl;
+mod mode;
+mod open;
+mod queue;
+mod stream;
+
+use std::{fmt, io, path::Path};
+
+use rustix::io::Errno;
+
+pub use discover::{Found, discover};
+pub use mode::{Mode, modes, usable_formats};
+
+use super::{Camera, CaptureError, Controls, VideoSource, Want};
+
+/// A camera of the kernel, by the name that a configuration gives it.
+pub struct V4l2Camera {
+    name: String,
+    controls: Controls,
+}
+
+impl V4l2Camera {
+    /// `name` is a path (`/dev/video0`, `/dev/v4l/by-id/…`), a number, or part of a card's name, in which upper and
+    /// lower case are alike. Each control of `controls` is set whenever the camera is opened.
+    pub fn new(name: impl Into<String>, controls: Controls) -> Self {
+        Self {
+            name: name.into(),
+            controls,
+        }
+    }
+}
+
+impl Camera for V4l2Camera {
+    fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
+        let path = discover::resolve(&self.name)?;
+        Ok(Box::new(open::open(&path, want, &self.controls)?))
+    }
+
+    fn describe(&self) -> String {
+        match discover::resolve(&self.name) {
+            Ok(path) => DeviceName::of(&path).to_string(),
+            Err(_) => self.name.clone(),
+        }
+    }
+}
+
+/// A device as people know it, for errors and logs: its node and its card.
+#[derive(Clone, Debug)]
+struct DeviceName {
+    path: String,
+    card: Option<String>,
+}
+
+impl DeviceName {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: path.display().to_string(),
+            card: discover::card(path),
+        }
+    }
+
+    /// What an error of the driver means while trying to `action`.
+    fn error(&self, action: &'static str, source: io::Error) -> CaptureError {
+        let device = self.to_string();
+        match Errno::from_io_error(&source) {
+            Some(Errno::NODEV) => CaptureError::Unplugged { device },
+            Some(Errno::BUSY) => CaptureError::Busy {
+                device,
+                path: self.path.clone(),
+            },
+            Some(Errno::ACCESS | Errno::PERM) => CaptureError::Permission { device },
+            _ => CaptureError::Io {
+                device,
+                action,
+                source,
+            },
+        }
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.card {
+            Some(card) => write!(f, "{} ({card})", self.path),
+            None => f.write_str(&self.path),
+        }
+    }
+}

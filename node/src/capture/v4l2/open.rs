@@ -1,0 +1,185 @@
+use std::{io, path::Path};
+
+use v4l::{Device, Format, FourCC, video::Capture};
+
+use super::{
+    DeviceName, controls,
+    discover::is_camera,
+    flags::{
+        CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
+    },
+    ioctl,
+    mode::{self, Mode},
+    queue::Queue,
+    stream::Source,
+};
+use crate::{
+    capture::{CaptureError, Controls, Want},
+    media::{FrameRate, FrameSize, PixelFormat, VideoFormat},
+};
+
+/// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
+const BUFFERS: u32 = 4;
+
+/// Opens the device, sets it up as near to `want` as it goes, and starts it.
+pub fn open(path: &Path, want: &Want, controls: &Controls) -> Result<Source, CaptureError> {
+    let name = DeviceName::of(path);
+    let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
+            device: name.to_string(),
+        },
+        _ => name.error("open", source),
+    })?;
+    check(&device, &name)?;
+
+    let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
+    let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
+    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
+    let rate = set_rate(&device, &name, rate)?;
+    controls::set(&device, &name, controls)?;
+    let format = VideoFormat { rate, ..format };
+    let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
+    tracing::info!(device = %name, %format, wanted = %format_args!("{} {}", want.size, want.rate), "camera opened");
+    Ok(Source::new(name, format, queue))
+}
+
+fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {
+    let capabilities = ioctl::capabilities(device).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOTTY | libc::EINVAL) => CaptureError::NotACamera {
+            device: name.to_string(),
+            what: "it is no V4L2 device".to_owned(),
+        },
+        _ => name.error("say what it is", source),
+    })?;
+    let flags = capabilities.flags;
+    if is_camera(flags) {
+        return Ok(());
+    }
+    let what = match flags {
+        flags if flags & (CAP_VIDEO_M2M | CAP_VIDEO_M2M_MPLANE) != 0 => "it is a codec or converter",
+        flags if flags & CAP_VIDEO_CAPTURE_MPLANE != 0 => "it is multi-planar, which is not supported",
+        flags if flags & CAP_META_CAPTURE != 0 => "it delivers data about pictures",
+        // A loopback device turns into a camera when something feeds it.
+        flags if flags & CAP_VIDEO_OUTPUT != 0 => {
+            return Err(CaptureError::NoProducer {
+                device: name.to_string(),
+            });
+        }
+        _ => "it does not capture or stream",
+    };
+    Err(CaptureError::NotACamera {
+        device: name.to_string(),
+        what: format!("{}: {what}", capabilities.driver),
+    })
+}
+
+fn unusable(name: &DeviceName, modes: &[Mode]) -> CaptureError {
+    let mut offers: Vec<String> = modes.iter().map(Mode::to_string).collect();
+    offers.dedup();
+    CaptureError::NoUsableFormat {
+        device: name.to_string(),
+        offers: if offers.is_empty() {
+            "none".to_owned()
+        } else {
+            offers.join(", ")
+        },
+    }
+}
+
+/// Sets the format and returns what the driver made of it, with a rate yet to be set; `None` where that is nothing
+/// that can be encoded.
+fn set_format(
+    device: &Device,
+    name: &DeviceName,
+    mode: &Mode,
+    want: &Want,
+) -> Result<Option<VideoFormat>, CaptureError> {
+    let size = mode.size.unwrap_or(want.size);
+    let asked = Format::new(size.width, size.height, FourCC::new(&mode.fourcc));
+    let given = device
+        .set_format(&asked)
+        .map_err(|source| name.error("take its format", source))?;
+    let Some(pixel) = mode::usable(given.fourcc) else {
+        return Ok(None);
+    };
+    let size = FrameSize {
+        width: given.width,
+        height: given.height,
+    };
+    let possible = 16..=8192;
+    if !possible.contains(&size.width) || !possible.contains(&size.height) {
+        return Ok(None);
+    }
+    Ok(Some(VideoFormat {
+        pixel,
+        size,
+        stride: stride(pixel, size, given.stride, given.size),
+        rate: want.rate,
+    }))
+}
+
+/// The driver's stride where it can be true: some give the bytes of all planes' lines together, some zero.
+fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
+    let (least, lines) = match pixel {
+        PixelFormat::Yuyv => (2 * size.width.next_multiple_of(2), 2 * size.height),
+        PixelFormat::Nv12 | PixelFormat::Yu12 => (size.width, 3 * size.height),
+        PixelFormat::Mjpeg => return 0,
+    };
+    // Two lines of YUYV are two strides; two lines of 4:2:0 and their chroma are three.
+    let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
+    if given >= least && (fits(given) || !fits(least)) {
+        given
+    } else {
+        least
+    }
+}
+
+/// Sets the rate and returns what the driver made of it. Not every driver has one to set.
+fn set_rate(device: &Device, name: &DeviceName, rate: FrameRate) -> Result<FrameRate, CaptureError> {
+    let interval = v4l::Fraction::new(rate.seconds, rate.frames);
+    let parameters = v4l::video::capture::Parameters::new(interval);
+    let optional = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL));
+    match device.set_params(&parameters) {
+        Ok(given) => Ok(mode::rate(given.interval).unwrap_or(rate)),
+        Err(error) if optional(&error) => Ok(rate),
+        Err(error) => Err(name.error("take its frame rate", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stride_that_cannot_be_true_is_replaced() {
+        let size: FrameSize = "640x480".parse().unwrap();
+        assert_eq!(stride(PixelFormat::Yu12, size, 640, 460_800), 640);
+        assert_eq!(stride(PixelFormat::Yu12, size, 704, 704 * 720), 704);
+        assert_eq!(
+            stride(PixelFormat::Yu12, size, 960, 460_800),
+            640,
+            "the bytes of all planes"
+        );
+        assert_eq!(stride(PixelFormat::Nv12, size, 0, 460_800), 640);
+        assert_eq!(stride(PixelFormat::Yuyv, size, 1280, 614_400), 1280);
+        assert_eq!(stride(PixelFormat::Yuyv, size, 0, 614_400), 1280);
+        assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
+    }
+
+    #[test]
+    fn what_is_no_camera_says_so() {
+        let want = Want {
+            size: "640x480".parse().unwrap(),
+            rate: FrameRate::per_second(30),
+        };
+        let missing = open(Path::new("/dev/no-such-video"), &want, &Controls::new())
+            .err()
+            .unwrap();
+        assert!(matches!(missing, CaptureError::NotFound { .. }), "{missing}");
+        let null = open(Path::new("/dev/null"), &want, &Controls::new())
+            .err()
+            .unwrap();
+        assert!(matches!(null, CaptureError::NotACamera { .. }), "{null}");
+        assert!(!null.is_transient());
+    }
+}

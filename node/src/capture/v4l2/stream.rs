@@ -1,0 +1,191 @@
+use std::{
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use rustix::io::Errno;
+
+use super::{
+    DeviceName,
+    flags::{BUF_FLAG_ERROR, BUF_FLAG_TIMESTAMP_MASK, BUF_FLAG_TIMESTAMP_MONOTONIC},
+    queue::{Buffer, Queue},
+};
+use crate::{
+    capture::{CaptureError, VideoSource},
+    media::{Frame, PixelFormat, Timestamp, VideoFormat},
+};
+
+/// The longest single `poll`: not every driver wakes those who wait when its device goes.
+const LONGEST_POLL: Duration = Duration::from_millis(200);
+
+/// A camera that we have waited for so long in vain (and at least ten frames' time) has stalled.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// The oldest that a frame can be; a time stamp further back is of another clock or broken.
+const OLDEST: Duration = Duration::from_secs(5);
+
+/// A streaming camera.
+pub struct Source {
+    name: DeviceName,
+    format: VideoFormat,
+    queue: Queue,
+    /// The buffer that the caller's frame lies in.
+    held: Option<Buffer>,
+    health: Health,
+}
+
+/// What was no use since the last good frame.
+#[derive(Default)]
+struct Health {
+    /// Time spent waiting; time that the caller spent elsewhere is not the camera's fault.
+    waited: Duration,
+    damaged: u64,
+    delivered: u64,
+}
+
+impl Source {
+    pub fn new(name: DeviceName, format: VideoFormat, queue: Queue) -> Self {
+        Self {
+            name,
+            format,
+            queue,
+            held: None,
+            health: Health::default(),
+        }
+    }
+
+    /// Waits for a good frame and holds the newest. `false` where there was none in time.
+    fn fetch(&mut self, patience: Duration) -> Result<bool, CaptureError> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let ready = self
+                .queue
+                .wait(left.min(LONGEST_POLL))
+                .map_err(|error| self.error("wait", error))?;
+            if ready && self.take_newest()? {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            if ready {
+                // Either the frame was damaged, or the driver says that it is ready and is not: don't spin.
+                thread::sleep(Duration::from_millis(1).min(left));
+            }
+        }
+    }
+
+    /// Empties the queue into `held`, the newest good frame winning.
+    fn take_newest(&mut self) -> Result<bool, CaptureError> {
+        // No more rounds than there are buffers: a driver may be faster than this loop.
+        for _ in 0..self.queue.len() {
+            let Some(buffer) = self.queue.take().map_err(|error| self.error("deliver", error))? else {
+                break;
+            };
+            let superseded = if self.is_damaged(&buffer) {
+                self.health.damaged += 1;
+                Some(buffer)
+            } else {
+                self.held.replace(buffer)
+            };
+            if let Some(buffer) = superseded {
+                self.give_back(buffer)?;
+            }
+        }
+        Ok(self.held.is_some())
+    }
+
+    fn give_back(&mut self, buffer: Buffer) -> Result<(), CaptureError> {
+        self.queue
+            .give_back(buffer)
+            .map_err(|error| self.error("take a buffer back", error))
+    }
+
+    /// Flagged by the driver, empty, cut short, or (the first buffer of a loopback device) never written to.
+    fn is_damaged(&self, buffer: &Buffer) -> bool {
+        if buffer.flags & BUF_FLAG_ERROR != 0 {
+            return true;
+        }
+        match self.format.pixel {
+            PixelFormat::Mjpeg => !self.queue.bytes(buffer).starts_with(&[0xff, 0xd8]),
+            PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Yu12 => {
+                buffer.used < least_bytes(self.format)
+            }
+        }
+    }
+
+    /// What an error of the driver means. A device that has just gone fails in many ways before it says so.
+    fn error(&self, action: &'static str, error: io::Error) -> CaptureError {
+        let gone = Errno::from_io_error(&error) == Some(Errno::IO) && !self.queue.is_present();
+        if gone {
+            return CaptureError::Unplugged {
+                device: self.name.to_string(),
+            };
+        }
+        self.name.error(action, error)
+    }
+
+    fn check_stall(&mut self, waited: Duration) -> Result<(), CaptureError> {
+        self.health.waited += waited;
+        if self.health.waited < STALLED.max(10 * self.format.rate.interval()) {
+            return Ok(());
+        }
+        Err(CaptureError::Stalled {
+            device: self.name.to_string(),
+            seconds: self.health.waited.as_secs_f64(),
+        })
+    }
+
+    fn captured_at(buffer: &Buffer) -> Timestamp {
+        let now = Timestamp::now();
+        let stamp = Timestamp::from_monotonic(buffer.time);
+        let is_monotonic = buffer.flags & BUF_FLAG_TIMESTAMP_MASK == BUF_FLAG_TIMESTAMP_MONOTONIC;
+        if is_monotonic && stamp <= now && now.since(stamp) < OLDEST {
+            stamp
+        } else {
+            now
+        }
+    }
+}
+
+impl VideoSource for Source {
+    fn format(&self) -> VideoFormat {
+        self.format
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError> {
+        if let Some(buffer) = self.held.take() {
+            self.give_back(buffer)?;
+        }
+        let start = Instant::now();
+        if !self.fetch(patience)? {
+            self.check_stall(start.elapsed())?;
+            return Ok(None);
+        }
+        // Cameras often start with a damaged frame or two; later ones mean a bad cable or too little power.
+        if self.health.damaged > 0 && self.health.delivered > 0 {
+            tracing::warn!(device = %self.name, frames = self.health.damaged, "damaged frames skipped");
+        }
+        self.health.waited = Duration::ZERO;
+        self.health.damaged = 0;
+        self.health.delivered += 1;
+        Ok(self.held.as_ref().map(|buffer| Frame {
+            format: self.format,
+            captured_at: Self::captured_at(buffer),
+            sequence: buffer.sequence,
+            data: self.queue.bytes(buffer),
+        }))
+    }
+}
+
+/// Bytes that a whole picture takes.
+fn least_bytes(format: VideoFormat) -> usize {
+    let (stride, lines) = (format.stride as usize, format.size.height as usize);
+    match format.pixel {
+        PixelFormat::Yuyv => stride * (lines - 1) + 2 * format.size.width as usize,
+        PixelFormat::Nv12 => stride * (lines + lines.div_ceil(2)),
+        PixelFormat::Yu12 => stride * lines + 2 * stride.div_ceil(2) * lines.div_ceil(2),
+        PixelFormat::Mjpeg => 4,
+    }
+}

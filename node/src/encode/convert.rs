@@ -1,0 +1,144 @@
+//! Whatever a camera delivers to YU12, which the software encoders take.
+//!
+//! Colours: everything that leaves here is BT.601 in limited range (16 to 235). Cameras deliver raw formats that
+//! way already (`V4L2_YCBCR_ENC_601`, the default for sRGB sources), VP8 knows nothing else, and the H.264 encoder
+//! writes it into its VUI. JPEG is BT.601 in full range (JFIF), so those pictures are squeezed.
+
+mod mjpeg;
+mod raw;
+
+use super::LayoutError;
+use crate::media::{Frame, FrameSize, PixelFormat, VideoFormat};
+
+/// Lines start at multiples of this, so that the widest vector loads of today do not cross a cache line.
+const ALIGNMENT: usize = 64;
+
+/// Converts frames to YU12, each into the same buffer.
+#[derive(Default)]
+pub struct Converter {
+    buffer: Vec<u8>,
+    jpeg: Option<mjpeg::Decoder>,
+}
+
+/// Why a frame was not converted. The next one may be fine.
+#[derive(Debug, thiserror::Error)]
+pub enum ConvertError {
+    /// The frame's bytes do not hold the picture that its format promises.
+    #[error("a frame from the camera is incomplete")]
+    Layout(#[from] LayoutError),
+    /// A JPEG that cannot be decoded.
+    #[error("a JPEG from the camera is damaged: {0}")]
+    Jpeg(String),
+    /// A JPEG of a kind that no camera should send.
+    #[error("a JPEG from the camera is {actual}, not {expected}")]
+    JpegKind {
+        /// What it is.
+        actual: String,
+        /// What it should be.
+        expected: String,
+    },
+}
+
+impl Converter {
+    /// A converter without a buffer yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The format of what `to_yu12` makes of frames of `format`.
+    pub fn output(format: VideoFormat) -> VideoFormat {
+        match format.pixel {
+            PixelFormat::Yu12 => format,
+            _ => VideoFormat {
+                pixel: PixelFormat::Yu12,
+                stride: u32::try_from(line_length(format.size.width)).unwrap_or(format.size.width),
+                ..format
+            },
+        }
+    }
+
+    /// The picture of `frame` as YU12: the frame itself where it is that already, else a copy in this converter's
+    /// buffer.
+    ///
+    /// # Errors
+    ///
+    /// The frame is shorter than its format says, or a JPEG that cannot be decoded.
+    pub fn to_yu12<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Frame<'a>, ConvertError> {
+        if frame.format.pixel == PixelFormat::Yu12 {
+            return Ok(*frame);
+        }
+        let format = Self::output(frame.format);
+        let mut output = Output::new(&mut self.buffer, format.size);
+        match frame.format.pixel {
+            PixelFormat::Yuyv => raw::yuyv(frame, &mut output)?,
+            PixelFormat::Nv12 => raw::nv12(frame, &mut output)?,
+            PixelFormat::Mjpeg => {
+                let decoder = match &mut self.jpeg {
+                    Some(decoder) => decoder,
+                    none => none.insert(mjpeg::Decoder::new()?),
+                };
+                decoder.decode(frame, &mut output)?;
+            }
+            PixelFormat::Yu12 => {}
+        }
+        Ok(Frame {
+            format,
+            data: &self.buffer,
+            ..*frame
+        })
+    }
+}
+
+/// Bytes from line to line of a luma plane of `width` pixels; half of it for chroma.
+fn line_length(width: u32) -> usize {
+    (width as usize).next_multiple_of(2 * ALIGNMENT)
+}
+
+/// The planes of a YU12 picture to write.
+struct Output<'a> {
+    size: FrameSize,
+    y: &'a mut [u8],
+    u: &'a mut [u8],
+    v: &'a mut [u8],
+    stride: usize,
+    chroma_stride: usize,
+}
+
+impl<'a> Output<'a> {
+    fn new(buffer: &'a mut Vec<u8>, size: FrameSize) -> Self {
+        let stride = line_length(size.width);
+        let chroma_stride = stride / 2;
+        let luma = stride * size.height as usize;
+        let chroma = chroma_stride * size.height.div_ceil(2) as usize;
+        // Allocates for the first frame only; the bytes between lines stay neutral.
+        buffer.resize(luma + 2 * chroma, 128);
+        let (y, rest) = buffer.split_at_mut(luma);
+        let (u, v) = rest.split_at_mut(chroma);
+        Self {
+            size,
+            y,
+            u,
+            v,
+            stride,
+            chroma_stride,
+        }
+    }
+
+    /// Pixels in a line of luma.
+    fn width(&self) -> usize {
+        self.size.width as usize
+    }
+
+    /// Lines of luma.
+    fn height(&self) -> usize {
+        self.size.height as usize
+    }
+
+    /// Pixels in a line of chroma.
+    fn chroma_width(&self) -> usize {
+        self.width().div_ceil(2)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Motion JPEG, by libjpeg-turbo straight to planes: no detour through RGB.
+
+use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Subsamp, YuvImage};
+
+use super::{ConvertError, Output};
+use crate::media::Frame;
+
+/// What libjpeg-turbo says of the bytes that many cameras leave in front of a JPEG's end marker. The picture is
+/// whole.
+const HARMLESS: &str = "extraneous bytes before marker";
+
+/// Decodes JPEGs of any subsampling to 4:2:0 in limited range.
+pub struct Decoder {
+    library: Decompressor,
+    /// The planes as they are in the JPEG.
+    planes: Vec<u8>,
+}
+
+impl Decoder {
+    pub fn new() -> Result<Self, ConvertError> {
+        let mut library = Decompressor::new().map_err(jpeg)?;
+        // A camera sends one scan; a crafted JPEG with thousands would hold up the stream.
+        library.set_scan_limit(16).map_err(jpeg)?;
+        Ok(Self {
+            library,
+            planes: Vec::new(),
+        })
+    }
+
+    /// Decodes `frame`, which must be at least as large as `output`: some cameras pad theirs to whole blocks.
+    pub fn decode(&mut self, frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), ConvertError> {
+        let header = self.library.read_header(frame.data).map_err(jpeg)?;
+        let layout = Layout::of(&header, output)?;
+        self.planes.resize(layout.length, 0);
+        let image = YuvImage {
+            pixels: &mut self.planes[..],
+            width: header.width,
+            align: 1,
+            height: header.height,
+            subsamp: header.subsamp,
+        };
+        match self.library.decompress_to_yuv(frame.data, image) {
+            Err(error) if !error.to_string().contains(HARMLESS) => return Err(jpeg(error)),
+            _ => layout.squeeze(&self.planes, output),
+        }
+        Ok(())
+    }
+}
+
+/// How libjpeg-turbo lays out the planes of a JPEG: without gaps, each as large as whole chroma samples need.
+struct Layout {
+    luma_stride: usize,
+    luma_lines: usize,
+    chroma_stride: usize,
+    chroma_lines: usize,
+    /// How many luma samples share a chroma sample, each way; `None` without chroma.
+    sharing: Option<(usize, usize)>,
+    length: usize,
+}
+
+impl Layout {
+    fn of(header: &DecompressHeader, output: &Output<'_>) -> Result<Self, ConvertError> {
+        let (width, height) = (header.width, header.height);
+        let kind = |actual: String| ConvertError::JpegKind {
+            actual,
+            expected: format!("YCbCr or grey of {}x{}", output.width(), output.height()),
+        };
+        // Larger by a few blocks is padding, smaller or much larger is another picture.
+        let fits = |actual: usize, wanted: usize| (wanted..wanted + 64).contains(&actual);
+        if !fits(width, output.width()) || !fits(height, output.height()) {
+            return Err(kind(format!("{width}x{height}")));
+        }
+        if header.is_lossless || !matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray) {
+            return Err(kind(format!("{:?}", header.colorspace)));
+        }
+        let sharing = match header.subsamp {
+            Subsamp::Gray => None,
+            Subsamp::Unknown => return Err(kind("of an unknown subsampling".to_owned())),
+            known => Some(known.size()),
+        };
+        let (across, down) = sharing.unwrap_or((1, 1));
+        let luma_stride = width.next_multiple_of(across);
+        let luma_lines = height.next_multiple_of(down);
+        let (chroma_stride, chroma_lines) = match sharing {
+            Some(_) => (luma_stride / across, luma_lines / down),
+            None => (0, 0),
+        };
+        Ok(Self {
+            luma_stride,
+            luma_lines,
+            chroma_stride,
+            chroma_lines,
+            sharing,
+            length: luma_stride * luma_lines + 2 * chroma_stride * chroma_lines,
+        })
+    }
+
+    /// From full to limited range, and from any subsampling to 4:2:0.
+    fn squeeze(&self, planes: &[u8], output: &mut Output<'_>) {
+        let (y, chroma) = planes.split_at(self.luma_stride * self.luma_lines);
+        let width = output.width();
+        for (from, to) in y.chunks(self.luma_stride).zip(output.y.chunks_mut(output.stride)) {
+            for (&from, to) in from.iter().zip(&mut to[..width]) {
+                *to = limited_luma(from);
+            }
+        }
+        let Some(sharing) = self.sharing else {
+            output.u.fill(128);
+            output.v.fill(128);
+            return;
+        };
+        let chroma_width = output.chroma_width();
+        let (u, v) = chroma.split_at(self.chroma_stride * self.chroma_lines);
+        for (from, to) in [(u, &mut *output.u), (v, &mut *output.v)] {
+            for (number, to) in to.chunks_mut(output.chroma_stride).enumerate() {
+                self.chroma_line(from, sharing, number, &mut to[..chroma_width]);
+            }
+        }
+    }
+
+    /// Line `number` of a 4:2:0 chroma plane out of `plane`.
+    fn chroma_line(&self, plane: &[u8], (across, down): (usize, usize), number: usize, line: &mut [u8]) {
+        // The lines of the JPEG's plane that this one stands for: two without vertical subsampling, else one.
+        let first = (2 * number / down).min(self.chroma_lines - 1);
+        let second = ((2 * number + 1) / down).min(self.chroma_lines - 1);
+        let upper = &plane[first * self.chroma_stride..][..self.chroma_stride];
+        let lower = &plane[second * self.chroma_stride..][..self.chroma_stride];
+        match across {
+            1 => {
+                let last = self.chroma_stride - 1;
+                for (x, to) in line.iter_mut().enumerate() {
+                    let (left, right) = (2 * x, (2 * x + 1).min(last));
+                    let sum = [upper[left], upper[right], lower[left], lower[right]].map(u16::from);
+                    *to = limited_chroma((sum.iter().sum::<u16>() + 2) / 4);
+                }
+            }
+            2 => {
+                for ((&upper, &lower), to) in upper.iter().zip(lower).zip(line) {
+                    *to = limited_chroma((u16::from(upper) + u16::from(lower)).div_ceil(2));
+                }
+            }
+            wider => {
+                for (x, to) in line.iter_mut().enumerate() {
+                    let from = 2 * x / wider;
+                    *to = limited_chroma((u16::from(upper[from]) + u16::from(lower[from])).div_ceil(2));
+                }
+            }
+        }
+    }
+}
+
+/// 0 to 255 becomes 16 to 235, within a half of `16 + 219 y / 255`.
+fn limited_luma(full: u8) -> u8 {
+    ((u16::from(full) * 220 + 16 * 256 + 110) >> 8) as u8
+}
+
+/// 0 to 255 becomes 16 to 240 about 128, within a half of `128 + 224 (c - 128) / 255`.
+fn limited_chroma(full: u16) -> u8 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "240 at most for what a mean of bytes can be"
+    )]
+    let limited = ((full * 225 + 128 * 31 + 128) >> 8) as u8;
+    limited
+}
+
+fn jpeg(error: turbojpeg::Error) -> ConvertError {
+    ConvertError::Jpeg(error.to_string())
+}

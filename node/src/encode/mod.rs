@@ -1,0 +1,63 @@
+//! Frame to access unit.
+//!
+//! An encoder runs on the thread of its camera and borrows each frame; the only memory that it hands on is the
+//! encoded picture. Every frame yields a picture: no encoder here skips frames to hold its bitrate, because a
+//! viewer sees a stutter sooner than a coarser picture.
+
+mod convert;
+mod error;
+mod openh264;
+mod planes;
+mod vpx;
+
+use std::num::NonZero;
+
+pub use convert::{ConvertError, Converter};
+pub use error::EncodeError;
+pub use planes::{LayoutError, Planes};
+
+use crate::media::{AccessUnit, Bitrate, Codec, Frame, FrameSize, Orders, VideoFormat};
+
+/// Turns pictures into a stream of one codec.
+pub trait VideoEncoder: Send {
+    /// The codec of the stream.
+    fn codec(&self) -> Codec;
+
+    /// Encodes one frame, obeying `orders` for it. `None` where the encoder kept the frame back or left it out.
+    ///
+    /// # Errors
+    ///
+    /// The encoder failed, or the frame is not of the format that it was made for.
+    fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError>;
+}
+
+/// An encoder of `codec` in software, for frames of `format`, which must be YU12 (see [`Converter`]).
+///
+/// # Errors
+///
+/// `format` is nothing that the codec can encode: not YU12, too small or too large.
+pub fn software(
+    codec: Codec,
+    format: VideoFormat,
+    bitrate: Bitrate,
+) -> Result<Box<dyn VideoEncoder>, EncodeError> {
+    Ok(match codec {
+        Codec::H264 => Box::new(openh264::Encoder::new(format, bitrate)?),
+        Codec::Vp8 => Box::new(vpx::Encoder::new(format, bitrate)?),
+    })
+}
+
+/// How many threads to encode pictures of `size` with: all processors but one, which captures and sends; fewer
+/// for small pictures, where threads would spend their time waiting for one another.
+fn threads(size: FrameSize) -> u16 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let useful = match size.width * size.height {
+        0..=230_400 => 1,       // up to 640x360
+        230_401..=921_600 => 2, // up to 1280x720
+        _ => 4,
+    };
+    u16::try_from(processors.saturating_sub(1).clamp(1, useful)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests;
