@@ -130,6 +130,8 @@ impl Server {
                 serve.await;
                 drop(permit);
             };
+            // An IPv4 client of an IPv6 socket is shown as what it is.
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
             connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
             return Room::Free;
         }
