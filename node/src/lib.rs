@@ -1,5 +1,15 @@
 //! Pinhole's daemon: captures from a camera, encodes once, and streams to every viewer over WebRTC.
+//!
+//! The rooms, in the order of a frame's way: [`capture`], [`encode`], [`fanout`], which [`pipeline`] runs, and
+//! [`peer`]. A message's way is [`presence`], then [`peer`]. ARCHITECTURE.md tells more.
 
+pub mod app;
 pub mod capture;
+pub mod config;
 pub mod encode;
+pub mod fanout;
 pub mod media;
+pub mod peer;
+pub mod pipeline;
+pub mod presence;
+pub mod system;

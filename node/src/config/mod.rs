@@ -1,0 +1,204 @@
+//! The configuration: the shape of `node.toml`, valid by construction.
+//!
+//! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
+//! worse than none.
+
+mod load;
+
+use std::collections::BTreeMap;
+
+use pinhole_signaling::{Name, ServerUrl};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::media::{Bitrate, FrameRate, FrameSize};
+
+pub use load::{ConfigError, load};
+
+/// Everything that `node.toml` says.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What viewers see in their list; the host name where it is not given.
+    pub name: Option<String>,
+    /// The server to sign in to.
+    pub signaling: Signaling,
+    /// The camera. One, for now.
+    #[serde(deserialize_with = "one_camera")]
+    pub camera: Camera,
+    /// How the picture is encoded.
+    pub video: Video,
+    /// How viewers are reached.
+    pub webrtc: Webrtc,
+}
+
+/// `[signaling]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Signaling {
+    /// The server's address, `http://HOST:PORT`.
+    #[serde(deserialize_with = "parsed")]
+    pub server: ServerUrl,
+}
+
+/// `[[camera]]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Camera {
+    /// `auto`, `pattern`, a device path, a number, or a part of the card's name.
+    pub device: String,
+    /// The picture to ask for; the camera's nearest is taken.
+    pub size: FrameSize,
+    /// Frames per second to ask for.
+    #[serde(deserialize_with = "frame_rate")]
+    pub fps: FrameRate,
+    /// Controls to set when the camera is opened, by their V4L2 names.
+    pub controls: BTreeMap<String, i64>,
+}
+
+/// `[video]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Video {
+    /// The encoders' rate.
+    pub bitrate: Bitrate,
+}
+
+/// `[webrtc]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Webrtc {
+    /// The UDP port of all viewers; 0 takes a free one.
+    pub udp_port: u16,
+    /// Viewers at the same time.
+    pub max_viewers: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: None,
+            signaling: Signaling::default(),
+            camera: Camera::default(),
+            video: Video::default(),
+            webrtc: Webrtc::default(),
+        }
+    }
+}
+
+impl Default for Signaling {
+    fn default() -> Self {
+        let server = "http://127.0.0.1:8888".parse().unwrap_or_else(|_| unreachable!("a literal that parses"));
+        Self { server }
+    }
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self {
+            device: "auto".to_owned(),
+            size: FrameSize { width: 1280, height: 720 },
+            fps: FrameRate::per_second(30),
+            controls: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Video {
+    fn default() -> Self {
+        Self { bitrate: Bitrate::from_bps(2_000_000) }
+    }
+}
+
+impl Default for Webrtc {
+    fn default() -> Self {
+        Self { udp_port: 0, max_viewers: 20 }
+    }
+}
+
+impl Config {
+    /// The name to sign in with.
+    pub fn display_name(&self) -> Name {
+        match &self.name {
+            Some(name) => Name::from(name.as_str()),
+            None => Name::from(host_name().as_str()),
+        }
+    }
+}
+
+fn host_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    if name.is_empty() { "pinhole".to_owned() } else { name.into_owned() }
+}
+
+fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+}
+
+fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
+    match u32::deserialize(deserializer)? {
+        fps @ 1..=240 => Ok(FrameRate::per_second(fps)),
+        other => Err(de::Error::custom(format!("`fps` is {other}; it must be 1 to 240 frames per second"))),
+    }
+}
+
+fn one_camera<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Camera, D::Error> {
+    let mut cameras = Vec::<Camera>::deserialize(deserializer)?;
+    match cameras.len() {
+        0 => Ok(Camera::default()),
+        1 => Ok(cameras.remove(0)),
+        several => Err(de::Error::custom(format!(
+            "there are {several} [[camera]] sections; this version serves one camera, so run one node for each"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Config, String> {
+        load::parse(text, "node.toml".as_ref()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_sample_says_what_the_defaults_are() {
+        let sample = include_str!("../../../config/node.toml");
+        assert_eq!(read(sample), Ok(Config::default()), "as it is");
+        // Every key is in the sample, commented out: with the marks removed it must still be the default.
+        let keys: String = sample
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let mut expected = Config::default();
+        expected.name = Some("porch".into());
+        expected.camera.controls.insert("brightness".into(), 128);
+        assert_eq!(read(&keys), Ok(expected), "with every key");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_their_line() {
+        for (text, expected) in [
+            ("[video]\nbitrat = \"2M\"", "line 2"),
+            ("[video]\nbitrat = \"2M\"", "bitrat"),
+            ("[video]\nbitrate = \"2 elephants\"", "2 elephants"),
+            ("[signaling]\nserver = \"ftp://x\"", "line 2"),
+            ("[[camera]]\nfps = 0", "1 to 240"),
+            ("[[camera]]\nsize = \"big\"", "1280x720"),
+            ("[[camera]]\n[[camera]]", "one node for each"),
+            ("[webrtc]\nudp_port = 70000", "line 2"),
+            ("[microphone]", "microphone"),
+            ("name = ", "line 1"),
+        ] {
+            let error = read(text).expect_err(text);
+            assert!(error.contains(expected), "{text:?} gives {error:?}, which lacks {expected:?}");
+            assert!(error.contains("node.toml"), "{error}");
+        }
+    }
+}

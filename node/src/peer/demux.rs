@@ -1,0 +1,145 @@
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+};
+
+/// Names a session inside the engine; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct SessionId(pub(super) u64);
+
+/// Which session a packet on the shared port belongs to.
+///
+/// A connectivity check names its session by our ICE user name fragment (RFC 8445, section 7.2.2); everything
+/// else (RFC 7983) is known by the address that the checks came from.
+#[derive(Debug, Default)]
+pub(super) struct Demux {
+    by_name: HashMap<String, SessionId>,
+    by_address: HashMap<SocketAddr, SessionId>,
+}
+
+/// Addresses one session may claim: every network of a viewer times every network of ours, and some NAT.
+const ADDRESSES_PER_SESSION: usize = 64;
+
+impl Demux {
+    /// From now on checks for `fragment` belong to `session`.
+    pub(super) fn register(&mut self, fragment: String, session: SessionId) {
+        self.by_name.insert(fragment, session);
+    }
+
+    /// Forgets everything about a session.
+    pub(super) fn remove(&mut self, session: SessionId) {
+        self.by_name.retain(|_, owner| *owner != session);
+        self.by_address.retain(|_, owner| *owner != session);
+    }
+
+    /// Whose packet this is, `None` for a stranger's.
+    pub(super) fn find(&mut self, from: SocketAddr, packet: &[u8]) -> Option<SessionId> {
+        let Some(fragment) = check_target(packet) else {
+            return self.by_address.get(&from).copied();
+        };
+        let session = *self.by_name.get(fragment)?;
+        // An address stays with the session that had it first: a forged check must not carry a viewer's
+        // packets off to another session.
+        if !self.by_address.contains_key(&from)
+            && self.by_address.values().filter(|owner| **owner == session).count() < ADDRESSES_PER_SESSION
+        {
+            self.by_address.insert(from, session);
+        }
+        Some(session)
+    }
+}
+
+/// An IPv4 address written as IPv6 (`::ffff:a.b.c.d`) as what it is.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(canonical_ip(address.ip()), address.port())
+}
+
+pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+const HEADER: usize = 20;
+const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+const USERNAME: u16 = 0x0006;
+
+/// The user name fragment that a connectivity check is addressed to: the part before the colon of its
+/// USERNAME (RFC 8489, section 14.3). `None` where the packet is none.
+fn check_target(packet: &[u8]) -> Option<&str> {
+    if packet.get(..2)? != BINDING_REQUEST || packet.get(4..8)? != MAGIC_COOKIE {
+        return None;
+    }
+    let mut rest = packet.get(HEADER..)?;
+    loop {
+        let kind = u16::from_be_bytes(rest.get(..2)?.try_into().ok()?);
+        let length = usize::from(u16::from_be_bytes(rest.get(2..4)?.try_into().ok()?));
+        let value = rest.get(4..4 + length)?;
+        if kind == USERNAME {
+            return std::str::from_utf8(value).ok()?.split(':').next();
+        }
+        rest = rest.get(4 + length.next_multiple_of(4)..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(user: &str) -> Vec<u8> {
+        let padded = user.len().next_multiple_of(4);
+        let mut packet = vec![0, 1, 0, u8::try_from(padded + 12).expect("short"), 0x21, 0x12, 0xa4, 0x42];
+        packet.extend([7; 12]);
+        packet.extend([0x80, 0x22, 0, 3, b'a', b'b', b'c', 0]);
+        packet.extend([0, 6, 0, u8::try_from(user.len()).expect("short")]);
+        packet.extend(user.bytes());
+        packet.resize(packet.len() + padded - user.len(), 0);
+        packet
+    }
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[test]
+    fn a_check_finds_its_session_and_what_follows_finds_it_by_address() {
+        let mut demux = Demux::default();
+        demux.register("ours".into(), SessionId(1));
+        assert_eq!(demux.find(address(1), &[22, 254, 253]), None);
+        assert_eq!(demux.find(address(1), &check("ours:theirs")), Some(SessionId(1)));
+        assert_eq!(demux.find(address(1), &[22, 254, 253]), Some(SessionId(1)));
+        demux.remove(SessionId(1));
+        assert_eq!(demux.find(address(1), &check("ours:theirs")), None);
+        assert_eq!(demux.find(address(1), &[22]), None);
+    }
+
+    #[test]
+    fn a_forged_check_does_not_take_an_address_away() {
+        let mut demux = Demux::default();
+        demux.register("one".into(), SessionId(1));
+        demux.register("two".into(), SessionId(2));
+        demux.find(address(1), &check("one:x"));
+        demux.find(address(1), &check("two:x"));
+        assert_eq!(demux.find(address(1), &[128]), Some(SessionId(1)));
+    }
+
+    #[test]
+    fn a_session_claims_a_bounded_number_of_addresses() {
+        let mut demux = Demux::default();
+        demux.register("one".into(), SessionId(1));
+        for port in 1..1000 {
+            demux.find(address(port), &check("one:x"));
+        }
+        assert_eq!(demux.by_address.len(), ADDRESSES_PER_SESSION);
+    }
+
+    #[test]
+    fn broken_packets_are_nobodys() {
+        let whole = check("ours:theirs");
+        for length in 0..whole.len() {
+            assert_eq!(check_target(&whole[..length]), None, "cut at {length}");
+        }
+        let mut endless = whole.clone();
+        endless[22] = 0xff;
+        assert_eq!(check_target(&endless), None);
+    }
+}

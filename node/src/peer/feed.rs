@@ -1,0 +1,93 @@
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use rtc::{
+    rtp::{
+        codec::{h264::H264Payloader, vp8::Vp8Payloader},
+        packetizer::Payloader,
+    },
+    shared::error::Error,
+};
+
+use crate::{
+    fanout::{Subscriber, Track},
+    media::{AccessUnit, Codec},
+};
+
+/// The payload of one RTP packet. With the headers, SRTP's tag and a tunnel's overhead it fits into IPv6's
+/// smallest MTU of 1280 (RFC 8200, section 5).
+const PAYLOAD: usize = 1150;
+
+/// One codec's stream inside the engine: subscribed to while a session uses it, and packetised once for all.
+pub(super) struct Feed {
+    track: Track,
+    subscriber: Option<Subscriber>,
+    payloader: Box<dyn Payloader>,
+    users: usize,
+}
+
+/// An access unit, cut into the payloads of RTP packets.
+pub(super) struct Packetised {
+    pub(super) unit: AccessUnit,
+    pub(super) payloads: Vec<Bytes>,
+}
+
+impl Feed {
+    pub(super) fn new(track: Track) -> Self {
+        let payloader: Box<dyn Payloader> = match track.codec() {
+            Codec::H264 => Box::new(H264Payloader::default()),
+            // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
+            Codec::Vp8 => {
+                let mut payloader = Vp8Payloader::default();
+                payloader.enable_picture_id = true;
+                Box::new(payloader)
+            }
+        };
+        Self { track, subscriber: None, payloader, users: 0 }
+    }
+
+    pub(super) fn codec(&self) -> Codec {
+        self.track.codec()
+    }
+
+    /// One more session uses this feed; the first starts the encoder.
+    pub(super) fn enter(&mut self) {
+        self.users += 1;
+        self.subscriber.get_or_insert_with(|| self.track.subscribe());
+    }
+
+    /// One session fewer; with the last the encoder may stop.
+    pub(super) fn leave(&mut self) {
+        self.users = self.users.saturating_sub(1);
+        if self.users == 0 {
+            self.subscriber = None;
+        }
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.users > 0
+    }
+
+    pub(super) fn request_keyframe(&self) {
+        if let Some(subscriber) = &self.subscriber {
+            subscriber.request_keyframe();
+        }
+    }
+
+    /// The next access unit, `Ready(None)` when the track has ended for good.
+    pub(super) fn poll_unit(&mut self, context: &mut Context<'_>) -> Poll<Option<AccessUnit>> {
+        match &mut self.subscriber {
+            Some(subscriber) => subscriber.poll_next(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Cuts a unit for the wire.
+    ///
+    /// # Errors
+    /// The encoder delivered something that is no picture of this codec.
+    pub(super) fn packetise(&mut self, unit: AccessUnit) -> Result<Packetised, Error> {
+        let payloads = self.payloader.payload(PAYLOAD, &unit.data)?;
+        Ok(Packetised { unit, payloads })
+    }
+}

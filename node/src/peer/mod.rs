@@ -1,0 +1,24 @@
+//! One access unit to each viewer. The only room that knows WebRTC.
+//!
+//! The [`Engine`] is one task that owns every session and the sockets. It drives the sans-IO `rtc` core
+//! itself: all viewers share one UDP port, incoming packets find their session by the ICE user name of a
+//! connectivity check and then by address, and what goes out leaves in batches.
+//!
+//! Invariants: an access unit is packetised once per codec; a viewer starts at a keyframe; a session ends at
+//! once with a `BYE`, with its member leaving the server, or with a DTLS close, and otherwise seconds after the
+//! viewer fell silent; nothing that a viewer sends can end another one's session.
+
+mod candidates;
+mod contact;
+mod demux;
+mod engine;
+mod feed;
+mod feedback;
+mod negotiation;
+mod outbox;
+mod session;
+mod setup;
+mod socket;
+
+pub use contact::{Call, Contact, Letter};
+pub use engine::{Engine, EngineError, Settings};

@@ -1,0 +1,105 @@
+use std::{io, net::SocketAddr};
+
+use tracing::debug;
+
+use super::socket::Socket;
+
+/// The most bytes of one batch: what a UDP datagram may be long, less the headers.
+const BATCH: usize = 65_000;
+
+/// Packets on their way out. Packets of one size to one viewer are joined into one call to the kernel, which
+/// halves the cost of a viewer (docs/benchmarks.md).
+#[derive(Default)]
+pub(super) struct Outbox {
+    batch: Vec<u8>,
+    from: Option<SocketAddr>,
+    to: Option<SocketAddr>,
+    segment: usize,
+    segments: usize,
+    /// A packet shorter than the others ends a batch.
+    complete: bool,
+    lost: u64,
+}
+
+impl Outbox {
+    /// Takes a packet; sends those before it when it can't join them.
+    pub(super) fn push(&mut self, sockets: &[Socket], from: SocketAddr, to: SocketAddr, packet: &[u8]) {
+        let joins = !self.complete
+            && self.to == Some(to)
+            && self.from == Some(from)
+            && packet.len() <= self.segment
+            && self.batch.len() + packet.len() <= BATCH
+            && socket_for(sockets, to).is_some_and(|socket| self.segments < socket.most_segments());
+        if !joins {
+            self.flush(sockets);
+            (self.from, self.to, self.segment) = (Some(from), Some(to), packet.len());
+        }
+        self.batch.extend_from_slice(packet);
+        self.segments += 1;
+        self.complete = packet.len() < self.segment;
+    }
+
+    /// Sends what is left.
+    pub(super) fn flush(&mut self, sockets: &[Socket]) {
+        if let (Some(from), Some(to), false) = (self.from.take(), self.to.take(), self.batch.is_empty())
+            && let Some(socket) = socket_for(sockets, to)
+        {
+            let segment = (self.segments > 1).then_some(self.segment);
+            if let Err(error) = socket.send(from, to, &self.batch, segment) {
+                self.lost += self.segments as u64;
+                // A full buffer is normal on a slow network; the rest (no route, an interface that went) is
+                // for the ICE timeouts to judge.
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    debug!(%to, "a packet was not sent: {error}");
+                }
+            }
+        }
+        self.batch.clear();
+        self.segments = 0;
+        self.complete = false;
+    }
+
+    /// Packets that the kernel did not take, since the start.
+    pub(super) fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&Socket> {
+    sockets.iter().find(|socket| socket.address().is_ipv4() == to.is_ipv4())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::socket::{self, Buffers};
+    use super::*;
+
+    /// Sends packets of these sizes and returns the sizes that arrive.
+    async fn delivered(sizes: &[usize]) -> Vec<usize> {
+        let (sender, receiver) = (socket::bind(0).expect("bind"), socket::bind(0).expect("bind"));
+        let from = SocketAddr::from(([127, 0, 0, 1], sender[0].address().port()));
+        let to = SocketAddr::from(([127, 0, 0, 1], receiver[0].address().port()));
+        let mut outbox = Outbox::default();
+        for (number, size) in sizes.iter().enumerate() {
+            outbox.push(&sender, from, to, &vec![u8::try_from(number).expect("few"); *size]);
+        }
+        outbox.flush(&sender);
+        let (mut buffers, mut arrived) = (Buffers::default(), Vec::new());
+        while arrived.len() < sizes.len() {
+            std::future::poll_fn(|context| receiver[0].poll_readable(context)).await;
+            let _ = receiver[0].receive(&mut buffers, |datagram| {
+                assert_eq!((datagram.from, datagram.to), (from, to));
+                assert!(datagram.data.iter().all(|byte| usize::from(*byte) == arrived.len()), "in order");
+                arrived.push(datagram.data.len());
+            });
+        }
+        arrived
+    }
+
+    #[tokio::test]
+    async fn packets_arrive_as_they_were_given() {
+        for sizes in [&[1200, 1200, 1200, 300, 1200, 40, 40][..], &[7], &[1, 2, 3, 2, 1], &[1200; 90]] {
+            assert_eq!(delivered(sizes).await, sizes);
+        }
+    }
+}

@@ -1,0 +1,453 @@
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::BytesMut;
+use rtc::{
+    media_stream::MediaStreamTrack,
+    peer_connection::{
+        RTCPeerConnection,
+        event::RTCPeerConnectionEvent,
+        message::{RTCMessage, TaggedRTCMessage},
+        sdp::RTCSessionDescription,
+        state::RTCPeerConnectionState,
+        transport::{RTCDtlsTransportState, RTCIceCandidateInit},
+    },
+    rtp::{Header, Packet},
+    rtp_transceiver::{
+        RTCRtpSenderId, RTCRtpTransceiverDirection,
+        rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
+    },
+    sansio::Protocol,
+    shared::{TaggedBytesMut, TransportContext, TransportProtocol, error::Error},
+};
+
+use super::{
+    contact::Contact,
+    feed::Packetised,
+    feedback::{Feedback, FeedbackReader},
+    negotiation::{self, Coding, Description, DescriptionError, Video},
+    outbox::Outbox,
+    setup,
+    socket::{Datagram, Socket},
+};
+use crate::media::Codec;
+
+/// Why a viewer's offer was not taken, or its session ended, in words for the viewer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SessionError {
+    #[error(transparent)]
+    Description(#[from] DescriptionError),
+    #[error("no common video codec: this camera sends H.264 (constrained baseline, packetization-mode 1) and VP8")]
+    NoCommonCodec,
+    #[error("the session description does not fit the session: {0}")]
+    Negotiation(#[from] Error),
+    #[error("no network interface has an address at which a viewer could reach this camera")]
+    NoAddress,
+}
+
+/// What became of a session when it was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Goes,
+    /// It can send from now on.
+    Connected,
+    /// It is over, and why.
+    Over(&'static str),
+}
+
+/// One viewer.
+pub(super) struct Session {
+    pub(super) contact: Contact,
+    pub(super) name: String,
+    connection: RTCPeerConnection,
+    feedback: Arc<Feedback>,
+    /// Of the viewer's certificate: another one is another connection.
+    fingerprint: String,
+    stream: Stream,
+    sender: RTCRtpSenderId,
+    /// Video has to be offered by us as soon as the first answer is out.
+    owes_offer: bool,
+    awaits_answer: bool,
+    stage: Stage,
+    started: Instant,
+    /// When the core wants to be called.
+    pub(super) deadline: Option<Instant>,
+}
+
+/// The outgoing RTP stream (RFC 3550): what differs from viewer to viewer.
+struct Stream {
+    codec: Codec,
+    payload_type: u8,
+    ssrc: u32,
+    sequence: u16,
+    timestamp_offset: u32,
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// ICE and DTLS are under way.
+    Connecting,
+    /// Connected, but nothing can be decoded before a keyframe.
+    AwaitingKeyframe,
+    Watching,
+}
+
+/// VP8 as we offer it where the viewer's offer had no place for video.
+fn offered_by_us(payload_type: u8) -> Coding {
+    Coding { name: "VP8".into(), payload_type, clock_rate: 90_000, channels: 0, format: String::new() }
+}
+
+impl Session {
+    /// Takes an offer. Returns the session and the answer to it.
+    ///
+    /// # Errors
+    /// The offer is unreadable, has no codec of ours, or the core refuses it.
+    pub(super) fn answer(
+        contact: Contact,
+        name: String,
+        offer: RTCSessionDescription,
+        addresses: &[SocketAddr],
+        now: Instant,
+    ) -> Result<(Self, String), SessionError> {
+        let described = negotiation::read(&offer)?;
+        if addresses.is_empty() {
+            return Err(SessionError::NoAddress);
+        }
+        let (coding, owes_offer) = match &described.video {
+            Video::Wanted(codings) => {
+                (codings.first().cloned().ok_or(SessionError::NoCommonCodec)?, false)
+            }
+            // Every WebRTC endpoint has VP8 (RFC 7742, section 5).
+            Video::Absent => (offered_by_us(described.free_payload_type), true),
+        };
+        let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
+        let feedback = Arc::new(Feedback::default());
+        let reader = FeedbackReader::new(feedback.clone());
+        let mut connection = setup::connection(&coding, &described.audio, reader, now)?;
+        connection.set_remote_description(now, offer)?;
+        let stream = Stream {
+            codec,
+            payload_type: coding.payload_type,
+            ssrc: rand::random(),
+            sequence: rand::random(),
+            timestamp_offset: rand::random(),
+            packets: 0,
+            bytes: 0,
+        };
+        for address in addresses {
+            connection.add_local_candidate(setup::host_candidate(*address)?)?;
+        }
+        // Before the track of an owed offer is there, so that it is not in this answer.
+        let mut sender = None;
+        if !owes_offer {
+            sender = Some(connection.add_track(track(&coding, stream.ssrc))?);
+        }
+        rest_all_but(&mut connection, sender);
+        let answer = connection.create_answer(None)?;
+        connection.set_local_description(now, answer)?;
+        let sdp = local_sdp(&connection)?;
+        let sender = match sender {
+            Some(sender) => sender,
+            None => connection.add_track(track(&coding, stream.ssrc))?,
+        };
+        let session = Self {
+            contact,
+            name,
+            connection,
+            feedback,
+            fingerprint: described.fingerprint,
+            stream,
+            sender,
+            owes_offer,
+            awaits_answer: false,
+            stage: Stage::Connecting,
+            started: now,
+            deadline: Some(now),
+        };
+        Ok((session, sdp))
+    }
+
+    pub(super) fn codec(&self) -> Codec {
+        self.stream.codec
+    }
+
+    /// Whether an offer with this fingerprint continues this session; otherwise it begins another one.
+    pub(super) fn is_continued_by(&self, described: &Description) -> bool {
+        self.fingerprint == described.fingerprint
+    }
+
+    /// Our own offer, where the viewer's had no place for video. At most once.
+    ///
+    /// # Errors
+    /// The core refuses to make it.
+    pub(super) fn take_owed_offer(&mut self, now: Instant) -> Result<Option<String>, SessionError> {
+        if !std::mem::take(&mut self.owes_offer) {
+            return Ok(None);
+        }
+        rest_all_but(&mut self.connection, Some(self.sender));
+        let offer = self.connection.create_offer(None)?;
+        self.connection.set_local_description(now, offer)?;
+        self.awaits_answer = true;
+        self.deadline = Some(now);
+        Ok(Some(local_sdp(&self.connection)?))
+    }
+
+    /// Takes another offer within the session, for example an ICE restart. Returns the answer.
+    ///
+    /// # Errors
+    /// As for [`Session::answer`].
+    pub(super) fn renegotiate(
+        &mut self,
+        offer: RTCSessionDescription,
+        now: Instant,
+    ) -> Result<String, SessionError> {
+        // Both offered at once: ours gives way.
+        if std::mem::take(&mut self.awaits_answer) {
+            self.connection.set_local_description(now, RTCSessionDescription::rollback(None)?)?;
+            self.owes_offer = true;
+        }
+        self.connection.set_remote_description(now, offer)?;
+        rest_all_but(&mut self.connection, Some(self.sender));
+        let answer = self.connection.create_answer(None)?;
+        self.connection.set_local_description(now, answer)?;
+        self.deadline = Some(now);
+        local_sdp(&self.connection)
+    }
+
+    /// Takes the answer to our offer.
+    ///
+    /// # Errors
+    /// It is none, or it has no codec of ours.
+    pub(super) fn accept(&mut self, answer: RTCSessionDescription, now: Instant) -> Result<(), SessionError> {
+        let described = negotiation::read(&answer)?;
+        self.connection.set_remote_description(now, answer)?;
+        self.awaits_answer = false;
+        self.deadline = Some(now);
+        match described.video {
+            Video::Wanted(codings) => {
+                let coding = codings.iter().find(|coding| coding.codec() == Some(self.stream.codec));
+                self.stream.payload_type = coding.ok_or(SessionError::NoCommonCodec)?.payload_type;
+                Ok(())
+            }
+            Video::Absent => Err(SessionError::NoCommonCodec),
+        }
+    }
+
+    /// Whether an answer is awaited.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.awaits_answer
+    }
+
+    /// Takes a candidate of the viewer.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub(super) fn add_candidate(&mut self, candidate: &str, now: Instant) -> Result<(), SessionError> {
+        // A name under .local stands for an address that the browser hides (and would take a multicast query);
+        // the viewer's checks tell it to us as well.
+        if candidate.contains(".local ") {
+            return Ok(());
+        }
+        self.connection.add_remote_candidate(RTCIceCandidateInit {
+            candidate: candidate.to_owned(),
+            ..RTCIceCandidateInit::default()
+        })?;
+        self.deadline = Some(now);
+        Ok(())
+    }
+
+    /// Takes a packet of the viewer.
+    pub(super) fn receive(&mut self, datagram: &Datagram<'_>, now: Instant) {
+        let message = TaggedBytesMut {
+            now,
+            transport: TransportContext {
+                local_addr: datagram.to,
+                peer_addr: datagram.from,
+                transport_protocol: TransportProtocol::UDP,
+                ecn: None,
+            },
+            message: BytesMut::from(datagram.data),
+        };
+        // The core logs what it does not understand; a stranger's packet must not matter more than that.
+        if let Err(error) = self.connection.handle_read(message) {
+            tracing::debug!(viewer = %self.name, "packet ignored: {error}");
+        }
+    }
+
+    /// Lets the core do what is due, and sends what it has to send.
+    pub(super) fn advance(&mut self, sockets: &[Socket], outbox: &mut Outbox, now: Instant) -> Outcome {
+        if self.deadline.is_some_and(|deadline| deadline <= now)
+            && let Err(error) = self.connection.handle_timeout(now)
+        {
+            tracing::debug!(viewer = %self.name, "the core's timer failed: {error}");
+        }
+        self.drain(sockets, outbox);
+        let mut outcome = Outcome::Goes;
+        while let Some(event) = self.connection.poll_event() {
+            if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
+                match state {
+                    RTCPeerConnectionState::Connected if self.stage == Stage::Connecting => {
+                        self.stage = Stage::AwaitingKeyframe;
+                        outcome = Outcome::Connected;
+                    }
+                    RTCPeerConnectionState::Failed => {
+                        return Outcome::Over(if self.stage == Stage::Connecting {
+                            "no network path was found"
+                        } else {
+                            "the viewer fell silent"
+                        });
+                    }
+                    RTCPeerConnectionState::Closed => return Outcome::Over("the viewer closed the connection"),
+                    _ => {}
+                }
+            }
+        }
+        // The core raises no event when the viewer closes DTLS, and would go on for half a minute.
+        if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
+            return Outcome::Over("the viewer closed the connection");
+        }
+        // Nothing that comes in is of use here, but it must not pile up.
+        while self.connection.poll_read().is_some() {}
+        self.drain(sockets, outbox);
+        // A deadline that lies in the past again must not make a busy loop.
+        let soonest = now + Duration::from_millis(5);
+        self.deadline = self.connection.poll_timeout().map(|deadline| deadline.max(soonest));
+        outcome
+    }
+
+    /// Whether the viewer asked for a keyframe since the last call, or waits for its first.
+    pub(super) fn wants_keyframe(&self) -> bool {
+        self.feedback.take_keyframe_request() && self.stage != Stage::Connecting
+    }
+
+    /// Sends one access unit. Returns whether this was the first.
+    pub(super) fn send(
+        &mut self,
+        packetised: &Packetised,
+        sockets: &[Socket],
+        outbox: &mut Outbox,
+        now: Instant,
+    ) -> bool {
+        let first = match self.stage {
+            Stage::Connecting => return false,
+            Stage::AwaitingKeyframe if !packetised.unit.is_keyframe => return false,
+            Stage::AwaitingKeyframe => true,
+            Stage::Watching => false,
+        };
+        self.stage = Stage::Watching;
+        let ticks = packetised.unit.captured_at.to_rtp(90_000);
+        let timestamp = ticks.wrapping_add(self.stream.timestamp_offset);
+        let last = packetised.payloads.len().saturating_sub(1);
+        for (number, payload) in packetised.payloads.iter().enumerate() {
+            let packet = Packet {
+                header: Header {
+                    version: 2,
+                    marker: number == last,
+                    payload_type: self.stream.payload_type,
+                    sequence_number: self.stream.sequence,
+                    timestamp,
+                    ssrc: self.stream.ssrc,
+                    ..Header::default()
+                },
+                payload: payload.clone(),
+            };
+            self.stream.sequence = self.stream.sequence.wrapping_add(1);
+            self.stream.packets += 1;
+            self.stream.bytes += payload.len() as u64;
+            // Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
+            let message =
+                TaggedRTCMessage { now, message: RTCMessage::RtpPacket(String::new(), packet) };
+            if let Err(error) = self.connection.handle_write(message) {
+                tracing::debug!(viewer = %self.name, "a packet was not sent: {error}");
+            }
+        }
+        self.drain(sockets, outbox);
+        first
+    }
+
+    /// Says goodbye on the media path (DTLS close_notify) and ends.
+    pub(super) fn close(&mut self, sockets: &[Socket], outbox: &mut Outbox) {
+        if let Err(error) = self.connection.close() {
+            tracing::debug!(viewer = %self.name, "close: {error}");
+        }
+        self.drain(sockets, outbox);
+    }
+
+    /// The account of a session that ends.
+    pub(super) fn summary(&self, now: Instant) -> Summary {
+        let lasted = now.saturating_duration_since(self.started);
+        Summary {
+            lasted,
+            packets: self.stream.packets,
+            kbps: (self.stream.bytes * 8) as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
+            loss: self.feedback.loss(),
+        }
+    }
+
+    fn drain(&mut self, sockets: &[Socket], outbox: &mut Outbox) {
+        while let Some(out) = self.connection.poll_write() {
+            outbox.push(sockets, out.transport.local_addr, out.transport.peer_addr, &out.message);
+        }
+        outbox.flush(sockets);
+    }
+
+    fn dtls_state(&mut self) -> Option<RTCDtlsTransportState> {
+        Some(self.connection.rtp_sender(self.sender)?.transport()?.state())
+    }
+}
+
+/// What a session came to.
+#[derive(Debug)]
+pub(super) struct Summary {
+    pub(super) lasted: Duration,
+    pub(super) packets: u64,
+    pub(super) kbps: f64,
+    /// Of the last report, 0 to 1.
+    pub(super) loss: f32,
+}
+
+fn track(coding: &Coding, ssrc: u32) -> MediaStreamTrack {
+    MediaStreamTrack::new(
+        "pinhole".into(),
+        "video".into(),
+        "video".into(),
+        RtpCodecKind::Video,
+        vec![RTCRtpEncodingParameters {
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..RTCRtpCodingParameters::default()
+            },
+            codec: setup::codec(coding, "video"),
+            ..RTCRtpEncodingParameters::default()
+        }],
+    )
+}
+
+/// We send video and nothing else: every other section is accepted and kept still, so that a desktop's
+/// microphone is not sent for nothing.
+fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderId>) {
+    let all: Vec<_> = connection.get_transceivers().collect();
+    for id in all {
+        if let Some(mut transceiver) = connection.rtp_transceiver(id) {
+            transceiver.set_direction(if sender.is_some() && transceiver.sender() == sender {
+                RTCRtpTransceiverDirection::Sendonly
+            } else {
+                RTCRtpTransceiverDirection::Inactive
+            });
+        }
+    }
+}
+
+/// The ICE user name fragment in a description of ours: connectivity checks are addressed to it.
+pub(super) fn fragment(sdp: &str) -> Option<&str> {
+    sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))
+}
+
+fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
+    Ok(connection.local_description().ok_or(Error::ErrConnectionClosed)?.sdp)
+}

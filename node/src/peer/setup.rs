@@ -1,0 +1,96 @@
+use std::{net::SocketAddr, time::{Duration, Instant}};
+
+use rtc::{
+    interceptor::{NackResponderBuilder, Registry, SenderReportBuilder, Slot},
+    peer_connection::{
+        RTCPeerConnection, RTCPeerConnectionBuilder,
+        configuration::{
+            media_engine::MediaEngine,
+            setting_engine::SettingEngineBuilder,
+        },
+        transport::{CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit},
+    },
+    rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
+    shared::error::Error,
+};
+
+use super::{feedback::FeedbackReader, negotiation::Coding};
+
+/// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
+/// viewer's stream to nobody for that long; a page calls again by itself after a longer gap.
+const SILENT: Duration = Duration::from_secs(3);
+const GONE: Duration = Duration::from_secs(5);
+const KEEPALIVE: Duration = Duration::from_secs(1);
+/// A check every 50 ms (RFC 8445, section 14.2) for five seconds: the viewer's answer may come late, its page
+/// may still be asking for permission, and what waits for the check is a person.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const CHECKS: u16 = 100;
+/// Packets kept for retransmission: two seconds at 4 Mbit/s. Their payloads are shared with all viewers.
+const RETRANSMITTABLE: u16 = 1024;
+
+/// A connection that knows these codings and nothing else. Each has a certificate of its own (the core makes
+/// it), so that none can expire in a node that runs for years.
+pub(super) fn connection(
+    video: &Coding,
+    audio: &[Coding],
+    feedback: FeedbackReader,
+    now: Instant,
+) -> Result<RTCPeerConnection, Error> {
+        let mut media = MediaEngine::default();
+        media.register_codec(parameters(video, "video"), RtpCodecKind::Video)?;
+        for coding in audio {
+            media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
+        }
+        let interceptors = Registry::new()
+            .with(Slot::NackResponder, NackResponderBuilder::new().with_size(RETRANSMITTABLE).build())
+            .with(Slot::SenderReport, SenderReportBuilder::new().build())
+            // Application-ward of everything: it reads what the others have read.
+            .with(Slot::from(14_000), feedback);
+        let settings = SettingEngineBuilder::new()
+            .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
+            .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+            // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
+            .with_answering_dtls_role(RTCDtlsRole::Server)
+            .build();
+        RTCPeerConnectionBuilder::new()
+            .with_media_engine(media)
+            .with_interceptor_registry(interceptors)
+            .with_setting_engine(settings)
+            .build(now)
+}
+
+/// How the core wants a coding described.
+pub(super) fn parameters(coding: &Coding, kind: &str) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters { rtp_codec: codec(coding, kind), payload_type: coding.payload_type }
+}
+
+pub(super) fn codec(coding: &Coding, kind: &str) -> RTCRtpCodec {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.into(), parameter: parameter.into() };
+    RTCRtpCodec {
+        mime_type: format!("{kind}/{}", coding.name),
+        clock_rate: coding.clock_rate,
+        channels: coding.channels,
+        sdp_fmtp_line: coding.format.clone(),
+        rtcp_feedback: if kind == "video" {
+            vec![feedback("nack", ""), feedback("nack", "pli"), feedback("ccm", "fir")]
+        } else {
+            vec![]
+        },
+    }
+}
+
+/// A host candidate (RFC 8445, section 5.1.1.1).
+pub(super) fn host_candidate(address: SocketAddr) -> Result<RTCIceCandidateInit, Error> {
+    let candidate = CandidateHostConfig {
+        base_config: CandidateConfig {
+            network: "udp".to_owned(),
+            address: address.ip().to_string(),
+            port: address.port(),
+            component: 1,
+            ..CandidateConfig::default()
+        },
+        ..CandidateHostConfig::default()
+    }
+    .new_candidate_host()?;
+    RTCIceCandidate::from(&candidate).to_json()
+}

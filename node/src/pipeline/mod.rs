@@ -1,0 +1,261 @@
+//! Runs capture, encode and fanout: one OS thread per camera.
+//!
+//! Invariants: the device is open only while somebody watches (and a moment longer); however many watch,
+//! there is one encoder per codec; tracks outlive the camera, so viewers stay connected through an unplug; a
+//! fault is logged once per change, not once per try.
+
+mod line;
+mod retry;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tracing::{debug, info, warn};
+
+use crate::{
+    capture::{Camera, CaptureError, VideoSource, Want},
+    encode::{ConvertError, Converter, EncodeError},
+    fanout::{Demand, Publisher},
+    media::{Bitrate, Frame, FrameRate},
+};
+use line::Line;
+use retry::Retry;
+
+/// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long one look for a frame may block; a stop or a change of viewers is noticed this late at most.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A camera that delivers nothing for this long is opened anew.
+const STALL: Duration = Duration::from_secs(5);
+
+/// What to capture and how to encode it.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Size and rate to ask the camera for.
+    pub want: Want,
+    /// The encoders' rate.
+    pub bitrate: Bitrate,
+}
+
+/// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
+pub struct Pipeline {
+    stopping: Arc<AtomicBool>,
+    demand: Demand,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Why a camera's picture ended.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error("{device} delivers no frames ({silent:?} without one); opening it anew")]
+    Silent { device: String, silent: Duration },
+}
+
+impl Pipeline {
+    /// Starts the thread. `demand` is the one that the `publishers`' tracks were made with.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        camera: Box<dyn Camera>,
+        settings: Settings,
+        publishers: Vec<Publisher>,
+        demand: Demand,
+    ) -> io::Result<Self> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut work = Work {
+            camera,
+            settings,
+            lines: publishers.into_iter().map(Line::new).collect(),
+            demand: demand.clone(),
+            stopping: stopping.clone(),
+            converter: Converter::default(),
+        };
+        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || work.run())?;
+        Ok(Self { stopping, demand, thread: Some(thread) })
+    }
+
+    /// Whether the thread still runs. It ends by itself only by a bug.
+    pub fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Closes the camera and waits for it. Blocks: not for tasks.
+    pub fn stop(mut self) {
+        self.signal_stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            warn!("the camera thread had panicked");
+        }
+    }
+
+    fn signal_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.demand.change();
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        self.signal_stop();
+    }
+}
+
+struct Work {
+    camera: Box<dyn Camera>,
+    settings: Settings,
+    lines: Vec<Line>,
+    demand: Demand,
+    stopping: Arc<AtomicBool>,
+    converter: Converter,
+}
+
+impl Work {
+    fn run(&mut self) {
+        let mut retry = Retry::default();
+        loop {
+            let seen = self.demand.seen();
+            if self.is_stopping() {
+                return;
+            }
+            if !self.is_watched() {
+                self.demand.wait(seen, None);
+                continue;
+            }
+            match self.run_once(&mut retry) {
+                Ok(()) => retry.forget(),
+                Err(fault) => {
+                    let pause = retry.after(is_transient(&fault), &fault.to_string());
+                    if let Some(news) = retry.news() {
+                        warn!(retry_in = ?pause, "no picture: {news}");
+                    } else {
+                        debug!(retry_in = ?pause, "still no picture: {fault}");
+                    }
+                    self.demand.wait(seen, Some(pause));
+                }
+            }
+        }
+    }
+
+    /// Opens the camera and works until nobody watches.
+    fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+        let mut source = self.camera.open(&self.settings.want)?;
+        let device = self.camera.describe();
+        info!(%device, format = %source.format(), "camera open");
+        let outcome = self.stream(&device, source.as_mut(), retry);
+        for line in &mut self.lines {
+            line.rest();
+        }
+        drop(source);
+        if outcome.is_ok() {
+            info!(%device, "camera closed: nobody watches");
+        }
+        outcome
+    }
+
+    fn stream(
+        &mut self,
+        device: &str,
+        source: &mut dyn VideoSource,
+        retry: &mut Retry,
+    ) -> Result<(), Fault> {
+        let mut last_watched = Instant::now();
+        let mut last_frame = Instant::now();
+        let mut damaged = false;
+        loop {
+            if self.is_stopping() {
+                return Ok(());
+            }
+            let now = Instant::now();
+            if self.is_watched() {
+                last_watched = now;
+            } else if now.duration_since(last_watched) >= LINGER {
+                return Ok(());
+            }
+            let rate = source.format().rate;
+            let Some(frame) = source.next(PATIENCE)? else {
+                if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
+                    return Err(Fault::Silent { device: device.to_owned(), silent: STALL });
+                }
+                continue;
+            };
+            last_frame = Instant::now();
+            match encode(&mut self.lines, &mut self.converter, self.settings.bitrate, &frame)? {
+                Ok(()) => {
+                    damaged = false;
+                    if retry.is_faulted() {
+                        retry.forget();
+                        info!(%device, "the picture is back");
+                    }
+                }
+                Err(error) if damaged => debug!(%device, "frame skipped: {error}"),
+                Err(error) => {
+                    damaged = true;
+                    warn!(%device, "frame skipped, and likewise those after it that are damaged: {error}");
+                }
+            }
+        }
+    }
+
+    fn is_watched(&self) -> bool {
+        self.lines.iter().any(Line::is_watched)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// Gives one frame to every encoder that somebody watches. The inner error costs this frame only.
+fn encode(
+    lines: &mut [Line],
+    converter: &mut Converter,
+    bitrate: Bitrate,
+    frame: &Frame<'_>,
+) -> Result<Result<(), ConvertError>, EncodeError> {
+    if !lines.iter().any(Line::is_watched) {
+        return Ok(Ok(()));
+    }
+    // Once for all codecs.
+    let planes = match converter.to_yu12(frame) {
+        Ok(planes) => planes,
+        Err(error) => return Ok(Err(error)),
+    };
+    for line in lines.iter_mut().filter(|line| line.is_watched()) {
+        line.encode(&planes, bitrate)?;
+    }
+    Ok(Ok(()))
+}
+
+fn is_transient(fault: &Fault) -> bool {
+    match fault {
+        Fault::Capture(error) => error.is_transient(),
+        Fault::Encode(_) => false,
+        Fault::Silent { .. } => true,
+    }
+}
+
+/// What a source is asked for where the configuration says nothing.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            want: Want {
+                size: crate::media::FrameSize { width: 1280, height: 720 },
+                rate: FrameRate::per_second(30),
+            },
+            bitrate: Bitrate::from_bps(2_000_000),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use std::time::Duration;
+
+/// The pauses between tries, and what was already said. Without clock or IO.
+#[derive(Debug, Default)]
+pub(super) struct Retry {
+    tries: u32,
+    fault: Option<String>,
+    news: bool,
+}
+
+impl Retry {
+    const FIRST: Duration = Duration::from_millis(500);
+    /// What passes by itself (a busy device, one that is plugged in again) is tried this often …
+    const TRANSIENT: Duration = Duration::from_secs(3);
+    /// … and what a person has to mend this often, so that mending it is enough.
+    const LASTING: Duration = Duration::from_secs(30);
+
+    /// The pause after one more failure.
+    pub(super) fn after(&mut self, is_transient: bool, fault: &str) -> Duration {
+        self.news = self.fault.as_deref() != Some(fault);
+        self.fault = Some(fault.to_owned());
+        let pause = Self::FIRST * 2u32.saturating_pow(self.tries.min(10));
+        self.tries += 1;
+        pause.min(if is_transient { Self::TRANSIENT } else { Self::LASTING })
+    }
+
+    /// The last fault, where it is not the one before it.
+    pub(super) fn news(&self) -> Option<&str> {
+        self.fault.as_deref().filter(|_| self.news)
+    }
+
+    pub(super) fn is_faulted(&self) -> bool {
+        self.fault.is_some()
+    }
+
+    /// All is well again.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_bound() {
+        let mut retry = Retry::default();
+        let pauses: Vec<_> = (0..40).map(|_| retry.after(true, "gone")).collect();
+        assert!(pauses.is_sorted());
+        assert_eq!(pauses.last(), Some(&Retry::TRANSIENT));
+    }
+
+    #[test]
+    fn a_fault_is_news_once() {
+        let mut retry = Retry::default();
+        retry.after(true, "gone");
+        assert_eq!(retry.news(), Some("gone"));
+        retry.after(true, "gone");
+        assert_eq!(retry.news(), None);
+        retry.after(true, "busy");
+        assert_eq!(retry.news(), Some("busy"));
+        retry.forget();
+        retry.after(true, "busy");
+        assert_eq!(retry.news(), Some("busy"));
+    }
+}

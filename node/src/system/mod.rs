@@ -1,0 +1,4 @@
+//! The host: logging and signals.
+
+pub mod log;
+pub mod signals;

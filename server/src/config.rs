@@ -1,0 +1,219 @@
+//! The server's configuration: TOML, every key optional, valid by construction.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::hub;
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address and port to listen on. `[::]` takes IPv4 as well; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// What keeps the server's use of memory and sockets within bounds.
+    pub limits: Limits,
+}
+
+/// The section `[limits]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// The most members (nodes and viewers) at a time.
+    #[serde(deserialize_with = "within::<1, MOST_MEMBERS, _>")]
+    pub members: usize,
+    /// The most connections at a time. Each member takes one while it waits, and one more to send.
+    #[serde(deserialize_with = "within::<4, 1_000_000, _>")]
+    pub connections: usize,
+    /// The most bytes of one message.
+    #[serde(deserialize_with = "within::<1024, MAX_MESSAGE, _>")]
+    pub message_bytes: usize,
+    /// The most messages that wait for one member.
+    #[serde(deserialize_with = "within::<1, 100_000, _>")]
+    pub mailbox_messages: usize,
+    /// The most bytes of messages that wait for one member; at least one message of the largest size fits in any case.
+    #[serde(deserialize_with = "within::<1024, MOST_BYTES, _>")]
+    pub mailbox_bytes: usize,
+    /// The most bytes of messages that wait for all members together; at least one mailbox fits in any case.
+    #[serde(deserialize_with = "within::<1024, MOST_BYTES, _>")]
+    pub queued_bytes: usize,
+    /// How many seconds a request may take to arrive.
+    #[serde(deserialize_with = "within::<1, 3600, _>")]
+    pub request_seconds: usize,
+}
+
+/// Such that a roster of members with the longest names can be read by the clients.
+const MOST_MEMBERS: usize = MAX_ROSTER / 540;
+const MOST_BYTES: usize = 1 << 30;
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            members: 1000,
+            connections: 4096,
+            message_bytes: MAX_MESSAGE,
+            mailbox_messages: 256,
+            mailbox_bytes: 1 << 20,
+            queued_bytes: 64 << 20,
+            request_seconds: 10,
+        }
+    }
+}
+
+/// A configuration that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("can't read the configuration {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file says something that it can't.
+    #[error("the configuration {path} is wrong: {source}")]
+    Wrong {
+        /// The file.
+        path: String,
+        /// What, and in which line.
+        source: toml::de::Error,
+    },
+}
+
+impl Config {
+    /// Reads a file.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let shown = || path.display().to_string();
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: shown(),
+            source,
+        })?;
+        Config::parse(&text).map_err(|source| ConfigError::Wrong {
+            path: shown(),
+            source,
+        })
+    }
+
+    fn parse(text: &str) -> Result<Config, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// What the hub is to keep to.
+    pub fn hub_limits(&self) -> hub::Limits {
+        let mailbox_bytes = self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024);
+        hub::Limits {
+            members: self.limits.members,
+            mailbox_messages: self.limits.mailbox_messages,
+            mailbox_bytes,
+            queued_bytes: self.limits.queued_bytes.max(mailbox_bytes),
+            absent: ABSENT,
+        }
+    }
+
+    /// How long a request may take to arrive.
+    pub fn request_patience(&self) -> Duration {
+        Duration::from_secs(self.limits.request_seconds as u64)
+    }
+}
+
+/// A number between two bounds.
+fn within<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
+    from: D,
+) -> Result<usize, D::Error> {
+    let number = i64::deserialize(from)?;
+    usize::try_from(number)
+        .ok()
+        .filter(|number| (LEAST..=MOST).contains(number))
+        .ok_or_else(|| D::Error::custom(format!("{number} is not from {LEAST} to {MOST}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_says_what_the_defaults_are() {
+        let sample = include_str!("../../config/server.toml");
+        assert_eq!(Config::parse(sample).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_sample_has_every_key() {
+        let sample: toml::Table = include_str!("../../config/server.toml").parse().unwrap();
+        // Without `..`: a new key must be added here, and then to the sample.
+        let Config { listen, limits } = Config::default();
+        let Limits {
+            members,
+            connections,
+            message_bytes,
+            mailbox_messages,
+            mailbox_bytes,
+            queued_bytes,
+            request_seconds,
+        } = limits;
+        let all = format!(
+            "listen = \"{listen}\"\n[limits]\nmembers = {members}\nconnections = {connections}\n\
+             message_bytes = {message_bytes}\nmailbox_messages = {mailbox_messages}\n\
+             mailbox_bytes = {mailbox_bytes}\nqueued_bytes = {queued_bytes}\n\
+             request_seconds = {request_seconds}\n"
+        );
+        let all: toml::Table = all.parse().unwrap();
+        assert_eq!(sample, all);
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(Config::parse("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_what_is_allowed() {
+        for (text, line, says) in [
+            ("listen = \"here\"", "line 1", "socket address"),
+            ("\nlistne = \"[::]:1\"", "line 2", "unknown field `listne`"),
+            ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
+            (
+                "[limits]\n\nconnections = -4",
+                "line 3",
+                "-4 is not from 4 to 1000000",
+            ),
+            ("[limits]\nmembers = \"many\"", "line 2", "invalid type"),
+            ("[limits", "line 1", ""),
+        ] {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.contains(line) && error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Config::read(Path::new("/nowhere/server.toml"))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("/nowhere/server.toml"), "{error}");
+    }
+
+    #[test]
+    fn the_largest_message_fits_into_an_empty_mailbox() {
+        let config = Config::parse("[limits]\nmailbox_bytes = 1024\nqueued_bytes = 1024").unwrap();
+        let limits = config.hub_limits();
+        assert!(limits.mailbox_bytes > config.limits.message_bytes);
+        assert!(limits.queued_bytes >= limits.mailbox_bytes);
+    }
+}

@@ -1,0 +1,225 @@
+//! Where requests meet the hub: the hub's clock, its log, and the way of its answers back to the requests.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
+
+/// The hub, shared by all connections.
+///
+/// A lock instead of a task with a queue: a step of the hub takes microseconds and never waits, and a connection that
+/// ends must be able to say so from its `drop`.
+#[derive(Debug)]
+pub(super) struct Desk {
+    state: Mutex<State>,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct State {
+    hub: Hub,
+    next_request: u64,
+    unanswered: HashMap<RequestId, oneshot::Sender<Answer>>,
+}
+
+/// A request that is with the hub. When dropped, the request is taken back, and an event that it was answered
+/// with is taken as not delivered, unless [`Ticket::delivered`] says otherwise.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    desk: Arc<Desk>,
+    request: RequestId,
+    is_delivered: bool,
+}
+
+impl Desk {
+    pub(super) fn new(limits: Limits) -> Desk {
+        let state = State {
+            hub: Hub::new(limits.clone()),
+            next_request: 0,
+            unanswered: HashMap::new(),
+        };
+        Desk {
+            state: Mutex::new(state),
+            limits,
+        }
+    }
+
+    /// Puts a request to the hub and waits for its answer.
+    pub(super) async fn ask(self: &Arc<Desk>, input: impl FnOnce(RequestId) -> Input) -> (Answer, Ticket) {
+        let (answer, ticket) = {
+            let mut state = self.lock();
+            let request = RequestId(state.next_request);
+            state.next_request += 1;
+            let (sender, receiver) = oneshot::channel();
+            state.unanswered.insert(request, sender);
+            state.step(input(request));
+            (
+                receiver,
+                Ticket {
+                    desk: self.clone(),
+                    request,
+                    is_delivered: false,
+                },
+            )
+        };
+        // The hub answers every request; should it not, the peer is told the same as by a server that restarted.
+        let answer = answer.await.unwrap_or(Answer::Refused(crate::hub::Refusal::Gone));
+        (answer, ticket)
+    }
+
+    /// Lets the hub's time pass, for ever.
+    pub(super) async fn run_clock(&self) {
+        loop {
+            // An absence that begins meanwhile ends after this sleep does.
+            let deadline = self.lock().hub.next_deadline().map(Instant::from_std);
+            tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + self.limits.absent)).await;
+            self.lock().step(Input::Tick);
+        }
+    }
+
+    /// Answers all waits and refuses what comes later.
+    pub(super) fn close(&self) {
+        self.lock().step(Input::Close);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic within the hub would be a bug; the others are still better served than not.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn step(&mut self, input: Input) {
+        for command in self.hub.handle(input, Instant::now().into_std()) {
+            match command {
+                Command::Answer { request, answer } => {
+                    if let Some(sender) = self.unanswered.remove(&request) {
+                        // A request that is gone meanwhile drops its ticket, which tells the hub.
+                        let _ = sender.send(answer);
+                    }
+                }
+                Command::Came { id, name } => {
+                    tracing::info!(%id, ?name, members = self.hub.members(), "signed in")
+                }
+                Command::Went { id, name, why } => {
+                    let why = match why {
+                        Why::SignedOut => "signed out",
+                        Why::Absent => "dropped: it no longer waits for events",
+                        Why::Overrun => "dropped: too much happened while it did not wait for events",
+                    };
+                    tracing::info!(%id, ?name, members = self.hub.members(), "{why}");
+                }
+            }
+        }
+    }
+}
+
+impl Ticket {
+    /// The whole answer is on its way to the client.
+    pub(super) fn delivered(mut self) {
+        self.is_delivered = true;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let request = self.request;
+        let mut state = self.desk.lock();
+        state.unanswered.remove(&request);
+        state.step(if self.is_delivered {
+            Input::Delivered { request }
+        } else {
+            Input::Abandoned { request }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use pinhole_signaling::PeerId;
+
+    use super::*;
+    use crate::hub::{Event, Refusal};
+
+    const ABSENT: Duration = Duration::from_secs(30);
+
+    fn desk() -> Arc<Desk> {
+        Arc::new(Desk::new(Limits {
+            members: 10,
+            mailbox_messages: 10,
+            mailbox_bytes: 1000,
+            queued_bytes: 1000,
+            absent: ABSENT,
+        }))
+    }
+
+    async fn sign_in(desk: &Arc<Desk>, name: &str) -> PeerId {
+        match desk
+            .ask(|request| Input::SignIn {
+                request,
+                name: name.into(),
+            })
+            .await
+            .0
+        {
+            Answer::SignedIn { id, .. } => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_stops_waiting_is_announced_as_gone_after_30_s() {
+        let desk = desk();
+        let alice = sign_in(&desk, "alice").await;
+        let began = Instant::now();
+        sign_in(&desk, "bob").await;
+        let life = async {
+            let mut events = Vec::new();
+            for _ in 0..2 {
+                let (answer, ticket) = desk.ask(|request| Input::Wait { request, id: alice }).await;
+                ticket.delivered();
+                events.push(answer);
+            }
+            (events, began.elapsed())
+        };
+        let (events, took) = tokio::select! {
+            life = life => life,
+            () = desk.run_clock() => unreachable!("the clock never ends"),
+        };
+        let entry = |text: &'static str| Answer::Event(Event::Presence(Bytes::from_static(text.as_bytes())));
+        assert_eq!(events, [entry("bob,2,1\n"), entry("bob,2,0\n")]);
+        assert!(
+            took >= ABSENT && took < ABSENT + Duration::from_secs(1),
+            "{took:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_member_that_waits_stays_for_ever_and_one_whose_wait_is_dropped_does_not() {
+        let desk = desk();
+        let alice = sign_in(&desk, "alice").await;
+        let clock = desk.run_clock();
+        tokio::pin!(clock);
+        let wait =
+            |desk: Arc<Desk>| async move { desk.ask(|request| Input::Wait { request, id: alice }).await.0 };
+        tokio::select! {
+            answer = wait(desk.clone()) => panic!("{answer:?}"),
+            () = &mut clock => unreachable!("the clock never ends"),
+            () = tokio::time::sleep(Duration::from_secs(24 * 3600)) => {}
+        }
+        assert_eq!(desk.lock().hub.members(), 1);
+        // The wait above is dropped here.
+        tokio::select! {
+            () = &mut clock => unreachable!("the clock never ends"),
+            () = tokio::time::sleep(ABSENT + Duration::from_secs(1)) => {}
+        }
+        assert_eq!(desk.lock().hub.members(), 0);
+        assert_eq!(wait(desk.clone()).await, Answer::Refused(Refusal::Gone));
+    }
+}

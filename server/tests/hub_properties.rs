@@ -1,0 +1,280 @@
+//! Whatever the members do, and whenever their connections break: no event is lost, doubled or out of order.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
+use pinhole_signaling::{PeerId, roster};
+use proptest::prelude::*;
+
+/// What may happen. Numbers pick one of what is there at that time.
+#[derive(Debug, Clone)]
+enum Step {
+    SignIn,
+    SignOut(usize),
+    Wait(usize),
+    Send(usize, usize),
+    Deliver(usize),
+    BreakAnswered(usize),
+    BreakOpen(usize),
+    Pass(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => Just(Step::SignIn),
+        1 => any::<usize>().prop_map(Step::SignOut),
+        6 => any::<usize>().prop_map(Step::Wait),
+        6 => any::<(usize, usize)>().prop_map(|(from, to)| Step::Send(from, to)),
+        4 => any::<usize>().prop_map(Step::Deliver),
+        2 => any::<usize>().prop_map(Step::BreakAnswered),
+        2 => any::<usize>().prop_map(Step::BreakOpen),
+        1 => (0..20_u64).prop_map(Step::Pass),
+    ]
+}
+
+/// What a perfect post office would know.
+#[derive(Default)]
+struct Model {
+    /// What each member must get in the end, and what it got.
+    due: BTreeMap<PeerId, Vec<Event>>,
+    got: BTreeMap<PeerId, Vec<Event>>,
+    open: BTreeMap<RequestId, PeerId>,
+    answered: BTreeMap<RequestId, (PeerId, Event)>,
+    ever_answered: BTreeSet<RequestId>,
+}
+
+struct World {
+    hub: Hub,
+    now: Instant,
+    model: Model,
+    requests: u64,
+    sent: u64,
+}
+
+fn pick<T: Clone>(from: impl Iterator<Item = T>, number: usize) -> Option<T> {
+    let all: Vec<T> = from.collect();
+    let count = all.len();
+    (count > 0).then(|| all[number % count].clone())
+}
+
+impl World {
+    fn new(limits: Limits) -> World {
+        World {
+            hub: Hub::new(limits),
+            now: Instant::now(),
+            model: Model::default(),
+            requests: 0,
+            sent: 0,
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.requests += 1;
+        RequestId(self.requests)
+    }
+
+    /// Puts an input to the hub, and follows in the model what it says.
+    fn input(&mut self, input: Input) -> Vec<Answer> {
+        let mut others = Vec::new();
+        for command in self.hub.handle(input, self.now) {
+            match command {
+                Command::Came { id, name } => {
+                    self.announce(format!("{name},{id},1\n"));
+                    self.model.due.insert(id, Vec::new());
+                    self.model.got.insert(id, Vec::new());
+                }
+                Command::Went { id, name, .. } => {
+                    self.model.due.remove(&id);
+                    self.model.got.remove(&id);
+                    self.announce(format!("{name},{id},0\n"));
+                }
+                Command::Answer { request, answer } => {
+                    assert!(
+                        self.model.ever_answered.insert(request),
+                        "{request:?} is answered twice"
+                    );
+                    match (self.model.open.remove(&request), answer) {
+                        (Some(id), Answer::Event(event)) => {
+                            self.model.answered.insert(request, (id, event));
+                        }
+                        (Some(_), Answer::Refused(_)) => {}
+                        (Some(_), other) => panic!("a wait got {other:?}"),
+                        (None, other) => others.push(other),
+                    }
+                }
+            }
+        }
+        others
+    }
+
+    fn announce(&mut self, entry: String) {
+        let event = Event::Presence(Bytes::from(entry));
+        self.model
+            .due
+            .values_mut()
+            .for_each(|due| due.push(event.clone()));
+    }
+
+    fn wait(&mut self, id: PeerId) {
+        let request = self.request();
+        self.model.open.insert(request, id);
+        assert_eq!(self.input(Input::Wait { request, id }), []);
+    }
+
+    fn deliver(&mut self, request: RequestId) {
+        if let Some((id, event)) = self.model.answered.remove(&request)
+            && let Some(got) = self.model.got.get_mut(&id)
+        {
+            got.push(event);
+        }
+        assert_eq!(self.input(Input::Delivered { request }), []);
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::SignIn => {
+                let request = self.request();
+                let answers = self.input(Input::SignIn {
+                    request,
+                    name: format!("m{}", request.0).into(),
+                });
+                if let [Answer::SignedIn { id, roster }] = &answers[..] {
+                    let listed: BTreeSet<PeerId> =
+                        roster::parse(roster).map(|entry| entry.unwrap().id).collect();
+                    assert_eq!(listed, self.model.due.keys().copied().collect());
+                    assert_eq!(roster::parse(roster).next().unwrap().unwrap().id, *id);
+                } else {
+                    assert!(matches!(&answers[..], [Answer::Refused(_)]), "{answers:?}");
+                }
+            }
+            Step::SignOut(number) => {
+                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                    let request = self.request();
+                    assert_eq!(self.input(Input::SignOut { request, id }), [Answer::SignedOut]);
+                }
+            }
+            Step::Wait(number) => {
+                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                    self.wait(id);
+                }
+            }
+            Step::Send(from, to) => {
+                let members = || self.model.due.keys().copied();
+                if let (Some(from), Some(to)) = (pick(members(), from), pick(members(), to)) {
+                    self.send(from, to);
+                }
+            }
+            Step::Deliver(number) => {
+                if let Some(request) = pick(self.model.answered.keys().copied(), number) {
+                    self.deliver(request);
+                }
+            }
+            Step::BreakAnswered(number) => {
+                if let Some(request) = pick(self.model.answered.keys().copied(), number) {
+                    self.model.answered.remove(&request);
+                    assert_eq!(self.input(Input::Abandoned { request }), []);
+                }
+            }
+            Step::BreakOpen(number) => {
+                if let Some(request) = pick(self.model.open.keys().copied(), number) {
+                    self.model.open.remove(&request);
+                    assert_eq!(self.input(Input::Abandoned { request }), []);
+                    assert!(
+                        !self.model.ever_answered.contains(&request),
+                        "a closed connection was answered"
+                    );
+                }
+            }
+            Step::Pass(seconds) => {
+                self.now += Duration::from_secs(seconds);
+                assert_eq!(self.input(Input::Tick), []);
+            }
+        }
+        assert_eq!(self.hub.members(), self.model.due.len());
+    }
+
+    fn send(&mut self, from: PeerId, to: PeerId) {
+        self.sent += 1;
+        let parcel = Parcel {
+            content_type: Bytes::new(),
+            body: Bytes::from(format!("{:04}", self.sent)),
+        };
+        let event = Event::Message {
+            from,
+            parcel: parcel.clone(),
+        };
+        let request = self.request();
+        let answers = self.input(Input::Send {
+            request,
+            from,
+            to,
+            parcel: parcel.clone(),
+        });
+        match &answers[..] {
+            [Answer::Echo(echo)] => assert!(from == to && *echo == parcel),
+            [Answer::Sent] => {
+                assert_ne!(from, to);
+                self.model
+                    .due
+                    .get_mut(&to)
+                    .expect("the receiver is there")
+                    .push(event);
+            }
+            [Answer::Refused(_)] => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Lets everybody fetch all that is left, and compares.
+    fn settle(mut self) {
+        for (request, _) in self.model.answered.clone() {
+            self.deliver(request);
+        }
+        let ids: Vec<PeerId> = self.model.due.keys().copied().collect();
+        for id in ids {
+            loop {
+                self.wait(id);
+                let Some(request) = pick(self.model.answered.keys().copied(), 0) else {
+                    break;
+                };
+                self.deliver(request);
+            }
+        }
+        assert_eq!(self.model.got, self.model.due);
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        members: 6,
+        mailbox_messages: 1000,
+        mailbox_bytes: 100_000,
+        queued_bytes: 1_000_000,
+        absent: Duration::from_secs(30),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_doubled_or_out_of_order(steps in prop::collection::vec(step(), 1..200)) {
+        let mut world = World::new(limits());
+        steps.into_iter().for_each(|step| world.step(step));
+        world.settle();
+    }
+
+    #[test]
+    fn the_same_holds_for_what_was_accepted_when_all_bounds_are_tight(
+        steps in prop::collection::vec(step(), 1..200),
+    ) {
+        let tight = Limits { members: 3, mailbox_messages: 2, mailbox_bytes: 9, queued_bytes: 13, ..limits() };
+        let mut world = World::new(tight);
+        steps.into_iter().for_each(|step| world.step(step));
+        world.settle();
+    }
+}

@@ -1,0 +1,131 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use pinhole_signaling::ServerUrl;
+
+use crate::receive::Codec;
+
+/// Watches, records and measures Pinhole camera nodes from a terminal.
+#[derive(Debug, Parser)]
+#[command(name = "pinhole-view", version)]
+pub struct Cli {
+    /// The signaling server, as http://HOST[:PORT] (port 8888 if none is given).
+    #[arg(long, value_name = "URL")]
+    pub server: ServerUrl,
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// Prints who is signed in at the server.
+    List {
+        /// One JSON object per member and line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Calls a node, receives its video, and tells how well it comes.
+    Watch(WatchArgs),
+}
+
+/// How to watch.
+#[derive(Debug, Args)]
+pub struct WatchArgs {
+    /// The node's name, or as much of its start as no other name has.
+    pub node: String,
+    /// Stop that many seconds after the first picture; without it, watch until Ctrl-C.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub seconds: Option<Duration>,
+    /// Wait that many seconds for the node to sign in, if it is not there.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    pub wait: Duration,
+    /// Record into this file: .mkv holds any codec, .webm asks the node for VP8.
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Overwrite the recording's file if it exists.
+    #[arg(long, requires = "record")]
+    pub force: bool,
+    /// One JSON object per second and line, and a summary as the last line.
+    #[arg(long)]
+    pub json: bool,
+    /// Accept only this codec; without it, H.264 and, where the node has none, VP8.
+    #[arg(long)]
+    pub codec: Option<Codec>,
+    /// A STUN or TURN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times.
+    #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
+    pub ice_servers: Vec<String>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    // A year is longer than anyone means, and short enough to be added to any instant.
+    if !(0.0..=365.0 * 86_400.0).contains(&number) {
+        return Err("not between 0 and a year".to_owned());
+    }
+    Ok(Duration::from_secs_f64(number))
+}
+
+fn ice_server(text: &str) -> Result<String, String> {
+    let host = ["stun:", "turn:"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(char::is_whitespace) => Ok(text.to_owned()),
+        _ => Err("write stun:HOST:PORT".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_watch_takes_all_its_options() {
+        let line = "pinhole-view --server http://[::1]:80 watch porch --seconds 2.5 --record a.mkv --force --json \
+                    --codec vp8 --ice-server stun:stun.example.org:3478";
+        let Action::Watch(watch) = parse(line).expect("valid").action else {
+            panic!("not a watch")
+        };
+        assert_eq!(
+            (watch.seconds, watch.wait),
+            (Some(Duration::from_millis(2500)), Duration::from_secs(10))
+        );
+        assert_eq!(
+            (watch.codec, watch.json, watch.force),
+            (Some(Codec::Vp8), true, true)
+        );
+        assert_eq!(watch.ice_servers, ["stun:stun.example.org:3478"]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in [
+            "pinhole-view list",
+            "pinhole-view --server https://x list",
+            "pinhole-view --server http://x watch",
+            "pinhole-view --server http://x watch a --seconds -1",
+            "pinhole-view --server http://x watch a --seconds NaN",
+            "pinhole-view --server http://x watch a --wait 1e300",
+            "pinhole-view --server http://x watch a --codec av1",
+            "pinhole-view --server http://x watch a --force",
+            "pinhole-view --server http://x watch a --ice-server http://y",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! A call to a node, from signing in to signing out.
+//!
+//! [`session`] thinks; this carries out what it says, and carries in what happens: from the server
+//! ([`membership`]), from the connection ([`connection`]), from the decoder, and from the clock.
+
+mod connection;
+mod ending;
+mod event;
+mod membership;
+mod roster;
+mod session;
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{self, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+use webrtc::media_stream::track_remote::TrackRemote;
+
+use crate::{
+    printable::printable,
+    receive::{
+        Codec,
+        decode::Picture,
+        intake::VideoTotals,
+        reception::Totals,
+        stream::{self, Outlets},
+    },
+    record::Recorder,
+    report::statistics::{Second, Statistics, Totalled},
+};
+use connection::{Connection, Report, Settings};
+pub use ending::Ending;
+use event::{Command, Input};
+use membership::{Membership, News};
+use session::Session;
+
+/// Pictures that may wait to be counted.
+const PICTURES: usize = 256;
+
+/// What to watch, and how.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// The signaling server.
+    pub server: ServerUrl,
+    /// The node's name, or its start.
+    pub node: String,
+    /// How long the node may take to come.
+    pub patience: Duration,
+    /// How long to watch, from the first picture; `None`: until something ends it.
+    pub time: Option<Duration>,
+    /// Video codecs to offer, the preferred one first.
+    pub codecs: Vec<Codec>,
+    /// STUN and TURN servers.
+    pub ice_servers: Vec<String>,
+}
+
+/// Whom a call tells what goes on.
+pub trait Audience {
+    /// A sentence for the person.
+    fn tell(&mut self, text: &str);
+    /// A second has passed. `false`: nobody listens any more.
+    fn second(&mut self, second: &Second) -> bool;
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub ending: Ending,
+    /// The node's full name, if it was found.
+    pub node: Option<String>,
+    /// What was seen.
+    pub total: Totalled,
+}
+
+/// The members of a server other than ourselves. Signs in to ask, and out again.
+///
+/// # Errors
+/// Where the server can't be asked.
+pub async fn list(server: &ServerUrl) -> Result<Vec<Member>, ClientError> {
+    let (membership, members) = Membership::sign_in(server, &our_name()).await?;
+    membership.leave(None).await;
+    Ok(members)
+}
+
+/// Calls a node and watches it until the call ends or `stop` does.
+pub async fn watch(
+    options: &Watch,
+    recorder: Option<Recorder>,
+    audience: &mut dyn Audience,
+    stop: impl Future<Output = Ending>,
+) -> Outcome {
+    let now = Instant::now();
+    let mut statistics = Statistics::new(now);
+    let (membership, members) = match Membership::sign_in(&options.server, &our_name()).await {
+        Ok(signed_in) => signed_in,
+        Err(error) => {
+            let ending = Ending::NoServer(error.to_string());
+            return Outcome {
+                ending,
+                node: None,
+                total: statistics.total(Instant::now()),
+            };
+        }
+    };
+    let mut call = Call::new(options, recorder, membership, now);
+    let ending = call.run(members, &mut statistics, audience, stop).await;
+    let node = call.session.node().cloned();
+    call.finish(node.as_ref()).await;
+    let node = node.map(|node| printable(&node.name.to_string()));
+    Outcome {
+        ending,
+        node,
+        total: statistics.total(Instant::now()),
+    }
+}
+
+/// A name that no other viewer is likely to have, and that others see is a viewer's.
+fn our_name() -> Name {
+    Name::from(format!("viewer_{:04x}@terminal", std::process::id() & 0xFFFF).as_str())
+}
+
+struct Call<'a> {
+    options: &'a Watch,
+    settings: Settings,
+    session: Session,
+    membership: Membership,
+    connection: Option<Connection>,
+    /// Whom the connection is to; its candidates go there.
+    peer: Option<PeerId>,
+    recorder: Option<Recorder>,
+    /// Everything that reads tracks of the connection.
+    readers: JoinSet<std::io::Result<()>>,
+    stop_readers: CancellationToken,
+    pictures: (mpsc::Sender<Picture>, mpsc::Receiver<Picture>),
+    video: watch::Sender<VideoTotals>,
+    audio: watch::Sender<Option<Totals>>,
+}
+
+impl<'a> Call<'a> {
+    fn new(options: &'a Watch, recorder: Option<Recorder>, membership: Membership, now: Instant) -> Self {
+        let host = options.server.host();
+        let loopback =
+            host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let settings = Settings {
+            codecs: options.codecs.clone(),
+            ice_servers: options.ice_servers.clone(),
+            loopback,
+        };
+        Self {
+            options,
+            settings,
+            session: Session::new(options.node.clone(), options.patience, options.time, now),
+            membership,
+            connection: None,
+            peer: None,
+            recorder,
+            readers: JoinSet::new(),
+            stop_readers: CancellationToken::new(),
+            pictures: mpsc::channel(PICTURES),
+            video: watch::Sender::default(),
+            audio: watch::Sender::default(),
+        }
+    }
+
+    async fn run(
+        &mut self,
+        members: Vec<Member>,
+        statistics: &mut Statistics,
+        audience: &mut dyn Audience,
+        stop: impl Future<Output = Ending>,
+    ) -> Ending {
+        let mut stop = pin!(stop);
+        let mut seconds = time::interval_at(time::Instant::now() + SECOND, SECOND);
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut input = Some(Input::SignedIn(members));
+        loop {
+            if let Some(input) = input.take()
+                && let Some(ending) = self.handle(input, statistics, audience).await
+            {
+                return ending;
+            }
+            let deadline = self.session.deadline();
+            input = tokio::select! {
+                biased;
+                ending = &mut stop => return ending,
+                _ = seconds.tick() => {
+                    self.count(statistics);
+                    if !audience.second(&statistics.second(Instant::now())) {
+                        return Ending::Stopped;
+                    }
+                    None
+                }
+                () = at(deadline) => Some(Input::Tick),
+                Some(picture) = self.pictures.1.recv() => {
+                    statistics.picture(picture);
+                    Some(Input::Picture)
+                }
+                report = report(&mut self.connection) => self.reported(report).await,
+                news = self.membership.news() => heard(news),
+                Some(ended) = self.readers.join_next() => match ended {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => return Ending::Fault(format!("cannot receive: {error}")),
+                    Err(error) => return Ending::Fault(format!("receiving failed: {error}")),
+                },
+            };
+        }
+    }
+
+    /// Lets the session think about an event, and does what it says. An ending is the end.
+    async fn handle(
+        &mut self,
+        input: Input,
+        statistics: &mut Statistics,
+        audience: &mut dyn Audience,
+    ) -> Option<Ending> {
+        for command in self.session.handle(input, Instant::now()) {
+            let done = match command {
+                Command::Tell(text) => {
+                    audience.tell(&text);
+                    Ok(())
+                }
+                Command::End(ending) => {
+                    self.count(statistics);
+                    return Some(ending);
+                }
+                Command::Offer(to) => {
+                    if let Some(node) = self.session.node() {
+                        audience.tell(&format!("calling \"{}\"", printable(&node.name.to_string())));
+                    }
+                    statistics.offered(Instant::now());
+                    self.offer(to).await
+                }
+                Command::AnswerAnew(to, offer) => match self.connect(to).await {
+                    Ok(()) => self.answer(to, offer).await,
+                    Err(error) => Err(error),
+                },
+                Command::Answer(to, offer) => self.answer(to, offer).await,
+                Command::Accept(answer) => match &self.connection {
+                    Some(connection) => connection.accept(answer).await,
+                    None => Ok(()),
+                },
+                Command::Add(candidate) => {
+                    if let Some(connection) = &self.connection
+                        && let Err(error) = connection.add(candidate).await
+                    {
+                        tracing::debug!(%error, "passed over an address of the node");
+                    }
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                // Thinking again about a failure ends in an ending: there is no second round of this.
+                let commands = self
+                    .session
+                    .handle(Input::Unusable(error.to_string()), Instant::now());
+                self.count(statistics);
+                return commands.into_iter().find_map(|command| match command {
+                    Command::End(ending) => Some(ending),
+                    _ => None,
+                });
+            }
+        }
+        None
+    }
+
+    /// Replaces the connection by a new one.
+    async fn connect(&mut self, to: PeerId) -> webrtc::error::Result<()> {
+        self.disconnect().await;
+        self.connection = Some(Connection::new(&self.settings).await?);
+        self.peer = Some(to);
+        Ok(())
+    }
+
+    async fn offer(&mut self, to: PeerId) -> webrtc::error::Result<()> {
+        self.connect(to).await?;
+        if let Some(connection) = &self.connection {
+            self.membership
+                .send(to, Message::Description(connection.offer().await?));
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, to: PeerId, offer: String) -> webrtc::error::Result<()> {
+        self.peer = Some(to);
+        if let Some(connection) = &self.connection {
+            self.membership
+                .send(to, Message::Description(connection.answer(offer).await?));
+        }
+        Ok(())
+    }
+
+    async fn reported(&mut self, report: Report) -> Option<Input> {
+        match report {
+            Report::Path(path) => return Some(Input::Path(path)),
+            Report::Candidate(candidate) => {
+                // The server may have been restarted since: its own word for the node is the newest.
+                let node = self.session.node().map(|node| node.id).or(self.peer);
+                if let Some(node) = node {
+                    self.membership.send(node, Message::Candidate(candidate));
+                }
+            }
+            Report::Track(track) => self.read(track).await,
+        }
+        None
+    }
+
+    async fn read(&mut self, track: Arc<dyn TrackRemote>) {
+        let stop = self.stop_readers.clone();
+        if track.kind().await == RtpCodecKind::Audio {
+            let audio = self.audio.clone();
+            self.readers.spawn(async move {
+                stream::audio(track, audio, stop).await;
+                Ok(())
+            });
+            return;
+        }
+        let codecs = match &self.connection {
+            Some(connection) => connection.payload_types().await,
+            None => return,
+        };
+        let outlets = Outlets {
+            pictures: self.pictures.0.clone(),
+            totals: self.video.clone(),
+            recorder: self.recorder.clone(),
+        };
+        self.readers.spawn(stream::video(track, codecs, outlets, stop));
+    }
+
+    fn count(&self, statistics: &mut Statistics) {
+        statistics.video(*self.video.borrow());
+        if let Some(audio) = *self.audio.borrow() {
+            statistics.audio(audio);
+        }
+    }
+
+    async fn disconnect(&mut self) {
+        self.stop_readers.cancel();
+        while self.readers.join_next().await.is_some() {}
+        self.stop_readers = CancellationToken::new();
+        if let Some(connection) = self.connection.take() {
+            connection.close().await;
+        }
+    }
+
+    /// Hangs up, and leaves the server.
+    async fn finish(mut self, node: Option<&Member>) {
+        let hang_up = node.map(|node| node.id).filter(|_| self.peer.is_some());
+        tracing::debug!(node = self.options.node, "hanging up");
+        self.disconnect().await;
+        self.membership.leave(hang_up).await;
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn heard(news: News) -> Option<Input> {
+    Some(match news {
+        News::SignedIn(members) => Input::SignedIn(members),
+        News::Gone(error) => Input::ServerGone(error.to_string()),
+        News::Back => Input::ServerBack,
+        News::Undelivered(to) => Input::Undelivered(to),
+        News::Event(Event::Presence(member)) => Input::Presence(member),
+        News::Event(Event::Message { from, body }) => match Message::parse(&body) {
+            Ok(message) => Input::Message { from, message },
+            Err(error) => {
+                tracing::warn!(%from, %error, "passed over a message");
+                return None;
+            }
+        },
+    })
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn report(connection: &mut Option<Connection>) -> Report {
+    match connection {
+        Some(connection) => connection.report().await,
+        None => std::future::pending().await,
+    }
+}
