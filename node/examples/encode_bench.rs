@@ -7,8 +7,6 @@ use pinhole_node::{
     media::{Codec, Frame, FrameRate, FrameSize, Orders, PixelFormat, Timestamp, VideoFormat},
 };
 
-use turbojpeg::{Compressor, Subsamp, YuvImage};
-
 const FRAMES: u32 = 90;
 
 #[allow(clippy::print_stdout, reason = "its output is its purpose")]
@@ -25,22 +23,6 @@ fn main() -> anyhow::Result<()> {
             });
             println!("{size} {pixel} to YU12: {:.2} ms", milliseconds(cost));
         }
-        let jpeg = scene.jpeg()?;
-        let mut converter = Converter::new();
-        let cost = cpu_time(|| {
-            for number in 0..FRAMES {
-                let frame = Frame {
-                    data: &jpeg,
-                    ..scene.frame(PixelFormat::Mjpeg, number)
-                };
-                black_box(converter.to_yu12(&frame).is_ok());
-            }
-        });
-        println!(
-            "{size} MJPEG of {} kB to YU12: {:.2} ms",
-            jpeg.len() / 1000,
-            milliseconds(cost)
-        );
         for codec in Codec::ALL {
             let format = scene.frame(PixelFormat::Yu12, 0).format;
             let mut encoder = software(codec, format, bitrate.parse()?)?;
@@ -95,33 +77,6 @@ impl Scene {
             })
             .collect();
         Self { size, stride, data }
-    }
-
-    /// The scene as webcams send it: 4:2:2, middling quality.
-    fn jpeg(&self) -> anyhow::Result<Vec<u8>> {
-        let (width, height, stride) = (
-            self.size.width as usize,
-            self.size.height as usize,
-            self.stride as usize,
-        );
-        let mut pixels: Vec<u8> = self
-            .data
-            .chunks(stride)
-            .take(height)
-            .flat_map(|line| &line[..width])
-            .copied()
-            .collect();
-        pixels.extend_from_within(..width * height);
-        let image = YuvImage {
-            pixels: &pixels[..],
-            width,
-            align: 1,
-            height,
-            subsamp: Subsamp::Sub2x1,
-        };
-        let mut compressor = Compressor::new()?;
-        compressor.set_quality(80)?;
-        Ok(compressor.compress_yuv_to_vec(image)?)
     }
 
     fn frame(&self, pixel: PixelFormat, number: u32) -> Frame<'_> {
