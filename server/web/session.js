@@ -13,7 +13,7 @@ const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
  * Why a session ended:
  * - `no-answer`, `no-path`, `no-picture`: nothing came in time
  * - `no-codec`: the camera sends nothing that this browser can decode
- * - `refused`: the camera said why (`reason`)
+ * - `busy`, `refused`: the camera said why (`reason`)
  * - `hung-up`: the camera ended the call
  * - `lost`: the connection broke
  * - `failed`: the browser or the camera's description is at fault (`reason`)
@@ -70,7 +70,8 @@ export class Session extends EventTarget {
   async receive(body) {
     if (this.#over) return;
     if (body.trim() === "BYE") {
-      this.#finish(this.#refusal === null ? "hung-up" : "refused", this.#refusal, false);
+      const { code, reason } = this.#refusal ?? { code: "hung-up", reason: null };
+      this.#finish(code, reason, false);
       return;
     }
     let message;
@@ -139,7 +140,10 @@ export class Session extends EventTarget {
         await this.#post({ type: "answer", sdp: peer.localDescription.sdp });
         break;
       case "error": // Not in the stock protocol: the reason for the BYE that follows.
-        this.#refusal = String(message.reason ?? message.code ?? "").slice(0, 300);
+        this.#refusal = {
+          code: message.code === "busy" ? "busy" : "refused",
+          reason: String(message.reason ?? "").slice(0, 300),
+        };
         break;
       default:
         console.warn("the camera sent a message of an unknown kind:", message?.type);
@@ -163,6 +167,11 @@ export class Session extends EventTarget {
       return;
     }
     if (!this.connected) this.#setDeadline(PATH_PATIENCE, "no-path");
+    // A camera that goes in good order says so on the media path too (DTLS close_notify).
+    const { transport } = video.receiver;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed") this.#finish("hung-up", null, false);
+    });
   }
 
   #receive(track, receiver) {

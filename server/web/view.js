@@ -113,6 +113,7 @@ export class View {
     const video = this.#video;
     const stream = watch?.stream ?? null;
     find("sound").disabled = !watch?.hasSound;
+    this.#showSound();
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;
@@ -241,9 +242,10 @@ export class View {
   }
 
   #showSound() {
-    const on = !this.#video.muted;
-    label(find("sound"), on ? "sound-on" : "sound-off", on ? "Sound off" : "Sound on");
-    find("sound").setAttribute("aria-pressed", String(on));
+    const button = find("sound");
+    const on = !this.#video.muted && !button.disabled;
+    label(button, on ? "sound-on" : "sound-off", button.disabled ? "No sound" : on ? "Sound off" : "Sound on");
+    button.setAttribute("aria-pressed", String(on));
   }
 
   #toggleFigures() {

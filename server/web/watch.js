@@ -10,12 +10,14 @@ import { Session } from "./session.js";
 const TICK = 500; // ms between looks at the statistics
 const CALLING_TICK = 100; // ms, while the first frame is awaited
 const STILL_AFTER = 1_000; // ms without a packet (or a picture) until it is called still
+const IN_FLIGHT = 200; // ms in which packets may still come from a camera that has stopped
 const SAY_AFTER = 2_500; // ms without a picture until the person is told
 const GONE_AFTER = 3_000; // ms without a packet from a camera that the server does not list
 const RECALL_AFTER = 10_000; // ms without a picture over a connection that is otherwise sound
 const STEADY_AFTER = 5_000; // ms of picture after which the next trouble is a new one
 /** The least pause (ms) before the next call, by what ended the last one; a new id of the camera cuts it short. */
 const LEAST_PAUSE = {
+  busy: 3_000,
   refused: 3_000,
   "hung-up": 2_000,
   "no-codec": 30_000, // only a change at the camera can help
@@ -290,14 +292,15 @@ export class Watch extends EventTarget {
 
   /** Whether the call still gets media: resolves as soon as a packet has come, or when the longest normal gap is over. */
   async #flows(session) {
+    await pause(IN_FLIGHT);
+    await this.#measure(session);
     const before = this.#flow.packets;
-    for (;;) {
+    while (session === this.#session && performance.now() - this.#flow.packetAt < this.#patience()) {
+      await pause(CALLING_TICK);
       await this.#measure(session);
-      if (session !== this.#session) return false;
-      if (this.#flow.packets > before) return true;
-      if (performance.now() - this.#flow.packetAt > this.#patience()) return false;
-      await new Promise((resolve) => setTimeout(resolve, CALLING_TICK));
+      if (this.#flow.packets > before) return session === this.#session;
     }
+    return false;
   }
 
   #wait(code) {
@@ -330,4 +333,8 @@ export class Watch extends EventTarget {
   #emit(type) {
     this.dispatchEvent(new Event(type));
   }
+}
+
+function pause(duration) {
+  return new Promise((resolve) => setTimeout(resolve, duration));
 }

@@ -72,10 +72,17 @@ const TROUBLES = {
     detail: `${name} has no video format that this browser can decode.`,
     retry: true,
   }),
+  busy: (name, reason) => ({
+    chip: "Busy",
+    title: `${name} is busy`,
+    detail: `${sentence(reason, "It has all the viewers it can serve")} Trying again until a place is free.`,
+    busy: true,
+    retry: true,
+  }),
   refused: (name, reason) => ({
     chip: "Call refused",
     title: `${name} refused the call`,
-    detail: reason ? `It says: ${reason}. Trying again from time to time.` : "It gave no reason. Trying again from time to time.",
+    detail: `${sentence(reason, "It gave no reason")} Trying again from time to time.`,
     busy: true,
     retry: true,
   }),
@@ -88,11 +95,17 @@ const TROUBLES = {
   failed: (name, reason) => ({
     chip: "Call failed",
     title: `The call to ${name} failed`,
-    detail: reason ? `${reason}. Trying again.` : "Trying again.",
+    detail: `${sentence(reason, "It gave no reason")} Trying again.`,
     busy: true,
     retry: true,
   }),
 };
+
+/** What another program says, as a sentence between ours. */
+function sentence(reason, otherwise) {
+  const text = reason?.trim() || otherwise;
+  return text[0].toUpperCase() + text.slice(1).replace(/[.!]?$/, ".");
+}
 
 /** The server chip. */
 export function describeServer(state, error) {
