@@ -20,8 +20,8 @@ import { View } from "./view.js";
 import { Watch } from "./watch.js";
 
 const HASH = "#watch=";
-/** Other people's pages are members too, but no cameras. */
-const VIEWER_NAME = /^viewer_[0-9a-z]+@web$/;
+/** Other people's pages and terminals (pinhole-view) are members too, but no cameras. */
+const VIEWER_NAME = /^viewer_[0-9a-z]+@(web|terminal)$/;
 
 const signaling = new Signaling(`viewer_${randomWord(6)}@web`, new URL(".", location.href));
 let watch = null;
