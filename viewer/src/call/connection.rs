@@ -29,6 +29,9 @@ use crate::receive::{Codec, intake::PayloadTypes};
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often one packet is asked for before it is given up.
 const NACK_TRIES: u16 = 10;
+/// The library lets a controlling agent wait for better candidates than those that it learns from the peer's
+/// own checks (by default a second). They are the very addresses that the node is about to send.
+const PATIENCE_FOR_BETTER_PATHS: Duration = Duration::ZERO;
 /// Events that may wait. Candidates come in a burst of a few dozen at most.
 const QUEUE: usize = 256;
 
@@ -72,7 +75,10 @@ impl Connection {
             ..Default::default()
         };
         let servers = settings.ice_servers.iter().map(server).collect();
-        let setting = SettingEngineBuilder::new().with_multicast_dns_mode(MulticastDnsMode::Disabled);
+        let setting = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_prflx_acceptance_min_wait(Some(PATIENCE_FOR_BETTER_PATHS))
+            .with_srflx_acceptance_min_wait(Some(PATIENCE_FOR_BETTER_PATHS));
         let peer = PeerConnectionBuilder::new()
             .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers).build())
             .with_media_engine(engine)
