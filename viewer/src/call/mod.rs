@@ -231,6 +231,10 @@ impl<'a> Call<'a> {
                     audience.tell(&text);
                     Ok(())
                 }
+                Command::HangUp(peer) => {
+                    self.membership.send(peer, Message::Bye);
+                    Ok(())
+                }
                 Command::End(ending) => {
                     self.count(statistics);
                     return Some(ending);

@@ -142,7 +142,11 @@ impl Display for Summary<'_> {
         write!(f, "  {} pictures of {shape}, {:.1} fps", total.frames, total.fps)?;
         writeln!(f, ", longest gap {:.0} ms", total.longest_gap_ms)?;
         write!(f, "  {:.0} kbit/s, {} packets", total.kbps, total.packets)?;
-        write!(f, ", {} lost ({:.2} %)", total.packets_lost, total.loss_percent)?;
+        write!(
+            f,
+            ", {} late, {} lost ({:.2} %)",
+            total.packets_late, total.packets_lost, total.loss_percent
+        )?;
         writeln!(f, ", jitter {:.1} ms", total.jitter_ms)?;
         write!(
             f,
