@@ -1,5 +1,7 @@
 //! The hub by tables: what goes in, what comes out.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

@@ -1,5 +1,7 @@
 //! Whatever the members do, and whenever their connections break: no event is lost, doubled or out of order.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

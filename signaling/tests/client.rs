@@ -1,5 +1,7 @@
 //! The client against a server with the stock server's quirks, and against servers that are none.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod stock;
 
 use pinhole_signaling::{

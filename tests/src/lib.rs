@@ -1,1 +1,16 @@
-//! Placeholder
+//! Server, node and viewers together: whole programs, real network interfaces, real drivers.
+//!
+//! A test is a place ([`network::Network`], [`guest::Guest`]), programs in it ([`programs`]) and viewers that look
+//! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
+//! lines, the wire and the picture.
+
+pub mod eventually;
+pub mod guest;
+pub mod log;
+pub mod network;
+pub mod peers;
+pub mod process;
+pub mod programs;
+pub mod skip;
+pub mod stock_server;
+pub mod wire;

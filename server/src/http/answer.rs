@@ -51,6 +51,23 @@ pub(super) fn error(status: StatusCode, sentence: impl Into<Bytes>) -> Response 
     with_cors(plain(status, text(), sentence.into()))
 }
 
+/// A mistake in a request, for the `?` of the handlers.
+#[derive(Debug)]
+pub(super) struct Mistake {
+    pub(super) status: StatusCode,
+    /// What is wrong and what is right.
+    pub(super) sentence: String,
+}
+
+impl Mistake {
+    pub(super) fn bad_request(sentence: String) -> Mistake {
+        Mistake {
+            status: StatusCode::BAD_REQUEST,
+            sentence,
+        }
+    }
+}
+
 /// What the hub refuses.
 pub(super) fn refused(refusal: Refusal) -> Response {
     let (status, sentence) = match refusal {

@@ -102,7 +102,7 @@ impl State {
                     }
                 }
                 Command::Came { id, name } => {
-                    tracing::info!(%id, %name, members = self.hub.members(), "signed in")
+                    tracing::info!(%id, ?name, members = self.hub.members(), "signed in")
                 }
                 Command::Went { id, name, why } => {
                     let why = match why {
@@ -110,7 +110,7 @@ impl State {
                         Why::Absent => "dropped: it no longer waits for events",
                         Why::Overrun => "dropped: too much happened while it did not wait for events",
                     };
-                    tracing::info!(%id, %name, members = self.hub.members(), "{why}");
+                    tracing::info!(%id, ?name, members = self.hub.members(), "{why}");
                 }
             }
         }

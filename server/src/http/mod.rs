@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::config::Config;
 use desk::Desk;
@@ -78,6 +79,7 @@ impl Server {
         let mut connections = JoinSet::new();
         let desk = self.office.desk.clone();
         let mut clock = std::pin::pin!(desk.run_clock());
+        let mut room = Room::Free;
         loop {
             tokio::select! {
                 biased;
@@ -85,7 +87,13 @@ impl Server {
                 () = &mut clock => {}
                 Some(ended) = connections.join_next() => report(ended),
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => self.admit(stream, &mut connections, &stop),
+                    Ok((stream, from)) => {
+                        let now = self.admit(stream, from, &mut connections, &stop);
+                        if now != room {
+                            now.log();
+                            room = now;
+                        }
+                    }
                     Err(error) if is_of_the_client(&error) => {}
                     Err(error) => {
                         tracing::warn!(%error, "can't accept a connection");
@@ -109,18 +117,49 @@ impl Server {
         }
     }
 
-    fn admit(&self, stream: TcpStream, connections: &mut JoinSet<()>, stop: &CancellationToken) {
+    fn admit(
+        &self,
+        stream: TcpStream,
+        from: SocketAddr,
+        connections: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) -> Room {
         if let Ok(permit) = self.connections.clone().try_acquire_owned() {
             let serve = connection::serve(stream, self.office.clone(), stop.clone());
-            connections.spawn(async move {
+            let serve = async move {
                 serve.await;
                 drop(permit);
-            });
-        } else if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
+            };
+            // An IPv4 client of an IPv6 socket is shown as what it is.
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+            connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
+            return Room::Free;
+        }
+        if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
             connections.spawn(async move {
                 connection::turn_away(stream).await;
                 drop(permit);
             });
+        }
+        Room::Full
+    }
+}
+
+/// Whether there is room for another connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Free,
+    Full,
+}
+
+impl Room {
+    /// Once per change: a flood of connections must not become a flood in the log.
+    fn log(self) {
+        match self {
+            Room::Free => tracing::info!("there is room for connections again"),
+            Room::Full => {
+                tracing::warn!("turning connections away: as many are open as limits.connections allows")
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Method, Request, StatusCode, Uri};
 use pinhole_signaling::{PeerId, http};
 
-use super::answer::{self, Response};
+use super::answer::{self, Mistake, Response};
 use super::desk::{Desk, Ticket};
 use super::{message, page, sign_in, sign_out, wait};
 use crate::hub::Answer;
@@ -67,29 +67,30 @@ pub(super) async fn answer(
         let sentence = format!("A request's target may have at most {} bytes.", http::MAX_TARGET);
         return answer::error(StatusCode::URI_TOO_LONG, sentence);
     }
-    if visit.uri.to_string().len() > 3 * http::MAX_TARGET {
-        return answer::error(StatusCode::URI_TOO_LONG, "The request's target is too long.");
-    }
     if head.method == Method::OPTIONS {
         return answer::empty();
     }
     let is_get = head.method == Method::GET;
-    match visit.uri.path() {
-        http::SIGN_IN if is_get => sign_in::sign_in(&visit).await,
+    let answered = match visit.uri.path() {
+        http::SIGN_IN if is_get => Ok(sign_in::sign_in(&visit).await),
         http::WAIT if is_get => wait::wait(&visit).await,
         http::MESSAGE if head.method == Method::POST => message::message(&visit, &head.headers, body).await,
         http::SIGN_OUT if is_get => sign_out::sign_out(&visit).await,
-        http::MESSAGE => not_allowed("POST, OPTIONS"),
-        http::SIGN_IN | http::WAIT | http::SIGN_OUT => not_allowed("GET, OPTIONS"),
+        http::MESSAGE => Ok(not_allowed("POST, OPTIONS")),
+        http::SIGN_IN | http::WAIT | http::SIGN_OUT => Ok(not_allowed("GET, OPTIONS")),
         path => match page::find(path) {
-            Some(file) if is_get || head.method == Method::HEAD => page::serve(file, &head.headers),
-            Some(_) => not_allowed("GET, HEAD, OPTIONS"),
-            None => answer::error(
-                StatusCode::NOT_FOUND,
-                "There is nothing here. The viewer page is at /, and peers use /sign_in, /wait, /message, /sign_out.",
-            ),
+            Some(file) if is_get || head.method == Method::HEAD => Ok(page::serve(file, &head.headers)),
+            Some(_) => Ok(not_allowed("GET, HEAD, OPTIONS")),
+            None => Err(Mistake {
+                status: StatusCode::NOT_FOUND,
+                sentence:
+                    "There is nothing here. The viewer page is at /, and peers use /sign_in, /wait, /message \
+                           and /sign_out."
+                        .into(),
+            }),
         },
-    }
+    };
+    answered.unwrap_or_else(|Mistake { status, sentence }| answer::error(status, sentence))
 }
 
 impl Visit {
@@ -99,11 +100,12 @@ impl Visit {
     }
 
     /// The id that the query gives for a key.
-    pub(super) fn id(&self, key: &str) -> Result<PeerId, Response> {
-        let bad = |what: String| answer::error(StatusCode::BAD_REQUEST, what);
+    pub(super) fn id(&self, key: &str) -> Result<PeerId, Mistake> {
         let value = http::query_value(self.query(), key);
-        let value = value.ok_or_else(|| bad(format!("The query needs {key}=<id>.")))?;
-        value.parse().map_err(|error| bad(format!("{key}: {error}.")))
+        let value = value.ok_or_else(|| Mistake::bad_request(format!("The query needs {key}=<id>.")))?;
+        value
+            .parse()
+            .map_err(|error| Mistake::bad_request(format!("{key}: {error}.")))
     }
 
     /// The connection is to say when the answer is sent.

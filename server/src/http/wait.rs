@@ -2,18 +2,15 @@
 
 use pinhole_signaling::http::PEER_ID;
 
-use super::answer::{self, Response};
+use super::answer::{self, Mistake, Response};
 use super::route::Visit;
 use crate::hub::{Answer, Event, Input};
 
-pub(super) async fn wait(visit: &Visit) -> Response {
-    let id = match visit.id(PEER_ID) {
-        Ok(id) => id,
-        Err(response) => return response,
-    };
+pub(super) async fn wait(visit: &Visit) -> Result<Response, Mistake> {
+    let id = visit.id(PEER_ID)?;
     // If the client closes the connection meanwhile, this future is dropped, and with it the wait.
     let (answer, ticket) = visit.desk.ask(|request| Input::Wait { request, id }).await;
-    match answer {
+    Ok(match answer {
         Answer::Event(event) => {
             visit.await_delivery(ticket);
             match event {
@@ -24,5 +21,5 @@ pub(super) async fn wait(visit: &Visit) -> Response {
             }
         }
         other => visit.unexpected(other),
-    }
+    })
 }

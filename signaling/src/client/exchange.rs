@@ -15,6 +15,9 @@ use super::{CONNECT, ClientError};
 use crate::http;
 use crate::url::ServerUrl;
 
+/// Probes are for connections on which nothing is under way. What was sent and is not acknowledged for this long
+/// ends a connection, too: left to itself, the system would go on for a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
 /// A connection on which nothing comes is probed after this long, then each `PROBE_EVERY`, and is dead
 /// after `PROBES` probes without an answer.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
@@ -114,7 +117,9 @@ async fn open(address: SocketAddr) -> io::Result<TcpStream> {
         .with_time(PROBE_AFTER)
         .with_interval(PROBE_EVERY)
         .with_retries(PROBES);
-    SockRef::from(&stream).set_tcp_keepalive(&keepalive)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
     Ok(stream)
 }
 
@@ -155,5 +160,6 @@ mod tests {
         assert!(socket.keepalive().unwrap());
         assert_eq!(socket.tcp_keepalive_time().unwrap(), PROBE_AFTER);
         assert_eq!(socket.tcp_keepalive_interval().unwrap(), PROBE_EVERY);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(UNACKNOWLEDGED));
     }
 }

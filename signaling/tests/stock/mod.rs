@@ -205,7 +205,7 @@ pub async fn scripted(answer: Vec<u8>, closes: bool) -> (ServerUrl, JoinSet<()>)
         let mut open = Vec::new();
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            stream.read(&mut [0; 4096]).await.unwrap();
+            assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
             // The client may stop reading early.
             let _ = stream.write_all(&answer).await;
             if !closes {

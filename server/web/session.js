@@ -1,0 +1,239 @@
+// One call to one camera: from the offer to BYE. A session is never reused; watch.js makes the next one.
+//
+// Messages leave through the `send` that the owner gives: after a restart of the server the camera and this page have
+// new ids, while the call between them goes on.
+
+import { StatsDigest } from "./stats.js";
+
+const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
+const PATH_PATIENCE = 12_000; // ms from the answer to a connection
+const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
+
+/**
+ * Why a session ended:
+ * - `no-answer`, `no-path`, `no-picture`: nothing came in time
+ * - `no-codec`: the camera sends nothing that this browser can decode
+ * - `refused`: the camera said why (`reason`)
+ * - `hung-up`: the camera ended the call
+ * - `lost`: the connection broke
+ * - `failed`: the browser or the camera's description is at fault (`reason`)
+ */
+
+/**
+ * Events: `connected` (there is a network path), `ended` (`detail.code`, `detail.reason`).
+ * After end() or `ended` nothing is sent or emitted any more.
+ */
+export class Session extends EventTarget {
+  /** The tracks that arrive; the picture's is there from the answer on. */
+  stream = new MediaStream();
+  /** Whether the camera's answer has come: from here on the call no longer needs the signaling server. */
+  answered = false;
+  connected = false;
+
+  #send;
+  #peer = null;
+  #stats = null;
+  #deadline = null;
+  #early = []; // the camera's candidates that came before its answer
+  #held = []; // our candidates until the offer is on its way; null afterwards
+  #refusal = null;
+  #pictured = false;
+  #over = false;
+
+  /** `send(body)` takes a message to the camera and returns a promise. */
+  constructor(send) {
+    super();
+    this.#send = send;
+  }
+
+  async start() {
+    const peer = new RTCPeerConnection();
+    this.#peer = peer;
+    this.#stats = new StatsDigest(peer);
+    peer.ontrack = ({ track, receiver }) => this.#receive(track, receiver);
+    peer.onicecandidate = ({ candidate }) => this.#offerCandidate(candidate);
+    peer.onconnectionstatechange = () => this.#connectionChanged();
+    for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+    this.#setDeadline(ANSWER_PATIENCE, "no-answer");
+    try {
+      await peer.setLocalDescription();
+      const offer = this.#post({ type: "offer", sdp: peer.localDescription.sdp });
+      for (const candidate of this.#held) this.#postCandidate(candidate);
+      this.#held = null;
+      await offer;
+    } catch (error) {
+      this.#finish("failed", error.message);
+    }
+  }
+
+  /** A message from the camera, verbatim. */
+  async receive(body) {
+    if (this.#over) return;
+    if (body.trim() === "BYE") {
+      this.#finish(this.#refusal === null ? "hung-up" : "refused", this.#refusal, false);
+      return;
+    }
+    let message;
+    try {
+      message = JSON.parse(body);
+    } catch {
+      console.warn("the camera sent what is neither JSON nor BYE");
+      return;
+    }
+    try {
+      await this.#understand(message);
+    } catch (error) {
+      console.warn("the camera's message could not be used:", error.message);
+      if (!this.answered) this.#finish("failed", error.message);
+    }
+  }
+
+  /** The connection's state in the browser's words, e.g. "disconnected" when the other end has gone silent. */
+  get connectionState() {
+    return this.#peer.connectionState;
+  }
+
+  get hasSound() {
+    return this.stream.getAudioTracks().length > 0;
+  }
+
+  /** See StatsDigest.take. */
+  takeStats() {
+    return this.#stats.take();
+  }
+
+  /** The first frame is on the screen: from here on the owner watches over the flow. */
+  pictureCame() {
+    this.#pictured = true;
+    this.#clearDeadline();
+  }
+
+  /** Ends the call from our side and tells the camera. */
+  end() {
+    if (this.#over) return;
+    this.#close();
+    this.#send("BYE").catch(() => {}); // A camera that can't be told finds out by itself.
+  }
+
+  /** Ends the call when the page is closing and has said BYE by other means, or the camera is gone. */
+  drop() {
+    this.#close();
+  }
+
+  async #understand(message) {
+    const peer = this.#peer;
+    if (typeof message?.candidate === "string") {
+      const { candidate, sdpMid, sdpMLineIndex } = message;
+      if (peer.remoteDescription) await addCandidate(peer, { candidate, sdpMid, sdpMLineIndex });
+      else this.#early.push({ candidate, sdpMid, sdpMLineIndex });
+      return;
+    }
+    switch (message?.type) {
+      case "answer":
+      case "pranswer":
+        await this.#answer(message);
+        break;
+      case "offer": // The camera changes the call, e.g. adds a track.
+        await peer.setRemoteDescription({ type: "offer", sdp: message.sdp });
+        await peer.setLocalDescription();
+        await this.#post({ type: "answer", sdp: peer.localDescription.sdp });
+        break;
+      case "error": // Not in the stock protocol: the reason for the BYE that follows.
+        this.#refusal = String(message.reason ?? message.code ?? "").slice(0, 300);
+        break;
+      default:
+        console.warn("the camera sent a message of an unknown kind:", message?.type);
+    }
+  }
+
+  async #answer({ type, sdp }) {
+    const peer = this.#peer;
+    if (peer.signalingState === "stable") {
+      // It belongs to an earlier call that we gave up before this one: this one can't work out either.
+      if (!this.connected) this.#finish("failed", "the camera answered twice");
+      return;
+    }
+    await peer.setRemoteDescription({ type, sdp });
+    if (this.#over) return;
+    this.answered = true;
+    for (const candidate of this.#early.splice(0)) await addCandidate(peer, candidate);
+    const video = peer.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === "video");
+    if (type === "answer" && video.currentDirection !== "recvonly") {
+      this.#finish("no-codec");
+      return;
+    }
+    if (!this.connected) this.#setDeadline(PATH_PATIENCE, "no-path");
+  }
+
+  #receive(track, receiver) {
+    // Live view: show each frame as soon as it is complete. The second name is what older Chromiums have.
+    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = 0;
+    this.stream.addTrack(track);
+    this.dispatchEvent(new Event("track"));
+  }
+
+  #offerCandidate(candidate) {
+    // The protocol has no end-of-candidates message.
+    if (!candidate?.candidate) return;
+    if (this.#held) this.#held.push(candidate);
+    else this.#postCandidate(candidate);
+  }
+
+  #postCandidate({ candidate, sdpMid, sdpMLineIndex }) {
+    this.#post({ sdpMid, sdpMLineIndex, candidate }).catch((error) => {
+      console.warn("a candidate was not delivered:", error.message);
+    });
+  }
+
+  #connectionChanged() {
+    switch (this.#peer.connectionState) {
+      case "connected":
+        if (this.connected) return;
+        this.connected = true;
+        this.#setDeadline(PICTURE_PATIENCE, "no-picture");
+        this.dispatchEvent(new Event("connected"));
+        break;
+      case "failed":
+      case "closed":
+        this.#finish(this.connected ? "lost" : "no-path");
+        break;
+    }
+  }
+
+  #setDeadline(patience, code) {
+    this.#clearDeadline();
+    // The browser may show the first frame before it says that the connection stands.
+    if (this.#pictured) return;
+    this.#deadline = setTimeout(() => this.#finish(code), patience);
+  }
+
+  #clearDeadline() {
+    clearTimeout(this.#deadline);
+  }
+
+  #post(message) {
+    return this.#over ? Promise.resolve() : this.#send(JSON.stringify(message));
+  }
+
+  #finish(code, reason = null, sayBye = true) {
+    if (this.#over) return;
+    if (sayBye) this.end();
+    else this.#close();
+    this.dispatchEvent(new CustomEvent("ended", { detail: { code, reason } }));
+  }
+
+  #close() {
+    this.#over = true;
+    this.#clearDeadline();
+    this.#peer?.close(); // Raises no events.
+  }
+}
+
+async function addCandidate(peer, candidate) {
+  try {
+    await peer.addIceCandidate(candidate);
+  } catch (error) {
+    console.warn("a candidate of the camera could not be used:", error.message);
+  }
+}

@@ -1,0 +1,302 @@
+// The screen: the only file that touches the document (with trend.js, which draws one canvas).
+//
+// Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
+
+import { Trend } from "./trend.js";
+import { describe, describeServer, describeStats } from "./words.js";
+
+const IDLE_AFTER = 2_500; // ms without a pointer until the bar leaves a full screen
+
+const find = (id) => document.getElementById(id);
+
+export class View {
+  #actions;
+  #video = find("picture");
+  #trend = new Trend(find("trend"));
+  #watch = null;
+  #autoplayBlocked = false;
+  #idle = null;
+
+  /** `actions`: choose(member), close(), retry(), shown() (the first frame is on the screen), recipe (text). */
+  constructor(actions) {
+    this.#actions = actions;
+    for (const place of document.querySelectorAll("[data-recipe]")) place.textContent = actions.recipe;
+    find("retry").addEventListener("click", actions.retry);
+    find("close").addEventListener("click", actions.close);
+    find("play").addEventListener("click", () => this.#play());
+    find("sound").addEventListener("click", () => this.#toggleSound());
+    find("figures").addEventListener("click", () => this.#toggleFigures());
+    find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
+    find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
+    document.addEventListener("fullscreenchange", () => this.#fullScreenChanged());
+    document.addEventListener("keydown", (event) => this.#key(event));
+    for (const motion of ["pointermove", "pointerdown", "focusin"]) {
+      find("stage").addEventListener(motion, () => this.#stir(), { passive: true });
+    }
+    this.#video.addEventListener("volumechange", () => this.#showSound());
+  }
+
+  server(state, error) {
+    const chip = find("server");
+    chip.dataset.state = state;
+    chip.textContent = describeServer(state, error);
+  }
+
+  /** `members` are the cameras in order; while offline the list stays as it was, greyed. */
+  cameras(members, watch, signaling) {
+    const watched = watch?.name ?? null;
+    const online = signaling.id !== null;
+    const list = find("cameras");
+    list.dataset.stale = String(!online);
+    if (online || list.childElementCount === 0) {
+      const entries = members.map((member) => ({ ...member, present: true }));
+      if (watched !== null && !members.some((member) => member.name === watched)) {
+        entries.unshift({ id: null, name: watched, present: false });
+      }
+      this.#listCameras(list, entries);
+    }
+    const buttons = [...list.querySelectorAll("button")];
+    for (const button of buttons) {
+      const { camera, id, present } = button.dataset;
+      const shared = buttons.filter((other) => other.dataset.camera === camera).length > 1;
+      const current = camera === watched && (!shared || Number(id) === watch.target);
+      button.setAttribute("aria-current", String(current));
+      const watching = current && watch.state === "live";
+      const state = watching ? "Watching" : present !== "true" ? "Away" : online ? "Online" : "Last seen here";
+      button.querySelector(".sub").textContent = shared ? `${state} · no. ${id}` : state;
+    }
+    find("layout").dataset.cameras = String(list.childElementCount > 0);
+    find("count").textContent = online && members.length > 0 ? String(members.length) : "";
+    find("none").hidden = !online || list.childElementCount > 0;
+    this.#welcome(signaling, members.length);
+  }
+
+  /** A camera is being watched from now on, or (null) none is. */
+  watching(watch) {
+    this.#watch = watch;
+    this.#trend.clear();
+    find("layout").dataset.watching = String(watch !== null);
+    find("welcome").hidden = watch !== null;
+    find("bar").hidden = watch === null;
+    find("name").textContent = watch?.name ?? "";
+    document.title = watch ? `${watch.name} · Pinhole` : "Pinhole";
+    this.#thaw();
+    this.#showPanel();
+    if (watch) {
+      this.state(watch);
+    } else {
+      find("notice").hidden = true;
+      this.#setStatus("waiting", "", "");
+      if (document.fullscreenElement) document.exitFullscreen();
+    }
+    this.stream(watch);
+  }
+
+  state(watch) {
+    let { state, trouble } = watch;
+    if (state === "live" && this.#autoplayBlocked) [state, trouble] = ["error", { code: "autoplay", reason: null }];
+    const words = describe(watch.name, state, trouble);
+    this.#setStatus(state, words.chip, trouble?.code ?? "");
+    const notice = find("notice");
+    notice.hidden = state === "live";
+    notice.dataset.state = state;
+    notice.dataset.busy = String(words.busy ?? false);
+    find("title").textContent = words.title;
+    find("detail").textContent = words.detail;
+    find("retry").hidden = !words.retry;
+    find("play").hidden = !words.play;
+    find("screen").dataset.dim = String(state !== "live");
+  }
+
+  /** The watch has another stream, or another track in it. */
+  stream(watch) {
+    const video = this.#video;
+    const stream = watch?.stream ?? null;
+    find("sound").disabled = !watch?.hasSound;
+    if (video.srcObject === stream) return;
+    video.srcObject = stream;
+    video.hidden = stream === null;
+    this.#autoplayBlocked = false;
+    for (const figure of find("panel").querySelectorAll("[data-stat]")) figure.textContent = "–";
+    if (!stream) return;
+    video.requestVideoFrameCallback?.(() => {
+      if (video.srcObject !== stream) return;
+      this.#thaw();
+      this.#actions.shown();
+    });
+    this.#play();
+  }
+
+  /** The picture is about to go: the last frame stays, dimmed, until the next one comes. */
+  freeze() {
+    const { videoWidth, videoHeight } = this.#video;
+    if (!videoWidth) return;
+    const frozen = find("frozen");
+    frozen.width = videoWidth;
+    frozen.height = videoHeight;
+    frozen.getContext("2d").drawImage(this.#video, 0, 0);
+    frozen.dataset.filled = "true";
+  }
+
+  stats(stats, watch) {
+    this.#trend.add(stats.bitrate ?? 0);
+    const texts = describeStats(stats, watch.hasSound);
+    for (const [key, text] of Object.entries(texts)) {
+      const figure = find("panel").querySelector(`[data-stat="${key}"]`);
+      if (figure.textContent !== text) figure.textContent = text;
+    }
+  }
+
+  #listCameras(list, entries) {
+    const old = new Map(Array.from(list.children, (item) => [item.dataset.key, item]));
+    const seen = new Set();
+    const items = entries.map((entry) => {
+      // The newest of a name keeps its button through a restart, and with it the focus.
+      const key = seen.has(entry.name) ? `${entry.name}#${entry.id}` : entry.name;
+      seen.add(entry.name);
+      const item = old.get(key) ?? this.#cameraItem(key, entry.name);
+      const button = item.firstElementChild;
+      button.dataset.id = entry.id ?? "";
+      button.dataset.present = String(entry.present);
+      return item;
+    });
+    if (items.length !== list.childElementCount || items.some((item, at) => item !== list.children[at])) {
+      const focused = document.activeElement;
+      list.replaceChildren(...items);
+      if (list.contains(focused)) focused.focus();
+    }
+  }
+
+  #cameraItem(key, name) {
+    const item = document.createElement("li");
+    item.dataset.key = key;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "camera";
+    button.dataset.camera = name;
+    const title = document.createElement("span");
+    title.className = "title";
+    title.textContent = name;
+    title.title = name;
+    const sub = document.createElement("span");
+    sub.className = "sub";
+    button.append(icon("camera"), title, sub);
+    button.addEventListener("click", () => {
+      const id = button.dataset.id === "" ? null : Number(button.dataset.id);
+      this.#actions.choose({ name, id });
+    });
+    item.append(button);
+    return item;
+  }
+
+  #welcome(signaling, count) {
+    const empty = signaling.id !== null && count === 0;
+    find("welcome-recipe").hidden = !empty;
+    find("add").hidden = empty && this.#watch === null;
+    const [title, text] = signaling.error
+      ? ["Server unreachable", "Cameras appear here as soon as the server answers again."]
+      : signaling.id === null
+        ? ["Looking for cameras…", ""]
+        : empty
+          ? ["No cameras yet", "Point one at this server:"]
+          : ["Choose a camera", "Its live picture appears here."];
+    find("welcome-title").textContent = title;
+    find("welcome-text").textContent = text;
+  }
+
+  #setStatus(state, text, trouble) {
+    const chip = find("status");
+    chip.dataset.state = state;
+    chip.dataset.trouble = trouble;
+    if (chip.textContent !== text) chip.textContent = text;
+  }
+
+  async #play() {
+    const stream = this.#video.srcObject;
+    try {
+      await this.#video.play();
+      this.#setAutoplayBlocked(false);
+    } catch (error) {
+      // Another stream has taken its place meanwhile, or the person has to tap first.
+      if (error.name === "NotAllowedError" && this.#video.srcObject === stream) this.#setAutoplayBlocked(true);
+    }
+  }
+
+  #setAutoplayBlocked(blocked) {
+    if (this.#autoplayBlocked === blocked) return;
+    this.#autoplayBlocked = blocked;
+    if (this.#watch) this.state(this.#watch);
+  }
+
+  #thaw() {
+    const frozen = find("frozen");
+    frozen.dataset.filled = "false";
+    frozen.width = 0; // Frees its memory.
+    frozen.height = 0;
+  }
+
+  #toggleSound() {
+    this.#video.muted = !this.#video.muted;
+    if (!this.#video.muted) this.#play();
+  }
+
+  #showSound() {
+    const on = !this.#video.muted;
+    label(find("sound"), on ? "sound-on" : "sound-off", on ? "Sound off" : "Sound on");
+    find("sound").setAttribute("aria-pressed", String(on));
+  }
+
+  #toggleFigures() {
+    const button = find("figures");
+    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    this.#showPanel();
+  }
+
+  #showPanel() {
+    find("panel").hidden = !this.#watch || find("figures").getAttribute("aria-expanded") !== "true";
+    this.#trend.draw();
+  }
+
+  #toggleFullScreen() {
+    const stage = find("stage");
+    if (document.fullscreenElement) document.exitFullscreen();
+    else if (stage.requestFullscreen) stage.requestFullscreen().catch((error) => console.warn("no full screen:", error.message));
+    else this.#video.webkitEnterFullscreen?.(); // iPhones know only a video that is alone on the screen.
+  }
+
+  #fullScreenChanged() {
+    const full = document.fullscreenElement !== null;
+    label(find("fullscreen"), full ? "shrink" : "enlarge", full ? "Leave full screen" : "Full screen");
+    this.#stir();
+  }
+
+  #stir() {
+    const stage = find("stage");
+    stage.dataset.idle = "false";
+    clearTimeout(this.#idle);
+    if (document.fullscreenElement) this.#idle = setTimeout(() => (stage.dataset.idle = "true"), IDLE_AFTER);
+  }
+
+  #key(event) {
+    if (!this.#watch || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
+    if (event.key === "m" && !find("sound").disabled) this.#toggleSound();
+    else if (event.key === "i") this.#toggleFigures();
+    else if (event.key === "f") this.#toggleFullScreen();
+    else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
+  }
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+function label(button, name, text) {
+  button.querySelector("use").setAttribute("href", `#icon-${name}`);
+  button.querySelector(".label").textContent = text;
+}

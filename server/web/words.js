@@ -1,0 +1,119 @@
+// What the page says: every state and trouble in plain words. Pure; view.js puts it on the screen.
+
+/**
+ * `chip` stands beside the camera's name, `title` and `detail` on the stage. `busy` shows that something is under way;
+ * `retry` and `play` offer a button.
+ */
+export function describe(name, state, trouble) {
+  if (state === "live") return { chip: "Live", title: "", detail: "" };
+  if (state === "connecting") return { chip: "Connecting…", title: `Connecting to ${name}…`, detail: "", busy: true };
+  const words = TROUBLES[trouble?.code] ?? TROUBLES.failed;
+  return words(name, trouble?.reason);
+}
+
+const TROUBLES = {
+  server: () => ({
+    chip: "Server unreachable",
+    title: "Server unreachable",
+    detail: "The picture comes by itself as soon as the server answers again.",
+    busy: true,
+    retry: true,
+  }),
+  away: (name) => ({
+    chip: "Away",
+    title: `${name} is away`,
+    detail: "It is not signed in to this server. The picture starts by itself when it is back.",
+    busy: true,
+  }),
+  still: (name) => ({
+    chip: "Picture stopped",
+    title: "Picture stopped",
+    detail: `Nothing has come from ${name} for a few seconds. Watching for it to go on.`,
+    busy: true,
+  }),
+  "hung-up": (name) => ({
+    chip: "Call ended",
+    title: `${name} ended the call`,
+    detail: "Calling again in a moment.",
+    busy: true,
+    retry: true,
+  }),
+  lost: (name) => ({
+    chip: "Connection lost",
+    title: `Connection to ${name} lost`,
+    detail: "Calling again.",
+    busy: true,
+    retry: true,
+  }),
+  "no-answer": (name) => ({
+    chip: "No answer in 8 s",
+    title: `No answer from ${name} in 8 s`,
+    detail: "It is signed in but did not answer the call. Trying again.",
+    busy: true,
+    retry: true,
+  }),
+  "no-path": (name) => ({
+    chip: "No network path",
+    title: `No network path to ${name}`,
+    detail: "It answered, but no connection to this browser came about (ICE failed). A firewall, a VPN or separate networks may be between the two. Trying again.",
+    busy: true,
+    retry: true,
+  }),
+  "no-picture": (name) => ({
+    chip: "No picture",
+    title: `No picture from ${name}`,
+    detail: "The connection stands, but no frame has come. The camera may be in use or broken: its log says more. Trying again.",
+    busy: true,
+    retry: true,
+  }),
+  "no-codec": (name) => ({
+    chip: "No common codec",
+    title: "No common codec",
+    detail: `${name} has no video format that this browser can decode.`,
+    retry: true,
+  }),
+  refused: (name, reason) => ({
+    chip: "Call refused",
+    title: `${name} refused the call`,
+    detail: reason ? `It says: ${reason}. Trying again from time to time.` : "It gave no reason. Trying again from time to time.",
+    busy: true,
+    retry: true,
+  }),
+  autoplay: (name) => ({
+    chip: "Autoplay blocked",
+    title: "Autoplay blocked",
+    detail: `This browser wants a tap before it shows ${name}.`,
+    play: true,
+  }),
+  failed: (name, reason) => ({
+    chip: "Call failed",
+    title: `The call to ${name} failed`,
+    detail: reason ? `${reason}. Trying again.` : "Trying again.",
+    busy: true,
+    retry: true,
+  }),
+};
+
+/** The server chip. */
+export function describeServer(state, error) {
+  if (state === "online") return "Server connected";
+  if (state === "connecting") return "Connecting…";
+  return error?.kind === "gone" ? "Signing in again…" : "Server unreachable";
+}
+
+/** A digest of stats.js as texts, keyed like the panel's data-stat. */
+export function describeStats(stats, hasSound) {
+  const number = (value, digits, unit) => (value === null ? "–" : `${value.toFixed(digits)}\u202f${unit}`);
+  return {
+    resolution: stats.width ? `${stats.width} × ${stats.height}` : "–",
+    fps: number(stats.fps, stats.fps < 10 ? 1 : 0, "fps"),
+    bitrate: stats.bitrate >= 1e6 ? number(stats.bitrate / 1e6, 2, "Mbit/s") : number(stats.bitrate && stats.bitrate / 1e3, 0, "kbit/s"),
+    loss: stats.loss === null ? "–" : `${(stats.loss * 100).toFixed(stats.loss > 0 && stats.loss < 0.1 ? 1 : 0)}\u202f%`,
+    rtt: number(stats.roundTrip, stats.roundTrip < 10 ? 1 : 0, "ms"),
+    buffer: number(stats.buffer, 0, "ms"),
+    dropped: stats.dropped === null ? "–" : String(stats.dropped),
+    codec: stats.codec ?? "–",
+    sound: hasSound ? (stats.soundCodec ?? "silent") : "none",
+    path: stats.path ?? "–",
+  };
+}

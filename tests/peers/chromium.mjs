@@ -1,0 +1,406 @@
+// A real Chromium that looks at the viewer page, driven by a test through JSON lines on stdin. Commands, each
+// `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
+// in seconds (15 where it is left out):
+//   open {url, codecs?, width?, height?, phone?, light?}   -> {}       loads the page; `codecs` (["VP8"]) narrows every later offer
+//   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
+//   watch {camera, codecs?}              -> {}       clicks the camera
+//   first_frame {camera, codecs?, within?} -> {ms}   clicks the camera; from the click to the first presented frame
+//   wait_live {within?}                  -> {ms}     once the page says that the picture is live
+//   wait_state {state, trouble?, within?} -> {ms, text, detail}   once #status has that state (and trouble)
+//   status {}                            -> {state, trouble, text, detail, server, address, panel: {resolution, …}}
+//   frames {seconds}                     -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
+//                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
+//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most}   ms from the pattern's clock in the picture to the screen
+//   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
+//   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
+//   text {of}                            -> {text}   of the first element that the selector `of` finds
+//   press {on}                           -> {}       clicks the first element that the selector `on` finds
+//   screenshot {path}                    -> {}
+//   reload {}                            -> {}
+//   leave {}                             -> {}       goes to an empty page, as a person who closes the tab
+//   offline {on}                         -> {}       cuts HTTP off (media goes on)
+//   kill {}                              -> {}       SIGKILL to Chromium and all its processes
+// Unasked: `{"event": "ready", "chromium": PID}`, `{"event": "ended"}` when Chromium has ended. Diagnostics go to stderr.
+// Chromium shares this program's process group, so a signal to the group meets both; its profile is below TMPDIR, which a
+// killed driver cannot tidy up. It ends when stdin is closed.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import readline from "node:readline";
+import { chromium } from "playwright-core";
+
+const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
+  "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
+  "--disable-breakpad", "--disable-dev-shm-usage", "--password-store=basic", "--mute-audio", "--hide-scrollbars",
+  // A page that nobody looks at must run at full speed all the same.
+  "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
+  "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0",
+];
+
+/** Runs in the page before its own scripts: keeps hold of the calls, narrows the codecs, measures. */
+function instrument() {
+  const calls = [];
+  const Native = window.RTCPeerConnection;
+  window.pinholeTest = { calls, codecs: null };
+  window.RTCPeerConnection = class extends Native {
+    constructor(...configuration) {
+      super(...configuration);
+      calls.push(this);
+    }
+
+    addTransceiver(kind, options) {
+      const transceiver = super.addTransceiver(kind, options);
+      const wanted = window.pinholeTest.codecs?.map((codec) => `video/${codec}`.toLowerCase());
+      if (kind === "video" && wanted) {
+        const all = RTCRtpReceiver.getCapabilities("video").codecs;
+        transceiver.setCodecPreferences(all.filter(({ mimeType }) => [...wanted, "video/rtx"].includes(mimeType.toLowerCase())));
+      }
+      return transceiver;
+    }
+  };
+
+  const video = () => document.querySelector("video#picture");
+
+  /** Calls `see(now, metadata)` for each presented frame until `seconds` are over. */
+  const eachFrame = (seconds, see) => new Promise((resolve) => {
+    const picture = video();
+    let handle;
+    const next = (now, metadata) => {
+      see(now, metadata);
+      handle = picture.requestVideoFrameCallback(next);
+    };
+    handle = picture.requestVideoFrameCallback(next);
+    setTimeout(() => {
+      picture.cancelVideoFrameCallback(handle);
+      resolve();
+    }, seconds * 1000);
+  });
+
+  const canvas = (width, height) => new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+
+  const media = async () => {
+    const call = calls.at(-1);
+    const facts = { calls: calls.length, connection: call?.connectionState ?? null, video: null, audio: null, pair: null };
+    if (!call) return facts;
+    const report = await call.getStats();
+    for (const entry of report.values()) {
+      if (entry.type === "inbound-rtp") facts[entry.kind] = { ...entry, codec: report.get(entry.codecId)?.mimeType?.split("/")[1] ?? null };
+      if (entry.type === "transport") facts.pair = report.get(entry.selectedCandidatePairId) ?? null;
+    }
+    return facts;
+  };
+
+  const frames = async (seconds) => {
+    const pen = canvas(64, 36);
+    const seen = new Set();
+    let presented = 0;
+    let last = null;
+    let longestGap = 0;
+    const before = await media();
+    const start = performance.now();
+    await eachFrame(seconds, (now) => {
+      presented += 1;
+      if (last !== null) longestGap = Math.max(longestGap, now - last);
+      last = now;
+      pen.drawImage(video(), 0, 0, 64, 36);
+      let hash = 0x811c9dc5; // FNV-1a over the words of the shrunken picture
+      for (const word of new Uint32Array(pen.getImageData(0, 0, 64, 36).data.buffer)) hash = Math.imul(hash ^ word, 0x01000193) >>> 0;
+      seen.add(hash);
+    });
+    const elapsed = (performance.now() - start) / 1000;
+    const after = await media();
+    // A new call counts from nothing.
+    const same = before.calls === after.calls;
+    const grown = (key) => (after.video?.[key] ?? 0) - (same ? before.video?.[key] ?? 0 : 0);
+    return {
+      decoded: grown("framesDecoded"), presented, distinct: seen.size, fps: grown("framesDecoded") / elapsed, longestGap,
+      width: video().videoWidth, height: video().videoHeight, codec: after.video?.codec ?? null,
+      lost: grown("packetsLost"), calls: after.calls,
+    };
+  };
+
+  // The pattern's clock: 32x2 blocks of black and white at the top left, row by row, most significant bit first: 48
+  // bits of UNIX time in 0.1 ms, 16 bits of CRC-16/CCITT-FALSE over them.
+  const readClock = (pen, picture) => {
+    const block = Math.floor(picture.videoWidth / 32) & ~1;
+    pen.drawImage(picture, 0, 0, 32 * block, 2 * block, 0, 0, 128, 8); // 4x4 points a block
+    const { data } = pen.getImageData(0, 0, 128, 8);
+    const white = (column, row) => {
+      let sum = 0;
+      for (const [x, y] of [[1, 1], [2, 1], [1, 2], [2, 2]]) {
+        const at = ((row * 4 + y) * 128 + column * 4 + x) * 4;
+        sum += 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+      }
+      return sum / 4 > 128;
+    };
+    const bytes = new Array(8).fill(0);
+    for (let bit = 0; bit < 64; bit += 1) bytes[bit >> 3] |= white(bit % 32, bit >> 5) << (7 - (bit & 7));
+    let crc = 0xffff;
+    for (const byte of bytes.slice(0, 6)) {
+      crc ^= byte << 8;
+      for (let step = 0; step < 8; step += 1) crc = (crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1) & 0xffff;
+    }
+    if (crc !== ((bytes[6] << 8) | bytes[7])) return null;
+    return bytes.slice(0, 6).reduce((time, byte) => time * 256 + byte, 0) / 10;
+  };
+
+  /** The wall clock (UNIX, ms) at performance.now() = 0, finer than Date's whole milliseconds: the greatest difference seen is the truest. */
+  const wallClockOrigin = () => {
+    let origin = -Infinity;
+    for (const end = performance.now() + 20; performance.now() < end;) origin = Math.max(origin, Date.now() - performance.now());
+    return origin;
+  };
+
+  // A frame's latency ends when Chromium expects it to be visible (metadata.expectedDisplayTime), not when the callback runs.
+  const clock = async (seconds) => {
+    const pen = canvas(128, 8);
+    const origin = wallClockOrigin();
+    const latencies = [];
+    let unreadable = 0;
+    await eachFrame(seconds, (_, metadata) => {
+      const time = readClock(pen, video());
+      if (time === null) unreadable += 1;
+      else latencies.push(origin + metadata.expectedDisplayTime - time);
+    });
+    latencies.sort((one, other) => one - other);
+    const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
+    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1) };
+  };
+
+  const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);
+
+  const firstFrame = (camera, within) => new Promise((resolve, reject) => {
+    const start = performance.now();
+    const timer = setTimeout(() => reject(new Error(`no frame within ${within} s`)), within * 1000);
+    button(camera).click();
+    video().requestVideoFrameCallback((_, metadata) => {
+      clearTimeout(timer);
+      resolve(metadata.expectedDisplayTime - start);
+    });
+  });
+
+  Object.assign(window.pinholeTest, { media, frames, clock, button, firstFrame });
+}
+
+/** In the page: what it says. */
+function readStatus() {
+  const status = document.getElementById("status");
+  const panel = {};
+  for (const { dataset, textContent } of document.querySelectorAll("#panel [data-stat]")) panel[dataset.stat] = textContent;
+  const { state, trouble } = status.dataset;
+  return {
+    state, trouble, text: status.textContent, detail: document.getElementById("detail").textContent,
+    server: document.getElementById("server").dataset.state, address: location.href, panel,
+  };
+}
+
+class Viewer {
+  #browser = null;
+  #context = null;
+  #page = null;
+  #process;
+  #profile;
+
+  async start() {
+    this.#profile = await mkdtemp(join(tmpdir(), "pinhole-chromium-"));
+    this.#process = spawn(PROGRAM, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    const address = await new Promise((resolve, reject) => {
+      const words = readline.createInterface({ input: this.#process.stderr });
+      words.on("line", (line) => {
+        const [, found] = /^DevTools listening on (ws:.*)$/.exec(line) ?? [];
+        if (found) resolve(found);
+        else console.error("chromium:", line);
+      });
+      this.#process.on("error", (error) => reject(new Error(`${PROGRAM} could not be started: ${error.message}`)));
+      this.#process.on("exit", (code, signal) => {
+        say({ event: "ended", code, signal });
+        reject(new Error(`${PROGRAM} ended at once (${signal ?? code})`));
+      });
+    });
+    this.#browser = await chromium.connectOverCDP(address);
+    say({ event: "ready", chromium: this.#process.pid });
+  }
+
+  async open({ url, codecs = null, width = 1280, height = 800, phone = false, light = false }) {
+    await this.#context?.close();
+    this.#context = await this.#browser.newContext({
+      viewport: { width, height }, colorScheme: light ? "light" : "dark",
+      ...(phone ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
+    });
+    await this.#context.addInitScript(instrument);
+    if (codecs) await this.#context.addInitScript((names) => { window.pinholeTest.codecs = names; }, codecs);
+    this.#page = await this.#context.newPage();
+    this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
+    this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
+    await this.#page.goto(url, { waitUntil: "load" });
+    return {};
+  }
+
+  async cameras({ camera = null, within = 15 }) {
+    const listed = (name) => name === null || window.pinholeTest.button(name)?.dataset.present === "true";
+    await this.#until(listed, camera, within, `${camera} is not listed`);
+    const cameras = await this.#page.evaluate(() => [...document.querySelectorAll("[data-camera]")].map(({ dataset }) => (
+      { name: dataset.camera, id: Number(dataset.id), present: dataset.present === "true" })));
+    return { cameras };
+  }
+
+  async watch({ camera, codecs }) {
+    await this.#choose(camera, codecs);
+    await this.#page.evaluate((name) => window.pinholeTest.button(name).click(), camera);
+    return {};
+  }
+
+  async first_frame({ camera, codecs, within = 15 }) {
+    await this.#choose(camera, codecs);
+    return { ms: await this.#page.evaluate(([name, seconds]) => window.pinholeTest.firstFrame(name, seconds), [camera, within]) };
+  }
+
+  async wait_state({ state, trouble = null, within = 15 }) {
+    const start = performance.now();
+    const reached = ([wanted, why]) => {
+      const { dataset } = document.getElementById("status");
+      return dataset.state === wanted && (why === null || dataset.trouble === why);
+    };
+    await this.#until(reached, [state, trouble], within, `the page is not ${[state, trouble].filter(Boolean).join(" ")}`);
+    const { text, detail } = await this.status();
+    return { ms: performance.now() - start, text, detail };
+  }
+
+  async wait_live({ within }) {
+    const { ms } = await this.wait_state({ state: "live", within });
+    return { ms };
+  }
+
+  status() {
+    return this.#page.evaluate(readStatus);
+  }
+
+  async frames({ seconds }) {
+    return this.#page.evaluate((time) => window.pinholeTest.frames(time), seconds);
+  }
+
+  async clock({ seconds }) {
+    return this.#page.evaluate((time) => window.pinholeTest.clock(time), seconds);
+  }
+
+  media() {
+    return this.#page.evaluate(() => window.pinholeTest.media());
+  }
+
+  async freezes() {
+    const { video } = await this.media();
+    return { count: video?.freezeCount ?? null, seconds: video?.totalFreezesDuration ?? null };
+  }
+
+  async text({ of }) {
+    return { text: await this.#page.locator(of).first().textContent({ timeout: 5_000 }) };
+  }
+
+  async press({ on }) {
+    await this.#page.locator(on).first().click({ timeout: 5_000 });
+    return {};
+  }
+
+  async screenshot({ path }) {
+    await this.#page.screenshot({ path });
+    return {};
+  }
+
+  async reload() {
+    await this.#page.reload({ waitUntil: "load" });
+    return {};
+  }
+
+  async leave() {
+    await this.#page.goto("about:blank");
+    return {};
+  }
+
+  async offline({ on }) {
+    await this.#context.setOffline(on);
+    return {};
+  }
+
+  async kill() {
+    for (const pid of await descendants(this.#process.pid)) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        if (error.code !== "ESRCH") throw error; // It has ended by itself.
+      }
+    }
+    return {};
+  }
+
+  async close() {
+    await this.#browser?.close().catch(() => {});
+    await this.kill();
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #choose(camera, codecs) {
+    if (codecs) await this.#page.evaluate((names) => { window.pinholeTest.codecs = names; }, codecs);
+    await this.cameras({ camera });
+  }
+
+  async #until(condition, argument, within, complaint) {
+    try {
+      await this.#page.waitForFunction(condition, argument, { polling: 20, timeout: within * 1000 });
+    } catch (error) {
+      if (error.name !== "TimeoutError") throw error;
+      throw new Error(`after ${within} s ${complaint}; it says: ${JSON.stringify(await this.status())}`);
+    }
+  }
+}
+
+/** `root` and every process below it, deepest last. */
+async function descendants(root) {
+  const children = new Map();
+  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = await readFile(`/proc/${pid}/stat`, "latin1");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]); // proc_pid_stat(5)
+      children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
+    } catch {
+      // It ended while we looked.
+    }
+  }
+  const all = [root];
+  for (const pid of all) all.push(...(children.get(pid) ?? []));
+  return all;
+}
+
+function say(words) {
+  process.stdout.write(`${JSON.stringify(words)}\n`);
+}
+
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
+  "freezes", "text", "press", "screenshot", "reload", "leave", "offline", "kill"];
+
+const viewer = new Viewer();
+const started = viewer.start();
+started.catch((error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
+
+// Commands run side by side, so that a test can count frames while it restarts something.
+readline.createInterface({ input: process.stdin })
+  .on("line", async (line) => {
+    const { id, do: name, ...words } = JSON.parse(line);
+    try {
+      await started;
+      if (!COMMANDS.includes(name)) throw new Error(`no such command: ${name}`);
+      say({ reply: id, ...(await viewer[name](words)) });
+    } catch (error) {
+      say({ reply: id, error: error.message });
+    }
+  })
+  .on("close", async () => {
+    await viewer.close();
+    process.exit();
+  });

@@ -1,0 +1,242 @@
+// A stock-like desktop client on a real libwebrtc (@roamhq/wrtc: VP8, no H.264), driven by a test through JSON lines on stdin.
+// It keeps the order of calls of WebRTC's examples/peerconnection/client/conductor.cc. Commands, each `{"id": N, "do": NAME, …}`
+// and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`:
+//   sign_in {server: "HOST:PORT", name}       -> {own, members: [{id, name}]}
+//   await_member {name}                       -> {member}   once a member of that name is there
+//   call {member, camera}                     -> {}         the offer is sent; with a camera of its own, or with a microphone only
+//   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
+//   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
+//   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
+//   hang_up {}                                -> {}         BYE is sent and the call dropped
+//   sign_out {}                               -> {}
+// It ends when stdin is closed.
+
+import readline from "node:readline";
+import wrtc from "@roamhq/wrtc";
+import { StockWire } from "./stock-wire.mjs";
+
+const { RTCPeerConnection, MediaStream, nonstandard } = wrtc;
+
+/** Coloured noise of 320x240 at 15 Hz, and silence: what a desktop with a camera sends. */
+function ownMedia(camera) {
+  const timers = [];
+  const stop = () => timers.forEach(clearInterval);
+  const audio = new nonstandard.RTCAudioSource();
+  const samples = new Int16Array(480);
+  timers.push(setInterval(() => audio.onData({ samples, sampleRate: 48000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 480 }), 10));
+  const tracks = [audio.createTrack()];
+  if (camera) {
+    const video = new nonstandard.RTCVideoSource();
+    const data = new Uint8ClampedArray((320 * 240 * 3) / 2);
+    let shade = 0;
+    timers.push(setInterval(() => video.onFrame({ width: 320, height: 240, data: data.fill((shade = (shade + 50) & 255)) }), 66));
+    tracks.push(video.createTrack());
+  }
+  return { tracks, stop };
+}
+
+/** Counts pictures, and those that differ from the one before them by more than a codec's noise. */
+class Screen {
+  #came;
+
+  constructor(track) {
+    this.decoded = this.changing = this.width = this.height = 0;
+    this.sink = new nonstandard.RTCVideoSink(track);
+    this.first = new Promise((resolve) => (this.#came = resolve));
+    this.sink.onframe = ({ frame }) => this.#frame(frame);
+  }
+
+  #frame({ width, height, data }) {
+    this.decoded += 1;
+    const step = 4;
+    const points = new Uint8Array(Math.floor(width / step) * Math.floor(height / step));
+    let next = 0, different = 0;
+    for (let y = 0; y + step <= height; y += step) {
+      for (let x = 0; x + step <= width; x += step, next += 1) {
+        points[next] = data[y * width + x];
+        if (this.last && Math.abs(this.last[next] - points[next]) > 32) different += 1;
+      }
+    }
+    if (this.last?.length !== points.length || different >= 8) this.changing += 1;
+    Object.assign(this, { last: points, width, height });
+    this.#came();
+  }
+}
+
+class StockClient {
+  call = null;
+  log = [];
+  arrivals = [];
+  lookers = [];
+  inbox = Promise.resolve(); // messages are handled one after the other
+
+  #note(text) {
+    this.log.push(text);
+    console.error(`stock-client: ${text}`);
+  }
+
+  async sign_in({ server, name }) {
+    this.wire = new StockWire(server, {
+      peerConnected: (entry) => {
+        this.#note(`OnPeerConnected ${entry.name}`);
+        this.arrivals = this.arrivals.filter((look) => !look());
+      },
+      peerDisconnected: (id) => {
+        this.#note(`OnPeerDisconnected ${id}`);
+        if (id === this.call?.peer) this.#drop();
+      },
+      message: (from, body) => (this.inbox = this.inbox.then(() => this.#message(from, body))),
+      disconnected: (error) => this.#note(`OnDisconnected: ${error.message}`),
+    });
+    await this.wire.signIn(name);
+    this.#note("OnSignedIn");
+    return { own: this.wire.id, members: [...this.wire.peers].map(([id, name]) => ({ id, name })) };
+  }
+
+  await_member({ name }) {
+    return new Promise((resolve) => {
+      const look = () => {
+        for (const [id, each] of this.wire.peers) if (each === name) return resolve({ member: id }), true;
+        return false;
+      };
+      if (!look()) this.arrivals.push(look);
+    });
+  }
+
+  #prepare(member, camera) {
+    const connection = new RTCPeerConnection({ sdpSemantics: "unified-plan", bundlePolicy: "max-bundle" });
+    const own = ownMedia(camera);
+    this.call = { peer: member, connection, own, camera, screen: null };
+    connection.onicecandidate = ({ candidate }) => {
+      if (!candidate?.candidate) return; // there is no end-of-candidates message
+      const { sdpMid, sdpMLineIndex } = candidate;
+      this.#send(member, { sdpMid, sdpMLineIndex, candidate: candidate.candidate });
+    };
+    connection.ontrack = ({ track }) => {
+      this.#note(`OnAddTrack ${track.kind}`);
+      if (track.kind === "video" && this.call) this.#watch(track);
+    };
+    connection.oniceconnectionstatechange = () => this.#note(`ice ${connection.iceConnectionState}`);
+    const stream = new MediaStream();
+    for (const track of own.tracks) connection.addTrack(track, stream);
+    return connection;
+  }
+
+  async #start(member, camera) {
+    const connection = this.#prepare(member, camera);
+    const offer = await connection.createOffer();
+    await connection.setLocalDescription(offer);
+    this.#send(member, { type: offer.type, sdp: offer.sdp });
+  }
+
+  #watch(track) {
+    this.call.screen = new Screen(track);
+    for (const look of this.lookers.splice(0)) look(this.call.screen);
+  }
+
+  #screen() {
+    return this.call?.screen ?? new Promise((resolve) => this.lookers.push(resolve));
+  }
+
+  // The stock client writes JSON indented and with a newline at the end.
+  #send(to, message) {
+    this.wire.send(to, typeof message === "string" ? message : `${JSON.stringify(message, null, 3)}\n`).catch((error) => this.#note(`message failed: ${error.message}`));
+  }
+
+  async #message(from, body) {
+    if (body === "BYE") {
+      this.#note(`BYE from ${from}`);
+      if (from === this.call?.peer) this.#drop();
+      return;
+    }
+    if (this.call && from !== this.call.peer) return this.#note(`Received a message from unknown peer while already in a conversation with a different peer (${from})`);
+    let message;
+    try {
+      message = JSON.parse(body);
+    } catch {
+      return this.#note(`Received unknown message. ${body}`);
+    }
+    try {
+      if (!this.call) this.#prepare(from, false); // the other side calls: answered without asking
+      const { connection } = this.call;
+      if (message.type) {
+        this.#note(`Received session description ${message.type}`);
+        await connection.setRemoteDescription(message);
+        if (message.type === "offer") {
+          const answer = await connection.createAnswer();
+          await connection.setLocalDescription(answer);
+          this.#send(from, { type: answer.type, sdp: answer.sdp });
+        }
+      } else if ("sdpMid" in message && "sdpMLineIndex" in message && "candidate" in message) {
+        await connection.addIceCandidate(message);
+      } else this.#note("Can't parse received message.");
+    } catch (error) {
+      this.#note(`${message.type ?? "candidate"} refused: ${error.message}`);
+    }
+  }
+
+  #drop() {
+    const { call } = this;
+    this.call = null;
+    call.own.stop();
+    call.screen?.sink.stop();
+    call.connection.close();
+    this.#note("call dropped");
+  }
+
+  async frames({ seconds }) {
+    const screen = await this.#screen();
+    await screen.first;
+    const { decoded, changing } = screen;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    return { decoded: screen.decoded - decoded, changing: screen.changing - changing, width: screen.width, height: screen.height };
+  }
+
+  async media() {
+    if (!this.call) throw new Error("there is no call");
+    const report = [...(await this.call.connection.getStats()).values()];
+    const video = report.find(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+    if (!video) return { video: null };
+    const { packetsReceived, packetsLost, framesDecoded, framesDropped, codecId } = video;
+    return { video: { packetsReceived, packetsLost, framesDecoded, framesDropped, codec: report.find(({ id }) => id === codecId)?.mimeType } };
+  }
+
+  async hang_up() {
+    const { peer } = this.call;
+    this.#drop();
+    await this.wire.send(peer, "BYE");
+  }
+
+  async sign_out() {
+    if (this.call) this.#drop();
+    await this.wire.signOut();
+  }
+
+  async obey({ do: name, ...words }) {
+    switch (name) {
+      case "sign_in": return this.sign_in(words);
+      case "await_member": return this.await_member(words);
+      case "call": return this.#start(words.member, words.camera);
+      case "frames": return this.frames(words);
+      case "media": return this.media();
+      case "log": return { log: this.log };
+      case "hang_up": return this.hang_up();
+      case "sign_out": return this.sign_out();
+      default: throw new Error(`no such command: ${name}`);
+    }
+  }
+}
+
+const client = new StockClient();
+const lines = readline.createInterface({ input: process.stdin });
+lines.on("line", async (line) => {
+  const { id, ...command } = JSON.parse(line);
+  let answer;
+  try {
+    answer = { reply: id, ...(await client.obey(command)) };
+  } catch (error) {
+    answer = { reply: id, error: error.message };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+});
+lines.on("close", () => process.exit(0));

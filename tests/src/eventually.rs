@@ -1,0 +1,18 @@
+//! Waiting for what nothing announces.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Asks `look` again and again until it sees what it wants, for at most `patience`.
+pub fn eventually<T>(patience: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(seen) = look() {
+            return Some(seen);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}

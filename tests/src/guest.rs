@@ -1,0 +1,135 @@
+//! A virtual machine with cameras: the kernel of dev/rig/build, run by dev/rig/run, obeying a test while it lives.
+//!
+//! Its root is the host's own, read-only under an overlay: every program here is there as well, under the same path.
+//! A command in it is a file in a directory that both see, and so is its output; dev/rig/run documents the control line.
+
+mod control;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use self::control::Control;
+pub(crate) use self::control::Job;
+use crate::log::{Log, Mark};
+use crate::network::{GUEST, Network, TAP};
+use crate::process::Process;
+use crate::programs::repository;
+
+/// How long a guest may take to boot; 1 to 3 s on an idle machine.
+const BOOT: Duration = Duration::from_secs(120);
+
+/// A running guest. It ends when this is dropped, and everything in it.
+pub struct Guest {
+    control: Arc<Control>,
+    directory: PathBuf,
+    process: Process,
+}
+
+/// What a finished command left.
+pub struct Output {
+    /// Its exit status; 128 and more for a signal, as in a shell.
+    pub status: i32,
+    /// What it printed, on either stream.
+    pub text: String,
+}
+
+impl Guest {
+    /// Boots a guest into `network` with one vivid camera (/dev/video0) and two loopback ones (/dev/video10, 11).
+    pub fn boot(network: &Network) -> Self {
+        Self::boot_with(network, &[])
+    }
+
+    /// The same with options for drivers, such as `vivid=n_devs=2`.
+    pub fn boot_with(network: &Network, modules: &[&str]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("pinhole-guest-{}-{count}", std::process::id()));
+        fs::create_dir_all(&directory).expect("the temporary directory can be written");
+
+        let mut command = network.command(repository().join("dev/rig/run"));
+        command.args(["-n", &format!("{TAP}:{GUEST}/24")]);
+        for options in modules {
+            command.args(["-p", options]);
+        }
+        command.arg("--live").arg(&directory);
+        let (process, line) = Process::spawn("guest", command);
+        let guest = Self {
+            control: Control::new(line),
+            directory,
+            process,
+        };
+        let ready = guest
+            .process
+            .log()
+            .wait_since(Mark::default(), BOOT, |line| line == "ready");
+        assert!(
+            ready.is_some(),
+            "the guest did not boot:\n{}\n{}",
+            guest.process.log().tail(10),
+            guest.console()
+        );
+        guest.control.follow(guest.process.log().clone());
+        guest
+    }
+
+    /// Starts a command, shell text, in the guest.
+    pub fn start(&self, name: &str, text: &str) -> Process {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let id = format!(
+            "{}-{}",
+            name.replace(' ', "-"),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        fs::write(self.directory.join(format!("{id}.cmd")), text)
+            .expect("the guest's directory can be written");
+        let output = self.directory.join(format!("{id}.log"));
+        File::create_new(&output).expect("the guest's directory can be written");
+        let job = self.control.start(id);
+        let log = Log::default();
+        log.read(job.output(File::open(&output).expect("it was just made")));
+        Process::in_guest(name, log, job)
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, text: &str) -> Output {
+        let mut process = self.start("command", text);
+        let status = process.wait();
+        process.log().wait_for_end();
+        Output {
+            status,
+            text: process.log().since(Mark::default()).join("\n"),
+        }
+    }
+
+    /// Runs a command that has to succeed, and gives what it printed.
+    pub fn must(&self, text: &str) -> String {
+        let output = self.run(text);
+        assert_eq!(output.status, 0, "in the guest: {text}\n{}", output.text);
+        output.text
+    }
+
+    /// The kernel's last messages.
+    pub fn console(&self) -> String {
+        let text = fs::read(self.directory.join("console")).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = writeln!(io::stderr(), "── the guest's console:\n{}\n──", self.console());
+        }
+        self.process.signal(Signal::KILL);
+        // What cannot be removed from the temporary directory does no harm there.
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}

@@ -1,0 +1,106 @@
+//! Pinhole's own programs, as they are built, in the place where a test wants them.
+
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::guest::Guest;
+use crate::network::{HOST, Network};
+use crate::process::{Process, SOON};
+
+/// The port of the signaling server; nobody else is in a test's network.
+pub const PORT: u16 = 8888;
+
+/// The top of the checkout.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the crate is in the repository")
+}
+
+/// A program of the workspace, of the profile that this test was built with.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let path = test
+        .ancestors()
+        .nth(2)
+        .expect("tests are built into PROFILE/deps")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run  cargo build --workspace --bins",
+        path.display()
+    );
+    path
+}
+
+/// Where the server listens, as viewers write it.
+pub fn server_url() -> String {
+    format!("http://{HOST}:{PORT}")
+}
+
+/// Where the server listens.
+pub fn server_address() -> SocketAddr {
+    SocketAddr::from((HOST, PORT))
+}
+
+/// Starts pinhole-server; it answers when this returns.
+pub fn start_server(network: &Network) -> Process {
+    let mut command = network.command(binary("pinhole-server"));
+    command.args(["--listen", &format!("[::]:{PORT}")]);
+    let (mut server, _) = Process::spawn("pinhole-server", command);
+    let deadline = Instant::now() + SOON;
+    while network.inside(|| TcpStream::connect(server_address())).is_err() {
+        server.assert_running();
+        assert!(
+            Instant::now() < deadline,
+            "pinhole-server does not listen:\n{}",
+            server.log().tail(40)
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    server
+}
+
+/// What a test's node is configured with: the name that viewers see, and a camera.
+pub fn node_config(name: &str, device: &str) -> String {
+    format!(
+        "name = {name:?}\n\n[signaling]\nserver = \"{}\"\n\n[[camera]]\ndevice = {device:?}\nsize = \"1280x720\"\nfps = 30\n",
+        server_url()
+    )
+}
+
+/// Starts pinhole-node on the host's side of `network`; it is signed in when this returns.
+pub fn start_node(network: &Network, config: &str) -> Process {
+    let file = std::env::temp_dir().join(format!("pinhole-node-{}.toml", std::process::id()));
+    fs::write(&file, config).expect("the temporary directory can be written");
+    let mut command = network.command(binary("pinhole-node"));
+    command.arg("--config").arg(&file);
+    let (node, _) = Process::spawn("pinhole-node", command);
+    node.wait_for_line(SIGNED_IN);
+    // Read by now, since it knows its server.
+    fs::remove_file(&file).expect("the file is there");
+    node
+}
+
+/// Starts pinhole-node in the guest; it is signed in when this returns.
+pub fn start_node_in(guest: &Guest, config: &str) -> Process {
+    let program = binary("pinhole-node");
+    let text = format!(
+        "cat >/run/node.toml <<'END'\n{config}\nEND\nexec {} --config /run/node.toml\n",
+        program.display()
+    );
+    let node = guest.start("pinhole-node", &text);
+    node.wait_for_line(SIGNED_IN);
+    node
+}
+
+/// The node says this when the server has taken it in.
+pub const SIGNED_IN: &str = "signed in";
+/// The node says this when a viewer's session is over.
+pub const SESSION_ENDED: &str = "session ended";
+/// The node says this when the camera was closed because nobody watches.
+pub const CAMERA_CLOSED: &str = "camera closed";
+/// The node says this at the start of a camera's work.
+pub const CAMERA_OPEN: &str = "camera open";

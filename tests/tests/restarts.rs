@@ -1,0 +1,147 @@
+//! What goes away and comes back: the server, the node, a viewer; and the rest when nobody watches.
+
+use std::time::Duration;
+
+use pinhole_e2e::eventually::eventually;
+use pinhole_e2e::guest::Guest;
+use pinhole_e2e::network::Network;
+use pinhole_e2e::peers::Peer;
+use pinhole_e2e::process::SOON;
+use pinhole_e2e::programs::{
+    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, node_config, server_url, start_node, start_node_in, start_server,
+};
+use pinhole_e2e::skip::{Need, skipped};
+use serde_json::json;
+
+fn watch(network: &Network) -> Peer {
+    let mut page = Peer::chromium(network);
+    page.ask("open", json!({"url": server_url()}));
+    page.ask("watch", json!({"camera": "porch"}));
+    page.ask("wait_live", json!({"within": 20}));
+    page
+}
+
+#[test]
+fn a_server_restart_costs_a_running_stream_no_frame() {
+    if skipped("a_server_restart_costs_a_running_stream_no_frame", Need::Network) {
+        return;
+    }
+    let network = Network::without_guest();
+    let server = start_server(&network);
+    let mut node = start_node(&network, &node_config("porch", "pattern"));
+    let mut page = watch(&network);
+
+    let looking = page.begin("frames", json!({"seconds": 12}));
+    let before = node.mark();
+    server.kill();
+    let _server = start_server(&network);
+    node.wait_for_line_since(before, SIGNED_IN, Duration::from_secs(5));
+    let frames = page.finish(looking);
+    assert_eq!(frames["calls"], 1, "the page called again: {frames}");
+    assert_eq!(frames["lost"], 0, "{frames}");
+    assert!(frames["decoded"].as_u64() >= Some(12 * 25), "{frames}");
+    let none = |line: &str| line.contains(SESSION_ENDED);
+    assert!(
+        !node.log().since(before).iter().any(|line| none(line)),
+        "the session did not outlive the server"
+    );
+    assert_eq!(page.ask("status", json!({}))["state"], "live");
+    node.assert_running();
+
+    // The viewer's good-bye comes from an id that the node has not seen in this call.
+    page.ask("leave", json!({}));
+    node.wait_for_line_since(before, SESSION_ENDED, Duration::from_secs(10));
+}
+
+fn the_picture_is_back_after(end: impl FnOnce(pinhole_e2e::process::Process)) {
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let config = node_config("porch", "pattern");
+    let node = start_node(&network, &config);
+    let mut page = watch(&network);
+    end(node);
+    let _node = start_node(&network, &config);
+    let is_back = || {
+        let media = page.ask("media", json!({}));
+        (media["calls"].as_u64() > Some(1) && media["video"]["framesDecoded"].as_u64() > Some(0))
+            .then_some(())
+    };
+    let back = eventually(Duration::from_secs(5), is_back);
+    assert!(
+        back.is_some(),
+        "no picture within 5 s of the node's return; the page says {}",
+        page.ask("status", json!({}))
+    );
+    page.ask("wait_live", json!({"within": 5}));
+}
+
+#[test]
+fn the_page_shows_the_picture_again_after_the_node_was_stopped() {
+    if skipped(
+        "the_page_shows_the_picture_again_after_the_node_was_stopped",
+        Need::Network,
+    ) {
+        return;
+    }
+    the_picture_is_back_after(|node| node.stop());
+}
+
+#[test]
+fn the_page_shows_the_picture_again_after_the_node_was_killed() {
+    if skipped(
+        "the_page_shows_the_picture_again_after_the_node_was_killed",
+        Need::Network,
+    ) {
+        return;
+    }
+    the_picture_is_back_after(|node| node.kill());
+}
+
+#[test]
+fn a_killed_viewer_leaves_no_session() {
+    if skipped("a_killed_viewer_leaves_no_session", Need::Network) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let node = start_node(&network, &node_config("porch", "pattern"));
+    let page = watch(&network);
+    let before = node.mark();
+    page.kill();
+    node.wait_for_line_since(before, SESSION_ENDED, Duration::from_secs(10));
+}
+
+#[test]
+fn nobody_watching_means_no_camera_and_next_to_no_cpu() {
+    if skipped("nobody_watching_means_no_camera_and_next_to_no_cpu", Need::Guest) {
+        return;
+    }
+    const HOLDERS: &str = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c ' /dev/video0$'; true";
+    // Clock ticks (100 a second) of CPU that the node takes in 5 s.
+    const CPU: &str = "node=$(pgrep -x pinhole-node) && ticks() { awk '{print $14 + $15}' /proc/$node/stat; } \
+        && before=$(ticks) && sleep 5 && echo $(($(ticks) - before))";
+    let ticks = |guest: &Guest| guest.must(CPU).parse::<u32>().expect("a number of ticks");
+
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    let _server = start_server(&network);
+    let node = start_node_in(&guest, &node_config("porch", "/dev/video0"));
+    assert_eq!(
+        guest.must(HOLDERS),
+        "0",
+        "the camera is open before anybody watches"
+    );
+
+    let mut page = watch(&network);
+    assert_eq!(guest.must(HOLDERS), "1");
+    let watched = ticks(&guest);
+    let before = node.mark();
+    page.ask("leave", json!({}));
+    node.wait_for_line_since(before, CAMERA_CLOSED, SOON);
+    assert_eq!(guest.must(HOLDERS), "0", "the camera is still open");
+    let idle = ticks(&guest);
+    assert!(
+        idle * 20 <= watched,
+        "{idle} ticks of CPU in 5 s with nobody watching, {watched} with a viewer"
+    );
+}
