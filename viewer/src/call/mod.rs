@@ -372,6 +372,11 @@ const SECOND: Duration = Duration::from_secs(1);
 fn heard(news: News) -> Option<Input> {
     Some(match news {
         News::SignedIn(members) => Input::SignedIn(members),
+        // The errors' own words tell a program to sign in again. That is our part, not the person's.
+        News::Gone(ClientError::Closing) => Input::ServerGone("the signaling server shuts down".to_owned()),
+        News::Gone(ClientError::Forgotten) => {
+            Input::ServerGone("the signaling server was restarted".to_owned())
+        }
         News::Gone(error) => Input::ServerGone(error.to_string()),
         News::Back => Input::ServerBack,
         News::Undelivered(to) => Input::Undelivered(to),
