@@ -36,19 +36,29 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %config.camera.device, "pinhole-node starts");
 
     let demand = Demand::default();
-    let (publishers, tracks): (Vec<_>, Vec<_>) =
-        Codec::ALL.iter().map(|codec| fanout::track(*codec, demand.clone())).unzip();
+    let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL
+        .iter()
+        .map(|codec| fanout::track(*codec, demand.clone()))
+        .unzip();
     let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
 
-    let settings =
-        peer::Settings { udp_port: config.webrtc.udp_port, max_viewers: config.webrtc.max_viewers };
+    let settings = peer::Settings {
+        udp_port: config.webrtc.udp_port,
+        max_viewers: config.webrtc.max_viewers,
+    };
     let engine = Engine::bind(settings, tracks, letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
-    let camera: Box<dyn capture::Camera> = Box::new(capture::Pattern);
-    let want = Want { size: config.camera.size, rate: config.camera.fps };
-    let settings = pipeline::Settings { want, bitrate: config.video.bitrate };
+    let camera = capture::camera(&config.camera.device, config.camera.controls.clone());
+    let want = Want {
+        size: config.camera.size,
+        rate: config.camera.fps,
+    };
+    let settings = pipeline::Settings {
+        want,
+        bitrate: config.video.bitrate,
+    };
     let pipeline = Pipeline::start(camera, settings, publishers, demand).context("camera thread")?;
     let presence = Presence::new(config.signaling.server.clone(), name, calls, mailbox);
 

@@ -61,7 +61,10 @@ fn run(file: Option<&Path>) -> anyhow::Result<()> {
     };
     log::start();
     // Two are enough: one moves packets while the other talks to the server. The camera has its own thread.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
     let outcome = runtime.block_on(app::run(config));
     // A camera that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
@@ -76,12 +79,19 @@ fn check(file: &Path) -> anyhow::Result<()> {
 
 fn devices() -> anyhow::Result<()> {
     let mut out = std::io::stdout();
-    let cameras: Vec<String> = Vec::new();
+    let cameras = pinhole_node::capture::v4l2::discover();
     if cameras.is_empty() {
         writeln!(out, "no camera: nothing under /dev/video* captures pictures")?;
     }
     for camera in cameras {
-        writeln!(out, "{camera}")?;
+        writeln!(
+            out,
+            "{}  {}  ({}, {})",
+            camera.path.display(),
+            camera.card,
+            camera.driver,
+            camera.bus
+        )?;
     }
     Ok(())
 }

@@ -40,7 +40,13 @@ impl Presence {
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
-        Self { server, name, calls, letters, sign_ins: 0 }
+        Self {
+            server,
+            name,
+            calls,
+            letters,
+            sign_ins: 0,
+        }
     }
 
     /// Stays signed in until `stop`, then delivers what is left and signs out.
@@ -65,7 +71,9 @@ impl Presence {
                         error = attend(&client, others, self.sign_ins, &self.calls) => Some(error),
                         () = deliver(&client, self.sign_ins, &mut self.letters) => None,
                     };
-                    let Some(error) = error else { return self.leave(&client).await };
+                    let Some(error) = error else {
+                        return self.leave(&client).await;
+                    };
                     if since.elapsed() >= LASTING {
                         backoff = Backoff::default();
                     }
@@ -146,9 +154,15 @@ fn complain(talks_nonsense: &mut HashSet<PeerId>, from: PeerId, error: &str) {
 }
 
 fn presence(member: Member, sign_in: u64) -> Call {
-    let contact = Contact { sign_in, peer: member.id };
+    let contact = Contact {
+        sign_in,
+        peer: member.id,
+    };
     if member.connected {
-        Call::Arrived { contact, name: member.name.to_string() }
+        Call::Arrived {
+            contact,
+            name: member.name.to_string(),
+        }
     } else {
         Call::Left { contact }
     }

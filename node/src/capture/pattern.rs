@@ -1,10 +1,9 @@
 //! A test picture that moves, at any size and rate.
 //!
 //! Colour bars, a square that wanders about (so that no two frames are alike), the frame's number and the time of
-//! day in digits, and that time once more for machines (see [`clock`]). The bars are drawn once; a frame costs
+//! day in digits, and that time once more for machines (see [`crate::media::clock`]). The bars are drawn once; a frame costs
 //! only what changes in it.
 
-pub mod clock;
 mod glyphs;
 mod picture;
 
@@ -113,7 +112,7 @@ fn wall_clock(instant: Timestamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{capture::pattern::clock::read_clock, media::FrameSize};
+    use crate::media::{FrameSize, clock::read_clock};
 
     const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -15,7 +15,7 @@ use crate::media::{Bitrate, FrameRate, FrameSize};
 pub use load::{ConfigError, load};
 
 /// Everything that `node.toml` says.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// What viewers see in their list; the host name where it is not given.
@@ -73,21 +73,11 @@ pub struct Webrtc {
     pub max_viewers: usize,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            name: None,
-            signaling: Signaling::default(),
-            camera: Camera::default(),
-            video: Video::default(),
-            webrtc: Webrtc::default(),
-        }
-    }
-}
-
 impl Default for Signaling {
     fn default() -> Self {
-        let server = "http://127.0.0.1:8888".parse().unwrap_or_else(|_| unreachable!("a literal that parses"));
+        let server = "http://127.0.0.1:8888"
+            .parse()
+            .unwrap_or_else(|_| unreachable!("a literal that parses"));
         Self { server }
     }
 }
@@ -96,7 +86,10 @@ impl Default for Camera {
     fn default() -> Self {
         Self {
             device: "auto".to_owned(),
-            size: FrameSize { width: 1280, height: 720 },
+            size: FrameSize {
+                width: 1280,
+                height: 720,
+            },
             fps: FrameRate::per_second(30),
             controls: BTreeMap::new(),
         }
@@ -105,13 +98,18 @@ impl Default for Camera {
 
 impl Default for Video {
     fn default() -> Self {
-        Self { bitrate: Bitrate::from_bps(2_000_000) }
+        Self {
+            bitrate: Bitrate::from_bps(2_000_000),
+        }
     }
 }
 
 impl Default for Webrtc {
     fn default() -> Self {
-        Self { udp_port: 0, max_viewers: 20 }
+        Self {
+            udp_port: 0,
+            max_viewers: 20,
+        }
     }
 }
 
@@ -128,7 +126,11 @@ impl Config {
 fn host_name() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
-    if name.is_empty() { "pinhole".to_owned() } else { name.into_owned() }
+    if name.is_empty() {
+        "pinhole".to_owned()
+    } else {
+        name.into_owned()
+    }
 }
 
 fn parsed<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -137,13 +139,17 @@ where
     T: std::str::FromStr,
     T::Err: std::fmt::Display,
 {
-    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(de::Error::custom)
 }
 
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
     match u32::deserialize(deserializer)? {
         fps @ 1..=240 => Ok(FrameRate::per_second(fps)),
-        other => Err(de::Error::custom(format!("`fps` is {other}; it must be 1 to 240 frames per second"))),
+        other => Err(de::Error::custom(format!(
+            "`fps` is {other}; it must be 1 to 240 frames per second"
+        ))),
     }
 }
 
@@ -176,8 +182,10 @@ mod tests {
             .map(|line| line.strip_prefix("#: ").unwrap_or(line))
             .map(|line| format!("{line}\n"))
             .collect();
-        let mut expected = Config::default();
-        expected.name = Some("porch".into());
+        let mut expected = Config {
+            name: Some("porch".into()),
+            ..Config::default()
+        };
         expected.camera.controls.insert("brightness".into(), 128);
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
@@ -197,7 +205,10 @@ mod tests {
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);
-            assert!(error.contains(expected), "{text:?} gives {error:?}, which lacks {expected:?}");
+            assert!(
+                error.contains(expected),
+                "{text:?} gives {error:?}, which lacks {expected:?}"
+            );
             assert!(error.contains("node.toml"), "{error}");
         }
     }

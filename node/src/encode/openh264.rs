@@ -55,6 +55,15 @@ impl Encoder {
     ///
     /// The format is not YU12 or too large, or OpenH264 fails.
     pub fn new(format: VideoFormat, bitrate: Bitrate) -> Result<Self, EncodeError> {
+        Self::with_threads(format, bitrate, threads(format.size))
+    }
+
+    /// The same with a number of threads.
+    pub(super) fn with_threads(
+        format: VideoFormat,
+        bitrate: Bitrate,
+        threads: u16,
+    ) -> Result<Self, EncodeError> {
         let unsupported = |reason| EncodeError::Unsupported {
             codec: Codec::H264,
             format,
@@ -80,7 +89,7 @@ impl Encoder {
             rate: format.rate,
             bitrate: library_bitrate(bitrate, level.bitrate),
             level: level.idc,
-            threads: threads(size),
+            threads,
         })?;
         Ok(Self {
             library,

@@ -26,7 +26,11 @@ impl Demand {
     pub fn wait(&self, seen: u64, patience: Option<Duration>) -> u64 {
         let same = |count: &mut u64| *count == seen;
         match patience {
-            None => *self.0.1.wait_while(self.count(), same).unwrap_or_else(PoisonError::into_inner),
+            None => *self
+                .0
+                .1
+                .wait_while(self.count(), same)
+                .unwrap_or_else(PoisonError::into_inner),
             Some(patience) => {
                 *self
                     .0

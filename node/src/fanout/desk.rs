@@ -28,7 +28,10 @@ impl Desk {
         if keyframe {
             self.keyframe_ordered_at = Some(now);
         }
-        Orders { keyframe, bitrate: None }
+        Orders {
+            keyframe,
+            bitrate: None,
+        }
     }
 
     pub(super) fn keyframe_made(&mut self) {

@@ -26,7 +26,11 @@ const QUEUE: usize = 8;
 /// A stream of `codec`: the end that encodes and the end that viewers subscribe to. Every change of who
 /// watches is told to `demand`.
 pub fn track(codec: Codec, demand: Demand) -> (Publisher, Track) {
-    let shared = Arc::new(Shared { codec, demand, state: Mutex::default() });
+    let shared = Arc::new(Shared {
+        codec,
+        demand,
+        state: Mutex::default(),
+    });
     (Publisher::new(shared.clone()), Track::new(shared))
 }
 
@@ -67,7 +71,11 @@ mod tests {
     use std::time::{Duration, Instant};
 
     fn unit(text: &'static str, is_keyframe: bool) -> AccessUnit {
-        AccessUnit { data: Bytes::from_static(text.as_bytes()), captured_at: Timestamp::now(), is_keyframe }
+        AccessUnit {
+            data: Bytes::from_static(text.as_bytes()),
+            captured_at: Timestamp::now(),
+            is_keyframe,
+        }
     }
 
     #[tokio::test]
@@ -87,12 +95,19 @@ mod tests {
         let (publisher, track) = track(Codec::H264, Demand::default());
         let (mut slow, mut quick) = (track.subscribe(), track.subscribe());
         publisher.publish(unit("key", true));
-        assert!(!publisher.take_orders(Instant::now()).keyframe, "the first keyframe was enough");
+        assert!(
+            !publisher.take_orders(Instant::now()).keyframe,
+            "the first keyframe was enough"
+        );
         for _ in 0..QUEUE {
             publisher.publish(unit("delta", false));
             quick.next().await.expect("a unit");
         }
-        assert!(publisher.take_orders(Instant::now() + Duration::from_secs(1)).keyframe);
+        assert!(
+            publisher
+                .take_orders(Instant::now() + Duration::from_secs(1))
+                .keyframe
+        );
         publisher.publish(unit("lost", false));
         for _ in 0..QUEUE {
             assert_ne!(slow.next().await.expect("a unit").data, "lost");
@@ -111,7 +126,10 @@ mod tests {
         let seen = demand.seen();
         let subscriber = track.subscribe();
         assert!(publisher.is_watched());
-        assert!(demand.wait(seen, Some(Duration::ZERO)) > seen, "the pipeline is woken");
+        assert!(
+            demand.wait(seen, Some(Duration::ZERO)) > seen,
+            "the pipeline is woken"
+        );
         drop(subscriber);
         assert!(!publisher.is_watched());
     }
@@ -122,6 +140,9 @@ mod tests {
         let mut subscriber = track.subscribe();
         drop(publisher);
         assert!(subscriber.next().await.is_none());
-        assert!(track.subscribe().next().await.is_none(), "also for one who comes later");
+        assert!(
+            track.subscribe().next().await.is_none(),
+            "also for one who comes later"
+        );
     }
 }

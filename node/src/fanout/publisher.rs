@@ -20,7 +20,10 @@ pub struct Publisher {
 
 impl Publisher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, dropped: AtomicU64::new(0) }
+        Self {
+            shared,
+            dropped: AtomicU64::new(0),
+        }
     }
 
     /// What this track carries.

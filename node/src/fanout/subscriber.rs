@@ -35,11 +35,19 @@ impl Track {
             state.next_seat += 1;
             state.desk.want_keyframe();
             // Until the keyframe comes nothing can be decoded: a new seat counts as lagging.
-            state.seats.push(Seat { number, queue, lagging: true });
+            state.seats.push(Seat {
+                number,
+                queue,
+                lagging: true,
+            });
         }
         drop(state);
         self.shared.demand.change();
-        Subscriber { shared: self.shared.clone(), number, units }
+        Subscriber {
+            shared: self.shared.clone(),
+            number,
+            units,
+        }
     }
 }
 
@@ -70,7 +78,10 @@ impl Subscriber {
 
 impl Drop for Subscriber {
     fn drop(&mut self) {
-        self.shared.state().seats.retain(|seat| seat.number != self.number);
+        self.shared
+            .state()
+            .seats
+            .retain(|seat| seat.number != self.number);
         self.shared.demand.change();
     }
 }

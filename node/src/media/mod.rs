@@ -2,6 +2,7 @@
 
 mod access_unit;
 mod bitrate;
+pub mod clock;
 mod codec;
 mod format;
 mod frame;

@@ -17,8 +17,10 @@ pub(super) fn gather(sockets: &[SocketAddr]) -> io::Result<Vec<SocketAddr>> {
 
 /// Loopback is offered only where there is nothing else: it is of use to a viewer on the same machine alone.
 fn choose(addresses: Vec<IpAddr>, sockets: &[SocketAddr]) -> Vec<SocketAddr> {
-    let (loopback, mut usable): (Vec<_>, Vec<_>) =
-        addresses.into_iter().filter(|address| !is_link_local(*address)).partition(IpAddr::is_loopback);
+    let (loopback, mut usable): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .filter(|address| !is_link_local(*address))
+        .partition(IpAddr::is_loopback);
     if usable.is_empty() {
         usable = loopback;
     }
@@ -26,7 +28,9 @@ fn choose(addresses: Vec<IpAddr>, sockets: &[SocketAddr]) -> Vec<SocketAddr> {
     usable.sort_by_key(IpAddr::is_ipv6);
     usable.dedup();
     let reachable = usable.into_iter().filter_map(|address| {
-        let socket = sockets.iter().find(|socket| socket.is_ipv4() == address.is_ipv4())?;
+        let socket = sockets
+            .iter()
+            .find(|socket| socket.is_ipv4() == address.is_ipv4())?;
         Some(SocketAddr::new(address, socket.port()))
     });
     reachable.take(MOST).collect()
@@ -45,15 +49,31 @@ mod tests {
     use super::*;
 
     fn chosen(addresses: &[&str]) -> Vec<String> {
-        let sockets = ["0.0.0.0:5000".parse().expect("v4"), "[::]:5000".parse().expect("v6")];
-        let addresses = addresses.iter().map(|address| address.parse().expect("an address")).collect();
-        choose(addresses, &sockets).iter().map(ToString::to_string).collect()
+        let sockets = [
+            "0.0.0.0:5000".parse().expect("v4"),
+            "[::]:5000".parse().expect("v6"),
+        ];
+        let addresses = addresses
+            .iter()
+            .map(|address| address.parse().expect("an address"))
+            .collect();
+        choose(addresses, &sockets)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn real_networks_are_offered_and_loopback_is_not() {
         assert_eq!(
-            chosen(&["127.0.0.1", "::1", "2001:db8::1", "192.0.2.7", "fe80::1", "169.254.1.1"]),
+            chosen(&[
+                "127.0.0.1",
+                "::1",
+                "2001:db8::1",
+                "192.0.2.7",
+                "fe80::1",
+                "169.254.1.1"
+            ]),
             ["192.0.2.7:5000", "[2001:db8::1]:5000"]
         );
     }

@@ -41,7 +41,12 @@ impl Demux {
         // An address stays with the session that had it first: a forged check must not carry a viewer's
         // packets off to another session.
         if !self.by_address.contains_key(&from)
-            && self.by_address.values().filter(|owner| **owner == session).count() < ADDRESSES_PER_SESSION
+            && self
+                .by_address
+                .values()
+                .filter(|owner| **owner == session)
+                .count()
+                < ADDRESSES_PER_SESSION
         {
             self.by_address.insert(from, session);
         }
@@ -87,7 +92,16 @@ mod tests {
 
     fn check(user: &str) -> Vec<u8> {
         let padded = user.len().next_multiple_of(4);
-        let mut packet = vec![0, 1, 0, u8::try_from(padded + 12).expect("short"), 0x21, 0x12, 0xa4, 0x42];
+        let mut packet = vec![
+            0,
+            1,
+            0,
+            u8::try_from(padded + 12).expect("short"),
+            0x21,
+            0x12,
+            0xa4,
+            0x42,
+        ];
         packet.extend([7; 12]);
         packet.extend([0x80, 0x22, 0, 3, b'a', b'b', b'c', 0]);
         packet.extend([0, 6, 0, u8::try_from(user.len()).expect("short")]);

@@ -41,7 +41,9 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The port is taken or not allowed.
-    #[error("UDP port {port} can't be used: {source}; choose another `udp_port` under [webrtc], or 0 for any")]
+    #[error(
+        "UDP port {port} can't be used: {source}; choose another `udp_port` under [webrtc], or 0 for any"
+    )]
     Bind {
         /// The configured port.
         port: u16,
@@ -80,8 +82,10 @@ impl Engine {
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(settings.udp_port)
-            .map_err(|source| EngineError::Bind { port: settings.udp_port, source })?;
+        let sockets = socket::bind(settings.udp_port).map_err(|source| EngineError::Bind {
+            port: settings.udp_port,
+            source,
+        })?;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -91,7 +95,12 @@ impl Engine {
             sign_in: 0,
             letters,
         };
-        Ok(Self { settings, sockets, feeds: tracks.into_iter().map(Feed::new).collect(), floor })
+        Ok(Self {
+            settings,
+            sockets,
+            feeds: tracks.into_iter().map(Feed::new).collect(),
+            floor,
+        })
     }
 
     /// The UDP port of all viewers.
@@ -153,7 +162,9 @@ impl Engine {
         let Floor { sessions, demux, .. } = &mut self.floor;
         let mut touched = BTreeSet::new();
         let outcome = self.sockets[index].receive(buffers, |datagram| {
-            let Some(id) = demux.find(datagram.from, datagram.data) else { return };
+            let Some(id) = demux.find(datagram.from, datagram.data) else {
+                return;
+            };
             if let Some(session) = sessions.get_mut(&id) {
                 session.receive(&datagram, now);
                 touched.insert(id);
@@ -171,8 +182,13 @@ impl Engine {
 
     fn advance_due(&mut self, now: Instant) {
         let due = |session: &Session| session.deadline.is_some_and(|deadline| deadline <= now);
-        let due: Vec<_> =
-            self.floor.sessions.iter().filter(|(_, session)| due(session)).map(|(id, _)| *id).collect();
+        let due: Vec<_> = self
+            .floor
+            .sessions
+            .iter()
+            .filter(|(_, session)| due(session))
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
             self.advance(id, now);
         }
@@ -180,7 +196,9 @@ impl Engine {
 
     fn advance(&mut self, id: SessionId, now: Instant) {
         let Floor { sessions, outbox, .. } = &mut self.floor;
-        let Some(session) = sessions.get_mut(&id) else { return };
+        let Some(session) = sessions.get_mut(&id) else {
+            return;
+        };
         let outcome = session.advance(&self.sockets, outbox, now);
         if outcome == Outcome::Connected {
             info!(viewer = %session.name, codec = %session.codec(), after = ?session.summary(now).lasted, "viewer connected");
@@ -211,18 +229,40 @@ impl Engine {
     fn hear(&mut self, contact: Contact, message: Message) {
         let session = self.floor.session_of(contact);
         match (message, session) {
-            (Message::Description(Description { kind: DescriptionKind::Offer, sdp }), session) => {
+            (
+                Message::Description(Description {
+                    kind: DescriptionKind::Offer,
+                    sdp,
+                }),
+                session,
+            ) => {
                 self.offered(contact, session, sdp);
             }
-            (Message::Description(Description { kind: DescriptionKind::Answer, sdp }), Some(id)) => {
+            (
+                Message::Description(Description {
+                    kind: DescriptionKind::Answer,
+                    sdp,
+                }),
+                Some(id),
+            ) => {
                 self.answered(id, sdp);
             }
             (Message::Candidate(candidate), Some(id)) => self.candidate(id, &candidate),
             (Message::Bye, Some(id)) => self.end(id, "the viewer hung up", false),
-            (Message::Description(Description { kind: DescriptionKind::OfferLoopback, .. }), _) => {
+            (
+                Message::Description(Description {
+                    kind: DescriptionKind::OfferLoopback,
+                    ..
+                }),
+                _,
+            ) => {
                 let viewer = self.floor.name_of(contact);
                 info!(%viewer, "refused a loopback call: it would be without encryption");
-                self.refuse(contact, "loopback", "loopback calls are not supported: they are not encrypted");
+                self.refuse(
+                    contact,
+                    "loopback",
+                    "loopback calls are not supported: they are not encrypted",
+                );
             }
             // Late or stray: a candidate after the end, an answer to nothing.
             (message, _) => debug!(peer = %contact.peer, "nothing to do with {}", kind_of(&message)),
@@ -251,7 +291,8 @@ impl Engine {
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
             info!(%viewer, max_viewers = most, "refused a viewer: all places are taken");
-            let reason = format!("this camera has {most} viewers already, which is its limit; try again later");
+            let reason =
+                format!("this camera has {most} viewers already, which is its limit; try again later");
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
@@ -270,7 +311,9 @@ impl Engine {
     }
 
     fn answered(&mut self, id: SessionId, sdp: String) {
-        let Some(session) = self.floor.sessions.get_mut(&id) else { return };
+        let Some(session) = self.floor.sessions.get_mut(&id) else {
+            return;
+        };
         if !session.awaits_answer() {
             return debug!(viewer = %session.name, "an answer to nothing");
         }
@@ -283,7 +326,9 @@ impl Engine {
     }
 
     fn candidate(&mut self, id: SessionId, candidate: &Candidate) {
-        let Some(session) = self.floor.sessions.get_mut(&id) else { return };
+        let Some(session) = self.floor.sessions.get_mut(&id) else {
+            return;
+        };
         if let Err(error) = session.add_candidate(&candidate.candidate, Instant::now()) {
             // One candidate less is no reason to end: there are others.
             warn!(viewer = %session.name, candidate = %candidate.candidate.escape_debug(), "candidate ignored: {error}");
@@ -295,16 +340,22 @@ impl Engine {
         if let Some(fragment) = session::fragment(&sdp) {
             self.floor.demux.register(fragment.to_owned(), id);
         }
-        let Some(session) = self.floor.sessions.get_mut(&id) else { return };
+        let Some(session) = self.floor.sessions.get_mut(&id) else {
+            return;
+        };
         let to = session.contact;
         let owed = session.take_owed_offer(Instant::now());
-        self.floor.post(to, Message::Description(Description { kind, sdp }));
+        self.floor
+            .post(to, Message::Description(Description { kind, sdp }));
         match owed {
             Ok(None) => {}
             Ok(Some(offer)) => {
                 self.floor.post(
                     to,
-                    Message::Description(Description { kind: DescriptionKind::Offer, sdp: offer }),
+                    Message::Description(Description {
+                        kind: DescriptionKind::Offer,
+                        sdp: offer,
+                    }),
                 );
             }
             Err(error) => self.fail(id, &error),
@@ -317,7 +368,10 @@ impl Engine {
     }
 
     fn refuse(&mut self, contact: Contact, code: &str, reason: &str) {
-        let refusal = Refusal { code: code.to_owned(), reason: reason.to_owned() };
+        let refusal = Refusal {
+            code: code.to_owned(),
+            reason: reason.to_owned(),
+        };
         self.floor.post(contact, Message::Refusal(refusal));
         self.floor.post(contact, Message::Bye);
     }
@@ -326,14 +380,19 @@ impl Engine {
     fn fail(&mut self, id: SessionId, error: &SessionError) {
         if let Some(session) = self.floor.sessions.get(&id) {
             warn!(viewer = %session.name, "negotiation failed: {error}");
-            let refusal = Refusal { code: "negotiation".to_owned(), reason: error.to_string() };
+            let refusal = Refusal {
+                code: "negotiation".to_owned(),
+                reason: error.to_string(),
+            };
             self.floor.post(session.contact, Message::Refusal(refusal));
             self.end(id, "negotiation failed", true);
         }
     }
 
     fn end(&mut self, id: SessionId, why: &str, tell: bool) {
-        let Some(mut session) = self.floor.sessions.remove(&id) else { return };
+        let Some(mut session) = self.floor.sessions.remove(&id) else {
+            return;
+        };
         self.floor.demux.remove(id);
         if let Some(feed) = feed_of(&mut self.feeds, session.codec()) {
             feed.leave();
@@ -371,7 +430,10 @@ impl Engine {
 
 impl Floor {
     fn deadline(&self) -> Option<Instant> {
-        self.sessions.values().filter_map(|session| session.deadline).min()
+        self.sessions
+            .values()
+            .filter_map(|session| session.deadline)
+            .min()
     }
 
     fn seat(&mut self, session: Session) -> SessionId {
@@ -382,11 +444,17 @@ impl Floor {
     }
 
     fn session_of(&self, contact: Contact) -> Option<SessionId> {
-        self.sessions.iter().find(|(_, session)| session.contact == contact).map(|(id, _)| *id)
+        self.sessions
+            .iter()
+            .find(|(_, session)| session.contact == contact)
+            .map(|(id, _)| *id)
     }
 
     fn name_of(&self, contact: Contact) -> String {
-        self.members.get(&contact).cloned().unwrap_or_else(|| format!("peer {}", contact.peer))
+        self.members
+            .get(&contact)
+            .cloned()
+            .unwrap_or_else(|| format!("peer {}", contact.peer))
     }
 
     fn arrive(&mut self, contact: Contact, name: String) {
@@ -446,7 +514,9 @@ async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
 /// The index of a socket that has something.
 async fn readable(sockets: &[Socket]) -> usize {
     let ready = |context: &mut Context<'_>| {
-        let index = sockets.iter().position(|socket| socket.poll_readable(context).is_ready());
+        let index = sockets
+            .iter()
+            .position(|socket| socket.poll_readable(context).is_ready());
         index.map_or(Poll::Pending, Poll::Ready)
     };
     poll_fn(ready).await

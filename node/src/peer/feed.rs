@@ -43,7 +43,12 @@ impl Feed {
                 Box::new(payloader)
             }
         };
-        Self { track, subscriber: None, payloader, users: 0 }
+        Self {
+            track,
+            subscriber: None,
+            payloader,
+            users: 0,
+        }
     }
 
     pub(super) fn codec(&self) -> Codec {

@@ -52,7 +52,11 @@ pub(super) struct FeedbackReader {
 
 impl FeedbackReader {
     pub(super) fn new(feedback: Arc<Feedback>) -> Self {
-        Self { feedback, reads: VecDeque::new(), writes: VecDeque::new() }
+        Self {
+            feedback,
+            reads: VecDeque::new(),
+            writes: VecDeque::new(),
+        }
     }
 }
 
@@ -70,10 +74,13 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for FeedbackReader {
                 // A session sends one stream, so whichever it names is meant.
                 if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
                     self.feedback.keyframe.store(true, Ordering::Relaxed);
-                } else if let Some(report) =
-                    packet.downcast_ref::<ReceiverReport>().and_then(|report| report.reports.first())
+                } else if let Some(report) = packet
+                    .downcast_ref::<ReceiverReport>()
+                    .and_then(|report| report.reports.first())
                 {
-                    self.feedback.loss.store(report.fraction_lost.into(), Ordering::Relaxed);
+                    self.feedback
+                        .loss
+                        .store(report.fraction_lost.into(), Ordering::Relaxed);
                 }
             }
         }

@@ -51,14 +51,24 @@ pub(super) enum DescriptionError {
 
 /// Reads an offer or an answer.
 pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, DescriptionError> {
-    let parsed = description.unmarshal().map_err(|error| DescriptionError::Syntax(error.to_string()))?;
+    let parsed = description
+        .unmarshal()
+        .map_err(|error| DescriptionError::Syntax(error.to_string()))?;
     let media = &parsed.media_descriptions;
     if media.is_empty() {
         return Err(DescriptionError::Empty);
     }
-    let taken: Vec<&str> = media.iter().flat_map(|media| &media.media_name.formats).map(String::as_str).collect();
+    let taken: Vec<&str> = media
+        .iter()
+        .flat_map(|media| &media.media_name.formats)
+        .map(String::as_str)
+        .collect();
     let is_free = |number: &u8| !taken.contains(&number.to_string().as_str());
-    let audio = media.iter().filter(|media| is(media, "audio")).flat_map(codings).collect();
+    let audio = media
+        .iter()
+        .filter(|media| is(media, "audio"))
+        .flat_map(codings)
+        .collect();
     Ok(Description {
         fingerprint: fingerprint(&parsed).ok_or(DescriptionError::NoFingerprint)?,
         video: video(media),
@@ -118,7 +128,10 @@ fn codings(media: &MediaDescription) -> Vec<Coding> {
                 name: map.next()?.to_owned(),
                 payload_type: number.parse().ok()?,
                 clock_rate: map.next()?.trim().parse().ok()?,
-                channels: map.next().and_then(|channels| channels.trim().parse().ok()).unwrap_or(0),
+                channels: map
+                    .next()
+                    .and_then(|channels| channels.trim().parse().ok())
+                    .unwrap_or(0),
                 format: values("fmtp", number).unwrap_or_default().to_owned(),
             })
         })
@@ -151,7 +164,10 @@ fn rank(coding: &Coding) -> Option<u8> {
             if coding.parameter("packetization-mode") != Some("1") {
                 return None;
             }
-            let profile = coding.parameter("profile-level-id")?.get(..4)?.to_ascii_lowercase();
+            let profile = coding
+                .parameter("profile-level-id")?
+                .get(..4)?
+                .to_ascii_lowercase();
             // What we send is constrained baseline (RFC 6184, table 5); every decoder of a higher profile reads
             // it too, as long as the description names that profile.
             Some(match profile.as_str() {
@@ -181,9 +197,10 @@ mod tests {
     fn wanted(sections: &str) -> Vec<(Codec, u8)> {
         match described(sections).expect("readable").video {
             Video::Absent => panic!("video is wanted"),
-            Video::Wanted(codings) => {
-                codings.iter().map(|coding| (coding.codec().expect("ours"), coding.payload_type)).collect()
-            }
+            Video::Wanted(codings) => codings
+                .iter()
+                .map(|coding| (coding.codec().expect("ours"), coding.payload_type))
+                .collect(),
         }
     }
 
@@ -196,18 +213,25 @@ mod tests {
 
     #[test]
     fn constrained_baseline_is_preferred_and_mode_0_is_not_sent() {
-        assert_eq!(wanted(BROWSER), [(Codec::H264, 104), (Codec::H264, 102), (Codec::Vp8, 96)]);
+        assert_eq!(
+            wanted(BROWSER),
+            [(Codec::H264, 104), (Codec::H264, 102), (Codec::Vp8, 96)]
+        );
     }
 
     #[test]
     fn without_h264_it_is_vp8() {
-        let section = "m=video 9 UDP/TLS/RTP/SAVPF 120\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:120 VP8/90000\r\n";
+        let section =
+            "m=video 9 UDP/TLS/RTP/SAVPF 120\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:120 VP8/90000\r\n";
         assert_eq!(wanted(section), [(Codec::Vp8, 120)]);
     }
 
     #[test]
     fn video_of_another_kind_is_wanted_but_not_sendable() {
-        assert_eq!(wanted("m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\na=rtpmap:98 VP9/90000\r\n"), []);
+        assert_eq!(
+            wanted("m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\na=rtpmap:98 VP9/90000\r\n"),
+            []
+        );
     }
 
     #[test]
@@ -217,7 +241,9 @@ mod tests {
         assert_eq!(offer.video, Video::Absent);
         assert_eq!(offer.free_payload_type, 97);
         assert_eq!((offer.audio[0].clock_rate, offer.audio[0].channels), (48000, 2));
-        let sendonly = format!("{audio}m=video 9 UDP/TLS/RTP/SAVPF 100\r\na=mid:1\r\na=sendonly\r\na=rtpmap:100 VP8/90000\r\n");
+        let sendonly = format!(
+            "{audio}m=video 9 UDP/TLS/RTP/SAVPF 100\r\na=mid:1\r\na=sendonly\r\na=rtpmap:100 VP8/90000\r\n"
+        );
         assert_eq!(described(&sendonly).expect("readable").video, Video::Absent);
     }
 
@@ -226,8 +252,12 @@ mod tests {
         assert_eq!(described(""), Err(DescriptionError::Empty));
         assert!(matches!(described("m=\r\n"), Err(DescriptionError::Syntax(_))));
         let bare = RTCSessionDescription::offer(
-            "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n".into(),
+            "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
+                .into(),
         );
-        assert_eq!(read(&bare.expect("readable")), Err(DescriptionError::NoFingerprint));
+        assert_eq!(
+            read(&bare.expect("readable")),
+            Err(DescriptionError::NoFingerprint)
+        );
     }
 }

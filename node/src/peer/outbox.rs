@@ -66,7 +66,9 @@ impl Outbox {
 }
 
 fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&Socket> {
-    sockets.iter().find(|socket| socket.address().is_ipv4() == to.is_ipv4())
+    sockets
+        .iter()
+        .find(|socket| socket.address().is_ipv4() == to.is_ipv4())
 }
 
 #[cfg(test)]
@@ -81,7 +83,12 @@ mod tests {
         let to = SocketAddr::from(([127, 0, 0, 1], receiver[0].address().port()));
         let mut outbox = Outbox::default();
         for (number, size) in sizes.iter().enumerate() {
-            outbox.push(&sender, from, to, &vec![u8::try_from(number).expect("few"); *size]);
+            outbox.push(
+                &sender,
+                from,
+                to,
+                &vec![u8::try_from(number).expect("few"); *size],
+            );
         }
         outbox.flush(&sender);
         let (mut buffers, mut arrived) = (Buffers::default(), Vec::new());
@@ -89,7 +96,13 @@ mod tests {
             std::future::poll_fn(|context| receiver[0].poll_readable(context)).await;
             let _ = receiver[0].receive(&mut buffers, |datagram| {
                 assert_eq!((datagram.from, datagram.to), (from, to));
-                assert!(datagram.data.iter().all(|byte| usize::from(*byte) == arrived.len()), "in order");
+                assert!(
+                    datagram
+                        .data
+                        .iter()
+                        .all(|byte| usize::from(*byte) == arrived.len()),
+                    "in order"
+                );
                 arrived.push(datagram.data.len());
             });
         }
@@ -98,7 +111,12 @@ mod tests {
 
     #[tokio::test]
     async fn packets_arrive_as_they_were_given() {
-        for sizes in [&[1200, 1200, 1200, 300, 1200, 40, 40][..], &[7], &[1, 2, 3, 2, 1], &[1200; 90]] {
+        for sizes in [
+            &[1200, 1200, 1200, 300, 1200, 40, 40][..],
+            &[7],
+            &[1, 2, 3, 2, 1],
+            &[1200; 90],
+        ] {
             assert_eq!(delivered(sizes).await, sizes);
         }
     }

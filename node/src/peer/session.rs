@@ -40,7 +40,9 @@ use crate::media::Codec;
 pub(super) enum SessionError {
     #[error(transparent)]
     Description(#[from] DescriptionError),
-    #[error("no common video codec: this camera sends H.264 (constrained baseline, packetization-mode 1) and VP8")]
+    #[error(
+        "no common video codec: this camera sends H.264 (constrained baseline, packetization-mode 1) and VP8"
+    )]
     NoCommonCodec,
     #[error("the session description does not fit the session: {0}")]
     Negotiation(#[from] Error),
@@ -99,7 +101,13 @@ enum Stage {
 
 /// VP8 as we offer it where the viewer's offer had no place for video.
 fn offered_by_us(payload_type: u8) -> Coding {
-    Coding { name: "VP8".into(), payload_type, clock_rate: 90_000, channels: 0, format: String::new() }
+    Coding {
+        name: "VP8".into(),
+        payload_type,
+        clock_rate: 90_000,
+        channels: 0,
+        format: String::new(),
+    }
 }
 
 impl Session {
@@ -119,9 +127,10 @@ impl Session {
             return Err(SessionError::NoAddress);
         }
         let (coding, owes_offer) = match &described.video {
-            Video::Wanted(codings) => {
-                (codings.first().cloned().ok_or(SessionError::NoCommonCodec)?, false)
-            }
+            Video::Wanted(codings) => (
+                codings.first().cloned().ok_or(SessionError::NoCommonCodec)?,
+                false,
+            ),
             // Every WebRTC endpoint has VP8 (RFC 7742, section 5).
             Video::Absent => (offered_by_us(described.free_payload_type), true),
         };
@@ -208,7 +217,8 @@ impl Session {
     ) -> Result<String, SessionError> {
         // Both offered at once: ours gives way.
         if std::mem::take(&mut self.awaits_answer) {
-            self.connection.set_local_description(now, RTCSessionDescription::rollback(None)?)?;
+            self.connection
+                .set_local_description(now, RTCSessionDescription::rollback(None)?)?;
             self.owes_offer = true;
         }
         self.connection.set_remote_description(now, offer)?;
@@ -230,7 +240,9 @@ impl Session {
         self.deadline = Some(now);
         match described.video {
             Video::Wanted(codings) => {
-                let coding = codings.iter().find(|coding| coding.codec() == Some(self.stream.codec));
+                let coding = codings
+                    .iter()
+                    .find(|coding| coding.codec() == Some(self.stream.codec));
                 self.stream.payload_type = coding.ok_or(SessionError::NoCommonCodec)?.payload_type;
                 Ok(())
             }
@@ -302,7 +314,9 @@ impl Session {
                             "the viewer fell silent"
                         });
                     }
-                    RTCPeerConnectionState::Closed => return Outcome::Over("the viewer closed the connection"),
+                    RTCPeerConnectionState::Closed => {
+                        return Outcome::Over("the viewer closed the connection");
+                    }
                     _ => {}
                 }
             }
@@ -316,7 +330,10 @@ impl Session {
         self.drain(sockets, outbox);
         // A deadline that lies in the past again must not make a busy loop.
         let soonest = now + Duration::from_millis(5);
-        self.deadline = self.connection.poll_timeout().map(|deadline| deadline.max(soonest));
+        self.deadline = self
+            .connection
+            .poll_timeout()
+            .map(|deadline| deadline.max(soonest));
         outcome
     }
 
@@ -360,8 +377,10 @@ impl Session {
             self.stream.packets += 1;
             self.stream.bytes += payload.len() as u64;
             // Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
-            let message =
-                TaggedRTCMessage { now, message: RTCMessage::RtpPacket(String::new(), packet) };
+            let message = TaggedRTCMessage {
+                now,
+                message: RTCMessage::RtpPacket(String::new(), packet),
+            };
             if let Err(error) = self.connection.handle_write(message) {
                 tracing::debug!(viewer = %self.name, "a packet was not sent: {error}");
             }
@@ -391,7 +410,12 @@ impl Session {
 
     fn drain(&mut self, sockets: &[Socket], outbox: &mut Outbox) {
         while let Some(out) = self.connection.poll_write() {
-            outbox.push(sockets, out.transport.local_addr, out.transport.peer_addr, &out.message);
+            outbox.push(
+                sockets,
+                out.transport.local_addr,
+                out.transport.peer_addr,
+                &out.message,
+            );
         }
         outbox.flush(sockets);
     }
@@ -449,5 +473,8 @@ pub(super) fn fragment(sdp: &str) -> Option<&str> {
 }
 
 fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
-    Ok(connection.local_description().ok_or(Error::ErrConnectionClosed)?.sdp)
+    Ok(connection
+        .local_description()
+        .ok_or(Error::ErrConnectionClosed)?
+        .sdp)
 }

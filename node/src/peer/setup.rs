@@ -1,14 +1,16 @@
-use std::{net::SocketAddr, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use rtc::{
     interceptor::{NackResponderBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
-        configuration::{
-            media_engine::MediaEngine,
-            setting_engine::SettingEngineBuilder,
+        configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
+        transport::{
+            CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
         },
-        transport::{CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit},
     },
     rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
     shared::error::Error,
@@ -36,43 +38,56 @@ pub(super) fn connection(
     feedback: FeedbackReader,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
-        let mut media = MediaEngine::default();
-        media.register_codec(parameters(video, "video"), RtpCodecKind::Video)?;
-        for coding in audio {
-            media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
-        }
-        let interceptors = Registry::new()
-            .with(Slot::NackResponder, NackResponderBuilder::new().with_size(RETRANSMITTABLE).build())
-            .with(Slot::SenderReport, SenderReportBuilder::new().build())
-            // Application-ward of everything: it reads what the others have read.
-            .with(Slot::from(14_000), feedback);
-        let settings = SettingEngineBuilder::new()
-            .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
-            .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
-            // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
-            .with_answering_dtls_role(RTCDtlsRole::Server)
-            .build();
-        RTCPeerConnectionBuilder::new()
-            .with_media_engine(media)
-            .with_interceptor_registry(interceptors)
-            .with_setting_engine(settings)
-            .build(now)
+    let mut media = MediaEngine::default();
+    media.register_codec(parameters(video, "video"), RtpCodecKind::Video)?;
+    for coding in audio {
+        media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
+    }
+    let interceptors = Registry::new()
+        .with(
+            Slot::NackResponder,
+            NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
+        )
+        .with(Slot::SenderReport, SenderReportBuilder::new().build())
+        // Application-ward of everything: it reads what the others have read.
+        .with(Slot::from(14_000), feedback);
+    let settings = SettingEngineBuilder::new()
+        .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+        // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
+        .with_answering_dtls_role(RTCDtlsRole::Server)
+        .build();
+    RTCPeerConnectionBuilder::new()
+        .with_media_engine(media)
+        .with_interceptor_registry(interceptors)
+        .with_setting_engine(settings)
+        .build(now)
 }
 
 /// How the core wants a coding described.
 pub(super) fn parameters(coding: &Coding, kind: &str) -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters { rtp_codec: codec(coding, kind), payload_type: coding.payload_type }
+    RTCRtpCodecParameters {
+        rtp_codec: codec(coding, kind),
+        payload_type: coding.payload_type,
+    }
 }
 
 pub(super) fn codec(coding: &Coding, kind: &str) -> RTCRtpCodec {
-    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.into(), parameter: parameter.into() };
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
+        typ: typ.into(),
+        parameter: parameter.into(),
+    };
     RTCRtpCodec {
         mime_type: format!("{kind}/{}", coding.name),
         clock_rate: coding.clock_rate,
         channels: coding.channels,
         sdp_fmtp_line: coding.format.clone(),
         rtcp_feedback: if kind == "video" {
-            vec![feedback("nack", ""), feedback("nack", "pli"), feedback("ccm", "fir")]
+            vec![
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("ccm", "fir"),
+            ]
         } else {
             vec![]
         },

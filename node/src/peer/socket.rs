@@ -37,7 +37,11 @@ pub(super) struct Buffers(Vec<Box<[u8]>>);
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self((0..BATCH).map(|_| vec![0; DATAGRAMS].into_boxed_slice()).collect())
+        Self(
+            (0..BATCH)
+                .map(|_| vec![0; DATAGRAMS].into_boxed_slice())
+                .collect(),
+        )
     }
 }
 
@@ -93,7 +97,11 @@ impl Socket {
     ) -> io::Result<()> {
         let mut metas = [RecvMeta::default(); BATCH];
         let count = {
-            let mut slices: Vec<_> = buffers.0.iter_mut().map(|buffer| IoSliceMut::new(buffer)).collect();
+            let mut slices: Vec<_> = buffers
+                .0
+                .iter_mut()
+                .map(|buffer| IoSliceMut::new(buffer))
+                .collect();
             self.io.try_io(Interest::READABLE, || {
                 self.state.recv((&self.io).into(), &mut slices, &mut metas)
             })?
@@ -102,7 +110,11 @@ impl Socket {
             let local = meta.dst_ip.map_or(self.address.ip(), canonical_ip);
             for data in buffer[..meta.len].chunks(meta.stride.max(1)) {
                 let to = SocketAddr::new(local, self.address.port());
-                each(Datagram { from: canonical(meta.addr), to, data });
+                each(Datagram {
+                    from: canonical(meta.addr),
+                    to,
+                    data,
+                });
             }
         }
         Ok(())
@@ -118,7 +130,15 @@ impl Socket {
         segment: Option<usize>,
     ) -> io::Result<()> {
         let src_ip = (!from.ip().is_unspecified()).then_some(from.ip());
-        let transmit = Transmit { destination: to, ecn: None, contents, segment_size: segment, src_ip };
-        self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit))
+        let transmit = Transmit {
+            destination: to,
+            ecn: None,
+            contents,
+            segment_size: segment,
+            src_ip,
+        };
+        self.io.try_io(Interest::WRITABLE, || {
+            self.state.try_send((&self.io).into(), &transmit)
+        })
     }
 }

@@ -16,7 +16,10 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(publisher: Publisher) -> Self {
-        Self { publisher, encoder: None }
+        Self {
+            publisher,
+            encoder: None,
+        }
     }
 
     pub(super) fn is_watched(&self) -> bool {

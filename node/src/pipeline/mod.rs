@@ -82,8 +82,14 @@ impl Pipeline {
             stopping: stopping.clone(),
             converter: Converter::default(),
         };
-        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || work.run())?;
-        Ok(Self { stopping, demand, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("camera".into())
+            .spawn(move || work.run())?;
+        Ok(Self {
+            stopping,
+            demand,
+            thread: Some(thread),
+        })
     }
 
     /// Whether the thread still runs. It ends by itself only by a bug.
@@ -165,12 +171,7 @@ impl Work {
         outcome
     }
 
-    fn stream(
-        &mut self,
-        device: &str,
-        source: &mut dyn VideoSource,
-        retry: &mut Retry,
-    ) -> Result<(), Fault> {
+    fn stream(&mut self, device: &str, source: &mut dyn VideoSource, retry: &mut Retry) -> Result<(), Fault> {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
@@ -187,12 +188,20 @@ impl Work {
             let rate = source.format().rate;
             let Some(frame) = source.next(PATIENCE)? else {
                 if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
-                    return Err(Fault::Silent { device: device.to_owned(), silent: STALL });
+                    return Err(Fault::Silent {
+                        device: device.to_owned(),
+                        silent: STALL,
+                    });
                 }
                 continue;
             };
             last_frame = Instant::now();
-            match encode(&mut self.lines, &mut self.converter, self.settings.bitrate, &frame)? {
+            match encode(
+                &mut self.lines,
+                &mut self.converter,
+                self.settings.bitrate,
+                &frame,
+            )? {
                 Ok(()) => {
                     damaged = false;
                     if retry.is_faulted() {
@@ -252,7 +261,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             want: Want {
-                size: crate::media::FrameSize { width: 1280, height: 720 },
+                size: crate::media::FrameSize {
+                    width: 1280,
+                    height: 720,
+                },
                 rate: FrameRate::per_second(30),
             },
             bitrate: Bitrate::from_bps(2_000_000),

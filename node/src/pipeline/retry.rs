@@ -21,7 +21,11 @@ impl Retry {
         self.fault = Some(fault.to_owned());
         let pause = Self::FIRST * 2u32.saturating_pow(self.tries.min(10));
         self.tries += 1;
-        pause.min(if is_transient { Self::TRANSIENT } else { Self::LASTING })
+        pause.min(if is_transient {
+            Self::TRANSIENT
+        } else {
+            Self::LASTING
+        })
     }
 
     /// The last fault, where it is not the one before it.

@@ -1,3 +1,5 @@
+//! The log, on standard error: systemd's journal and a terminal both read it there.
+
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 /// The environment variable with the filter, as `info` or `pinhole_node=debug`.

@@ -1,3 +1,5 @@
+//! Signals that end the process.
+
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -14,7 +16,10 @@ impl Termination {
     /// # Errors
     /// The system gives no handler.
     pub fn listen() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// The next of them, by name.

@@ -125,6 +125,11 @@ fn off(rate: FrameRate, want: FrameRate) -> f64 {
     }
 }
 
+/// Whether nobody would notice that a rate is not the wanted one.
+pub fn is_same_rate(rate: FrameRate, want: FrameRate) -> bool {
+    off(rate, want) < SAME_RATE
+}
+
 fn coarse(off: f64) -> f64 {
     if off < SAME_RATE { 0.0 } else { off }
 }

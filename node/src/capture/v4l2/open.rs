@@ -39,8 +39,18 @@ pub fn open(path: &Path, want: &Want, controls: &Controls) -> Result<Source, Cap
     controls::set(&device, &name, controls)?;
     let format = VideoFormat { rate, ..format };
     let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
-    tracing::info!(device = %name, %format, wanted = %format_args!("{} {}", want.size, want.rate), "camera opened");
+    report(&name, &format, want);
     Ok(Source::new(name, format, queue))
+}
+
+/// Tells what came of the wishes, loudly only where they were not met.
+fn report(name: &DeviceName, format: &VideoFormat, want: &Want) {
+    let wanted = format_args!("{} {}", want.size, want.rate);
+    if format.size == want.size && mode::is_same_rate(format.rate, want.rate) {
+        tracing::debug!(device = %name, %format, stride = format.stride, "the camera is set up as wanted");
+    } else {
+        tracing::info!(device = %name, %format, %wanted, "the camera has nothing nearer to what is wanted");
+    }
 }
 
 fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {

@@ -34,13 +34,38 @@ pub struct Source {
     health: Health,
 }
 
-/// What was no use since the last good frame.
+/// How often damaged frames are reported at most.
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What was of no use.
 #[derive(Default)]
 struct Health {
-    /// Time spent waiting; time that the caller spent elsewhere is not the camera's fault.
+    /// Time spent waiting since the last good frame; time that the caller spent elsewhere is not the camera's fault.
     waited: Duration,
+    /// Damaged frames not reported yet.
     damaged: u64,
-    delivered: u64,
+    reported: Option<Instant>,
+    /// Whether there was a good frame yet.
+    delivered: bool,
+}
+
+impl Health {
+    /// After a good frame.
+    fn good(&mut self, name: &DeviceName) {
+        self.waited = Duration::ZERO;
+        // Cameras often start with a damaged frame or two; later ones mean a bad cable or too little power.
+        if !std::mem::replace(&mut self.delivered, true) {
+            self.damaged = 0;
+        }
+        let due = self
+            .reported
+            .is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL);
+        if self.damaged > 0 && due {
+            tracing::warn!(device = %name, frames = self.damaged, "the camera delivers damaged frames; they are skipped");
+            self.damaged = 0;
+            self.reported = Some(Instant::now());
+        }
+    }
 }
 
 impl Source {
@@ -136,17 +161,6 @@ impl Source {
             seconds: self.health.waited.as_secs_f64(),
         })
     }
-
-    fn captured_at(buffer: &Buffer) -> Timestamp {
-        let now = Timestamp::now();
-        let stamp = Timestamp::from_monotonic(buffer.time);
-        let is_monotonic = buffer.flags & BUF_FLAG_TIMESTAMP_MASK == BUF_FLAG_TIMESTAMP_MONOTONIC;
-        if is_monotonic && stamp <= now && now.since(stamp) < OLDEST {
-            stamp
-        } else {
-            now
-        }
-    }
 }
 
 impl VideoSource for Source {
@@ -163,19 +177,24 @@ impl VideoSource for Source {
             self.check_stall(start.elapsed())?;
             return Ok(None);
         }
-        // Cameras often start with a damaged frame or two; later ones mean a bad cable or too little power.
-        if self.health.damaged > 0 && self.health.delivered > 0 {
-            tracing::warn!(device = %self.name, frames = self.health.damaged, "damaged frames skipped");
-        }
-        self.health.waited = Duration::ZERO;
-        self.health.damaged = 0;
-        self.health.delivered += 1;
+        self.health.good(&self.name);
         Ok(self.held.as_ref().map(|buffer| Frame {
             format: self.format,
-            captured_at: Self::captured_at(buffer),
+            captured_at: captured_at(buffer.time, buffer.flags, Timestamp::now()),
             sequence: buffer.sequence,
             data: self.queue.bytes(buffer),
         }))
+    }
+}
+
+/// The driver's time stamp where it is one of our clock and can be true, else the time of its arrival.
+fn captured_at(stamp: Duration, flags: u32, now: Timestamp) -> Timestamp {
+    let stamp = Timestamp::from_monotonic(stamp);
+    let is_monotonic = flags & BUF_FLAG_TIMESTAMP_MASK == BUF_FLAG_TIMESTAMP_MONOTONIC;
+    if is_monotonic && stamp <= now && now.since(stamp) < OLDEST {
+        stamp
+    } else {
+        now
     }
 }
 
@@ -187,5 +206,38 @@ fn least_bytes(format: VideoFormat) -> usize {
         PixelFormat::Nv12 => stride * (lines + lines.div_ceil(2)),
         PixelFormat::Yu12 => stride * lines + 2 * stride.div_ceil(2) * lines.div_ceil(2),
         PixelFormat::Mjpeg => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::FrameRate;
+
+    #[test]
+    fn only_credible_time_stamps_are_believed() {
+        let now = Timestamp::from_monotonic(Duration::from_secs(100));
+        let at = |milliseconds, flags| captured_at(Duration::from_millis(milliseconds), flags, now);
+        let stamped = Timestamp::from_monotonic(Duration::from_millis(99_900));
+        assert_eq!(at(99_900, BUF_FLAG_TIMESTAMP_MONOTONIC), stamped);
+        assert_eq!(at(99_900, BUF_FLAG_TIMESTAMP_MONOTONIC | BUF_FLAG_ERROR), stamped);
+        assert_eq!(at(99_900, 0), now, "of an unknown clock");
+        assert_eq!(at(0, BUF_FLAG_TIMESTAMP_MONOTONIC), now, "never stamped");
+        assert_eq!(at(100_001, BUF_FLAG_TIMESTAMP_MONOTONIC), now, "in the future");
+    }
+
+    #[test]
+    fn a_whole_picture_has_all_its_lines() {
+        let least = |pixel, stride| {
+            least_bytes(VideoFormat {
+                pixel,
+                size: "642x361".parse().unwrap(),
+                stride,
+                rate: FrameRate::per_second(30),
+            })
+        };
+        assert_eq!(least(PixelFormat::Yuyv, 1284), 1284 * 361);
+        assert_eq!(least(PixelFormat::Nv12, 642), 642 * (361 + 181));
+        assert_eq!(least(PixelFormat::Yu12, 642), 642 * 361 + 2 * 321 * 181);
     }
 }

@@ -12,6 +12,9 @@ const HARMLESS: &str = "extraneous bytes before marker";
 /// Decodes JPEGs of any subsampling to 4:2:0 in limited range.
 pub struct Decoder {
     library: Decompressor,
+    /// The frame, out of reach of whoever fills the device's buffers: the library reads a JPEG's header twice, and
+    /// writes as much as the second reading says into memory measured by the first.
+    jpeg: Vec<u8>,
     /// The planes as they are in the JPEG.
     planes: Vec<u8>,
 }
@@ -23,13 +26,16 @@ impl Decoder {
         library.set_scan_limit(16).map_err(jpeg)?;
         Ok(Self {
             library,
+            jpeg: Vec::new(),
             planes: Vec::new(),
         })
     }
 
     /// Decodes `frame`, which must be at least as large as `output`: some cameras pad theirs to whole blocks.
     pub fn decode(&mut self, frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), ConvertError> {
-        let header = self.library.read_header(frame.data).map_err(jpeg)?;
+        self.jpeg.clear();
+        self.jpeg.extend_from_slice(frame.data);
+        let header = self.library.read_header(&self.jpeg).map_err(jpeg)?;
         let layout = Layout::of(&header, output)?;
         self.planes.resize(layout.length, 0);
         let image = YuvImage {
@@ -39,7 +45,7 @@ impl Decoder {
             height: header.height,
             subsamp: header.subsamp,
         };
-        match self.library.decompress_to_yuv(frame.data, image) {
+        match self.library.decompress_to_yuv(&self.jpeg, image) {
             Err(error) if !error.to_string().contains(HARMLESS) => return Err(jpeg(error)),
             _ => layout.squeeze(&self.planes, output),
         }

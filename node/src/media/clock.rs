@@ -1,4 +1,5 @@
-//! The time of a frame as black and white blocks that survive any codec and scaler.
+//! The time of a frame as black and white blocks that survive any codec and scaler. The test picture shows it; whoever
+//! gets the picture can tell how long it was under way.
 //!
 //! 32 columns by two rows of square blocks from the top left corner of the picture, each as many pixels wide and
 //! high as fit (`width / 32`), rounded down to even: 40 pixels at 1280. Row by row, most significant bit first, white is
@@ -38,8 +39,8 @@ pub fn decode(bits: u64) -> Option<u64> {
     (u64::from(check(ticks)) == bits & 0xffff).then_some(ticks)
 }
 
-/// Draws `bits` into the top lines of a luma plane. The caller checks that the picture is high enough.
-pub(super) fn draw(bits: u64, luma: &mut [u8], stride: usize, width: usize) {
+/// Draws `bits` into the top lines of a luma plane, as far as it has them.
+pub fn draw(bits: u64, luma: &mut [u8], stride: usize, width: usize) {
     let block = block_size(width);
     if block == 0 {
         return;
