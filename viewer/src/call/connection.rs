@@ -52,8 +52,10 @@ pub enum Report {
     Candidate(Candidate),
     /// The state of the path.
     Path(Path),
-    /// Media will come on this track.
-    Track(Arc<dyn TrackRemote>),
+    /// Pictures will come on this track.
+    Video(Arc<dyn TrackRemote>),
+    /// Sound will come on this track.
+    Audio(Arc<dyn TrackRemote>),
 }
 
 /// A connection to one node.
@@ -316,7 +318,11 @@ impl PeerConnectionEventHandler for Reporter {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        self.report(Report::Track(track));
+        match track.kind().await {
+            RtpCodecKind::Video => self.report(Report::Video(track)),
+            RtpCodecKind::Audio => self.report(Report::Audio(track)),
+            other => tracing::debug!(kind = %other, "passed over a track"),
+        }
     }
 }
 

@@ -18,7 +18,6 @@ use std::{
 };
 
 use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -315,21 +314,19 @@ impl<'a> Call<'a> {
                     self.membership.send(node, Message::Candidate(candidate));
                 }
             }
-            Report::Track(track) => self.read(track).await,
+            Report::Video(track) => self.read_video(track).await,
+            Report::Audio(track) => {
+                let (audio, stop) = (self.audio.clone(), self.stop_readers.clone());
+                self.readers.spawn(async move {
+                    stream::audio(track, audio, stop).await;
+                    Ok(())
+                });
+            }
         }
         None
     }
 
-    async fn read(&mut self, track: Arc<dyn TrackRemote>) {
-        let stop = self.stop_readers.clone();
-        if track.kind().await == RtpCodecKind::Audio {
-            let audio = self.audio.clone();
-            self.readers.spawn(async move {
-                stream::audio(track, audio, stop).await;
-                Ok(())
-            });
-            return;
-        }
+    async fn read_video(&mut self, track: Arc<dyn TrackRemote>) {
         let codecs = match &self.connection {
             Some(connection) => connection.payload_types().await,
             None => return,
@@ -339,6 +336,7 @@ impl<'a> Call<'a> {
             totals: self.video.clone(),
             recorder: self.recorder.clone(),
         };
+        let stop = self.stop_readers.clone();
         self.readers.spawn(stream::video(track, codecs, outlets, stop));
     }
 
