@@ -88,7 +88,14 @@ async fn watch(server: ServerUrl, args: WatchArgs) -> anyhow::Result<ExitCode> {
     };
     let mut reporter: Box<dyn Reporter> = match args.json {
         true => Box::new(Json::new(io::stdout(), io::stderr())),
-        false => Box::new(Text::new(io::stdout(), io::stderr(), io::stdout().is_terminal())),
+        false => {
+            let columns: Option<fn() -> usize> = if io::stdout().is_terminal() {
+                Some(columns)
+            } else {
+                None
+            };
+            Box::new(Text::new(io::stdout(), io::stderr(), columns))
+        }
     };
     let failing = recorder.clone();
     let stop = async move {
@@ -118,6 +125,15 @@ async fn watch(server: ServerUrl, args: WatchArgs) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// The width of the terminal; 80 where it does not tell.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stdout());
+    size.map(|size| usize::from(size.ws_col))
+        .ok()
+        .filter(|&columns| columns > 0)
+        .unwrap_or(80)
+}
+
 type Started = Option<(Option<Codec>, crate::record::Recorder, Recording)>;
 
 fn start_recording(args: &WatchArgs) -> Result<Started, RecordError> {
@@ -128,10 +144,11 @@ fn start_recording(args: &WatchArgs) -> Result<Started, RecordError> {
     Ok(Some((codec, recorder, recording)))
 }
 
-/// A token that the first SIGINT or SIGTERM cancels; the second one ends the program at once.
+/// A token that the first SIGINT, SIGTERM or SIGHUP (the terminal was closed) cancels; the second one ends the program at once.
 fn stop_on_signals() -> anyhow::Result<(CancellationToken, JoinSet<()>)> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let token = CancellationToken::new();
     let mut task = JoinSet::new();
     let cancel = token.clone();
@@ -140,6 +157,7 @@ fn stop_on_signals() -> anyhow::Result<(CancellationToken, JoinSet<()>)> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
             if cancel.is_cancelled() {
                 std::process::exit(INTERRUPTED);

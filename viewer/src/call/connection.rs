@@ -29,6 +29,9 @@ use crate::receive::{Codec, intake::PayloadTypes};
 const NACK_INTERVAL: Duration = Duration::from_millis(20);
 /// How often one packet is asked for before it is given up.
 const NACK_TRIES: u16 = 10;
+/// The library lets a controlling agent wait for better candidates than those that it learns from the peer's
+/// own checks (by default a second). They are the very addresses that the node is about to send.
+const PATIENCE_FOR_BETTER_PATHS: Duration = Duration::ZERO;
 /// Events that may wait. Candidates come in a burst of a few dozen at most.
 const QUEUE: usize = 256;
 
@@ -49,8 +52,10 @@ pub enum Report {
     Candidate(Candidate),
     /// The state of the path.
     Path(Path),
-    /// Media will come on this track.
-    Track(Arc<dyn TrackRemote>),
+    /// Pictures will come on this track.
+    Video(Arc<dyn TrackRemote>),
+    /// Sound will come on this track.
+    Audio(Arc<dyn TrackRemote>),
 }
 
 /// A connection to one node.
@@ -72,7 +77,10 @@ impl Connection {
             ..Default::default()
         };
         let servers = settings.ice_servers.iter().map(server).collect();
-        let setting = SettingEngineBuilder::new().with_multicast_dns_mode(MulticastDnsMode::Disabled);
+        let setting = SettingEngineBuilder::new()
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+            .with_prflx_acceptance_min_wait(Some(PATIENCE_FOR_BETTER_PATHS))
+            .with_srflx_acceptance_min_wait(Some(PATIENCE_FOR_BETTER_PATHS));
         let peer = PeerConnectionBuilder::new()
             .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(servers).build())
             .with_media_engine(engine)
@@ -310,7 +318,11 @@ impl PeerConnectionEventHandler for Reporter {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        self.report(Report::Track(track));
+        match track.kind().await {
+            RtpCodecKind::Video => self.report(Report::Video(track)),
+            RtpCodecKind::Audio => self.report(Report::Audio(track)),
+            other => tracing::debug!(kind = %other, "passed over a track"),
+        }
     }
 }
 

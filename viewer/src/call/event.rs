@@ -46,8 +46,10 @@ pub enum Path {
 }
 
 /// What to do.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
+    /// Say goodbye to this peer.
+    HangUp(PeerId),
     /// Drop any connection, make a new one, and send this peer an offer.
     Offer(PeerId),
     /// Drop any connection, make a new one, and answer this offer.

@@ -18,7 +18,6 @@ use std::{
 };
 
 use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
-use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -231,6 +230,10 @@ impl<'a> Call<'a> {
                     audience.tell(&text);
                     Ok(())
                 }
+                Command::HangUp(peer) => {
+                    self.membership.send(peer, Message::Bye);
+                    Ok(())
+                }
                 Command::End(ending) => {
                     self.count(statistics);
                     return Some(ending);
@@ -311,21 +314,19 @@ impl<'a> Call<'a> {
                     self.membership.send(node, Message::Candidate(candidate));
                 }
             }
-            Report::Track(track) => self.read(track).await,
+            Report::Video(track) => self.read_video(track).await,
+            Report::Audio(track) => {
+                let (audio, stop) = (self.audio.clone(), self.stop_readers.clone());
+                self.readers.spawn(async move {
+                    stream::audio(track, audio, stop).await;
+                    Ok(())
+                });
+            }
         }
         None
     }
 
-    async fn read(&mut self, track: Arc<dyn TrackRemote>) {
-        let stop = self.stop_readers.clone();
-        if track.kind().await == RtpCodecKind::Audio {
-            let audio = self.audio.clone();
-            self.readers.spawn(async move {
-                stream::audio(track, audio, stop).await;
-                Ok(())
-            });
-            return;
-        }
+    async fn read_video(&mut self, track: Arc<dyn TrackRemote>) {
         let codecs = match &self.connection {
             Some(connection) => connection.payload_types().await,
             None => return,
@@ -335,6 +336,7 @@ impl<'a> Call<'a> {
             totals: self.video.clone(),
             recorder: self.recorder.clone(),
         };
+        let stop = self.stop_readers.clone();
         self.readers.spawn(stream::video(track, codecs, outlets, stop));
     }
 
@@ -368,6 +370,11 @@ const SECOND: Duration = Duration::from_secs(1);
 fn heard(news: News) -> Option<Input> {
     Some(match news {
         News::SignedIn(members) => Input::SignedIn(members),
+        // The errors' own words tell a program to sign in again. That is our part, not the person's.
+        News::Gone(ClientError::Closing) => Input::ServerGone("the signaling server shuts down".to_owned()),
+        News::Gone(ClientError::Forgotten) => {
+            Input::ServerGone("the signaling server was restarted".to_owned())
+        }
         News::Gone(error) => Input::ServerGone(error.to_string()),
         News::Back => Input::ServerBack,
         News::Undelivered(to) => Input::Undelivered(to),

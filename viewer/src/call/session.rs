@@ -14,8 +14,10 @@ use crate::printable::printable;
 
 /// How long a node may take to answer an offer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-/// How long ICE and DTLS may take after the answer.
-const PATH_PATIENCE: Duration = Duration::from_secs(20);
+/// How long ICE and DTLS may take after the answer, and how often they are tried. DTLS over a very lossy path
+/// can get stuck for good (`rtc` 0.21.1; one call in fifteen at 10 % loss each way); a fresh start helps.
+const PATH_PATIENCE: Duration = Duration::from_secs(7);
+const PATH_TRIES: u32 = 3;
 /// How long the first picture may take after that.
 const PICTURE_PATIENCE: Duration = Duration::from_secs(15);
 /// How long pictures may go on after their node left the server, before that is believed.
@@ -56,6 +58,8 @@ pub struct Session {
     /// Whom we call; its id changes when the server restarts.
     node: Option<Member>,
     refusal: Option<String>,
+    /// How often a path was tried in vain.
+    vain_tries: u32,
     /// Whether the connection has the node's description.
     described: bool,
     early: Vec<Candidate>,
@@ -78,6 +82,7 @@ impl Session {
             members: Vec::new(),
             node: None,
             refusal: None,
+            vain_tries: 0,
             described: false,
             early: Vec::new(),
             server_gone: false,
@@ -284,6 +289,19 @@ impl Session {
         };
     }
 
+    /// No path was found. A new call may find one.
+    fn try_again(&mut self, now: Instant) -> Vec<Command> {
+        self.vain_tries += 1;
+        match &self.node {
+            Some(node) if self.vain_tries < PATH_TRIES => {
+                let id = node.id;
+                let told = Command::Tell("no network path to the node so far; calling anew".to_owned());
+                [vec![told, Command::HangUp(id)], self.call(id, now)].concat()
+            }
+            _ => self.end(Ending::NoPath),
+        }
+    }
+
     /// A command that gives the connection the node's description, then the candidates that were waiting for it.
     fn described(&mut self, command: Command) -> Vec<Command> {
         self.described = true;
@@ -317,7 +335,7 @@ impl Session {
                 )]
             }
             (Path::Failed, Phase::Watching { .. } | Phase::Expecting { .. }) => self.end(Ending::Lost),
-            (Path::Failed, _) => self.end(Ending::NoPath),
+            (Path::Failed, _) => self.try_again(now),
             _ => Vec::new(),
         }
     }
@@ -348,7 +366,7 @@ impl Session {
                 self.end(Ending::NotThere { wanted, there })
             }
             Phase::Calling { until } if now >= until => self.end(Ending::NoAnswer),
-            Phase::Connecting { until } if now >= until => self.end(Ending::NoPath),
+            Phase::Connecting { until } if now >= until => self.try_again(now),
             Phase::Expecting { until } if now >= until => self.end(Ending::NoPicture),
             Phase::Watching { until: Some(until) } if now >= until => self.end(Ending::TimeUp),
             _ => Vec::new(),

@@ -140,6 +140,13 @@ fn every_wait_has_its_own_end() {
     assert_eq!(play.at_deadline(), [Command::End(Ending::NoAnswer)]);
 
     let mut play = Play::calling();
+    for _ in 1..PATH_TRIES {
+        play.on(from(7, answer()));
+        assert_eq!(
+            play.at_deadline()[1..],
+            [Command::HangUp(id(7)), Command::Offer(id(7))]
+        );
+    }
     play.on(from(7, answer()));
     assert_eq!(play.at_deadline(), [Command::End(Ending::NoPath)]);
 

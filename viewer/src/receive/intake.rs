@@ -265,4 +265,38 @@ mod tests {
         assert_eq!(feed(&mut intake, &[foreign, packet(2, true)], now), 1);
         assert_eq!(intake.totals().packets.expected, 1);
     }
+
+    #[test]
+    fn garbage_never_panics() {
+        let mut state = 1u32;
+        let mut random = move || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state >> 16
+        };
+        let codecs = PayloadTypes::from([(VP8, Codec::Vp8), (102, Codec::H264)]);
+        let (mut intake, mut now) = (Intake::new(codecs), Instant::now());
+        let mut units = 0;
+        for round in 0..50_000u32 {
+            // Stretches of one codec and nearly continuous numbers, so that much of it gets far in.
+            let payload_type = if round / 500 % 2 == 0 { VP8 } else { 102 };
+            let jump = if random() % 50 == 0 { random() } else { 0 };
+            let length = random() % 12;
+            let packet = Packet {
+                payload_type,
+                sequence: (round + jump) as u16,
+                timestamp: round / 3 * 3000,
+                marker: random() % 3 == 0,
+                payload: (0..length).map(|_| random() as u8).collect(),
+            };
+            intake.insert(packet, now);
+            units += std::iter::from_fn(|| intake.next(now)).count();
+            intake.take_keyframe_request(now);
+            now += Duration::from_millis(1);
+        }
+        assert!(
+            units > 0 && intake.totals().discarded > 0,
+            "some of it looked right: {:?}",
+            intake.totals()
+        );
+    }
 }

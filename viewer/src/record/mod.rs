@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::receive::{AccessUnit, Codec};
 pub use format::{FormatError, VideoFormat, to_sample};
 pub use matroska::{Flavour, Writer};
+use target::Opened;
 pub use target::Target;
 use timeline::Timeline;
 
@@ -120,12 +121,12 @@ impl Recording {
     /// # Errors
     /// Where the file can't be made.
     pub fn start(target: Target) -> Result<(Recorder, Self), RecordError> {
-        let path = target.part(1);
-        let file = target.create(&path)?;
+        let first = target.open()?;
+        let path = first.path.clone();
         let (queue, units) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("record".into())
-            .spawn(move || write_all(&target, file, units))
+            .spawn(move || write_all(&target, first, units))
             .map_err(|source| RecordError::Write { path, source })?;
         Ok((Recorder { queue, closed: true }, Self { thread }))
     }
@@ -149,7 +150,8 @@ struct Part {
 }
 
 impl Part {
-    fn start(target: &Target, path: PathBuf, file: File, format: VideoFormat) -> Result<Self, RecordError> {
+    fn start(target: &Target, opened: Opened, format: VideoFormat) -> Result<Self, RecordError> {
+        let (path, file) = opened.into_empty()?;
         if let (Flavour::WebM, codec @ Codec::H264) = (target.flavour, format.codec) {
             return Err(RecordError::Codec { path, codec });
         }
@@ -194,7 +196,7 @@ impl Part {
 
 fn write_all(
     target: &Target,
-    first: File,
+    first: Opened,
     mut units: mpsc::Receiver<AccessUnit>,
 ) -> Result<Vec<Recorded>, RecordError> {
     let mut first = Some(first);
@@ -212,31 +214,21 @@ fn write_all(
                 if let Some(ended) = part.take() {
                     done.push(ended.finish()?);
                     number += 1;
-                    tracing::info!(
-                        width = format.width,
-                        height = format.height,
-                        "the picture changed; the recording goes on in another file"
-                    );
                 }
-                let path = target.part(number);
-                let file = first.take().map_or_else(|| target.create(&path), Ok)?;
-                part = Some(Part::start(target, path, file, format)?);
+                let opened = first.take().map_or_else(|| target.open_part(&mut number), Ok)?;
+                tracing::info!(path = %opened.path.display(), width = format.width, height = format.height, "recording");
+                part = Some(Part::start(target, opened, format)?);
             }
         }
         if let Some(part) = &mut part {
             part.write(&unit)?;
         }
     }
-    match part {
-        Some(part) => done.push(part.finish()?),
-        // Nothing came: an empty file would only be in the way.
-        None if done.is_empty() => {
-            let path = target.part(1);
-            if let Err(source) = std::fs::remove_file(&path) {
-                return Err(RecordError::Write { path, source });
-            }
-        }
-        None => {}
+    if let Some(part) = part {
+        done.push(part.finish()?);
+    }
+    if let Some(unused) = first {
+        unused.discard()?;
     }
     Ok(done)
 }
@@ -276,6 +268,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let (mut recorder, recording) =
             Recording::start(target(directory.path(), "a.webm")).expect("started");
+        std::fs::write(directory.path().join("a-2.webm"), b"somebody's").expect("written");
         let units = [
             other(0),
             keyframe(64, 3000),
@@ -290,7 +283,7 @@ mod tests {
             .iter()
             .map(|it| (it.path.file_name().expect("a name"), it.frames))
             .collect();
-        assert_eq!(names, [("a.webm".as_ref(), 3), ("a-2.webm".as_ref(), 1)]);
+        assert_eq!(names, [("a.webm".as_ref(), 3), ("a-3.webm".as_ref(), 1)]);
         assert_eq!(files[0].duration_ms, 99);
         assert!(files.iter().all(|file| file.path.exists()));
     }
@@ -302,6 +295,24 @@ mod tests {
         drop(recorder);
         assert_eq!(recording.finish().expect("no error"), []);
         assert!(!directory.path().join("a.mkv").exists());
+    }
+
+    #[test]
+    fn what_is_to_be_overwritten_stays_until_there_is_something_better() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.mkv");
+        std::fs::write(&path, [b'x'; 5000]).expect("written");
+        let target = Target::new(path.clone(), true, None).expect("overwriting is allowed");
+        let (recorder, recording) = Recording::start(target.clone()).expect("started");
+        drop(recorder);
+        recording.finish().expect("no error");
+        assert_eq!(std::fs::metadata(&path).expect("it is there").len(), 5000);
+
+        let (mut recorder, recording) = Recording::start(target).expect("started");
+        recorder.offer(&keyframe(64, 0));
+        drop(recorder);
+        assert_eq!(recording.finish().expect("no error").len(), 1);
+        assert!(std::fs::metadata(&path).expect("it is there").len() < 1000);
     }
 
     #[test]

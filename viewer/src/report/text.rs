@@ -23,22 +23,18 @@ const CLEAR_LINE: &str = "\r\x1b[K";
 pub struct Text<Out: Write, Asides: Write> {
     out: Out,
     asides: Asides,
-    /// Whether `out` is a terminal, where a line can be overwritten.
-    terminal: bool,
+    /// Where `out` is a terminal, how many columns it has at the moment: a line can be overwritten if it fits.
+    columns: Option<fn() -> usize>,
 }
 
 impl<Out: Write, Asides: Write> Text<Out, Asides> {
     /// A reporter that writes there.
-    pub fn new(out: Out, asides: Asides, terminal: bool) -> Self {
-        Self {
-            out,
-            asides,
-            terminal,
-        }
+    pub fn new(out: Out, asides: Asides, columns: Option<fn() -> usize>) -> Self {
+        Self { out, asides, columns }
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        if self.terminal {
+        if self.columns.is_some() {
             self.out.write_all(CLEAR_LINE.as_bytes())?;
             self.out.flush()?;
         }
@@ -54,10 +50,14 @@ impl<Out: Write, Asides: Write> Audience for Text<Out, Asides> {
     }
 
     fn second(&mut self, second: &Second) -> bool {
-        let written = if self.terminal {
-            write!(self.out, "{CLEAR_LINE}{}", Line(second))
-        } else {
-            writeln!(self.out, "{}", Line(second))
+        let line = Line(second).to_string();
+        let written = match self.columns {
+            Some(columns) => {
+                // The last column stays free: some terminals go to the next line as soon as it is written.
+                let fitting: String = line.chars().take(columns().saturating_sub(1)).collect();
+                write!(self.out, "{CLEAR_LINE}{fitting}")
+            }
+            None => writeln!(self.out, "{line}"),
         };
         written.and_then(|()| self.out.flush()).is_ok()
     }
@@ -142,7 +142,11 @@ impl Display for Summary<'_> {
         write!(f, "  {} pictures of {shape}, {:.1} fps", total.frames, total.fps)?;
         writeln!(f, ", longest gap {:.0} ms", total.longest_gap_ms)?;
         write!(f, "  {:.0} kbit/s, {} packets", total.kbps, total.packets)?;
-        write!(f, ", {} lost ({:.2} %)", total.packets_lost, total.loss_percent)?;
+        write!(
+            f,
+            ", {} late, {} lost ({:.2} %)",
+            total.packets_late, total.packets_lost, total.loss_percent
+        )?;
         writeln!(f, ", jitter {:.1} ms", total.jitter_ms)?;
         write!(
             f,
@@ -198,9 +202,9 @@ mod tests {
         (statistics, start + Duration::from_secs(1))
     }
 
-    fn written(terminal: bool, ending: Ending, with_pictures: bool) -> (String, String) {
+    fn written(columns: Option<fn() -> usize>, ending: Ending, with_pictures: bool) -> (String, String) {
         let (mut out, mut asides) = (Vec::new(), Vec::new());
-        let mut text = Text::new(&mut out, &mut asides, terminal);
+        let mut text = Text::new(&mut out, &mut asides, columns);
         let (mut statistics, now) = seen();
         if !with_pictures {
             statistics = Statistics::new(now);
@@ -219,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_plain_lines() {
-        let (out, asides) = written(false, Ending::TimeUp, true);
+        let (out, asides) = written(None, Ending::TimeUp, true);
         assert!(!out.contains('\x1b') && !out.contains('\r'), "{out:?}");
         assert!(out.starts_with("   1 s  H.264 1280x720  30.0 fps"), "{out}");
         assert!(out.contains("latency 40.0/40.0 ms"), "{out}");
@@ -229,15 +233,16 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_one_line_that_is_overwritten() {
-        let (out, _) = written(true, Ending::TimeUp, true);
+        let (out, _) = written(Some(|| 40), Ending::TimeUp, true);
         assert_eq!(out.matches(CLEAR_LINE).count(), 3);
         let live = out.split(CLEAR_LINE).nth(1).expect("the line of the second");
+        assert_eq!(live.chars().count(), 39, "{live:?}");
         assert!(!live.contains('\n'), "{live:?}");
     }
 
     #[test]
     fn a_failure_is_said_on_the_side() {
-        let (out, asides) = written(false, Ending::NoAnswer, false);
+        let (out, asides) = written(None, Ending::NoAnswer, false);
         assert!(
             asides.contains("pinhole-view: the node did not answer"),
             "{asides}"
