@@ -114,6 +114,14 @@ impl Guest {
         output.text
     }
 
+    /// How many times `device` is open in the guest.
+    pub fn holders(&self, device: &str) -> usize {
+        let open = self.must("ls -l /proc/[0-9]*/fd 2>/dev/null; true");
+        open.lines()
+            .filter(|line| line.ends_with(&format!(" -> {device}")))
+            .count()
+    }
+
     /// The kernel's last messages.
     pub fn console(&self) -> String {
         let text = fs::read(self.directory.join("console")).unwrap_or_default();

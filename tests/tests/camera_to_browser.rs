@@ -33,13 +33,15 @@ fn watch(
 ) -> Value {
     let network = Network::for_guest();
     let guest = Guest::boot(&network);
-    let _feeder = prepare(&guest);
+    let feeder = prepare(&guest);
     let mut server = start_server(&network);
     let mut node = start_node_in(&guest, &node_config("porch", device));
     let mut page = Peer::chromium(&network);
     page.ask("open", json!({"url": server_url(), "codecs": codecs}));
     page.ask("watch", json!({"camera": "porch"}));
     page.ask("wait_live", json!({"within": 20}));
+    let holders = 1 + usize::from(feeder.is_some());
+    assert_eq!(guest.holders(device), holders, "the picture is not from {device}");
     let frames = page.ask("frames", json!({"seconds": SECONDS}));
     server.assert_running();
     node.assert_running();

@@ -116,7 +116,6 @@ fn nobody_watching_means_no_camera_and_next_to_no_cpu() {
     if skipped("nobody_watching_means_no_camera_and_next_to_no_cpu", Need::Guest) {
         return;
     }
-    const HOLDERS: &str = "ls -l /proc/[0-9]*/fd 2>/dev/null | grep -c ' /dev/video0$'; true";
     // Clock ticks (100 a second) of CPU that the node takes in 5 s.
     const CPU: &str = "node=$(pgrep -x pinhole-node) && ticks() { awk '{print $14 + $15}' /proc/$node/stat; } \
         && before=$(ticks) && sleep 5 && echo $(($(ticks) - before))";
@@ -127,18 +126,18 @@ fn nobody_watching_means_no_camera_and_next_to_no_cpu() {
     let _server = start_server(&network);
     let node = start_node_in(&guest, &node_config("porch", "/dev/video0"));
     assert_eq!(
-        guest.must(HOLDERS),
-        "0",
+        guest.holders("/dev/video0"),
+        0,
         "the camera is open before anybody watches"
     );
 
     let mut page = watch(&network);
-    assert_eq!(guest.must(HOLDERS), "1");
+    assert_eq!(guest.holders("/dev/video0"), 1);
     let watched = ticks(&guest);
     let before = node.mark();
     page.ask("leave", json!({}));
     node.wait_for_line_since(before, CAMERA_CLOSED, SOON);
-    assert_eq!(guest.must(HOLDERS), "0", "the camera is still open");
+    assert_eq!(guest.holders("/dev/video0"), 0, "the camera is still open");
     let idle = ticks(&guest);
     assert!(
         idle * 20 <= watched,
