@@ -31,7 +31,10 @@ impl Desk {
         if keyframe {
             self.paid_until = Some(paid_until + KEYFRAME_INTERVAL);
         }
-        Orders { keyframe, bitrate: None }
+        Orders {
+            keyframe,
+            bitrate: None,
+        }
     }
 
     pub(super) fn keyframe_made(&mut self) {
@@ -51,7 +54,10 @@ mod tests {
         }
         assert!(desk.take(start).keyframe);
         desk.keyframe_made();
-        assert!(!desk.take(start + KEYFRAME_INTERVAL).keyframe, "it was for all of them");
+        assert!(
+            !desk.take(start + KEYFRAME_INTERVAL).keyframe,
+            "it was for all of them"
+        );
     }
 
     #[test]
@@ -75,9 +81,14 @@ mod tests {
             }
             keyframe
         };
-        let ordered = (0..10_000).filter(|millisecond| asked_and_ordered(*millisecond)).count();
+        let ordered = (0..10_000)
+            .filter(|millisecond| asked_and_ordered(*millisecond))
+            .count();
         assert_eq!(ordered, 26, "two at once and then one in 400 ms");
-        assert!(desk.take(start + Duration::from_secs(20)).keyframe, "the last wish was kept");
+        assert!(
+            desk.take(start + Duration::from_secs(20)).keyframe,
+            "the last wish was kept"
+        );
     }
 
     #[test]
