@@ -217,8 +217,10 @@ impl Engine {
         match call {
             Call::Arrived { contact, name } => self.floor.arrive(contact, name),
             Call::Left { contact } => {
-                self.floor.members.remove(&contact);
-                if let Some(id) = self.floor.session_of(contact) {
+                let name = self.floor.members.remove(&contact);
+                if let Some(id) = self.floor.session_of(contact)
+                    && !self.floor.moves(id, name)
+                {
                     self.end(id, "the viewer left the server", false);
                 }
             }
@@ -291,8 +293,7 @@ impl Engine {
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
             info!(%viewer, max_viewers = most, "refused a viewer: all places are taken");
-            let reason =
-                format!("this camera has {most} viewers already, which is its limit; try again later");
+            let reason = format!("all {most} places at this camera are taken (max_viewers); try again later");
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
@@ -473,6 +474,24 @@ impl Floor {
             session.contact = contact;
         }
         self.members.insert(contact, name);
+    }
+
+    /// Whether a session whose member left goes on under another id: a page that lost its connection to the
+    /// server signs in anew at once, while its old id is given up half a minute later. Should it be another
+    /// member of the same name after all, the media path ends the session.
+    fn moves(&mut self, id: SessionId, name: Option<String>) -> bool {
+        let Some(name) = name else { return false };
+        let heir = self.members.iter().find(|(contact, other)| {
+            **other == name && self.sessions.values().all(|session| session.contact != **contact)
+        });
+        match (heir.map(|(contact, _)| *contact), self.sessions.get_mut(&id)) {
+            (Some(contact), Some(session)) => {
+                debug!(viewer = %name, "the viewer goes on under another id");
+                session.contact = contact;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn post(&self, to: Contact, message: Message) {
