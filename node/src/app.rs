@@ -46,6 +46,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let settings = peer::Settings {
         udp_port: config.webrtc.udp_port,
         max_viewers: config.webrtc.max_viewers,
+        stun_servers: config.webrtc.ice_servers.clone(),
     };
     let engine = Engine::bind(settings, tracks, letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use pinhole_signaling::{Name, ServerUrl};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::media::{Bitrate, FrameRate, FrameSize};
+use crate::{
+    media::{Bitrate, FrameRate, FrameSize},
+    peer::StunServer,
+};
 
 pub use load::{ConfigError, load};
 
@@ -69,6 +72,8 @@ pub struct Video {
 pub struct Webrtc {
     /// The UDP port of all viewers; 0 takes a free one.
     pub udp_port: u16,
+    /// STUN servers, for viewers outside of this network.
+    pub ice_servers: Vec<StunServer>,
     /// Viewers at the same time.
     pub max_viewers: usize,
 }
@@ -108,6 +113,7 @@ impl Default for Webrtc {
     fn default() -> Self {
         Self {
             udp_port: 0,
+            ice_servers: Vec::new(),
             max_viewers: 20,
         }
     }
@@ -187,6 +193,7 @@ mod tests {
             ..Config::default()
         };
         expected.camera.controls.insert("brightness".into(), 128);
+        expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
 
@@ -201,6 +208,10 @@ mod tests {
             ("[[camera]]\nsize = \"big\"", "1280x720"),
             ("[[camera]]\n[[camera]]", "one node for each"),
             ("[webrtc]\nudp_port = 70000", "line 2"),
+            (
+                "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
+                "TURN relays are not supported",
+            ),
             ("[microphone]", "microphone"),
             ("name = ", "line 1"),
         ] {

@@ -18,8 +18,10 @@ use super::{
     contact::{Call, Contact, Letter},
     demux::{Demux, SessionId},
     feed::Feed,
+    names::Names,
     negotiation,
     outbox::Outbox,
+    reflexive::{Reflexive, StunServer},
     session::{self, Outcome, Session, SessionError},
     socket::{self, Buffers, Socket},
 };
@@ -29,12 +31,14 @@ use crate::{
 };
 
 /// What the engine is told by the configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The UDP port of all viewers; 0 takes a free one.
     pub udp_port: u16,
     /// Sessions at the same time; one more is refused.
     pub max_viewers: usize,
+    /// Who is asked for our address on the far side of a NAT.
+    pub stun_servers: Vec<StunServer>,
 }
 
 /// Why the engine can't start.
@@ -69,6 +73,7 @@ struct Floor {
     /// The names of the members that are on the server.
     members: HashMap<Contact, String>,
     sign_in: u64,
+    reflexive: Reflexive,
     letters: mpsc::Sender<Letter>,
 }
 
@@ -93,6 +98,7 @@ impl Engine {
             outbox: Outbox::default(),
             members: HashMap::new(),
             sign_in: 0,
+            reflexive: Reflexive::default(),
             letters,
         };
         Ok(Self {
@@ -111,6 +117,7 @@ impl Engine {
     /// Serves viewers until `stop`, then tells each of them.
     pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken) {
         let mut buffers = Buffers::default();
+        let mut names = Names::new(std::mem::take(&mut self.settings.stun_servers));
         loop {
             let deadline = self.floor.deadline();
             tokio::select! {
@@ -123,6 +130,7 @@ impl Engine {
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 () = sleep_until(deadline) => {}
             }
             self.advance_due(Instant::now());
@@ -159,10 +167,17 @@ impl Engine {
 
     fn read(&mut self, index: usize, buffers: &mut Buffers) {
         let now = Instant::now();
-        let Floor { sessions, demux, .. } = &mut self.floor;
+        let Floor {
+            sessions,
+            demux,
+            reflexive,
+            ..
+        } = &mut self.floor;
         let mut touched = BTreeSet::new();
+        let mut mapped = false;
         let outcome = self.sockets[index].receive(buffers, |datagram| {
             let Some(id) = demux.find(datagram.from, datagram.data) else {
+                mapped |= reflexive.hear(datagram.from, datagram.data, now);
                 return;
             };
             if let Some(session) = sessions.get_mut(&id) {
@@ -177,6 +192,9 @@ impl Engine {
         }
         for id in touched {
             self.advance(id, now);
+        }
+        if mapped {
+            self.floor.tell_reflexive(now);
         }
     }
 
@@ -306,8 +324,28 @@ impl Engine {
                     feed.enter();
                 }
                 self.describe(id, DescriptionKind::Answer, answer);
+                self.look_outside();
             }
             Err(error) => self.refuse_offer(contact, &viewer, &error),
+        }
+    }
+
+    /// Tells who calls our address behind the NAT, or asks for it first.
+    fn look_outside(&mut self) {
+        let now = Instant::now();
+        if self.floor.reflexive.address(now).is_some() {
+            return self.floor.tell_reflexive(now);
+        }
+        match self.floor.reflexive.ask() {
+            Ok(requests) => {
+                for (server, request) in requests {
+                    self.floor
+                        .outbox
+                        .push_from_anywhere(&self.sockets, server, &request);
+                }
+                self.floor.outbox.flush(&self.sockets);
+            }
+            Err(error) => debug!("no STUN request: {error}"),
         }
     }
 
@@ -442,6 +480,17 @@ impl Floor {
         self.next_session += 1;
         self.sessions.insert(id, session);
         id
+    }
+
+    fn tell_reflexive(&mut self, now: Instant) {
+        let Some(address) = self.reflexive.address(now) else {
+            return;
+        };
+        let tell = |session: &mut Session| Some((session.contact, session.tell_reflexive(address)?));
+        let told: Vec<_> = self.sessions.values_mut().filter_map(tell).collect();
+        for (contact, candidate) in told {
+            self.post(contact, Message::Candidate(candidate));
+        }
     }
 
     fn session_of(&self, contact: Contact) -> Option<SessionId> {

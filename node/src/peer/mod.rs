@@ -14,11 +14,14 @@ mod demux;
 mod engine;
 mod feed;
 mod feedback;
+mod names;
 mod negotiation;
 mod outbox;
+mod reflexive;
 mod session;
 mod setup;
 mod socket;
 
 pub use contact::{Call, Contact, Letter};
 pub use engine::{Engine, EngineError, Settings};
+pub use reflexive::{StunServer, StunServerError};

@@ -15,6 +15,8 @@ pub(super) struct Description {
     pub(super) video: Video,
     /// Payload types that no section uses.
     pub(super) free_payload_type: u8,
+    /// The `mid` of the first section.
+    pub(super) first_mid: String,
     /// The audio codecs: what keeps an audio section acceptable.
     pub(super) audio: Vec<Coding>,
 }
@@ -74,6 +76,7 @@ pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, D
         video: video(media),
         // RFC 3551, section 6: the dynamic range.
         free_payload_type: (96..=127).find(is_free).unwrap_or(127),
+        first_mid: media[0].attribute("mid").flatten().unwrap_or("0").to_owned(),
         audio,
     })
 }

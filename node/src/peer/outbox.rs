@@ -39,6 +39,13 @@ impl Outbox {
         self.complete = packet.len() < self.segment;
     }
 
+    /// [`Outbox::push`] from whichever address the system chooses.
+    pub(super) fn push_from_anywhere(&mut self, sockets: &[Socket], to: SocketAddr, packet: &[u8]) {
+        if let Some(socket) = socket_for(sockets, to) {
+            self.push(sockets, socket.address(), to, packet);
+        }
+    }
+
     /// Sends what is left.
     pub(super) fn flush(&mut self, sockets: &[Socket]) {
         if let (Some(from), Some(to), false) = (self.from.take(), self.to.take(), self.batch.is_empty())

@@ -5,6 +5,7 @@ use std::{
 };
 
 use bytes::BytesMut;
+use pinhole_signaling::Candidate;
 use rtc::{
     media_stream::MediaStreamTrack,
     peer_connection::{
@@ -30,7 +31,7 @@ use super::{
     feedback::{Feedback, FeedbackReader},
     negotiation::{self, Coding, Description, DescriptionError, Video},
     outbox::Outbox,
-    setup,
+    reflexive, setup,
     socket::{Datagram, Socket},
 };
 use crate::media::Codec;
@@ -75,6 +76,9 @@ pub(super) struct Session {
     awaits_answer: bool,
     stage: Stage,
     started: Instant,
+    /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
+    first_mid: String,
+    told_reflexive: bool,
     /// When the core wants to be called.
     pub(super) deadline: Option<Instant>,
 }
@@ -176,6 +180,8 @@ impl Session {
             awaits_answer: false,
             stage: Stage::Connecting,
             started: now,
+            first_mid: described.first_mid,
+            told_reflexive: false,
             deadline: Some(now),
         };
         Ok((session, sdp))
@@ -271,6 +277,18 @@ impl Session {
         })?;
         self.deadline = Some(now);
         Ok(())
+    }
+
+    /// The candidate message that tells the viewer our server-reflexive address, once, while it is of use.
+    pub(super) fn tell_reflexive(&mut self, address: SocketAddr) -> Option<Candidate> {
+        if self.stage != Stage::Connecting || std::mem::replace(&mut self.told_reflexive, true) {
+            return None;
+        }
+        Some(Candidate {
+            sdp_mid: self.first_mid.clone(),
+            sdp_mline_index: 0,
+            candidate: reflexive::candidate(address),
+        })
     }
 
     /// Takes a packet of the viewer.

@@ -1,0 +1,275 @@
+//! The address at which the rest of the world sees our UDP port: STUN (RFC 8489) on the viewers' own socket.
+//!
+//! A viewer outside of the network needs that server-reflexive candidate (RFC 8445, section 5.1.1.2). It is
+//! asked for when a viewer calls, and told by trickle when it is known, so that nobody waits for it.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    net::SocketAddr,
+    str::FromStr,
+    time::{Duration, Instant},
+};
+
+use rtc::{
+    shared::error::Error,
+    stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, TransactionId, is_stun_message},
+    stun::xoraddr::XorMappedAddress,
+};
+use serde::Deserialize;
+
+/// How long a mapping is believed without asking again. NATs forget one that is silent for two minutes at the
+/// earliest (RFC 4787, REQ-5), and home lines change their address overnight.
+const FRESH: Duration = Duration::from_secs(30);
+/// Requests that may be unanswered; older ones are forgotten.
+const MOST_PENDING: usize = 32;
+
+/// A STUN server, `stun:HOST` or `stun:HOST:PORT` (RFC 7064).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct StunServer {
+    host: String,
+    port: u16,
+}
+
+/// What is wrong with the URL of an ICE server.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StunServerError {
+    /// TURN.
+    #[error("`{0}`: TURN relays are not supported, only STUN servers such as \"stun:stun.example.org:3478\"")]
+    Turn(String),
+    /// Anything else.
+    #[error(
+        "`{0}` is not a STUN server; write \"stun:HOST\" or \"stun:HOST:PORT\", for example \"stun:stun.example.org:3478\""
+    )]
+    Syntax(String),
+}
+
+impl FromStr for StunServer {
+    type Err = StunServerError;
+
+    fn from_str(url: &str) -> Result<Self, StunServerError> {
+        if url.starts_with("turn:") || url.starts_with("turns:") {
+            return Err(StunServerError::Turn(url.to_owned()));
+        }
+        let read = || {
+            let address = url.strip_prefix("stun:")?;
+            let (host, port) = match address.rsplit_once(':') {
+                // An IPv6 address without a port ends in a bracket.
+                Some((host, port)) if !port.ends_with(']') => {
+                    (host, port.parse().ok().filter(|port| *port > 0)?)
+                }
+                _ => (address, 3478),
+            };
+            let bare = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'))
+                .unwrap_or(host);
+            let plausible = |letter: char| letter.is_ascii_alphanumeric() || "-._:".contains(letter);
+            let valid =
+                !bare.is_empty() && bare.chars().all(plausible) && (bare != host || !bare.contains(':'));
+            valid.then(|| Self {
+                host: bare.to_owned(),
+                port,
+            })
+        };
+        read().ok_or_else(|| StunServerError::Syntax(url.to_owned()))
+    }
+}
+
+impl TryFrom<String> for StunServer {
+    type Error = StunServerError;
+
+    fn try_from(url: String) -> Result<Self, StunServerError> {
+        url.parse()
+    }
+}
+
+impl fmt::Display for StunServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stun:{}:{}", self.host, self.port)
+    }
+}
+
+impl StunServer {
+    /// Its addresses, by DNS.
+    ///
+    /// # Errors
+    /// The name is not known, or there is no network.
+    pub(super) async fn resolve(&self) -> std::io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((self.host.as_str(), self.port))
+            .await?
+            .collect())
+    }
+}
+
+/// What is known of our own address. Without IO.
+#[derive(Debug, Default)]
+pub(super) struct Reflexive {
+    servers: Vec<SocketAddr>,
+    pending: HashMap<TransactionId, SocketAddr>,
+    mapped: Option<(SocketAddr, Instant)>,
+}
+
+impl Reflexive {
+    /// Whom to ask from now on.
+    pub(super) fn set_servers(&mut self, servers: Vec<SocketAddr>) {
+        self.servers = servers;
+    }
+
+    /// The mapping, while it is fresh.
+    pub(super) fn address(&self, now: Instant) -> Option<SocketAddr> {
+        let (address, learned) = self.mapped?;
+        (now.saturating_duration_since(learned) < FRESH).then_some(address)
+    }
+
+    /// The requests to send.
+    ///
+    /// # Errors
+    /// There is no randomness for a transaction id.
+    pub(super) fn ask(&mut self) -> Result<Vec<(SocketAddr, Vec<u8>)>, Error> {
+        if self.pending.len() + self.servers.len() > MOST_PENDING {
+            self.pending.clear();
+        }
+        let Self { servers, pending, .. } = self;
+        let request = |server: &SocketAddr| {
+            let mut message = Message::new();
+            message.build(&[Box::new(BINDING_REQUEST), Box::new(TransactionId::new())])?;
+            pending.insert(message.transaction_id, *server);
+            Ok((*server, message.raw))
+        };
+        servers.iter().map(request).collect()
+    }
+
+    /// Takes an answer to one of our requests; `true` where a mapping came of it.
+    pub(super) fn hear(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> bool {
+        if self.pending.is_empty() || !is_stun_message(packet) {
+            return false;
+        }
+        let mut message = Message::new();
+        if message.unmarshal_binary(packet).is_err()
+            || message.typ != BINDING_SUCCESS
+            // From whom it was asked, with the number that only that one knows.
+            || self.pending.get(&message.transaction_id) != Some(&from)
+        {
+            return false;
+        }
+        self.pending.remove(&message.transaction_id);
+        let mut mapped = XorMappedAddress::default();
+        if mapped.get_from(&message).is_err() {
+            return false;
+        }
+        self.mapped = Some((SocketAddr::new(mapped.ip, mapped.port), now));
+        true
+    }
+}
+
+/// The candidate line of a mapping. The base is not told: it is in a candidate of its own, and who hides it
+/// has a reason (RFC 8839, section 5.1).
+pub(super) fn candidate(address: SocketAddr) -> String {
+    // RFC 8445, section 5.1.2.1: the recommended type preference of 100, one interface, component 1.
+    const PRIORITY: u32 = (100 << 24) + (65535 << 8) + 255;
+    let nowhere = if address.is_ipv4() { "0.0.0.0" } else { "::" };
+    let (ip, port) = (address.ip(), address.port());
+    format!("candidate:1 1 udp {PRIORITY} {ip} {port} typ srflx raddr {nowhere} rport 0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtc::stun::message::Setter;
+
+    fn answer(request: &[u8], mapped: SocketAddr) -> Vec<u8> {
+        let mut asked = Message::new();
+        asked.unmarshal_binary(request).expect("a request");
+        let mut answer = Message::new();
+        let setters: [Box<dyn Setter>; 3] = [
+            Box::new(BINDING_SUCCESS),
+            Box::new(asked.transaction_id),
+            Box::new(XorMappedAddress {
+                ip: mapped.ip(),
+                port: mapped.port(),
+            }),
+        ];
+        answer.build(&setters).expect("an answer");
+        answer.raw
+    }
+
+    #[test]
+    fn the_mapping_is_learned_from_whom_it_was_asked_and_believed_for_a_while() {
+        let server: SocketAddr = "192.0.2.1:3478".parse().expect("an address");
+        let outside: SocketAddr = "198.51.100.7:40000".parse().expect("an address");
+        let now = Instant::now();
+        let mut reflexive = Reflexive::default();
+        reflexive.set_servers(vec![server]);
+        let requests = reflexive.ask().expect("a request");
+        let answer = answer(&requests[0].1, outside);
+        assert!(
+            !reflexive.hear("203.0.113.9:3478".parse().expect("an address"), &answer, now),
+            "a stranger"
+        );
+        assert!(reflexive.hear(server, &answer, now));
+        assert!(!reflexive.hear(server, &answer, now), "again");
+        assert_eq!(reflexive.address(now), Some(outside));
+        assert_eq!(reflexive.address(now + FRESH), None);
+    }
+
+    #[test]
+    fn garbage_teaches_nothing() {
+        let server: SocketAddr = "192.0.2.1:3478".parse().expect("an address");
+        let mut reflexive = Reflexive::default();
+        reflexive.set_servers(vec![server]);
+        let requests = reflexive.ask().expect("a request");
+        let whole = answer(&requests[0].1, server);
+        for length in 0..whole.len() {
+            assert!(
+                !reflexive.hear(server, &whole[..length], Instant::now()),
+                "cut at {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn unanswered_requests_do_not_pile_up() {
+        let mut reflexive = Reflexive::default();
+        reflexive.set_servers(vec!["192.0.2.1:3478".parse().expect("an address")]);
+        for _ in 0..1000 {
+            reflexive.ask().expect("a request");
+        }
+        assert!(reflexive.pending.len() <= MOST_PENDING);
+    }
+
+    #[test]
+    fn servers_are_read_and_checked() {
+        for (url, expected) in [
+            ("stun:stun.example.org", "stun:stun.example.org:3478"),
+            ("stun:192.0.2.1:19302", "stun:192.0.2.1:19302"),
+            ("stun:[2001:db8::1]:5000", "stun:2001:db8::1:5000"),
+            ("stun:[2001:db8::1]", "stun:2001:db8::1:3478"),
+        ] {
+            assert_eq!(
+                url.parse::<StunServer>().map(|server| server.to_string()),
+                Ok(expected.to_owned())
+            );
+        }
+        for url in [
+            "",
+            "stun:",
+            "stun::5",
+            "stun:x:0",
+            "stun:x:99999",
+            "http://x",
+            "stun:a b",
+            "stun:2001:db8::1",
+        ] {
+            assert!(
+                matches!(url.parse::<StunServer>(), Err(StunServerError::Syntax(_))),
+                "{url}"
+            );
+        }
+        assert!(matches!(
+            "turn:x".parse::<StunServer>(),
+            Err(StunServerError::Turn(_))
+        ));
+    }
+}
