@@ -43,10 +43,13 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
 
+    let stun = config.webrtc.ice_servers.iter();
     let settings = peer::Settings {
         udp_port: config.webrtc.udp_port,
         max_viewers: config.webrtc.max_viewers,
-        stun_servers: config.webrtc.ice_servers.clone(),
+        stun_servers: stun
+            .map(|server| (server.host().to_owned(), server.port()))
+            .collect(),
     };
     let engine = Engine::bind(settings, tracks, letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");

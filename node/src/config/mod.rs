@@ -4,18 +4,17 @@
 //! worse than none.
 
 mod load;
+mod stun;
 
 use std::collections::BTreeMap;
 
 use pinhole_signaling::{Name, ServerUrl};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::{
-    media::{Bitrate, FrameRate, FrameSize},
-    peer::StunServer,
-};
+use crate::media::{Bitrate, FrameRate, FrameSize};
 
 pub use load::{ConfigError, load};
+pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -21,7 +21,7 @@ use super::{
     names::Names,
     negotiation,
     outbox::Outbox,
-    reflexive::{Reflexive, StunServer},
+    reflexive::Reflexive,
     session::{self, Outcome, Session, SessionError},
     socket::{self, Buffers, Socket},
 };
@@ -37,8 +37,8 @@ pub struct Settings {
     pub udp_port: u16,
     /// Sessions at the same time; one more is refused.
     pub max_viewers: usize,
-    /// Who is asked for our address on the far side of a NAT.
-    pub stun_servers: Vec<StunServer>,
+    /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
+    pub stun_servers: Vec<(String, u16)>,
 }
 
 /// Why the engine can't start.

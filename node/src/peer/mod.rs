@@ -24,4 +24,3 @@ mod socket;
 
 pub use contact::{Call, Contact, Letter};
 pub use engine::{Engine, EngineError, Settings};
-pub use reflexive::{StunServer, StunServerError};

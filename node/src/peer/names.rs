@@ -3,8 +3,6 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
-use super::reflexive::StunServer;
-
 /// Names are looked up again this often: the address behind one changes, and a node runs for years.
 const AGAIN: Duration = Duration::from_secs(300);
 /// Before the network is up, more often.
@@ -12,13 +10,13 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// Looks up the STUN servers' names beside the engine, whose loop must not wait for DNS.
 pub(super) struct Names {
-    servers: Vec<StunServer>,
+    servers: Vec<(String, u16)>,
     look_up: JoinSet<Vec<SocketAddr>>,
     failed: bool,
 }
 
 impl Names {
-    pub(super) fn new(servers: Vec<StunServer>) -> Self {
+    pub(super) fn new(servers: Vec<(String, u16)>) -> Self {
         let mut names = Self {
             servers,
             look_up: JoinSet::new(),
@@ -55,10 +53,10 @@ impl Names {
         self.look_up.spawn(async move {
             tokio::time::sleep(pause).await;
             let mut addresses = Vec::new();
-            for server in servers {
-                match server.resolve().await {
+            for (host, port) in servers {
+                match tokio::net::lookup_host((host.as_str(), port)).await {
                     Ok(found) => addresses.extend(found),
-                    Err(error) => debug!(%server, "not found: {error}"),
+                    Err(error) => debug!(%host, "not found: {error}"),
                 }
             }
             addresses
