@@ -496,3 +496,6 @@ fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
         .ok_or(Error::ErrConnectionClosed)?
         .sdp)
 }
+
+#[cfg(test)]
+mod tests;

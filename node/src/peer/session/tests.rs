@@ -1,0 +1,224 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pinhole_signaling::PeerId;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::*;
+
+/// What Debian's Chromium offers from the viewer page.
+const BROWSER: &str = include_str!("browser-offer.sdp");
+
+fn contact() -> Contact {
+    Contact {
+        sign_in: 1,
+        peer: PeerId::FIRST,
+    }
+}
+
+fn addresses() -> [SocketAddr; 1] {
+    [SocketAddr::from(([192, 0, 2, 1], 5000))]
+}
+
+fn answered(sdp: &str) -> Result<(Session, String), SessionError> {
+    let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))?;
+    Session::answer(contact(), "viewer".into(), offer, &addresses(), Instant::now())
+}
+
+/// The lines of the section of this kind.
+fn section(sdp: &str, kind: &str) -> Vec<String> {
+    let mut sections = sdp.split("\r\nm=").skip(1);
+    let found = sections
+        .find(|section| section.starts_with(kind))
+        .expect("the section");
+    found.lines().map(ToOwned::to_owned).collect()
+}
+
+fn without_video() -> String {
+    let head = BROWSER
+        .split("m=video")
+        .next()
+        .expect("a head")
+        .replace("BUNDLE 0 1", "BUNDLE 1");
+    format!(
+        "{head}m=audio{}",
+        BROWSER.split("m=audio").nth(1).expect("an audio section")
+    )
+}
+
+#[test]
+fn a_browser_gets_h264_and_sends_us_nothing() {
+    let (session, answer) = answered(BROWSER).expect("an answer");
+    assert_eq!(session.codec(), Codec::H264);
+    let video = section(&answer, "video");
+    for line in ["a=sendonly", "a=setup:passive", "a=rtcp-mux"] {
+        assert!(
+            video.iter().any(|other| other == line),
+            "{line} is not in {video:#?}"
+        );
+    }
+    assert!(
+        video
+            .iter()
+            .any(|line| line.contains("packetization-mode=1") && line.contains("42e01f")),
+        "{video:#?}"
+    );
+    assert!(answer.contains("192.0.2.1 5000 typ host"), "{answer}");
+    let audio = section(&answer, "audio");
+    assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
+}
+
+#[test]
+fn a_desktop_without_a_camera_is_offered_video() {
+    let (mut session, answer) = answered(&without_video()).expect("an answer");
+    assert!(!answer.contains("m=video"), "{answer}");
+    let offer = session
+        .take_owed_offer(Instant::now())
+        .expect("an offer")
+        .expect("it is owed");
+    let video = section(&offer, "video");
+    assert!(video.iter().any(|line| line.contains("VP8/90000")), "{video:#?}");
+    assert!(video.iter().any(|line| line == "a=sendonly"), "{video:#?}");
+    assert!(session.awaits_answer());
+    assert!(
+        session
+            .take_owed_offer(Instant::now())
+            .expect("no error")
+            .is_none(),
+        "only once"
+    );
+}
+
+#[test]
+fn one_without_a_codec_of_ours_is_told_so() {
+    let foreign = BROWSER.replace("VP8/", "VP7/").replace("H264/", "H265/");
+    let error = answered(&foreign).err().expect("a refusal");
+    assert!(error.to_string().contains("no common video codec"), "{error}");
+}
+
+/// Damages a description as a broken or hostile program might.
+fn damage(sdp: &str, random: &mut StdRng) -> String {
+    let mut lines: Vec<String> = sdp.lines().map(ToOwned::to_owned).collect();
+    for _ in 0..random.random_range(1..6) {
+        let at = random.random_range(0..lines.len());
+        match random.random_range(0..6) {
+            0 => drop(lines.remove(at)),
+            1 => lines.insert(at, lines[random.random_range(0..lines.len())].clone()),
+            2 => {
+                let line = &mut lines[at];
+                line.truncate(
+                    line.char_indices()
+                        .nth(random.random_range(0..12))
+                        .map_or(line.len(), |(end, _)| end),
+                );
+            }
+            3 => {
+                let odd = [
+                    "",
+                    " ",
+                    "99999999999999999999",
+                    "-1",
+                    ":",
+                    "=",
+                    "/",
+                    "\u{0}",
+                    "ü",
+                    "a=mid:",
+                    "0",
+                ];
+                lines[at].push_str(odd[random.random_range(0..odd.len())]);
+            }
+            4 => {
+                let other = random.random_range(0..lines.len());
+                lines.swap(at, other);
+            }
+            _ => {
+                let digits: String = lines[at]
+                    .chars()
+                    .map(|c| if c.is_ascii_digit() { '9' } else { c })
+                    .collect();
+                lines[at] = digits;
+            }
+        }
+        if lines.is_empty() {
+            break;
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn damaged_descriptions_end_in_words() {
+    let sockets = [];
+    let mut taken = 0;
+    for seed in 0..1500 {
+        let mut random = StdRng::seed_from_u64(seed);
+        let base = if seed % 3 == 0 {
+            without_video()
+        } else {
+            BROWSER.to_owned()
+        };
+        let sdp = damage(&base, &mut random);
+        let run = || {
+            let (mut session, _) = answered(&sdp).ok()?;
+            let now = Instant::now();
+            let owed = session.take_owed_offer(now);
+            // Then the same description again, damaged otherwise, as offer or as answer.
+            let again = damage(&base, &mut random).replace('\n', "\r\n");
+            if owed.is_ok_and(|offer| offer.is_some()) {
+                let _ = RTCSessionDescription::answer(again).map(|answer| session.accept(answer, now));
+            } else {
+                let _ = RTCSessionDescription::offer(again).map(|offer| session.renegotiate(offer, now));
+            }
+            let _ = session.add_candidate("candidate:1 1 udp 1 192.0.2.9 9 typ host", now);
+            session.advance(&sockets, &mut Outbox::default(), now);
+            Some(())
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(outcome) => taken += usize::from(outcome.is_some()),
+            Err(_) => panic!("seed {seed} panics with {sdp}"),
+        }
+    }
+    assert!(
+        taken > 100,
+        "only {taken} descriptions were harmless: the test tests little"
+    );
+}
+
+#[test]
+fn damaged_candidates_and_packets_are_survived() {
+    let (mut session, _) = answered(BROWSER).expect("an answer");
+    let mut random = StdRng::seed_from_u64(1);
+    let now = Instant::now();
+    let good =
+        "candidate:842163049 1 udp 1677729535 192.0.2.9 46154 typ srflx raddr 0.0.0.0 rport 0 generation 0";
+    for _ in 0..2000 {
+        let words: Vec<_> = good.split(' ').collect();
+        let words: Vec<_> = words
+            .iter()
+            .map(|word| if random.random_bool(0.8) { *word } else { "-1" })
+            .collect();
+        let candidate = words[..random.random_range(0..=words.len())].join(" ");
+        let _ = session.add_candidate(&candidate, now);
+    }
+    let mut outbox = Outbox::default();
+    let sockets: Vec<Socket> = Vec::new();
+    for _ in 0..20_000 {
+        let mut packet = vec![0; random.random_range(0..120)];
+        random.fill(&mut packet[..]);
+        // STUN, DTLS, RTP and RTCP by their first bytes (RFC 7983).
+        if let Some(first) = packet.first_mut() {
+            *first = [0, 1, 20, 22, 23, 128, 129, 144][random.random_range(0..8)];
+        }
+        if packet.len() > 8 && packet[0] < 2 {
+            packet[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+        }
+        let from = SocketAddr::from(([192, 0, 2, 9], 9));
+        let datagram = Datagram {
+            from,
+            to: addresses()[0],
+            data: &packet,
+        };
+        session.receive(&datagram, now);
+        session.advance(&sockets, &mut outbox, now);
+    }
+}
