@@ -110,6 +110,26 @@ impl Process {
             })
     }
 
+    /// The CPU time that a program on the host has taken so far, of the system and its own, in clock ticks.
+    pub fn cpu_ticks(&self) -> u64 {
+        let Body::Host(host) = &self.body else {
+            panic!("{}: CPU time is counted on the host only", self.name);
+        };
+        let path = format!("/proc/{}/stat", host.child.id());
+        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        // proc_pid_stat(5): the name in brackets may hold anything; utime and stime are the 12th and 13th after it.
+        let fields: Vec<_> = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        fields[11..13]
+            .iter()
+            .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
+            .sum()
+    }
+
     /// Sends a signal to the program and to all it started.
     pub fn signal(&mut self, signal: Signal) {
         match &mut self.body {
