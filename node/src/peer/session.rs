@@ -103,6 +103,10 @@ enum Stage {
     Watching,
 }
 
+/// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
+/// handshake that a lossy path has stopped.
+const CONNECT: Duration = Duration::from_secs(20);
+
 /// VP8 as we offer it where the viewer's offer had no place for video.
 fn offered_by_us(payload_type: u8) -> Coding {
     Coding {
@@ -338,6 +342,9 @@ impl Session {
                     _ => {}
                 }
             }
+        }
+        if self.stage == Stage::Connecting && now.saturating_duration_since(self.started) > CONNECT {
+            return Outcome::Over("the connection was not completed in time");
         }
         // The core raises no event when the viewer closes DTLS, and would go on for half a minute.
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
