@@ -8,12 +8,14 @@
 //! once with a `BYE`, with its member leaving the server, or with a DTLS close, and otherwise seconds after the
 //! viewer fell silent; nothing that a viewer sends can end another one's session.
 
+mod calls;
 mod candidates;
 mod contact;
 mod demux;
 mod engine;
 mod feed;
 mod feedback;
+mod floor;
 mod names;
 mod negotiation;
 mod outbox;
@@ -21,6 +23,7 @@ mod reflexive;
 mod session;
 mod setup;
 mod socket;
+mod stream;
 
 pub use contact::{Call, Contact, Letter};
 pub use engine::{Engine, EngineError, Settings};

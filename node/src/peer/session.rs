@@ -7,7 +7,6 @@ use std::{
 use bytes::BytesMut;
 use pinhole_signaling::Candidate;
 use rtc::{
-    media_stream::MediaStreamTrack,
     peer_connection::{
         RTCPeerConnection,
         event::RTCPeerConnectionEvent,
@@ -16,11 +15,7 @@ use rtc::{
         state::RTCPeerConnectionState,
         transport::{RTCDtlsTransportState, RTCIceCandidateInit},
     },
-    rtp::{Header, Packet},
-    rtp_transceiver::{
-        RTCRtpSenderId, RTCRtpTransceiverDirection,
-        rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
-    },
+    rtp_transceiver::{RTCRtpSenderId, RTCRtpTransceiverDirection},
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol, error::Error},
 };
@@ -33,6 +28,7 @@ use super::{
     outbox::Outbox,
     reflexive, setup,
     socket::{Datagram, Socket},
+    stream::Stream,
 };
 use crate::media::Codec;
 
@@ -81,17 +77,6 @@ pub(super) struct Session {
     told_reflexive: bool,
     /// When the core wants to be called.
     pub(super) deadline: Option<Instant>,
-}
-
-/// The outgoing RTP stream (RFC 3550): what differs from viewer to viewer.
-struct Stream {
-    codec: Codec,
-    payload_type: u8,
-    ssrc: u32,
-    sequence: u16,
-    timestamp_offset: u32,
-    packets: u64,
-    bytes: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,22 +132,14 @@ impl Session {
         let reader = FeedbackReader::new(feedback.clone());
         let mut connection = setup::connection(&coding, &described.audio, reader, now)?;
         connection.set_remote_description(now, offer)?;
-        let stream = Stream {
-            codec,
-            payload_type: coding.payload_type,
-            ssrc: rand::random(),
-            sequence: rand::random(),
-            timestamp_offset: rand::random(),
-            packets: 0,
-            bytes: 0,
-        };
+        let stream = Stream::new(codec, coding.payload_type);
         for address in addresses {
             connection.add_local_candidate(setup::host_candidate(*address)?)?;
         }
         // Before the track of an owed offer is there, so that it is not in this answer.
         let mut sender = None;
         if !owes_offer {
-            sender = Some(connection.add_track(track(&coding, stream.ssrc))?);
+            sender = Some(connection.add_track(stream.track(&coding))?);
         }
         rest_all_but(&mut connection, sender);
         let answer = connection.create_answer(None)?;
@@ -170,7 +147,7 @@ impl Session {
         let sdp = local_sdp(&connection)?;
         let sender = match sender {
             Some(sender) => sender,
-            None => connection.add_track(track(&coding, stream.ssrc))?,
+            None => connection.add_track(stream.track(&coding))?,
         };
         let session = Self {
             contact,
@@ -192,7 +169,7 @@ impl Session {
     }
 
     pub(super) fn codec(&self) -> Codec {
-        self.stream.codec
+        self.stream.codec()
     }
 
     /// Whether an offer with this fingerprint continues this session; otherwise it begins another one.
@@ -252,8 +229,9 @@ impl Session {
             Video::Wanted(codings) => {
                 let coding = codings
                     .iter()
-                    .find(|coding| coding.codec() == Some(self.stream.codec));
-                self.stream.payload_type = coding.ok_or(SessionError::NoCommonCodec)?.payload_type;
+                    .find(|coding| coding.codec() == Some(self.stream.codec()));
+                self.stream
+                    .renumber(coding.ok_or(SessionError::NoCommonCodec)?.payload_type);
                 Ok(())
             }
             Video::Absent => Err(SessionError::NoCommonCodec),
@@ -382,25 +360,7 @@ impl Session {
             Stage::Watching => false,
         };
         self.stage = Stage::Watching;
-        let ticks = packetised.unit.captured_at.to_rtp(90_000);
-        let timestamp = ticks.wrapping_add(self.stream.timestamp_offset);
-        let last = packetised.payloads.len().saturating_sub(1);
-        for (number, payload) in packetised.payloads.iter().enumerate() {
-            let packet = Packet {
-                header: Header {
-                    version: 2,
-                    marker: number == last,
-                    payload_type: self.stream.payload_type,
-                    sequence_number: self.stream.sequence,
-                    timestamp,
-                    ssrc: self.stream.ssrc,
-                    ..Header::default()
-                },
-                payload: payload.clone(),
-            };
-            self.stream.sequence = self.stream.sequence.wrapping_add(1);
-            self.stream.packets += 1;
-            self.stream.bytes += payload.len() as u64;
+        for packet in self.stream.packets_of(packetised) {
             // Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
             let message = TaggedRTCMessage {
                 now,
@@ -427,8 +387,8 @@ impl Session {
         let lasted = now.saturating_duration_since(self.started);
         Summary {
             lasted,
-            packets: self.stream.packets,
-            kbps: (self.stream.bytes * 8) as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
+            packets: self.stream.packets(),
+            kbps: self.stream.bits() as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
             loss: self.feedback.loss(),
         }
     }
@@ -458,23 +418,6 @@ pub(super) struct Summary {
     pub(super) kbps: f64,
     /// Of the last report, 0 to 1.
     pub(super) loss: f32,
-}
-
-fn track(coding: &Coding, ssrc: u32) -> MediaStreamTrack {
-    MediaStreamTrack::new(
-        "pinhole".into(),
-        "video".into(),
-        "video".into(),
-        RtpCodecKind::Video,
-        vec![RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters {
-                ssrc: Some(ssrc),
-                ..RTCRtpCodingParameters::default()
-            },
-            codec: setup::codec(coding, "video"),
-            ..RTCRtpEncodingParameters::default()
-        }],
-    )
 }
 
 /// We send video and nothing else: every other section is accepted and kept still, so that a desktop's

@@ -1,0 +1,125 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Instant,
+};
+
+use pinhole_signaling::Message;
+use tokio::sync::mpsc::{self, error::TrySendError};
+use tracing::{debug, warn};
+
+use super::{
+    contact::{Contact, Letter},
+    demux::{Demux, SessionId},
+    outbox::Outbox,
+    reflexive::Reflexive,
+    session::Session,
+};
+
+/// What the sessions happen in: the part of the engine that does not wait.
+pub(super) struct Floor {
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) next_session: u64,
+    pub(super) demux: Demux,
+    pub(super) outbox: Outbox,
+    /// The names of the members that are on the server.
+    pub(super) members: HashMap<Contact, String>,
+    pub(super) sign_in: u64,
+    pub(super) reflexive: Reflexive,
+    pub(super) letters: mpsc::Sender<Letter>,
+}
+
+impl Floor {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.sessions
+            .values()
+            .filter_map(|session| session.deadline)
+            .min()
+    }
+
+    pub(super) fn seat(&mut self, session: Session) -> SessionId {
+        let id = SessionId(self.next_session);
+        self.next_session += 1;
+        self.sessions.insert(id, session);
+        id
+    }
+
+    pub(super) fn tell_reflexive(&mut self, now: Instant) {
+        let Some(address) = self.reflexive.address(now) else {
+            return;
+        };
+        let tell = |session: &mut Session| Some((session.contact, session.tell_reflexive(address)?));
+        let told: Vec<_> = self.sessions.values_mut().filter_map(tell).collect();
+        for (contact, candidate) in told {
+            self.post(contact, Message::Candidate(candidate));
+        }
+    }
+
+    pub(super) fn session_of(&self, contact: Contact) -> Option<SessionId> {
+        self.sessions
+            .iter()
+            .find(|(_, session)| session.contact == contact)
+            .map(|(id, _)| *id)
+    }
+
+    pub(super) fn name_of(&self, contact: Contact) -> String {
+        self.members
+            .get(&contact)
+            .cloned()
+            .unwrap_or_else(|| format!("peer {}", contact.peer))
+    }
+
+    pub(super) fn arrive(&mut self, contact: Contact, name: String) {
+        if contact.sign_in > self.sign_in {
+            self.sign_in = contact.sign_in;
+            self.members.clear();
+        }
+        // A viewer whose stream outlived the server comes back under another id; its name tells which one it
+        // is, where no two have it.
+        let mut same = self
+            .sessions
+            .values_mut()
+            .filter(|session| session.contact.sign_in < contact.sign_in && session.name == name);
+        if let (Some(session), None) = (same.next(), same.next()) {
+            debug!(viewer = %name, "the viewer is back on the server");
+            session.contact = contact;
+        }
+        self.members.insert(contact, name);
+    }
+
+    /// Whether a session whose member left goes on under another id: a page that lost its connection to the
+    /// server signs in anew at once, while its old id is given up half a minute later. Should it be another
+    /// member of the same name after all, the media path ends the session.
+    pub(super) fn moves(&mut self, id: SessionId, name: Option<String>) -> bool {
+        let Some(name) = name else { return false };
+        let heir = self.members.iter().find(|(contact, other)| {
+            **other == name && self.sessions.values().all(|session| session.contact != **contact)
+        });
+        match (heir.map(|(contact, _)| *contact), self.sessions.get_mut(&id)) {
+            (Some(contact), Some(session)) => {
+                debug!(viewer = %name, "the viewer goes on under another id");
+                session.contact = contact;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn post(&self, to: Contact, message: Message) {
+        match self.letters.try_send(Letter { to, message }) {
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(letter)) => {
+                warn!(peer = %to.peer, "the signaling server is too slow; dropped {}", kind_of(&letter.message));
+            }
+        }
+    }
+}
+
+/// A message's kind, for the log: what it says is the viewer's business.
+pub(super) fn kind_of(message: &Message) -> &'static str {
+    match message {
+        Message::Description(description) => description.kind.as_str(),
+        Message::Candidate(_) => "a candidate",
+        Message::Refusal(_) => "a refusal",
+        Message::Bye => "BYE",
+    }
+}
