@@ -144,7 +144,7 @@ impl Engine {
         let Floor { sessions, outbox, .. } = &mut self.floor;
         for session in sessions.values_mut().filter(|session| session.codec() == codec) {
             if session.send(&packetised, &self.sockets, outbox, now) {
-                info!(viewer = %session.name, after = ?session.summary(now).lasted, "first frame sent");
+                info!(viewer = %session.name, after = %session.summary(now).lasted(), "first frame sent");
             }
         }
     }
@@ -203,7 +203,7 @@ impl Engine {
         };
         let outcome = session.advance(&self.sockets, outbox, now);
         if outcome == Outcome::Connected {
-            info!(viewer = %session.name, codec = %session.codec(), after = ?session.summary(now).lasted, "viewer connected");
+            info!(viewer = %session.name, codec = %session.codec(), after = %session.summary(now).lasted(), "viewer connected");
         }
         if (session.wants_keyframe() || outcome == Outcome::Connected)
             && let Some(feed) = feed_of(&mut self.feeds, session.codec())
@@ -230,10 +230,10 @@ impl Engine {
         let summary = session.summary(Instant::now());
         info!(
             viewer = %session.name,
-            lasted = ?summary.lasted,
+            lasted = %summary.lasted(),
             packets = summary.packets,
-            kbps = summary.kbps.round(),
-            loss = summary.loss,
+            kbps = summary.kbps.round() as u64,
+            loss = %summary.loss(),
             viewers = self.floor.sessions.len(),
             unsent = self.floor.outbox.lost(),
             "session ended: {why}"

@@ -413,11 +413,22 @@ impl Session {
 /// What a session came to.
 #[derive(Debug)]
 pub(super) struct Summary {
-    pub(super) lasted: Duration,
+    lasted: Duration,
     pub(super) packets: u64,
     pub(super) kbps: f64,
-    /// Of the last report, 0 to 1.
-    pub(super) loss: f32,
+    loss: f32,
+}
+
+impl Summary {
+    /// How long it lasted, as a person reads it.
+    pub(super) fn lasted(&self) -> String {
+        format!("{:.1?}", self.lasted)
+    }
+
+    /// The share of packets that the viewer's last report calls lost.
+    pub(super) fn loss(&self) -> String {
+        format!("{:.1}%", self.loss * 100.0)
+    }
 }
 
 /// We send video and nothing else: every other section is accepted and kept still, so that a desktop's
