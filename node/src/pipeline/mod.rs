@@ -23,7 +23,7 @@ use crate::{
     capture::{Camera, CaptureError, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, FrameRate},
+    media::{Bitrate, Frame},
 };
 use line::Line;
 use retry::Retry;
@@ -253,21 +253,5 @@ fn is_transient(fault: &Fault) -> bool {
         Fault::Capture(error) => error.is_transient(),
         Fault::Encode(_) => false,
         Fault::Silent { .. } => true,
-    }
-}
-
-/// What a source is asked for where the configuration says nothing.
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            want: Want {
-                size: crate::media::FrameSize {
-                    width: 1280,
-                    height: 720,
-                },
-                rate: FrameRate::per_second(30),
-            },
-            bitrate: Bitrate::from_bps(2_000_000),
-        }
     }
 }
