@@ -7,7 +7,6 @@ mod control;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::log::{Log, Mark};
 use crate::network::{GUEST, Network, TAP};
 use crate::process::Process;
 use crate::programs::repository;
+use crate::scratch::Scratch;
 
 /// How long a guest may take to boot; 1 to 3 s on an idle machine.
 const BOOT: Duration = Duration::from_secs(120);
@@ -27,8 +27,9 @@ const BOOT: Duration = Duration::from_secs(120);
 /// A running guest. It ends when this is dropped, and everything in it.
 pub struct Guest {
     control: Arc<Control>,
-    directory: PathBuf,
     process: Process,
+    // After the process, which may still write into it.
+    directory: Scratch,
 }
 
 /// What a finished command left.
@@ -47,17 +48,13 @@ impl Guest {
 
     /// The same with options for drivers, such as `vivid=n_devs=2`.
     pub fn boot_with(network: &Network, modules: &[&str]) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("pinhole-guest-{}-{count}", std::process::id()));
-        fs::create_dir_all(&directory).expect("the temporary directory can be written");
-
+        let directory = Scratch::new("guest");
         let mut command = network.command(repository().join("dev/rig/run"));
         command.args(["-n", &format!("{TAP}:{GUEST}/24")]);
         for options in modules {
             command.args(["-p", options]);
         }
-        command.arg("--live").arg(&directory);
+        command.arg("--live").arg(directory.path());
         let (process, line) = Process::spawn("guest", command);
         let guest = Self {
             control: Control::new(line),
@@ -86,9 +83,9 @@ impl Guest {
             name.replace(' ', "-"),
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
-        fs::write(self.directory.join(format!("{id}.cmd")), text)
+        fs::write(self.directory.path().join(format!("{id}.cmd")), text)
             .expect("the guest's directory can be written");
-        let output = self.directory.join(format!("{id}.log"));
+        let output = self.directory.path().join(format!("{id}.log"));
         File::create_new(&output).expect("the guest's directory can be written");
         let job = self.control.start(id);
         let log = Log::default();
@@ -124,7 +121,7 @@ impl Guest {
 
     /// The kernel's last messages.
     pub fn console(&self) -> String {
-        let text = fs::read(self.directory.join("console")).unwrap_or_default();
+        let text = fs::read(self.directory.path().join("console")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(30)..].join("\n")
@@ -137,7 +134,5 @@ impl Drop for Guest {
             let _ = writeln!(io::stderr(), "── the guest's console:\n{}\n──", self.console());
         }
         self.process.signal(Signal::KILL);
-        // What cannot be removed from the temporary directory does no harm there.
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }

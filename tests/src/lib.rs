@@ -11,6 +11,7 @@ pub mod network;
 pub mod peers;
 pub mod process;
 pub mod programs;
+pub mod scratch;
 pub mod skip;
 pub mod stock_server;
 pub mod wire;

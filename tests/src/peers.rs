@@ -12,12 +12,15 @@ use crate::log::Mark;
 use crate::network::Network;
 use crate::process::{Process, SOON};
 use crate::programs::repository;
+use crate::scratch::Scratch;
 
 /// A program that obeys commands.
 pub struct Peer {
     process: Process,
     stdin: ChildStdin,
     asked: u64,
+    // After the process, which may still write into it.
+    _scratch: Scratch,
 }
 
 /// A command that is under way, while the test does something else.
@@ -42,11 +45,15 @@ impl Peer {
     fn start(network: &Network, script: &str) -> Self {
         let mut command = network.command("node");
         command.arg(repository().join("tests/peers").join(script));
+        // A Chromium that is killed leaves its profile behind.
+        let scratch = Scratch::new("peer");
+        command.env("TMPDIR", scratch.path());
         let (process, stdin) = Process::spawn(script, command);
         Self {
             process,
             stdin,
             asked: 0,
+            _scratch: scratch,
         }
     }
 
