@@ -190,8 +190,9 @@ impl Engine {
     }
 
     fn refuse_offer(&mut self, contact: Contact, viewer: &str, error: &SessionError) {
-        warn!(%viewer, "offer refused: {error}");
-        self.refuse(contact, "offer", &error.to_string());
+        let reason = words(error);
+        warn!(%viewer, "offer refused: {reason}");
+        self.refuse(contact, "offer", &reason);
     }
 
     fn refuse(&mut self, contact: Contact, code: &str, reason: &str) {
@@ -206,10 +207,11 @@ impl Engine {
     /// Ends a session that can't go on because of what the viewer sent.
     fn fail(&mut self, id: SessionId, error: &SessionError) {
         if let Some(session) = self.floor.sessions.get(&id) {
-            warn!(viewer = %session.name, "negotiation failed: {error}");
+            let reason = words(error);
+            warn!(viewer = %session.name, "negotiation failed: {reason}");
             let refusal = Refusal {
                 code: "negotiation".to_owned(),
-                reason: error.to_string(),
+                reason,
             };
             self.floor.post(session.contact, Message::Refusal(refusal));
             self.end(id, "negotiation failed", true);
@@ -227,5 +229,34 @@ impl Engine {
     fn feed_for(&mut self, id: SessionId) -> Option<&mut Feed> {
         let codec = self.floor.sessions.get(&id)?.codec();
         feed_of(&mut self.feeds, codec)
+    }
+}
+
+/// An error as text for a log and for the viewer: parsers quote what they could not read, and that may be long
+/// and hold anything.
+fn words(error: &SessionError) -> String {
+    const MOST: usize = 300;
+    let text: String = error.to_string().escape_debug().take(MOST + 1).collect();
+    if text.chars().count() > MOST {
+        text.chars().take(MOST).chain(['…']).collect()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::negotiation::DescriptionError;
+
+    #[test]
+    fn what_could_not_be_read_is_quoted_harmlessly() {
+        let quoted = |text: &str| {
+            words(&SessionError::Description(DescriptionError::Syntax(
+                text.to_owned(),
+            )))
+        };
+        assert!(quoted("\0\u{1b}[2J").ends_with("\\0\\u{1b}[2J"));
+        assert!(quoted(&"x".repeat(1_000_000)).len() < 400);
     }
 }
