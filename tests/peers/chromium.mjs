@@ -35,7 +35,7 @@ const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
   "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
   "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
-  "--disable-breakpad", "--disable-dev-shm-usage", "--password-store=basic", "--mute-audio", "--hide-scrollbars",
+  "--disable-breakpad", "--disable-dev-shm-usage", "--log-level=3", "--password-store=basic", "--mute-audio", "--hide-scrollbars",
   // A page that nobody looks at must run at full speed all the same.
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
   "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0",
