@@ -30,6 +30,17 @@ pub struct Count {
     pub lost: u64,
 }
 
+impl Count {
+    fn since(&self, earlier: &Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+            frames: self.frames.saturating_sub(earlier.frames),
+            lost: self.lost.saturating_sub(earlier.lost),
+        }
+    }
+}
+
 /// The answer to `grow`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Grown {
@@ -70,8 +81,20 @@ impl Crowd {
         Ok(grown)
     }
 
+    /// What each viewer gets while `work` is done.
+    pub fn gain<T>(&mut self, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Vec<Count>, T)> {
+        let before = self.count()?;
+        let done = work()?;
+        let after = self.count()?;
+        let gained = after
+            .iter()
+            .zip(&before)
+            .map(|(after, before)| after.since(before));
+        Ok((gained.collect(), done))
+    }
+
     /// What each viewer got so far.
-    pub fn count(&mut self) -> anyhow::Result<Vec<Count>> {
+    fn count(&mut self) -> anyhow::Result<Vec<Count>> {
         self.ask("count")
     }
 

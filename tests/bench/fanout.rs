@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use pinhole_e2e::network::Network;
@@ -17,16 +17,18 @@ use crate::{CROWDS, NODE, machine, print, progress};
 /// How long each crowd is measured, and how long it may settle before.
 const WINDOW: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(2);
+const RUSHES: usize = 3;
+const RUSH_WINDOW: Duration = Duration::from_secs(5);
 /// Of 30; a viewer that gets less is not fed.
 const LEAST_FPS: f64 = 28.0;
 
 /// pinhole-node with its pattern, encoded in software.
 pub fn software(network: &Network) -> anyhow::Result<()> {
     let _server = start_server(network);
+    let most = CROWDS.into_iter().max().unwrap_or(1);
     let config = format!(
-        "{}\n[webrtc]\nmax_viewers = {}\n",
-        node_config(NODE, "pattern"),
-        CROWDS.into_iter().max().unwrap_or(1)
+        "{}\n[webrtc]\nmax_viewers = {most}\n",
+        node_config(NODE, "pattern")
     );
     let node = start_node(network, &config);
     let rows = crowds(network, "software encode", &node, &binary("pinhole-node"))?;
@@ -43,12 +45,8 @@ pub fn software(network: &Network) -> anyhow::Result<()> {
 /// The same fan-out, fed with pictures that were encoded beforehand.
 pub fn passthrough(network: &Network) -> anyhow::Result<()> {
     let _server = start_server(network);
-    let program = std::env::current_exe()?;
-    let mut command = network.command(&program);
-    command.args(["feed", &server_url()]);
-    let (node, _) = Process::spawn("feed", command);
-    node.wait_for_line(SIGNED_IN);
-    let rows = crowds(network, "passthrough", &node, &program)?;
+    let node = start_feed(network)?;
+    let rows = crowds(network, "passthrough", &node, &std::env::current_exe()?)?;
     let (viewer, rest) = split(&rows);
     print(&format!(
         "### Encoded beforehand: the same fan-out without an encoder\n\n{}\n\
@@ -57,18 +55,57 @@ pub fn passthrough(network: &Network) -> anyhow::Result<()> {
     ))
 }
 
+/// The greatest crowd, all at the same moment, several times, each with a fresh server and node.
+pub fn rush(network: &Network) -> anyhow::Result<()> {
+    let viewers = CROWDS.into_iter().max().unwrap_or(1);
+    let mut text = format!(
+        "### {viewers} viewers who call at the same moment, encoded beforehand, server and node fresh each time\n\n\
+         | viewers fed | offer to first packet, median, ms | slowest | least fps | lost packets | load |\n\
+         |--:|--:|--:|--:|--:|--:|\n"
+    );
+    for round in 1..=RUSHES {
+        progress(&format!("{viewers} viewers at once, {round} of {RUSHES}"));
+        let _server = start_server(network);
+        let node = start_feed(network)?;
+        let mut crowd = Crowd::start(network)?;
+        let waits = sorted(crowd.grow(viewers)?.fed_after);
+        let (gained, seconds) = crowd.gain(|| {
+            let started = Instant::now();
+            thread::sleep(RUSH_WINDOW);
+            Ok(started.elapsed().as_secs_f64())
+        })?;
+        let least_fps = assert_fed(&gained, viewers, seconds, &node)?;
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {least_fps:.1} | {} | {} |",
+            gained.len(),
+            middle(&waits),
+            last(&waits),
+            sum(&gained, |count| count.lost),
+            machine::load()?
+        );
+    }
+    print(&text)
+}
+
+fn start_feed(network: &Network) -> anyhow::Result<Process> {
+    let mut command = network.command(std::env::current_exe()?);
+    command.args(["feed", &server_url()]);
+    let (node, _) = Process::spawn("feed", command);
+    node.wait_for_line(SIGNED_IN);
+    Ok(node)
+}
+
 struct Row {
     viewers: usize,
     usage: Usage,
-    /// The slowest of those that came for this row, from offer to first packet, in ms.
-    slowest: f64,
-    median: f64,
+    /// Of those that came for this row: from offer to first packet, in ms, sorted.
+    waits: Vec<f64>,
     /// RTP payload that one viewer gets.
     kbps: f64,
-    /// What the worst-off viewer gets.
+    packets_per_second: f64,
     least_fps: f64,
     lost: u64,
-    packets: u64,
     load: String,
 }
 
@@ -79,40 +116,57 @@ fn crowds(network: &Network, what: &str, node: &Process, program: &Path) -> anyh
     let mut rows = Vec::new();
     for viewers in CROWDS {
         progress(&format!("{what}, {viewers} viewers"));
-        let mut fed_after = crowd.grow(viewers)?.fed_after;
-        fed_after.sort_by(f64::total_cmp);
+        let waits = sorted(crowd.grow(viewers)?.fed_after);
         thread::sleep(SETTLE);
-        let before = crowd.count()?;
-        let started = watched.start()?;
-        thread::sleep(WINDOW);
-        let usage = started.finish()?;
-        let after = crowd.count()?;
-        let got = |key: fn(&Count) -> u64| {
-            let pairs = after.iter().zip(&before);
-            pairs.map(move |(after, before)| key(after).saturating_sub(key(before)))
-        };
-        let seconds = usage.wall;
-        let row = Row {
+        let (gained, usage) = crowd.gain(|| {
+            let started = watched.start()?;
+            thread::sleep(WINDOW);
+            started.finish()
+        })?;
+        let least_fps = assert_fed(&gained, viewers, usage.wall, node)?;
+        rows.push(Row {
             viewers,
-            slowest: fed_after.last().copied().unwrap_or_default(),
-            median: fed_after.get(fed_after.len() / 2).copied().unwrap_or_default(),
-            kbps: got(|count| count.bytes).sum::<u64>() as f64 * 8.0 / 1000.0 / seconds / viewers as f64,
-            least_fps: got(|count| count.frames).min().unwrap_or_default() as f64 / seconds,
-            lost: after.iter().map(|count| count.lost).sum(),
-            packets: got(|count| count.packets).sum(),
+            waits,
+            kbps: sum(&gained, |count| count.bytes) as f64 * 8.0 / 1000.0 / usage.wall / viewers as f64,
+            packets_per_second: sum(&gained, |count| count.packets) as f64 / usage.wall,
+            least_fps,
+            lost: sum(&gained, |count| count.lost),
             usage,
             load: machine::load()?,
-        };
-        if after.len() != viewers || row.least_fps < LEAST_FPS {
-            bail!(
-                "{what}: of {viewers} viewers the worst-off got {:.1} fps; the node's last lines:\n{}",
-                row.least_fps,
-                node.log().tail(20)
-            );
-        }
-        rows.push(row);
+        });
     }
     Ok(rows)
+}
+
+/// Everybody got the picture; gives the fps of who got the fewest.
+fn assert_fed(gained: &[Count], viewers: usize, seconds: f64, node: &Process) -> anyhow::Result<f64> {
+    let fewest = gained.iter().map(|count| count.frames).min().unwrap_or_default();
+    let least_fps = fewest as f64 / seconds;
+    if gained.len() != viewers || least_fps < LEAST_FPS {
+        bail!(
+            "of {viewers} viewers {} were there, and the worst-off got {least_fps:.1} fps; the node's last lines:\n{}",
+            gained.len(),
+            node.log().tail(20)
+        );
+    }
+    Ok(least_fps)
+}
+
+fn sum(counts: &[Count], of: impl Fn(&Count) -> u64) -> u64 {
+    counts.iter().map(of).sum()
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+fn middle(sorted: &[f64]) -> f64 {
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn last(sorted: &[f64]) -> f64 {
+    sorted.last().copied().unwrap_or(f64::NAN)
 }
 
 /// What one viewer more costs, and what does not depend on viewers, in ms of CPU a second: between the first crowd and
@@ -142,11 +196,11 @@ fn table(rows: &[Row]) -> String {
             mib(row.usage.rss),
             mib(row.usage.peak),
             row.kbps,
-            row.packets as f64 / row.usage.wall,
+            row.packets_per_second,
             row.least_fps,
             row.lost,
-            row.median,
-            row.slowest,
+            middle(&row.waits),
+            last(&row.waits),
             row.usage.machine,
             row.load
         );

@@ -20,7 +20,7 @@ use pinhole_node::{
 };
 use pinhole_signaling::Name;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CROWDS, NODE};
@@ -74,11 +74,14 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         };
         let engine = Engine::bind(settings, vec![track], letters)?;
         let presence = Presence::new(server.parse()?, Name::from(NODE), calls, mailbox);
+        // Tasks of their own, as in the node.
         let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(engine.run(inbox, stop.clone()));
+        tasks.spawn(presence.run(stop.clone()));
         tokio::select! {
             _ = termination.next() => {}
-            () = engine.run(inbox, stop.clone()) => {}
-            () = presence.run(stop.clone()) => {}
+            _ = tasks.join_next() => {}
         }
         anyhow::Ok(())
     })?;

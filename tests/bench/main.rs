@@ -45,19 +45,23 @@ fn main() -> anyhow::Result<()> {
 enum Part {
     Software,
     Passthrough,
+    Rush,
     Browser,
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Software, Self::Passthrough, Self::Browser];
+    const ALL: [Self; 4] = [Self::Software, Self::Passthrough, Self::Rush, Self::Browser];
 
     fn named(word: &str) -> anyhow::Result<Self> {
         Ok(match word {
             "software" => Self::Software,
             "passthrough" => Self::Passthrough,
+            "rush" => Self::Rush,
             "browser" => Self::Browser,
             _ => {
-                bail!("there is no part {word:?}: software, passthrough, browser, or nothing for all of them")
+                bail!(
+                    "there is no part {word:?}: software, passthrough, rush, browser, or nothing for all of them"
+                )
             }
         })
     }
@@ -67,6 +71,7 @@ impl Part {
         match self {
             Self::Software => fanout::software(&network),
             Self::Passthrough => fanout::passthrough(&network),
+            Self::Rush => fanout::rush(&network),
             Self::Browser => browser::measure(&network),
         }
     }
