@@ -71,6 +71,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         let settings = peer::Settings {
             udp_port: 0,
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
+            stun_servers: Vec::new(),
         };
         let engine = Engine::bind(settings, vec![track], letters)?;
         let presence = Presence::new(server.parse()?, Name::from(NODE), calls, mailbox);
