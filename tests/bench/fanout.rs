@@ -19,8 +19,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(2);
 const RUSHES: usize = 3;
 const RUSH_WINDOW: Duration = Duration::from_secs(5);
-/// Of 30; a viewer that gets less is not fed.
-const LEAST_FPS: f64 = 28.0;
+/// Of 30; a viewer that gets less is not fed. It is not more, because the machine may have other work.
+const LEAST_FPS: f64 = 25.0;
 
 /// pinhole-node with its pattern, encoded in software.
 pub fn software(network: &Network) -> anyhow::Result<()> {
@@ -69,6 +69,7 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
         let node = start_feed(network)?;
         let mut crowd = Crowd::start(network)?;
         let waits = sorted(crowd.grow(viewers)?.fed_after);
+        thread::sleep(SETTLE);
         let (gained, seconds) = crowd.gain(|| {
             let started = Instant::now();
             thread::sleep(RUSH_WINDOW);
