@@ -1,0 +1,178 @@
+//! The node without its encoder: pictures that were encoded beforehand go the way of a camera that encodes itself, through
+//! fan-out and peers. What this process uses is what the viewers cost, and nothing else.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use pinhole_node::{
+    capture::{Camera, Pattern, VideoSource, Want},
+    encode,
+    fanout::{self, Demand, Publisher},
+    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
+    peer::{self, Engine},
+    presence::Presence,
+    system::{log, signals::Termination},
+};
+use pinhole_signaling::Name;
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{CROWDS, NODE};
+
+const SIZE: FrameSize = FrameSize {
+    width: 1280,
+    height: 720,
+};
+const RATE: FrameRate = FrameRate::per_second(30);
+const BITRATE: Bitrate = Bitrate::from_bps(2_000_000);
+/// What is played again and again: ten seconds.
+const FRAMES: u32 = 300;
+/// Frames from one keyframe to the next, as cameras that encode do it by default.
+const KEYFRAME_EVERY: u32 = 60;
+/// The pattern is smoother than the world and costs less than its bitrate; noise of this many steps of brightness makes up
+/// for it.
+const NOISE: i16 = 6;
+const PATIENCE: Duration = Duration::from_secs(5);
+/// As in the node: the server's events, and what is for it.
+const MAIL: usize = 1024;
+
+/// The process: signs in at `server` and feeds whoever calls, until it is told to end.
+pub fn run(server: &str) -> anyhow::Result<()> {
+    log::start();
+    let recording = record()?;
+    let demand = Demand::default();
+    let (publisher, track) = fanout::track(Codec::H264, demand.clone());
+    let stopping = Arc::new(AtomicBool::new(false));
+    let player = Player {
+        recording,
+        publisher,
+        demand: demand.clone(),
+        stopping: stopping.clone(),
+    };
+    let thread = thread::Builder::new()
+        .name("player".to_owned())
+        .spawn(move || player.run())?;
+
+    // As many threads as the node has.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let mut termination = Termination::listen()?;
+        let (letters, mailbox) = mpsc::channel(MAIL);
+        let (calls, inbox) = mpsc::channel(MAIL);
+        let settings = peer::Settings {
+            udp_port: 0,
+            max_viewers: CROWDS.into_iter().max().unwrap_or(1),
+            stun_servers: Vec::new(),
+        };
+        let engine = Engine::bind(settings, vec![track], letters)?;
+        let presence = Presence::new(server.parse()?, Name::from(NODE), calls, mailbox);
+        // Tasks of their own, as in the node.
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(engine.run(inbox, stop.clone()));
+        tasks.spawn(presence.run(stop.clone()));
+        tokio::select! {
+            _ = termination.next() => {}
+            _ = tasks.join_next() => {}
+        }
+        anyhow::Ok(())
+    })?;
+    stopping.store(true, Ordering::Relaxed);
+    demand.change();
+    thread.join().ok().context("the player panicked")
+}
+
+/// Encodes the pattern with noise, as quickly as it goes.
+fn record() -> anyhow::Result<Vec<AccessUnit>> {
+    // Faster than real time: the pattern makes each frame when it is due.
+    let fast = FrameRate::per_second(240);
+    let mut source = Pattern.open(&Want {
+        size: SIZE,
+        rate: fast,
+    })?;
+    let mut format = source.format();
+    format.rate = RATE;
+    let mut encoder = encode::software(Codec::H264, format, BITRATE)?;
+    let mut noise = SmallRng::seed_from_u64(1);
+    let mut recording = Vec::new();
+    for number in 0..FRAMES {
+        let picture = noisy(source.as_mut(), &mut noise)?;
+        let frame = Frame {
+            format,
+            captured_at: Timestamp::from_monotonic(RATE.interval() * number),
+            sequence: number,
+            data: &picture,
+        };
+        let orders = Orders {
+            keyframe: number % KEYFRAME_EVERY == 0,
+            bitrate: None,
+        };
+        recording.extend(encoder.encode(&frame, orders)?);
+    }
+    Ok(recording)
+}
+
+fn noisy(source: &mut dyn VideoSource, noise: &mut SmallRng) -> anyhow::Result<Vec<u8>> {
+    let frame = source.next(PATIENCE)?.context("the pattern has no picture")?;
+    let mut picture = frame.data.to_vec();
+    let luma = frame.format.stride as usize * SIZE.height as usize;
+    for point in &mut picture[..luma] {
+        let value = i16::from(*point) + noise.random_range(-NOISE..=NOISE);
+        *point = u8::try_from(value.clamp(0, 255)).unwrap_or(u8::MAX);
+    }
+    Ok(picture)
+}
+
+/// Plays the recording while somebody watches.
+struct Player {
+    recording: Vec<AccessUnit>,
+    publisher: Publisher,
+    demand: Demand,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Player {
+    fn run(&self) {
+        let mut place = 0;
+        let mut due = Instant::now();
+        loop {
+            let seen = self.demand.seen();
+            if self.stopping.load(Ordering::Relaxed) {
+                return;
+            }
+            if !self.publisher.is_watched() {
+                self.demand.wait(seen, None);
+                due = Instant::now();
+                continue;
+            }
+            if self.publisher.take_orders(Instant::now()).keyframe {
+                place = self.keyframe_from(place);
+            }
+            let unit = AccessUnit {
+                captured_at: Timestamp::now(),
+                ..self.recording[place].clone()
+            };
+            self.publisher.publish(unit);
+            place = (place + 1) % self.recording.len();
+            due += RATE.interval();
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+    }
+
+    /// The next keyframe of the recording; its first frame is one.
+    fn keyframe_from(&self, place: usize) -> usize {
+        let rest = &self.recording[place..];
+        rest.iter()
+            .position(|unit| unit.is_keyframe)
+            .map_or(0, |ahead| place + ahead)
+    }
+}

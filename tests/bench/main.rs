@@ -1,0 +1,102 @@
+//! What a viewer costs the node, and how soon it sees a picture. `dev/bench` runs this and prints the tables of
+//! docs/benchmarks.md.
+//!
+//! The node is measured from outside, as a process: pinhole-node itself with its pattern, and [`feed`], the same node
+//! without an encoder. The viewers are [`crowd`], many in another process, and a real Chromium. Server, node and viewers
+//! have a network namespace to themselves.
+
+mod browser;
+mod crowd;
+mod fanout;
+mod feed;
+mod machine;
+mod usage;
+mod viewer;
+
+use std::env;
+
+use anyhow::{Context, bail};
+use pinhole_e2e::log::loudly;
+use pinhole_e2e::network::Network;
+use pinhole_e2e::skip::{Need, reason};
+
+/// What the node is called on the server.
+const NODE: &str = "porch";
+/// Viewers at the same time: first one, in the end a crowd.
+const CROWDS: [usize; 4] = [1, 10, 50, 100];
+
+fn main() -> anyhow::Result<()> {
+    // `cargo bench` adds `--bench`.
+    let words: Vec<_> = env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        [] => bench(&Part::ALL),
+        ["crowd", server] => crowd::run(server),
+        ["feed", server] => feed::run(server),
+        _ => {
+            let parts: anyhow::Result<Vec<_>> = words.iter().map(|word| Part::named(word)).collect();
+            bench(&parts?)
+        }
+    }
+}
+
+/// A part of the bench that can be run alone.
+#[derive(Clone, Copy)]
+enum Part {
+    Software,
+    Passthrough,
+    Rush,
+    Browser,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Software, Self::Passthrough, Self::Rush, Self::Browser];
+
+    fn named(word: &str) -> anyhow::Result<Self> {
+        Ok(match word {
+            "software" => Self::Software,
+            "passthrough" => Self::Passthrough,
+            "rush" => Self::Rush,
+            "browser" => Self::Browser,
+            _ => {
+                bail!(
+                    "there is no part {word:?}: software, passthrough, rush, browser, or nothing for all of them"
+                )
+            }
+        })
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        let network = Network::without_guest();
+        match self {
+            Self::Software => fanout::software(&network),
+            Self::Passthrough => fanout::passthrough(&network),
+            Self::Rush => fanout::rush(&network),
+            Self::Browser => browser::measure(&network),
+        }
+    }
+}
+
+fn bench(parts: &[Part]) -> anyhow::Result<()> {
+    if let Some(reason) = reason(Need::Network) {
+        bail!("the bench can't run here: {reason}");
+    }
+    print(&machine::describe().context("this machine's description")?)?;
+    for part in parts {
+        part.run()?;
+    }
+    Ok(())
+}
+
+/// A part of the report: on standard output, where everything else of this program is not.
+fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout();
+    writeln!(out, "{text}\n")?;
+    Ok(out.flush()?)
+}
+
+/// What is done now, for the person who waits.
+fn progress(text: &str) {
+    loudly(&format!("bench: {text}"));
+}
