@@ -8,7 +8,7 @@ use super::socket::Socket;
 const BATCH: usize = 65_000;
 
 /// Packets on their way out. Packets of one size to one viewer are joined into one call to the kernel, which
-/// halves the cost of a viewer (docs/benchmarks.md).
+/// saves more than a quarter of what a viewer costs (docs/benchmarks.md).
 #[derive(Default)]
 pub(super) struct Outbox {
     batch: Vec<u8>,
