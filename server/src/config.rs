@@ -79,20 +79,20 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("can't read the configuration {path}: {source}")]
+    #[error("can't read the configuration {path}: {cause}")]
     Unreadable {
         /// The file.
         path: String,
         /// Why.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file says something that it can't.
-    #[error("the configuration {path} is wrong: {source}")]
+    #[error("the configuration {path} is wrong: {cause}")]
     Wrong {
         /// The file.
         path: String,
         /// What, and in which line.
-        source: toml::de::Error,
+        cause: toml::de::Error,
     },
 }
 
@@ -100,14 +100,9 @@ impl Config {
     /// Reads a file.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let shown = || path.display().to_string();
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: shown(),
-            source,
-        })?;
-        Config::parse(&text).map_err(|source| ConfigError::Wrong {
-            path: shown(),
-            source,
-        })
+        let text =
+            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: shown(), cause })?;
+        Config::parse(&text).map_err(|cause| ConfigError::Wrong { path: shown(), cause })
     }
 
     fn parse(text: &str) -> Result<Config, toml::de::Error> {

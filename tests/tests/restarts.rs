@@ -134,6 +134,38 @@ fn nobody_watching_means_no_camera() {
     assert_eq!(guest.holders("/dev/video0"), 0, "the camera is still open");
 }
 
+#[test]
+fn a_camera_that_is_unplugged_and_plugged_in_again_is_live_for_the_same_viewer() {
+    if skipped(
+        "a_camera_that_is_unplugged_and_plugged_in_again_is_live_for_the_same_viewer",
+        Need::Guest,
+    ) {
+        return;
+    }
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    let _server = start_server(&network);
+    let config = format!(
+        "{}[camera.controls]\nbrightness = 99\n",
+        node_config("porch", "/dev/video0")
+    );
+    let node = start_node_in(&guest, &config);
+    let mut page = watch(&network);
+    assert!(
+        guest.must("v4l2-ctl -d /dev/video0 -C brightness").contains("99"),
+        "the control is not set"
+    );
+
+    let before = node.mark();
+    guest.must("echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind");
+    node.wait_for_line_since(before, "no picture", SOON);
+    guest.must("echo vivid.0 > /sys/bus/platform/drivers/vivid/bind");
+    node.wait_for_line_since(before, "the picture is back", SOON);
+    let frames = page.ask("frames", json!({"seconds": 3}));
+    assert!(frames["decoded"].as_u64() > Some(30), "{frames}");
+    assert!(frames["distinct"].as_u64() > Some(10), "{frames}");
+}
+
 // Outside of the guest: its kernel counts CPU time too coarsely.
 #[test]
 fn nobody_watching_means_next_to_no_cpu() {

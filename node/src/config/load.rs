@@ -9,20 +9,20 @@ use super::Config;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
-    #[error("the configuration {path} can't be read: {source}")]
+    #[error("the configuration {path} can't be read: {cause}")]
     Unreadable {
         /// Its path.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file says something wrong; the text names the line.
-    #[error("the configuration {path} is not valid: {source}")]
+    #[error("the configuration {path} is not valid: {cause}")]
     Invalid {
         /// Its path.
         path: PathBuf,
         /// What is wrong, and where.
-        source: Box<toml::de::Error>,
+        cause: Box<toml::de::Error>,
     },
 }
 
@@ -31,16 +31,16 @@ pub enum ConfigError {
 /// # Errors
 /// It can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
         path: path.to_owned(),
-        source,
+        cause,
     })?;
     parse(&text, path)
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    toml::from_str(text).map_err(|source| ConfigError::Invalid {
+    toml::from_str(text).map_err(|cause| ConfigError::Invalid {
         path: path.to_owned(),
-        source: Box::new(source),
+        cause: Box::new(cause),
     })
 }

@@ -42,14 +42,12 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The port is taken or not allowed.
-    #[error(
-        "UDP port {port} can't be used: {source}; choose another `udp_port` under [webrtc], or 0 for any"
-    )]
+    #[error("UDP port {port} can't be used: {cause}; choose another `udp_port` under [webrtc], or 0 for any")]
     Bind {
         /// The configured port.
         port: u16,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
 }
 
@@ -71,9 +69,9 @@ impl Engine {
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(settings.udp_port).map_err(|source| EngineError::Bind {
+        let sockets = socket::bind(settings.udp_port).map_err(|cause| EngineError::Bind {
             port: settings.udp_port,
-            source,
+            cause,
         })?;
         let floor = Floor {
             sessions: BTreeMap::new(),

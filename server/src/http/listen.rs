@@ -11,12 +11,12 @@ const BACKLOG: i32 = 1024;
 
 /// The port can't be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("can't listen on {address}: {source}{advice}")]
+#[error("can't listen on {address}: {cause}{advice}")]
 pub struct ListenError {
     /// Where.
     pub address: SocketAddr,
     /// Why not.
-    pub source: io::Error,
+    pub cause: io::Error,
     /// What to do, as the end of a sentence.
     advice: &'static str,
 }
@@ -24,12 +24,12 @@ pub struct ListenError {
 /// Listens on an address. `[::]` takes IPv4 as well, and where there is no IPv6 it stands for `0.0.0.0`.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     match open(address) {
-        Err(source) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&source) => {
+        Err(cause) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&cause) => {
             tracing::info!("this system has no IPv6; listening on IPv4 only");
             let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
-            open(address).map_err(|source| explain(address, source))
+            open(address).map_err(|cause| explain(address, cause))
         }
-        outcome => outcome.map_err(|source| explain(address, source)),
+        outcome => outcome.map_err(|cause| explain(address, cause)),
     }
 }
 
@@ -55,8 +55,8 @@ fn is_without_ipv6(error: &io::Error) -> bool {
     )
 }
 
-fn explain(address: SocketAddr, source: io::Error) -> ListenError {
-    let advice = match source.kind() {
+fn explain(address: SocketAddr, cause: io::Error) -> ListenError {
+    let advice = match cause.kind() {
         io::ErrorKind::AddrInUse => {
             "; another program has this port (`ss -ltnp` shows which): stop it, or choose another with --listen"
         }
@@ -70,7 +70,7 @@ fn explain(address: SocketAddr, source: io::Error) -> ListenError {
     };
     ListenError {
         address,
-        source,
+        cause,
         advice,
     }
 }
