@@ -64,7 +64,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         bitrate: config.video.bitrate,
     };
     let pipeline = Pipeline::start(camera, settings, publishers, demand).context("camera thread")?;
-    let presence = Presence::new(config.signaling.server.clone(), name, calls, mailbox);
+    let signaling = config.signaling;
+    let presence = Presence::new(signaling.server, signaling.token, name, calls, mailbox);
 
     // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
     let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());

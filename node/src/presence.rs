@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -26,6 +26,7 @@ const LASTING: Duration = Duration::from_secs(5);
 /// The node as a member of a server.
 pub struct Presence {
     server: ServerUrl,
+    token: Option<Token>,
     name: Name,
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
@@ -36,12 +37,14 @@ impl Presence {
     /// What comes from the server goes to `calls`; what is in `letters` is delivered.
     pub fn new(
         server: ServerUrl,
+        token: Option<Token>,
         name: Name,
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
         Self {
             server,
+            token,
             name,
             calls,
             letters,
@@ -57,7 +60,7 @@ impl Presence {
             let signed_in = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                signed_in = Client::sign_in(&self.server, &self.name) => signed_in,
+                signed_in = Client::sign_in(&self.server, self.token.as_ref(), &self.name) => signed_in,
             };
             let error = match signed_in {
                 Ok((client, others)) => {
@@ -81,12 +84,16 @@ impl Presence {
                 }
                 Err(error) => error,
             };
-            let text = error.to_string();
+            let text = explain(&error);
             if said.as_deref() == Some(&text) {
                 debug!("not signed in: {text}");
             } else {
                 warn!("not signed in, trying on: {text}");
                 said = Some(text);
+            }
+            if error.is_about_token() {
+                // Quick tries are for a server that restarts; here a person has to do something first.
+                backoff = Backoff::at_its_longest();
             }
             tokio::select! {
                 biased;
@@ -108,6 +115,17 @@ impl Presence {
             Ok(Err(error)) => debug!("signing out: {error}"),
             Err(_) => debug!("signing out took too long"),
         }
+    }
+}
+
+/// The error, and what the owner of the node can do about it.
+fn explain(error: &ClientError) -> String {
+    match error {
+        ClientError::TokenWanted => format!("{error}; set `token_file` under [signaling]"),
+        ClientError::TokenRefused => {
+            format!("{error}; compare the file that `token_file` under [signaling] names with the server's")
+        }
+        _ => error.to_string(),
     }
 }
 

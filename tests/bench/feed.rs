@@ -74,7 +74,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
             stun_servers: Vec::new(),
         };
         let engine = Engine::bind(settings, vec![track], letters)?;
-        let presence = Presence::new(server.parse()?, Name::from(NODE), calls, mailbox);
+        let presence = Presence::new(server.parse()?, None, Name::from(NODE), calls, mailbox);
         // Tasks of their own, as in the node.
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
