@@ -125,12 +125,19 @@ impl Token {
             return Shown::Wrong;
         };
         if scheme.eq_ignore_ascii_case(b"Bearer") {
-            return if self.is(credentials) { Shown::Bearer } else { Shown::Wrong };
+            return if self.is(credentials) {
+                Shown::Bearer
+            } else {
+                Shown::Wrong
+            };
         }
         if scheme.eq_ignore_ascii_case(b"Basic") {
             let decoded = STANDARD.decode(credentials).unwrap_or_default();
             // Up to the first colon it is the user name, which is of no account.
-            let password = decoded.iter().position(|&byte| byte == b':').map(|colon| &decoded[colon + 1..]);
+            let password = decoded
+                .iter()
+                .position(|&byte| byte == b':')
+                .map(|colon| &decoded[colon + 1..]);
             if password.is_some_and(|password| self.is(password)) {
                 return Shown::Basic;
             }
@@ -213,7 +220,12 @@ mod tests {
 
     #[test]
     fn a_token_never_shows_itself() {
-        assert_eq!(format!("{:?} {:#?}", token(), Some(token())).matches("secret").count(), 2);
+        assert_eq!(
+            format!("{:?} {:#?}", token(), Some(token()))
+                .matches("secret")
+                .count(),
+            2
+        );
         assert!(!format!("{:?}", token()).contains("horse"));
         let error = Token::new("correct horse battery").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("horse"));
@@ -228,7 +240,12 @@ mod tests {
             (basic(&format!(":{SECRET}")), Shown::Basic),
             (basic(&format!("Jürgen:{SECRET}")), Shown::Basic),
         ] {
-            assert_eq!(token().check(&authorization), expected, "{}", authorization.escape_ascii());
+            assert_eq!(
+                token().check(&authorization),
+                expected,
+                "{}",
+                authorization.escape_ascii()
+            );
         }
     }
 
@@ -250,7 +267,12 @@ mod tests {
             basic(&format!("me:{SECRET} ")),
             basic("no colon"),
         ] {
-            assert_eq!(token().check(&authorization), Shown::Wrong, "{}", authorization.escape_ascii());
+            assert_eq!(
+                token().check(&authorization),
+                Shown::Wrong,
+                "{}",
+                authorization.escape_ascii()
+            );
         }
     }
 
@@ -279,6 +301,9 @@ mod tests {
         }
         fs::remove_dir_all(&directory).unwrap();
         let error = Token::read(&path).unwrap_err().to_string();
-        assert!(error.contains("No such file") && error.contains(&shown), "{error}");
+        assert!(
+            error.contains("No such file") && error.contains(&shown),
+            "{error}"
+        );
     }
 }

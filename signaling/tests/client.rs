@@ -11,7 +11,10 @@ use pinhole_signaling::{
 use stock::{StockServer, answer, scripted};
 
 async fn sign_in(server: &StockServer, name: &str) -> Client {
-    Client::sign_in(&server.url(), None, &Name::from(name)).await.unwrap().0
+    Client::sign_in(&server.url(), None, &Name::from(name))
+        .await
+        .unwrap()
+        .0
 }
 
 fn member(name: &str, id: u64, connected: bool) -> Member {
@@ -34,7 +37,9 @@ fn candidate(number: usize) -> Message {
 #[tokio::test]
 async fn a_sign_in_gives_the_id_and_the_others() {
     let server = StockServer::start().await;
-    let (alice, others) = Client::sign_in(&server.url(), None, &"alice".into()).await.unwrap();
+    let (alice, others) = Client::sign_in(&server.url(), None, &"alice".into())
+        .await
+        .unwrap();
     assert_eq!((alice.id().get(), others.len()), (1, 0));
     let (bob, others) = Client::sign_in(&server.url(), None, &"bob".into()).await.unwrap();
     assert_eq!((bob.id().get(), others), (2, vec![member("alice", 1, true)]));
@@ -217,7 +222,10 @@ async fn a_server_that_wants_a_token_is_told_apart_from_one_that_wants_another()
     let token = Token::new("12345678").unwrap();
     for (token, says) in [
         (None, "the signaling server wants an access token"),
-        (Some(&token), "the signaling server does not take this access token"),
+        (
+            Some(&token),
+            "the signaling server does not take this access token",
+        ),
     ] {
         let (url, _serving) = scripted(answer("401 Unauthorized", None, b"no"), true).await;
         let error = Client::sign_in(&url, token, &"alice".into()).await.unwrap_err();

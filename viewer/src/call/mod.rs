@@ -133,7 +133,9 @@ pub async fn watch(
 fn no_server(error: &ClientError) -> Ending {
     let advice = match error {
         ClientError::TokenWanted => "; give its file with --token-file, or name that in PINHOLE_TOKEN_FILE",
-        ClientError::TokenRefused => "; compare the file of --token-file (or PINHOLE_TOKEN_FILE) with the server's",
+        ClientError::TokenRefused => {
+            "; compare the file of --token-file (or PINHOLE_TOKEN_FILE) with the server's"
+        }
         _ => "",
     };
     Ending::NoServer(format!("{error}{advice}"))
