@@ -37,20 +37,20 @@ impl Gate {
         }
     }
 
-    /// Lets a request pass, or answers it. `is_page`: it is for a file of the page, which does nothing.
-    pub(super) fn admit(&self, headers: &HeaderMap, from: IpAddr, is_page: bool) -> Result<(), Response> {
-        let Some(token) = &self.token else { return Ok(()) };
+    /// The answer to a request that may not pass. `is_page`: it is for a file of the page, which does nothing.
+    pub(super) fn refusal(&self, headers: &HeaderMap, from: IpAddr, is_page: bool) -> Option<Response> {
+        let token = self.token.as_ref()?;
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             tracing::debug!("a request without the access token");
-            return Err(unauthorized(
+            return Some(unauthorized(
                 "This server wants its access token: in a browser as the password, with any user name; elsewhere as the \
                  header Authorization: Bearer TOKEN.",
             ));
         };
         match token.check(authorization.as_bytes()) {
-            Shown::Bearer => Ok(()),
-            Shown::Basic if is_page || !is_from_elsewhere(headers) => Ok(()),
-            Shown::Basic => Err(answer::error(
+            Shown::Bearer => None,
+            Shown::Basic if is_page || !is_from_elsewhere(headers) => None,
+            Shown::Basic => Some(answer::error(
                 StatusCode::FORBIDDEN,
                 "A page from elsewhere can't use what the browser has kept; it has to send Authorization: Bearer TOKEN.",
             )),
@@ -62,7 +62,7 @@ impl Gate {
                         "a wrong access token came from {from}; more of them from there are not logged for {minutes} min"
                     );
                 }
-                Err(unauthorized("This is not the access token of this server."))
+                Some(unauthorized("This is not the access token of this server."))
             }
         }
     }

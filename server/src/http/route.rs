@@ -87,7 +87,7 @@ pub(super) async fn answer(
         return answer::empty();
     }
     let file = page::find(visit.uri.path());
-    if let Err(refusal) = gate.admit(&head.headers, visit.connection.from, file.is_some()) {
+    if let Some(refusal) = gate.refusal(&head.headers, visit.connection.from, file.is_some()) {
         return refusal;
     }
     let is_get = head.method == Method::GET;
