@@ -6,6 +6,7 @@
 pub mod app;
 pub mod args;
 pub mod capture;
+pub mod check;
 pub mod config;
 pub mod encode;
 pub mod fanout;

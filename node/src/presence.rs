@@ -152,6 +152,33 @@ enum Over {
     Failed(ClientError),
 }
 
+/// Signs in and out again, and returns how many others are there.
+///
+/// # Errors
+/// The server can't be reached, is none, or refuses.
+pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
+    let trial = async {
+        let (client, others) = Client::sign_in(&settings.server, &settings.name).await?;
+        client.sign_out().await?;
+        Ok(others.len())
+    };
+    trial.await.map_err(|error| match error {
+        ClientError::Unreachable { .. } => Trial::Away(error),
+        error => Trial::Refused(error),
+    })
+}
+
+/// Why a sign-in did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Trial {
+    /// There is no server at present; a running node goes on trying.
+    #[error(transparent)]
+    Away(ClientError),
+    /// There is something, and it does not let us in.
+    #[error(transparent)]
+    Refused(ClientError),
+}
+
 /// Tells the engine what happens on the server. Returns why it can't any more.
 async fn attend(
     client: &Client,

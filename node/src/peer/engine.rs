@@ -71,10 +71,7 @@ impl Engine {
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(udp_port).map_err(|cause| EngineError::Bind {
-            port: udp_port,
-            cause,
-        })?;
+        let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -255,6 +252,18 @@ impl Engine {
             "session ended: {why}"
         );
     }
+}
+
+/// Whether viewers could be served from this UDP port.
+///
+/// # Errors
+/// It is taken or not allowed.
+pub fn try_port(udp_port: u16) -> Result<(), EngineError> {
+    bind(udp_port).map(drop)
+}
+
+fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
+    socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
 pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {
