@@ -4,7 +4,9 @@
 //! [`peer`]. A message's way is [`presence`], then [`peer`]. ARCHITECTURE.md tells more.
 
 pub mod app;
+pub mod args;
 pub mod capture;
+pub mod check;
 pub mod config;
 pub mod encode;
 pub mod fanout;
@@ -12,4 +14,3 @@ pub mod media;
 pub mod peer;
 pub mod pipeline;
 pub mod presence;
-pub mod system;

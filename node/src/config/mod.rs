@@ -3,6 +3,7 @@
 //! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
 //! worse than none.
 
+mod changes;
 mod load;
 mod stun;
 
@@ -13,7 +14,9 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
-pub use load::{ConfigError, load};
+pub use changes::Changes;
+pub use load::{load, load_or_default};
+pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
@@ -196,7 +199,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
-        load::parse(text, "node.toml".as_ref()).map_err(|error| error.to_string())
+        load::parse(text).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -223,7 +226,7 @@ mod tests {
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
             ("[video]\nbitrat = \"2M\"", "line 2"),
-            ("[video]\nbitrat = \"2M\"", "bitrat"),
+            ("[video]\nbitrat = \"2M\"", "did you mean `bitrate`?"),
             ("[video]\nbitrate = \"2 elephants\"", "2 elephants"),
             ("[signaling]\nserver = \"ftp://x\"", "line 2"),
             ("[signaling]\ntoken_file = \"token\"", "line 2"),

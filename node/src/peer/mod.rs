@@ -26,4 +26,4 @@ mod socket;
 mod stream;
 
 pub use contact::{Call, Contact, Letter};
-pub use engine::{Engine, EngineError, Settings};
+pub use engine::{Engine, EngineError, Settings, try_port};
