@@ -165,6 +165,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
 fn membership(config: &Config) -> presence::Settings {
     presence::Settings {
         server: config.signaling.server.clone(),
+        token: config.signaling.token.clone(),
         name: config.display_name(),
     }
 }

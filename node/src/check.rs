@@ -152,6 +152,7 @@ fn stun(config: &Config) -> Vec<Finding> {
 async fn server(config: &Config) -> Finding {
     let settings = presence::Settings {
         server: config.signaling.server.clone(),
+        token: config.signaling.token.clone(),
         name: config.display_name(),
     };
     match tokio::time::timeout(SIGN_IN, presence::try_out(&settings)).await {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pinhole_service::watchdog::Pulse;
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -29,6 +29,8 @@ const LASTING: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The server.
     pub server: ServerUrl,
+    /// What the server wants to be shown, if it does.
+    pub token: Option<Token>,
     /// What viewers see in their list.
     pub name: Name,
 }
@@ -72,7 +74,7 @@ impl Presence {
                 biased;
                 () = stop.cancelled() => return,
                 Ok(()) = self.settings.changed() => continue,
-                signed_in = Client::sign_in(&settings.server, &settings.name) => match signed_in {
+                signed_in = Client::sign_in(&settings.server, settings.token.as_ref(), &settings.name) => match signed_in {
                     Ok((client, others)) => {
                         said = None;
                         let since = Instant::now();
@@ -88,13 +90,18 @@ impl Presence {
             let error = match over {
                 Over::Stopping => return,
                 Over::Changed => continue,
-                Over::Failed(error) => error.to_string(),
+                Over::Failed(error) => error,
             };
-            if said.as_ref() == Some(&error) {
-                debug!("not signed in: {error}");
+            let text = explain(&error);
+            if said.as_ref() == Some(&text) {
+                debug!("not signed in: {text}");
             } else {
-                warn!("not signed in, trying on: {error}");
-                said = Some(error);
+                warn!("not signed in, trying on: {text}");
+                said = Some(text);
+            }
+            if error.is_about_token() {
+                // Quick tries are for a server that restarts; here a person has to do something first.
+                backoff = Backoff::at_its_longest();
             }
             tokio::select! {
                 biased;
@@ -152,19 +159,30 @@ enum Over {
     Failed(ClientError),
 }
 
+fn explain(error: &ClientError) -> String {
+    match error {
+        ClientError::TokenWanted => format!("{error}; set `token_file` under [signaling]"),
+        ClientError::TokenRefused => {
+            format!("{error}; compare the file that `token_file` under [signaling] names with the server's")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Signs in and out again, and returns how many others are there.
 ///
 /// # Errors
 /// The server can't be reached, is none, or refuses.
 pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
     let trial = async {
-        let (client, others) = Client::sign_in(&settings.server, &settings.name).await?;
+        let (client, others) =
+            Client::sign_in(&settings.server, settings.token.as_ref(), &settings.name).await?;
         client.sign_out().await?;
         Ok(others.len())
     };
     trial.await.map_err(|error| match error {
-        ClientError::Unreachable { .. } => Trial::Away(error),
-        error => Trial::Refused(error),
+        ClientError::Unreachable { .. } => Trial::Away(explain(&error)),
+        error => Trial::Refused(explain(&error)),
     })
 }
 
@@ -172,11 +190,11 @@ pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
 #[derive(Debug, thiserror::Error)]
 pub enum Trial {
     /// There is no server at present; a running node goes on trying.
-    #[error(transparent)]
-    Away(ClientError),
+    #[error("{0}")]
+    Away(String),
     /// There is something, and it does not let us in.
-    #[error(transparent)]
-    Refused(ClientError),
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Tells the engine what happens on the server. Returns why it can't any more.

@@ -9,7 +9,7 @@ pub struct Changes {
     pub controls: bool,
     /// The encoders' rate.
     pub bitrate: bool,
-    /// The name or the server: sign out and in.
+    /// The name, the server or its token: sign out and in.
     pub membership: bool,
     /// Who may watch, and how viewers are reached.
     pub viewers: bool,
@@ -23,7 +23,12 @@ impl Changes {
         // In full, so that a new key can't be forgotten here.
         let Config {
             name,
-            signaling: Signaling { server },
+            signaling:
+                Signaling {
+                    server,
+                    token_file: _, // what it held is what counts
+                    token,
+                },
             camera:
                 Camera {
                     device,
@@ -48,7 +53,7 @@ impl Changes {
             camera: *device != old.camera.device || *size != old.camera.size || *fps != old.camera.fps,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
-            membership: *name != old.name || *server != old.signaling.server,
+            membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
             restart,
         }
