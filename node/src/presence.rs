@@ -29,7 +29,7 @@ const LASTING: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The server.
     pub server: ServerUrl,
-    /// What to show to it, where it wants an access token.
+    /// What the server wants to be shown, if it does.
     pub token: Option<Token>,
     /// What viewers see in their list.
     pub name: Name,
@@ -151,7 +151,14 @@ impl Presence {
     }
 }
 
-/// The error, and what the owner of the node can do about it.
+/// Why a membership is over.
+enum Over {
+    Stopping,
+    /// There are new settings.
+    Changed,
+    Failed(ClientError),
+}
+
 fn explain(error: &ClientError) -> String {
     match error {
         ClientError::TokenWanted => format!("{error}; set `token_file` under [signaling]"),
@@ -160,14 +167,6 @@ fn explain(error: &ClientError) -> String {
         }
         _ => error.to_string(),
     }
-}
-
-/// Why a membership is over.
-enum Over {
-    Stopping,
-    /// There are new settings.
-    Changed,
-    Failed(ClientError),
 }
 
 /// Signs in and out again, and returns how many others are there.
@@ -182,8 +181,8 @@ pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
         Ok(others.len())
     };
     trial.await.map_err(|error| match error {
-        ClientError::Unreachable { .. } => Trial::Away(error),
-        error => Trial::Refused(error),
+        ClientError::Unreachable { .. } => Trial::Away(explain(&error)),
+        error => Trial::Refused(explain(&error)),
     })
 }
 
@@ -191,11 +190,11 @@ pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
 #[derive(Debug, thiserror::Error)]
 pub enum Trial {
     /// There is no server at present; a running node goes on trying.
-    #[error(transparent)]
-    Away(ClientError),
+    #[error("{0}")]
+    Away(String),
     /// There is something, and it does not let us in.
-    #[error("{}", explain(.0))]
-    Refused(ClientError),
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Tells the engine what happens on the server. Returns why it can't any more.

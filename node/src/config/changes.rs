@@ -9,7 +9,7 @@ pub struct Changes {
     pub controls: bool,
     /// The encoders' rate.
     pub bitrate: bool,
-    /// The name, the server or its access token: sign out and in.
+    /// The name, the server or its token: sign out and in.
     pub membership: bool,
     /// Who may watch, and how viewers are reached.
     pub viewers: bool,
@@ -26,9 +26,8 @@ impl Changes {
             signaling:
                 Signaling {
                     server,
+                    token_file: _, // what it held is what counts
                     token,
-                    // What is in it counts.
-                    token_file: _,
                 },
             camera:
                 Camera {

@@ -12,10 +12,10 @@ use super::Config;
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let mut config: Config = pinhole_service::config::read(path)?;
     let token = config.signaling.token_file.as_deref().map(Token::read);
-    config.signaling.token = token.transpose().map_err(|mistake| ConfigError::Invalid {
+    config.signaling.token = token.transpose().map_err(|cause| ConfigError::Secret {
         path: path.to_owned(),
-        line: None,
-        mistake: format!("signaling.token_file: {mistake}"),
+        key: "signaling.token_file",
+        cause: Box::new(cause),
     })?;
     Ok(config)
 }
