@@ -9,12 +9,13 @@ use tracing::{info, warn};
 
 use crate::{
     capture::{self, Want},
-    config::Config,
+    config::{Config, Listen},
     fanout::{self, Demand},
     media::Codec,
     peer::{self, Engine},
     pipeline::{self, Pipeline},
     presence::Presence,
+    status,
     system::signals::Termination,
 };
 
@@ -51,7 +52,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
     };
-    let engine = Engine::bind(settings, tracks, letters)?;
+    let engine = Engine::bind(settings, tracks.clone(), letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
     let camera = capture::camera(&config.camera.device, config.camera.controls.clone());
@@ -65,6 +66,29 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let pipeline = Pipeline::start(camera, settings, publishers, demand).context("camera thread")?;
     let presence = Presence::new(config.signaling.server.clone(), name, calls, mailbox);
+
+    // Whether a part has ended is looked at elsewhere, and ends the process.
+    let stuck = std::sync::Arc::new(|| None);
+    let sources = status::Sources::new(
+        presence.standing(),
+        pipeline.account(),
+        &tracks,
+        engine.viewers(),
+        stuck,
+    );
+    let stop_status = CancellationToken::new();
+    let _status_ends = stop_status.clone().drop_guard();
+    let mut status = JoinSet::new();
+    if let Listen::At(address) = config.http.listen {
+        match status::Server::bind(address) {
+            Ok(server) => {
+                info!("the status is at http://{}/", server.address());
+                status.spawn(server.run(sources, stop_status));
+            }
+            // A camera that nobody can look after is better than none.
+            Err(error) => warn!("no status page: {error}"),
+        }
+    }
 
     // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
     let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());

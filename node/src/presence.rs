@@ -4,6 +4,7 @@
 //! once per change, however often it is tried.
 
 mod backoff;
+mod standing;
 
 use std::{
     collections::HashSet,
@@ -11,12 +12,14 @@ use std::{
 };
 
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::peer::{Call, Contact, Letter};
 use backoff::Backoff;
+
+pub use standing::{Standing, State};
 
 /// What the goodbye may take: the letters that are left, and the sign-out.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -30,6 +33,7 @@ pub struct Presence {
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
     sign_ins: u64,
+    standing: watch::Sender<Standing>,
 }
 
 impl Presence {
@@ -40,13 +44,20 @@ impl Presence {
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
+        let standing = Standing::new(server.to_string(), name.to_string());
         Self {
             server,
             name,
             calls,
             letters,
             sign_ins: 0,
+            standing: watch::Sender::new(standing),
         }
+    }
+
+    /// How the node stands with its server, at any time and at every change.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// Stays signed in until `stop`, then delivers what is left and signs out.
@@ -64,6 +75,8 @@ impl Presence {
                     self.sign_ins += 1;
                     said = None;
                     info!(server = %self.server, name = %self.name, id = %client.id(), members = others.len(), "signed in");
+                    let id = client.id().to_string();
+                    self.becomes(State::SignedIn { id });
                     let since = Instant::now();
                     let error = tokio::select! {
                         biased;
@@ -82,6 +95,7 @@ impl Presence {
                 Err(error) => error,
             };
             let text = error.to_string();
+            self.becomes(State::Away { why: text.clone() });
             if said.as_deref() == Some(&text) {
                 debug!("not signed in: {text}");
             } else {
@@ -96,6 +110,11 @@ impl Presence {
         }
     }
 
+    fn becomes(&self, state: State) {
+        self.standing
+            .send_if_modified(|standing| standing.becomes(state, Instant::now()));
+    }
+
     async fn leave(mut self, client: &Client) {
         let goodbye = async {
             while let Ok(letter) = self.letters.try_recv() {
@@ -103,7 +122,9 @@ impl Presence {
             }
             client.sign_out().await
         };
-        match tokio::time::timeout(GOODBYE, goodbye).await {
+        let goodbye = tokio::time::timeout(GOODBYE, goodbye).await;
+        self.becomes(State::SignedOut);
+        match goodbye {
             Ok(Ok(())) => info!("signed out"),
             Ok(Err(error)) => debug!("signing out: {error}"),
             Err(_) => debug!("signing out took too long"),

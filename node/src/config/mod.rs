@@ -3,16 +3,21 @@
 //! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
 //! worse than none.
 
+mod listen;
 mod load;
 mod stun;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+};
 
 use pinhole_signaling::{Name, ServerUrl};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
+pub use listen::{Listen, ListenError};
 pub use load::{ConfigError, load};
 pub use stun::{StunServer, StunServerError};
 
@@ -31,6 +36,8 @@ pub struct Config {
     pub video: Video,
     /// How viewers are reached.
     pub webrtc: Webrtc,
+    /// Where the status is told.
+    pub http: Http,
 }
 
 /// `[signaling]`
@@ -77,6 +84,15 @@ pub struct Webrtc {
     pub max_viewers: usize,
 }
 
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where the status page, `/health` and `/metrics` are served.
+    #[serde(deserialize_with = "parsed")]
+    pub listen: Listen,
+}
+
 impl Default for Signaling {
     fn default() -> Self {
         let server = "http://127.0.0.1:8888"
@@ -114,6 +130,14 @@ impl Default for Webrtc {
             udp_port: 0,
             ice_servers: Vec::new(),
             max_viewers: 20,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 8889))),
         }
     }
 }
@@ -211,6 +235,8 @@ mod tests {
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
             ),
+            ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
+            ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
             ("name = ", "line 1"),
         ] {

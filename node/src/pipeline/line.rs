@@ -1,23 +1,26 @@
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use tracing::info;
 
+use super::account::{Account, LineAccount};
 use crate::{
     encode::{self, EncodeError, VideoEncoder},
     fanout::Publisher,
-    media::{Bitrate, Frame, VideoFormat},
+    media::{AccessUnit, Bitrate, Frame, VideoFormat},
 };
 
 /// One codec of a camera: the publisher, and the encoder while there is one.
 pub(super) struct Line {
     publisher: Publisher,
+    account: Arc<Account>,
     encoder: Option<(VideoFormat, Box<dyn VideoEncoder>)>,
 }
 
 impl Line {
-    pub(super) fn new(publisher: Publisher) -> Self {
+    pub(super) fn new(publisher: Publisher, account: Arc<Account>) -> Self {
         Self {
             publisher,
+            account,
             encoder: None,
         }
     }
@@ -34,16 +37,25 @@ impl Line {
                 let codec = self.publisher.codec();
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
+                self.account.line(codec).set_encoder(Some(encoder.name()));
                 &mut slot.insert((frame.format, encoder)).1
             }
         };
-        let orders = self.publisher.take_orders(Instant::now());
+        let start = Instant::now();
+        let orders = self.publisher.take_orders(start);
+        let figures = self.account.line(self.publisher.codec());
+        if orders.keyframe {
+            figures.keyframe_orders.one();
+        }
         match encoder.encode(frame, orders) {
-            Ok(Some(unit)) => self.publisher.publish(unit),
+            Ok(Some(unit)) => {
+                count(figures, &unit, start);
+                self.publisher.publish(unit);
+            }
             // The encoder kept its rate by leaving this frame out.
-            Ok(None) => {}
+            Ok(None) => figures.skipped.one(),
             Err(error) => {
-                self.encoder = None;
+                self.rest();
                 return Err(error);
             }
         }
@@ -52,9 +64,19 @@ impl Line {
 
     /// Frees the encoder until the next frame.
     pub(super) fn rest(&mut self) {
+        self.account.line(self.publisher.codec()).set_encoder(None);
         if self.encoder.take().is_some() {
             let dropped = self.publisher.dropped();
             info!(codec = %self.publisher.codec(), dropped, "encoder stopped");
         }
+    }
+}
+
+fn count(figures: &LineAccount, unit: &AccessUnit, start: Instant) {
+    figures.encoded.record(start.elapsed());
+    figures.units.one();
+    figures.bytes.add(unit.data.len() as u64);
+    if unit.is_keyframe {
+        figures.keyframes.one();
     }
 }
