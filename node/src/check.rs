@@ -4,7 +4,7 @@ use std::{fmt, net::ToSocketAddrs, time::Duration};
 
 use crate::{
     capture::{self, Camera, CaptureError, Want},
-    config::Config,
+    config::{Config, Listen},
     peer, presence,
 };
 
@@ -53,6 +53,7 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let blocking = tokio::task::spawn_blocking(move || {
         let mut findings = camera(&trials);
         findings.push(viewers(&trials));
+        findings.extend(status(&trials));
         findings.extend(stun(&trials));
         findings
     });
@@ -130,6 +131,17 @@ fn viewers(config: &Config) -> Finding {
         Ok(()) => Finding::works("viewers", format!("UDP port {}", config.webrtc.udp_port)),
         Err(error) => Finding::fails("viewers", error.to_string()),
     }
+}
+
+fn status(config: &Config) -> Option<Finding> {
+    let Listen::At(address) = config.http.listen else {
+        return None;
+    };
+    Some(match crate::status::Server::bind(address) {
+        Ok(_) => Finding::works("status", format!("http://{address}/")),
+        // Most likely by the node that runs already; and the camera works without.
+        Err(error) => Finding::new("status", Verdict::Note, error.to_string()),
+    })
 }
 
 fn stun(config: &Config) -> Vec<Finding> {

@@ -4,6 +4,7 @@
 //! once per change, however often it is tried.
 
 mod backoff;
+mod standing;
 
 use std::{
     collections::HashSet,
@@ -18,6 +19,8 @@ use tracing::{debug, info, warn};
 
 use crate::peer::{Call, Contact, Letter};
 use backoff::Backoff;
+
+pub use standing::{Standing, State};
 
 /// What the goodbye may take: the letters that are left, and the sign-out.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -41,6 +44,7 @@ pub struct Presence {
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
     sign_ins: u64,
+    standing: watch::Sender<Standing>,
 }
 
 impl Presence {
@@ -51,12 +55,19 @@ impl Presence {
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
+        let standing = Standing::new(&settings.borrow());
         Self {
             settings,
             calls,
             letters,
             sign_ins: 0,
+            standing: watch::Sender::new(standing),
         }
+    }
+
+    /// How the node stands with its server, at any time and at every change.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// Stays signed in until `stop`, then delivers what is left and signs out. Beats `pulse` at least every few
@@ -70,6 +81,8 @@ impl Presence {
         let mut said: Option<String> = None;
         loop {
             let settings = self.settings.borrow_and_update().clone();
+            self.standing
+                .send_if_modified(|standing| standing.aims_at(&settings, Instant::now()));
             let over = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -93,6 +106,7 @@ impl Presence {
                 Over::Failed(error) => error,
             };
             let text = explain(&error);
+            self.becomes(State::Away { why: text.clone() });
             if said.as_ref() == Some(&text) {
                 debug!("not signed in: {text}");
             } else {
@@ -121,6 +135,9 @@ impl Presence {
         stop: &CancellationToken,
     ) -> Over {
         self.sign_ins += 1;
+        self.becomes(State::SignedIn {
+            id: client.id().to_string(),
+        });
         info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
         let over = tokio::select! {
             biased;
@@ -136,6 +153,11 @@ impl Presence {
         over
     }
 
+    fn becomes(&self, state: State) {
+        self.standing
+            .send_if_modified(|standing| standing.becomes(state, Instant::now()));
+    }
+
     async fn leave(&mut self, client: &Client) {
         let goodbye = async {
             while let Ok(letter) = self.letters.try_recv() {
@@ -143,7 +165,9 @@ impl Presence {
             }
             client.sign_out().await
         };
-        match tokio::time::timeout(GOODBYE, goodbye).await {
+        let goodbye = tokio::time::timeout(GOODBYE, goodbye).await;
+        self.becomes(State::SignedOut);
+        match goodbye {
             Ok(Ok(())) => info!("signed out"),
             Ok(Err(error)) => debug!("signing out: {error}"),
             Err(_) => debug!("signing out took too long"),

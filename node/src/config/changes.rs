@@ -1,4 +1,4 @@
-use super::{Camera, Config, Signaling, Video, Webrtc};
+use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Changes {
     pub membership: bool,
     /// Who may watch, and how viewers are reached.
     pub viewers: bool,
+    /// Where the status is served.
+    pub status: bool,
     /// Keys that are obeyed at the next start only.
     pub restart: Vec<&'static str>,
 }
@@ -43,6 +45,7 @@ impl Changes {
                     ice_servers,
                     max_viewers,
                 },
+            http: Http { listen },
         } = new;
         let mut restart = Vec::new();
         if *udp_port != old.webrtc.udp_port {
@@ -55,6 +58,7 @@ impl Changes {
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
+            status: *listen != old.http.listen,
             restart,
         }
     }
@@ -67,6 +71,7 @@ impl Changes {
             (self.bitrate, "bitrate"),
             (self.membership, "name, server or token"),
             (self.viewers, "viewers"),
+            (self.status, "status page"),
         ];
         let words: Vec<_> = named
             .into_iter()
@@ -103,6 +108,7 @@ mod tests {
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
+            ("[http]\nlisten = \"off\"", "status page", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
         ] {
             let changes = Changes::between(&Config::default(), &config(text));

@@ -4,10 +4,15 @@
 //! worse than none.
 
 mod changes;
+mod listen;
 mod load;
 mod stun;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use pinhole_signaling::{Name, ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
@@ -15,6 +20,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
 pub use changes::Changes;
+pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
@@ -34,6 +40,8 @@ pub struct Config {
     pub video: Video,
     /// How viewers are reached.
     pub webrtc: Webrtc,
+    /// Where the status is told.
+    pub http: Http,
 }
 
 /// `[signaling]`
@@ -86,6 +94,15 @@ pub struct Webrtc {
     pub max_viewers: usize,
 }
 
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where the status page, `/health` and `/metrics` are served.
+    #[serde(deserialize_with = "parsed")]
+    pub listen: Listen,
+}
+
 impl Default for Signaling {
     fn default() -> Self {
         let server = "http://127.0.0.1:8888"
@@ -127,6 +144,14 @@ impl Default for Webrtc {
             udp_port: 0,
             ice_servers: Vec::new(),
             max_viewers: 20,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 8889))),
         }
     }
 }
@@ -239,6 +264,8 @@ mod tests {
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
             ),
+            ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
+            ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
             ("name = ", "line 1"),
         ] {
