@@ -74,9 +74,9 @@ impl Presence {
                 Ok((client, others)) => {
                     self.sign_ins += 1;
                     said = None;
-                    info!(server = %self.server, name = %self.name, id = %client.id(), members = others.len(), "signed in");
                     let id = client.id().to_string();
                     self.becomes(State::SignedIn { id });
+                    info!(server = %self.server, name = %self.name, id = %client.id(), members = others.len(), "signed in");
                     let since = Instant::now();
                     let error = tokio::select! {
                         biased;
