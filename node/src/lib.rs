@@ -5,7 +5,9 @@
 //! ARCHITECTURE.md tells more.
 
 pub mod app;
+pub mod args;
 pub mod capture;
+pub mod check;
 pub mod config;
 pub mod encode;
 pub mod fanout;
@@ -15,4 +17,3 @@ pub mod peer;
 pub mod pipeline;
 pub mod presence;
 pub mod status;
-pub mod system;

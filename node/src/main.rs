@@ -6,43 +6,26 @@ use std::{
     process::ExitCode,
 };
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use pinhole_node::{
     app,
-    config::{self, Config},
-    system::log,
+    args::{Args, Command, DEFAULT_CONFIG},
+    check::{self, Verdict},
+    config,
 };
+use pinhole_service::log;
 
-/// Streams a camera over WebRTC to whoever calls.
-#[derive(Parser)]
-#[command(name = "pinhole-node", version)]
-struct Arguments {
-    /// The configuration. Without this option it is /etc/pinhole/node.toml, or the defaults where there is none.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Tells whether a configuration is valid, and what is wrong where it is not.
-    Check {
-        /// The configuration.
-        file: PathBuf,
-    },
-    /// Lists the cameras of this machine.
-    Devices,
-}
-
-const DEFAULT_CONFIG: &str = "/etc/pinhole/node.toml";
+/// Our own words from `info` on, those of libraries from `warn` on. What the WebRTC core warns of are packets that
+/// strangers or old sessions send; a person can do nothing about them.
+const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service=info,\
+                   rtc=error,rtc_ice=error,rtc_dtls=error,rtc_srtp=error";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = match arguments.command {
-        Some(Command::Check { file }) => check(&file),
+    let args = Args::parse();
+    let outcome = match args.command {
+        Some(Command::Check { file, offline }) => check(&file, offline),
         Some(Command::Devices) => devices(),
-        None => run(arguments.config.as_deref()),
+        None => run(args.config),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -53,27 +36,46 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let config = match file {
-        Some(file) => config::load(file)?,
-        None if Path::new(DEFAULT_CONFIG).exists() => config::load(DEFAULT_CONFIG.as_ref())?,
-        None => Config::default(),
+fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
+    // A file that was asked for has to be there; the usual one need not.
+    let (config, file) = match file {
+        Some(file) => (config::load(&file)?, file),
+        None => (
+            config::load_or_default(DEFAULT_CONFIG.as_ref())?,
+            DEFAULT_CONFIG.into(),
+        ),
     };
-    log::start();
+    log::start("pinhole-node", LOG);
     // Two are enough: one moves packets while the other talks to the server. The camera has its own thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(app::run(config));
+    let outcome = runtime.block_on(app::run(config, file));
     // A camera that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     outcome
 }
 
-fn check(file: &Path) -> anyhow::Result<()> {
-    config::load(file)?;
-    writeln!(std::io::stdout(), "{} is valid", file.display())?;
+fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
+    let config = config::load(file)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{} is valid", file.display())?;
+    if offline {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let findings = runtime.block_on(check::run(&config));
+    for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    let failures = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Fails)
+        .count();
+    anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
 }
 

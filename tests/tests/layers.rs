@@ -18,8 +18,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "media",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "system", "status",
-            "app",
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
@@ -55,13 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
         ],
     ),
-    (
-        "system",
-        &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
-        ],
-    ),
-    ("status", &["capture", "encode", "config", "system", "app"]),
+    ("status", &["capture", "encode", "config", "app"]),
 ];
 
 /// A crate of others, and the only places that may know it.
@@ -75,6 +68,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("vpx_sys", &["node/src/encode", "viewer/src/receive"]),
     ("turbojpeg", &["node/src/encode"]),
     ("rppal", &["node/src/control/gpio"]),
+    ("libsystemd", &["service/src"]),
     ("axum", &["server/src/http"]),
     ("hyper", &["server/src/http", "node/src/status"]),
     ("hyper_util", &["server/src/http", "node/src/status"]),
@@ -117,7 +111,7 @@ fn rooms_know_only_the_rooms_below_them() {
 #[test]
 fn each_foreign_crate_is_known_in_its_own_room_only() {
     let mut faults = Vec::new();
-    for member in ["signaling", "node", "server", "viewer"] {
+    for member in ["signaling", "service", "node", "server", "viewer"] {
         for (path, source) in sources(&repository().join(member).join("src")) {
             let place = path
                 .strip_prefix(repository())

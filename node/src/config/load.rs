@@ -1,46 +1,39 @@
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{io::ErrorKind, path::Path};
+
+use pinhole_service::config::ConfigError;
+use pinhole_signaling::Token;
 
 use super::Config;
 
-/// Why a configuration can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("the configuration {path} can't be read: {cause}")]
-    Unreadable {
-        /// Its path.
-        path: PathBuf,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// The file says something wrong; the text names the line.
-    #[error("the configuration {path} is not valid: {cause}")]
-    Invalid {
-        /// Its path.
-        path: PathBuf,
-        /// What is wrong, and where.
-        cause: Box<toml::de::Error>,
-    },
-}
-
-/// Reads and checks a configuration file.
+/// Reads and checks a configuration file, and the access token that it names.
 ///
 /// # Errors
-/// It can't be read or is not valid.
+/// One of the two can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable {
+    let mut config: Config = pinhole_service::config::read(path)?;
+    let token = config.signaling.token_file.as_deref().map(Token::read);
+    config.signaling.token = token.transpose().map_err(|cause| ConfigError::Secret {
         path: path.to_owned(),
-        cause,
+        key: "signaling.token_file",
+        cause: Box::new(cause),
     })?;
-    parse(&text, path)
+    Ok(config)
 }
 
-pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-    toml::from_str(text).map_err(|cause| ConfigError::Invalid {
-        path: path.to_owned(),
-        cause: Box::new(cause),
-    })
+/// [`load`], where there may be no file: then all keys have their defaults.
+///
+/// # Errors
+/// The file is there, and can't be read or is not valid.
+pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
+    match load(path) {
+        Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            Ok(Config::default())
+        }
+        outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
+    pinhole_service::config::parse(text, "node.toml".as_ref())
 }

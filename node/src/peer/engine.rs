@@ -6,8 +6,9 @@ use std::{
     time::Instant,
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use pinhole_signaling::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -29,11 +30,9 @@ use crate::{
     media::{AccessUnit, Codec, Timestamp},
 };
 
-/// What the engine is told by the configuration.
-#[derive(Clone, Debug)]
+/// What the engine is told by the configuration, and may be told anew while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The UDP port of all viewers; 0 takes a free one.
-    pub udp_port: u16,
     /// Sessions at the same time; one more is refused.
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
@@ -56,6 +55,7 @@ pub enum EngineError {
 /// All sessions and their sockets; one task.
 pub struct Engine {
     pub(super) settings: Settings,
+    changes: watch::Receiver<Settings>,
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
@@ -63,19 +63,18 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the sockets. Viewers are fed from `tracks`; what is for them leaves by `letters`.
+    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks`; what is for
+    /// them leaves by `letters`.
     ///
     /// # Errors
     /// The port can't be used.
     pub fn bind(
-        settings: Settings,
+        udp_port: u16,
+        mut settings: watch::Receiver<Settings>,
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(settings.udp_port).map_err(|cause| EngineError::Bind {
-            port: settings.udp_port,
-            cause,
-        })?;
+        let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -86,8 +85,10 @@ impl Engine {
             reflexive: Reflexive::default(),
             letters,
         };
+        let current = settings.borrow_and_update().clone();
         Ok(Self {
-            settings,
+            settings: current,
+            changes: settings,
             sockets,
             feeds: tracks.into_iter().map(Feed::new).collect(),
             floor,
@@ -100,11 +101,13 @@ impl Engine {
         self.sockets.first().map_or(0, |socket| socket.address().port())
     }
 
-    /// Serves viewers until `stop`, then tells each of them.
-    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken) {
+    /// Serves viewers until `stop`, then tells each of them. Beats `pulse` at least every few seconds.
+    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken, pulse: Pulse) {
         let mut buffers = Buffers::default();
-        let mut names = Names::new(std::mem::take(&mut self.settings.stun_servers));
+        let mut names = Names::new(self.settings.stun_servers.clone());
+        let mut beat = tokio::time::interval(BEAT);
         loop {
+            pulse.beat();
             let deadline = self.floor.deadline();
             tokio::select! {
                 biased;
@@ -118,7 +121,9 @@ impl Engine {
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
                 Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
+                Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
                 () = sleep_until(deadline) => {}
+                _ = beat.tick() => {}
             }
             self.advance_due(Instant::now());
         }
@@ -126,6 +131,16 @@ impl Engine {
         for id in all {
             self.end(id, Ending::Stopped, true);
         }
+    }
+
+    /// Obeys new settings. Who has a place keeps it, also where there are fewer places now.
+    fn reconfigure(&mut self, names: &mut Names) {
+        let settings = self.changes.borrow_and_update().clone();
+        if settings.stun_servers != self.settings.stun_servers {
+            self.floor.reflexive = Reflexive::default();
+            *names = Names::new(settings.stun_servers.clone());
+        }
+        self.settings = settings;
     }
 
     /// Sends one access unit to everyone who watches this codec.
@@ -258,6 +273,18 @@ impl Engine {
             "session ended: {why}"
         );
     }
+}
+
+/// Whether viewers could be served from this UDP port.
+///
+/// # Errors
+/// It is taken or not allowed.
+pub fn try_port(udp_port: u16) -> Result<(), EngineError> {
+    bind(udp_port).map(drop)
+}
+
+fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
+    socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
 pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {

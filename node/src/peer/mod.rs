@@ -30,5 +30,5 @@ mod stream;
 
 pub use contact::{Call, Contact, Letter};
 pub use ending::Ending;
-pub use engine::{Engine, EngineError, Settings};
+pub use engine::{Engine, EngineError, Settings, try_port};
 pub use report::{Figures, Reception, Report, Stage, Viewer, Viewers};

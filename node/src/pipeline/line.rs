@@ -13,7 +13,13 @@ use crate::{
 pub(super) struct Line {
     publisher: Publisher,
     account: Arc<Account>,
-    encoder: Option<(VideoFormat, Box<dyn VideoEncoder>)>,
+    encoder: Option<Running>,
+}
+
+struct Running {
+    encoder: Box<dyn VideoEncoder>,
+    format: VideoFormat,
+    bitrate: Bitrate,
 }
 
 impl Line {
@@ -31,23 +37,32 @@ impl Line {
 
     /// Encodes and publishes; the encoder is made where there is none, or where the picture has changed.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
-        let encoder = match &mut self.encoder {
-            Some((format, encoder)) if format.size == frame.format.size => encoder,
+        let codec = self.publisher.codec();
+        let running = match &mut self.encoder {
+            Some(running) if running.format.size == frame.format.size => running,
             slot => {
-                let codec = self.publisher.codec();
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
                 self.account.line(codec).set_encoder(Some(encoder.name()));
-                &mut slot.insert((frame.format, encoder)).1
+                slot.insert(Running {
+                    encoder,
+                    format: frame.format,
+                    bitrate,
+                })
             }
         };
         let start = Instant::now();
-        let orders = self.publisher.take_orders(start);
-        let figures = self.account.line(self.publisher.codec());
+        let mut orders = self.publisher.take_orders(start);
+        if running.bitrate != bitrate {
+            running.bitrate = bitrate;
+            orders.bitrate = Some(bitrate);
+            info!(%codec, %bitrate, "encoder goes on at another bitrate");
+        }
+        let figures = self.account.line(codec);
         if orders.keyframe {
             figures.keyframe_orders.one();
         }
-        match encoder.encode(frame, orders) {
+        match running.encoder.encode(frame, orders) {
             Ok(Some(unit)) => {
                 count(figures, &unit, start);
                 self.publisher.publish(unit);

@@ -7,6 +7,7 @@
 mod account;
 mod line;
 mod retry;
+mod wishes;
 
 use std::{
     io,
@@ -18,16 +19,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
 use crate::{
-    capture::{Camera, CaptureError, VideoSource, Want},
+    capture::{Camera, CaptureError, Controls, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, Timestamp},
 };
 use line::Line;
 use retry::Retry;
+use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
 
@@ -39,9 +42,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const STALL: Duration = Duration::from_secs(5);
 
 /// What to capture and how to encode it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Size and rate to ask the camera for.
+    /// What to ask the camera for.
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
@@ -51,6 +54,7 @@ pub struct Settings {
 pub struct Pipeline {
     account: Arc<Account>,
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     demand: Demand,
     thread: Option<JoinHandle<()>>,
 }
@@ -67,7 +71,8 @@ enum Fault {
 }
 
 impl Pipeline {
-    /// Starts the thread. `demand` is the one that the `publishers`' tracks were made with.
+    /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
+    /// `publishers`' tracks were made with.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -76,8 +81,10 @@ impl Pipeline {
         settings: Settings,
         publishers: Vec<Publisher>,
         demand: Demand,
+        pulse: Pulse,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
+        let wishes = Wishes::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
         let mut work = Work {
@@ -87,7 +94,9 @@ impl Pipeline {
             account: account.clone(),
             demand: demand.clone(),
             stopping: stopping.clone(),
+            wishes: wishes.clone(),
             converter: Converter::default(),
+            pulse,
         };
         let thread = std::thread::Builder::new()
             .name("camera".into())
@@ -95,6 +104,7 @@ impl Pipeline {
         Ok(Self {
             account,
             stopping,
+            wishes,
             demand,
             thread: Some(thread),
         })
@@ -108,6 +118,29 @@ impl Pipeline {
     /// Whether the thread still runs. It ends by itself only by a bug.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Goes on with another camera, or with the same one in another format. Viewers stay.
+    pub fn replace(&self, camera: Box<dyn Camera>, settings: Settings) {
+        self.wishes.add(&self.demand, |changes| {
+            *changes = Changes {
+                camera: Some((camera, settings)),
+                ..Changes::default()
+            };
+        });
+    }
+
+    /// Sets the camera's controls, now and whenever it is opened; those that are not among them any more go back to the
+    /// driver's default.
+    pub fn set_controls(&self, controls: Controls) {
+        self.wishes
+            .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// Encodes at this rate from the next frame on.
+    pub fn set_bitrate(&self, bitrate: Bitrate) {
+        self.wishes
+            .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
     }
 
     /// Closes the camera and waits for it. Blocks: not for tasks.
@@ -139,7 +172,23 @@ struct Work {
     account: Arc<Account>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     converter: Converter,
+    pulse: Pulse,
+}
+
+/// Why an open camera is closed although it works.
+enum Over {
+    Stopping,
+    Unwatched,
+    Replaced,
+}
+
+/// What a change of the configuration means for the camera that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    GoesOn,
+    IsReplaced,
 }
 
 impl Work {
@@ -147,11 +196,15 @@ impl Work {
         let mut retry = Retry::default();
         loop {
             let seen = self.demand.seen();
+            self.pulse.beat();
             if self.is_stopping() {
                 return;
             }
+            if self.obey(None) == Open::IsReplaced {
+                retry.forget();
+            }
             if !self.is_watched() {
-                self.demand.wait(seen, None);
+                self.demand.wait(seen, Some(BEAT));
                 continue;
             }
             match self.run_once(&mut retry) {
@@ -169,10 +222,46 @@ impl Work {
                     } else {
                         debug!(retry_in = ?pause, "still no picture: {fault}");
                     }
-                    self.demand.wait(seen, Some(pause));
+                    self.pause(seen, pause);
                 }
             }
         }
+    }
+
+    /// Waits until something changes or the time is over.
+    fn pause(&self, seen: u64, pause: Duration) {
+        let end = Instant::now() + pause;
+        loop {
+            self.pulse.beat();
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.demand.wait(seen, Some(left.min(BEAT))) != seen {
+                return;
+            }
+        }
+    }
+
+    /// Does what the configuration newly asks for; `source` is the camera where it is open.
+    fn obey(&mut self, source: Option<&mut dyn VideoSource>) -> Open {
+        let changes = self.wishes.take();
+        let mut open = Open::GoesOn;
+        if let Some((camera, settings)) = changes.camera {
+            self.camera = camera;
+            self.settings = settings;
+            open = Open::IsReplaced;
+        }
+        if let Some(bitrate) = changes.bitrate {
+            self.settings.bitrate = bitrate;
+        }
+        if let Some(controls) = changes.controls {
+            if open == Open::GoesOn
+                && let Some(source) = source
+                && let Err(error) = source.set_controls(&controls)
+            {
+                warn!("{error}");
+            }
+            self.settings.want.controls = controls;
+        }
+        open
     }
 
     /// Opens the camera and works until nobody watches.
@@ -186,26 +275,37 @@ impl Work {
             line.rest();
         }
         drop(source);
-        if outcome.is_ok() {
-            info!(%device, "camera closed: nobody watches");
+        match &outcome {
+            Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
+            Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Stopping) | Err(_) => {}
         }
-        outcome
+        outcome.map(drop)
     }
 
-    fn stream(&mut self, device: &str, source: &mut dyn VideoSource, retry: &mut Retry) -> Result<(), Fault> {
+    fn stream(
+        &mut self,
+        device: &str,
+        source: &mut dyn VideoSource,
+        retry: &mut Retry,
+    ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
         let mut sequence = None;
         loop {
+            self.pulse.beat();
             if self.is_stopping() {
-                return Ok(());
+                return Ok(Over::Stopping);
+            }
+            if self.obey(Some(&mut *source)) == Open::IsReplaced {
+                return Ok(Over::Replaced);
             }
             let now = Instant::now();
             if self.is_watched() {
                 last_watched = now;
             } else if now.duration_since(last_watched) >= LINGER {
-                return Ok(());
+                return Ok(Over::Unwatched);
             }
             let rate = source.format().rate;
             let Some(frame) = source.next(PATIENCE)? else {

@@ -1,5 +1,6 @@
 use std::{sync::Mutex, time::Instant};
 
+use pinhole_service::watchdog::Watchdog;
 use tokio::sync::{mpsc, watch};
 
 use super::*;
@@ -26,12 +27,11 @@ impl Node {
     fn start() -> Self {
         let (letters, _) = mpsc::channel(1);
         let (publisher, track) = fanout::track(Codec::Vp8, Demand::default());
-        let settings = peer::Settings {
-            udp_port: 0,
+        let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
-        };
-        let engine = Engine::bind(settings, vec![track.clone()], letters).expect("a free port");
+        });
+        let engine = Engine::bind(0, settings, vec![track.clone()], letters).expect("a free port");
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),
@@ -53,9 +53,10 @@ impl Node {
         let mut tasks = JoinSet::new();
         tasks.spawn(server.run(sources, stop.clone()));
         let stop_engine = stop.clone();
+        let pulse = Watchdog::default().pulse("the engine", SOON);
         tasks.spawn(async move {
             let (_calls, inbox) = mpsc::channel(1);
-            engine.run(inbox, stop_engine).await;
+            engine.run(inbox, stop_engine, pulse).await;
             drop(publisher);
         });
         Self {
