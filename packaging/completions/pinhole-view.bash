@@ -41,13 +41,17 @@ _pinhole__view() {
 
     case "${cmd}" in
         pinhole__view)
-            opts="-h -V --server --help --version list watch help"
+            opts="-h -V --server --token-file --help --version list watch help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -115,12 +119,16 @@ _pinhole__view() {
             return 0
             ;;
         pinhole__subcmd__view__subcmd__list)
-            opts="-h --json --help"
+            opts="-h --json --token-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -129,7 +137,7 @@ _pinhole__view() {
             return 0
             ;;
         pinhole__subcmd__view__subcmd__watch)
-            opts="-h --seconds --wait --record --force --json --codec --ice-server --help"
+            opts="-h --seconds --wait --record --force --json --codec --ice-server --token-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -152,6 +160,10 @@ _pinhole__view() {
                     return 0
                     ;;
                 --ice-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
