@@ -6,9 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use pinhole_e2e::eventually::eventually;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
-use pinhole_e2e::process::SOON;
+use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
-    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, node_config, server_url, start_node, start_server,
+    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_url, start_node, start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
 use serde_json::{Value, json};
@@ -181,6 +181,37 @@ fn a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly() {
     assert!(back.is_some(), "the health does not come back");
     let sign_ins = Metrics::scrape(&network).value("pinhole_sign_ins_total", &[]);
     assert_eq!(sign_ins, Some(2.0));
+    node.assert_running();
+}
+
+#[test]
+fn a_missing_camera_is_told_while_somebody_wants_it() {
+    if skipped("a_missing_camera_is_told_while_somebody_wants_it", Need::Network) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let mut node = start_node(&network, &node_config("porch", "no-such-camera"));
+    assert_eq!(
+        get(&network, "/health?strict").0,
+        200,
+        "nobody has asked for a picture yet"
+    );
+
+    let mut watch = network.command(binary("pinhole-view"));
+    watch.args(["--server", &server_url(), "watch", "porch"]);
+    let (viewer, _) = Process::spawn("pinhole-view", watch);
+    node.wait_for_line("no picture");
+    let (code, body) = get(&network, "/health");
+    assert!(
+        code == 200 && body.contains("degraded") && body.contains("no-such-camera"),
+        "{code} {body}"
+    );
+    assert_eq!(get(&network, "/health?strict").0, 503);
+    let metrics = Metrics::scrape(&network);
+    assert_eq!(metrics.value("pinhole_camera_state", &["\"faulted\""]), Some(1.0));
+    assert_eq!(metrics.value("pinhole_camera_faults_total", &[]), Some(1.0));
+    viewer.kill();
     node.assert_running();
 }
 

@@ -96,7 +96,7 @@ impl Server {
                 desk,
                 gate: Arc::new(Gate::new(config.access.token.clone())),
                 message_bytes: config.limits.message_bytes,
-                request_patience: config.request_patience(),
+                request_patience: config.limits.request_timeout,
             },
             connections: config.limits.connections,
             config: receiver,
@@ -186,7 +186,7 @@ impl Server {
             office.gate = Arc::new(Gate::new(config.access.token.clone()));
         }
         office.message_bytes = config.limits.message_bytes;
-        office.request_patience = config.request_patience();
+        office.request_patience = config.limits.request_timeout;
         self.connections = config.limits.connections;
     }
 
