@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pinhole_server::args::{Args, Command};
+use pinhole_server::config::ConfigError;
 use pinhole_service::log;
 
 fn main() -> ExitCode {
@@ -19,7 +20,17 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
+    }
+}
+
+/// A configuration with a mistake stays one however often the program is started: the unit's
+/// `RestartPreventExitStatus=` knows this status.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ConfigError>() {
+        ExitCode::from(pinhole_service::config::EXIT_STATUS)
+    } else {
+        ExitCode::FAILURE
     }
 }

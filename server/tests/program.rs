@@ -30,9 +30,13 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
-fn fail(args: &[&str]) -> String {
+/// That of a mistake in the configuration, after which a service manager need not try again.
+const MISTAKE: i32 = 78;
+
+/// What it says when it fails with this exit status.
+fn fail(args: &[&str], code: i32) -> String {
     let Output { status, stderr, .. } = command(args).output().unwrap();
-    assert!(!status.success(), "{args:?} should fail");
+    assert_eq!(status.code(), Some(code), "{args:?}");
     String::from_utf8(stderr).unwrap()
 }
 
@@ -147,7 +151,7 @@ fn the_log_says_what_to_open() {
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let says = fail(&["--listen", &address]);
+    let says = fail(&["--listen", &address], 1);
     assert!(
         says.contains(&format!("can't listen on {address}")) && says.contains("--listen"),
         "{says}"
@@ -159,11 +163,11 @@ fn a_wrong_configuration_is_named_with_its_line() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(file, "listen = \"127.0.0.1:0\"\n[limits]\nmembrs = 5\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let says = fail(&["--config", path]);
+    let says = fail(&["--config", path], MISTAKE);
     for part in [path, "line 3", "membrs", "members"] {
         assert!(says.contains(part), "{part} is not in: {says}");
     }
-    let says = fail(&["--config", "/nowhere/server.toml"]);
+    let says = fail(&["--config", "/nowhere/server.toml"], MISTAKE);
     assert!(says.contains("/nowhere/server.toml"), "{says}");
 }
 
@@ -178,7 +182,7 @@ fn the_command_line_is_above_the_configuration() {
             .port(),
         0
     );
-    assert!(fail(&["--config", &path]).contains("192.0.2.77:1"));
+    assert!(fail(&["--config", &path], 1).contains("192.0.2.77:1"));
 }
 
 /// A private file with a token, and a configuration that names it.
@@ -382,7 +386,7 @@ fn a_token_that_can_not_be_used_keeps_the_server_from_standing_open() {
         ("No such file", Some(directory.path().join("token"))),
     ] {
         change.inspect(|file| std::fs::remove_file(file).unwrap());
-        let log = fail(&["--config", &config]);
+        let log = fail(&["--config", &config], MISTAKE);
         assert!(
             log.contains(says) && log.contains("access.token_file") && log.contains(&config),
             "{log}"
