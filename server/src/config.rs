@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_largest_message_fits_into_an_empty_mailbox() {
-        let config = Config::parse("[limits]\nmailbox_size = 1024\nqueued_bytes = 1024").unwrap();
+        let config = Config::parse("[limits]\nmailbox_size = 1024\nqueue_size = 1024").unwrap();
         let limits = config.hub_limits();
         assert!(limits.mailbox_bytes > config.limits.message_bytes);
         assert!(limits.queued_bytes >= limits.mailbox_bytes);
