@@ -8,7 +8,8 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
-    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_url, start_node, start_server,
+    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_address, server_url, start_node,
+    start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
 use serde_json::{Value, json};
@@ -213,6 +214,52 @@ fn a_missing_camera_is_told_while_somebody_wants_it() {
     assert_eq!(metrics.value("pinhole_camera_faults_total", &[]), Some(1.0));
     viewer.kill();
     node.assert_running();
+}
+
+#[test]
+fn a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone() {
+    if skipped(
+        "a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone",
+        Need::Network,
+    ) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let node = start_node(&network, &node_config("porch", "pattern"));
+    let mut page = Peer::chromium(&network);
+    page.ask("open", json!({"url": format!("http://{STATUS}/")}));
+    let reads = |page: &mut Peer, of: &str, text: &str| {
+        let read = eventually(SOON, || {
+            let shown = page.ask("text", json!({"of": of}))["text"].clone();
+            shown
+                .as_str()
+                .is_some_and(|shown| shown.contains(text))
+                .then_some(())
+        });
+        assert!(read.is_some(), "{of} does not become {text:?}");
+    };
+    reads(&mut page, "#name", "porch");
+    reads(&mut page, "#verdict", "all is well");
+    reads(&mut page, "#viewers-title", "Nobody watches");
+
+    // A name that would be an element if it were taken for HTML.
+    let name = "<b>\"John\"</b>&amp;";
+    let mut client = Peer::stock_client(&network);
+    client.ask(
+        "sign_in",
+        json!({"server": server_address().to_string(), "name": name}),
+    );
+    let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
+    client.ask("call", json!({"member": member, "camera": true}));
+    client.ask("frames", json!({"seconds": 1}));
+    reads(&mut page, "#viewers-title", "1 viewer");
+    reads(&mut page, "#viewers tbody td", name);
+    reads(&mut page, "#camera", "1280x720");
+
+    node.kill();
+    reads(&mut page, "#verdict", "does not answer");
+    reads(&mut page, "#viewers tbody td", name);
 }
 
 #[test]
