@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use pinhole_service::signals::Signals;
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -15,7 +16,6 @@ use crate::{
     peer::{self, Engine},
     pipeline::{self, Pipeline},
     presence::Presence,
-    system::signals::Termination,
 };
 
 /// Events from the server that may wait for the engine, and messages that may wait for the server. An answer
@@ -31,7 +31,7 @@ const ROUND: Duration = Duration::from_secs(1);
 /// # Errors
 /// It can't start, or a part that it can't do without ended.
 pub async fn run(config: Config) -> anyhow::Result<()> {
-    let mut termination = Termination::listen().context("signal handlers")?;
+    let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
     info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %config.camera.device, "pinhole-node starts");
 
@@ -82,7 +82,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 
     let ended = loop {
         tokio::select! {
-            signal = termination.next() => {
+            signal = signals.stop() => {
                 info!("{signal}: stopping");
                 break None;
             }
@@ -111,7 +111,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
                 warn!("stopping took too long; leaving the rest to the system");
             }
         }
-        signal = termination.next() => warn!("{signal} again: leaving at once"),
+        signal = signals.stop() => warn!("{signal} again: leaving at once"),
     }
     match ended {
         None => Ok(()),

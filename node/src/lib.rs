@@ -4,6 +4,7 @@
 //! [`peer`]. A message's way is [`presence`], then [`peer`]. ARCHITECTURE.md tells more.
 
 pub mod app;
+pub mod args;
 pub mod capture;
 pub mod config;
 pub mod encode;
@@ -12,4 +13,3 @@ pub mod media;
 pub mod peer;
 pub mod pipeline;
 pub mod presence;
-pub mod system;

@@ -1,48 +1,26 @@
 //! The daemon's entry: arguments, configuration, log, runtime, app, exit code.
 
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io::Write, path::Path, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 use pinhole_node::{
     app,
+    args::{Args, Command, DEFAULT_CONFIG},
     config::{self, Config},
-    system::log,
 };
+use pinhole_service::log;
 
-/// Streams a camera over WebRTC to whoever calls.
-#[derive(Parser)]
-#[command(name = "pinhole-node", version)]
-struct Arguments {
-    /// The configuration. Without this option it is /etc/pinhole/node.toml, or the defaults where there is none.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    #[command(subcommand)]
-    command: Option<Command>,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Tells whether a configuration is valid, and what is wrong where it is not.
-    Check {
-        /// The configuration.
-        file: PathBuf,
-    },
-    /// Lists the cameras of this machine.
-    Devices,
-}
-
-const DEFAULT_CONFIG: &str = "/etc/pinhole/node.toml";
+/// Our own words from `info` on, those of libraries from `warn` on. What the WebRTC core warns of are packets that
+/// strangers or old sessions send; a person can do nothing about them.
+const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service=info,\
+                   rtc=error,rtc_ice=error,rtc_dtls=error,rtc_srtp=error";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = match arguments.command {
-        Some(Command::Check { file }) => check(&file),
+    let args = Args::parse();
+    let outcome = match args.command {
+        Some(Command::Check { file, .. }) => check(&file),
         Some(Command::Devices) => devices(),
-        None => run(arguments.config.as_deref()),
+        None => run(args.config.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,7 +37,7 @@ fn run(file: Option<&Path>) -> anyhow::Result<()> {
         None if Path::new(DEFAULT_CONFIG).exists() => config::load(DEFAULT_CONFIG.as_ref())?,
         None => Config::default(),
     };
-    log::start();
+    log::start("pinhole-node", LOG);
     // Two are enough: one moves packets while the other talks to the server. The camera has its own thread.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -13,7 +13,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
-pub use load::{ConfigError, load};
+pub use load::load;
+pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
@@ -174,7 +175,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
-        load::parse(text, "node.toml".as_ref()).map_err(|error| error.to_string())
+        load::parse(text).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -200,7 +201,7 @@ mod tests {
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
             ("[video]\nbitrat = \"2M\"", "line 2"),
-            ("[video]\nbitrat = \"2M\"", "bitrat"),
+            ("[video]\nbitrat = \"2M\"", "did you mean `bitrate`?"),
             ("[video]\nbitrate = \"2 elephants\"", "2 elephants"),
             ("[signaling]\nserver = \"ftp://x\"", "line 2"),
             ("[[camera]]\nfps = 0", "1 to 240"),

@@ -1,4 +1,0 @@
-//! The host: logging and signals.
-
-pub mod log;
-pub mod signals;
