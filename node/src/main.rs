@@ -1,12 +1,16 @@
 //! The daemon's entry: arguments, configuration, log, runtime, app, exit code.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use pinhole_node::{
     app,
     args::{Args, Command, DEFAULT_CONFIG},
-    config::{self, Config},
+    config,
 };
 use pinhole_service::log;
 
@@ -20,7 +24,7 @@ fn main() -> ExitCode {
     let outcome = match args.command {
         Some(Command::Check { file, .. }) => check(&file),
         Some(Command::Devices) => devices(),
-        None => run(args.config.as_deref()),
+        None => run(args.config),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -31,11 +35,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let config = match file {
-        Some(file) => config::load(file)?,
-        None if Path::new(DEFAULT_CONFIG).exists() => config::load(DEFAULT_CONFIG.as_ref())?,
-        None => Config::default(),
+fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
+    // A file that was asked for has to be there; the usual one need not.
+    let (config, file) = match file {
+        Some(file) => (config::load(&file)?, file),
+        None => (
+            config::load_or_default(DEFAULT_CONFIG.as_ref())?,
+            DEFAULT_CONFIG.into(),
+        ),
     };
     log::start("pinhole-node", LOG);
     // Two are enough: one moves packets while the other talks to the server. The camera has its own thread.
@@ -43,7 +50,7 @@ fn run(file: Option<&Path>) -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(app::run(config));
+    let outcome = runtime.block_on(app::run(config, file));
     // A camera that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     outcome

@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::watchdog::Pulse;
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -23,80 +24,112 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// A membership that held this long was no failure.
 const LASTING: Duration = Duration::from_secs(5);
 
+/// Where to sign in, and as whom.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// The server.
+    pub server: ServerUrl,
+    /// What viewers see in their list.
+    pub name: Name,
+}
+
 /// The node as a member of a server.
 pub struct Presence {
-    server: ServerUrl,
-    name: Name,
+    settings: watch::Receiver<Settings>,
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
     sign_ins: u64,
 }
 
 impl Presence {
-    /// What comes from the server goes to `calls`; what is in `letters` is delivered.
+    /// What comes from the server goes to `calls`; what is in `letters` is delivered. With new settings it signs out
+    /// and in again; running streams go on.
     pub fn new(
-        server: ServerUrl,
-        name: Name,
+        settings: watch::Receiver<Settings>,
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
         Self {
-            server,
-            name,
+            settings,
             calls,
             letters,
             sign_ins: 0,
         }
     }
 
-    /// Stays signed in until `stop`, then delivers what is left and signs out.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Stays signed in until `stop`, then delivers what is left and signs out. Beats `pulse` at least every few
+    /// seconds.
+    pub async fn run(mut self, stop: CancellationToken, pulse: Pulse) {
+        pulse.during(self.stay(&stop)).await;
+    }
+
+    async fn stay(&mut self, stop: &CancellationToken) {
         let mut backoff = Backoff::default();
         let mut said: Option<String> = None;
         loop {
-            let signed_in = tokio::select! {
+            let settings = self.settings.borrow_and_update().clone();
+            let over = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                signed_in = Client::sign_in(&self.server, &self.name) => signed_in,
-            };
-            let error = match signed_in {
-                Ok((client, others)) => {
-                    self.sign_ins += 1;
-                    said = None;
-                    info!(server = %self.server, name = %self.name, id = %client.id(), members = others.len(), "signed in");
-                    let since = Instant::now();
-                    let error = tokio::select! {
-                        biased;
-                        () = stop.cancelled() => None,
-                        error = attend(&client, others, self.sign_ins, &self.calls) => Some(error),
-                        () = deliver(&client, self.sign_ins, &mut self.letters) => None,
-                    };
-                    let Some(error) = error else {
-                        return self.leave(&client).await;
-                    };
-                    if since.elapsed() >= LASTING {
-                        backoff = Backoff::default();
+                Ok(()) = self.settings.changed() => continue,
+                signed_in = Client::sign_in(&settings.server, &settings.name) => match signed_in {
+                    Ok((client, others)) => {
+                        said = None;
+                        let since = Instant::now();
+                        let over = self.live(client, others, &settings, stop).await;
+                        if since.elapsed() >= LASTING {
+                            backoff = Backoff::default();
+                        }
+                        over
                     }
-                    error
-                }
-                Err(error) => error,
+                    Err(error) => Over::Failed(error),
+                },
             };
-            let text = error.to_string();
-            if said.as_deref() == Some(&text) {
-                debug!("not signed in: {text}");
+            let error = match over {
+                Over::Stopping => return,
+                Over::Changed => continue,
+                Over::Failed(error) => error.to_string(),
+            };
+            if said.as_ref() == Some(&error) {
+                debug!("not signed in: {error}");
             } else {
-                warn!("not signed in, trying on: {text}");
-                said = Some(text);
+                warn!("not signed in, trying on: {error}");
+                said = Some(error);
             }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                Ok(()) = self.settings.changed() => {}
                 () = tokio::time::sleep(backoff.next(rand::random())) => {}
             }
         }
     }
 
-    async fn leave(mut self, client: &Client) {
+    /// One membership, from its sign-in to its end.
+    async fn live(
+        &mut self,
+        client: Client,
+        others: Vec<Member>,
+        settings: &Settings,
+        stop: &CancellationToken,
+    ) -> Over {
+        self.sign_ins += 1;
+        info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
+        let over = tokio::select! {
+            biased;
+            () = stop.cancelled() => Over::Stopping,
+            Ok(()) = self.settings.changed() => Over::Changed,
+            error = attend(&client, others, self.sign_ins, &self.calls) => Over::Failed(error),
+            // The engine is gone, which ends the process.
+            () = deliver(&client, self.sign_ins, &mut self.letters) => Over::Stopping,
+        };
+        if !matches!(over, Over::Failed(_)) {
+            self.leave(&client).await;
+        }
+        over
+    }
+
+    async fn leave(&mut self, client: &Client) {
         let goodbye = async {
             while let Ok(letter) = self.letters.try_recv() {
                 send(client, self.sign_ins, letter).await;
@@ -109,6 +142,14 @@ impl Presence {
             Err(_) => debug!("signing out took too long"),
         }
     }
+}
+
+/// Why a membership is over.
+enum Over {
+    Stopping,
+    /// There are new settings.
+    Changed,
+    Failed(ClientError),
 }
 
 /// Tells the engine what happens on the server. Returns why it can't any more.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pinhole_node::{
-    capture::{Camera, Pattern, VideoSource, Want},
+    capture::{Camera, Controls, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
     media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
@@ -98,6 +98,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
     let mut source = Pattern.open(&Want {
         size: SIZE,
         rate: fast,
+        controls: Controls::new(),
     })?;
     let mut format = source.format();
     format.rate = RATE;

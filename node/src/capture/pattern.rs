@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Camera, CaptureError, VideoSource, Want};
+use super::{Camera, CaptureError, Controls, VideoSource, Want};
 use crate::media::{Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
 use picture::Picture;
 
@@ -93,6 +93,10 @@ impl VideoSource for Source {
             data: self.picture.data(),
         }))
     }
+
+    fn set_controls(&mut self, _controls: &Controls) -> Result<(), CaptureError> {
+        Ok(())
+    }
 }
 
 /// The time that `number` frames take.
@@ -118,7 +122,13 @@ mod tests {
 
     fn source(size: &str, rate: FrameRate) -> Box<dyn VideoSource> {
         let size: FrameSize = size.parse().unwrap();
-        Pattern.open(&Want { size, rate }).unwrap()
+        Pattern
+            .open(&Want {
+                size,
+                rate,
+                controls: Controls::new(),
+            })
+            .unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use pinhole_service::config::ConfigError;
 
@@ -10,6 +10,19 @@ use super::Config;
 /// It can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     pinhole_service::config::read(path)
+}
+
+/// [`load`], where there may be no file: then all keys have their defaults.
+///
+/// # Errors
+/// The file is there, and can't be read or is not valid.
+pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
+    match load(path) {
+        Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            Ok(Config::default())
+        }
+        outcome => outcome,
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
 //! worse than none.
 
+mod changes;
 mod load;
 mod stun;
 
@@ -13,7 +14,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
-pub use load::load;
+pub use changes::Changes;
+pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
 

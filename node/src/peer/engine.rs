@@ -6,8 +6,9 @@ use std::{
     time::Instant,
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use pinhole_signaling::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -27,11 +28,9 @@ use crate::{
     media::{AccessUnit, Codec},
 };
 
-/// What the engine is told by the configuration.
-#[derive(Clone, Debug)]
+/// What the engine is told by the configuration, and may be told anew while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The UDP port of all viewers; 0 takes a free one.
-    pub udp_port: u16,
     /// Sessions at the same time; one more is refused.
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
@@ -54,23 +53,26 @@ pub enum EngineError {
 /// All sessions and their sockets; one task.
 pub struct Engine {
     pub(super) settings: Settings,
+    changes: watch::Receiver<Settings>,
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
 }
 
 impl Engine {
-    /// Opens the sockets. Viewers are fed from `tracks`; what is for them leaves by `letters`.
+    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks`; what is for
+    /// them leaves by `letters`.
     ///
     /// # Errors
     /// The port can't be used.
     pub fn bind(
-        settings: Settings,
+        udp_port: u16,
+        mut settings: watch::Receiver<Settings>,
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(settings.udp_port).map_err(|cause| EngineError::Bind {
-            port: settings.udp_port,
+        let sockets = socket::bind(udp_port).map_err(|cause| EngineError::Bind {
+            port: udp_port,
             cause,
         })?;
         let floor = Floor {
@@ -83,8 +85,10 @@ impl Engine {
             reflexive: Reflexive::default(),
             letters,
         };
+        let current = settings.borrow_and_update().clone();
         Ok(Self {
-            settings,
+            settings: current,
+            changes: settings,
             sockets,
             feeds: tracks.into_iter().map(Feed::new).collect(),
             floor,
@@ -96,11 +100,13 @@ impl Engine {
         self.sockets.first().map_or(0, |socket| socket.address().port())
     }
 
-    /// Serves viewers until `stop`, then tells each of them.
-    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken) {
+    /// Serves viewers until `stop`, then tells each of them. Beats `pulse` at least every few seconds.
+    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken, pulse: Pulse) {
         let mut buffers = Buffers::default();
-        let mut names = Names::new(std::mem::take(&mut self.settings.stun_servers));
+        let mut names = Names::new(self.settings.stun_servers.clone());
+        let mut beat = tokio::time::interval(BEAT);
         loop {
+            pulse.beat();
             let deadline = self.floor.deadline();
             tokio::select! {
                 biased;
@@ -113,7 +119,9 @@ impl Engine {
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
+                Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
                 () = sleep_until(deadline) => {}
+                _ = beat.tick() => {}
             }
             self.advance_due(Instant::now());
         }
@@ -121,6 +129,16 @@ impl Engine {
         for id in all {
             self.end(id, "the camera stops", true);
         }
+    }
+
+    /// Obeys new settings. Who has a place keeps it, also where there are fewer places now.
+    fn reconfigure(&mut self, names: &mut Names) {
+        let settings = self.changes.borrow_and_update().clone();
+        if settings.stun_servers != self.settings.stun_servers {
+            self.floor.reflexive = Reflexive::default();
+            *names = Names::new(settings.stun_servers.clone());
+        }
+        self.settings = settings;
     }
 
     /// Sends one access unit to everyone who watches this codec.

@@ -11,7 +11,13 @@ use crate::{
 /// One codec of a camera: the publisher, and the encoder while there is one.
 pub(super) struct Line {
     publisher: Publisher,
-    encoder: Option<(VideoFormat, Box<dyn VideoEncoder>)>,
+    encoder: Option<Running>,
+}
+
+struct Running {
+    encoder: Box<dyn VideoEncoder>,
+    format: VideoFormat,
+    bitrate: Bitrate,
 }
 
 impl Line {
@@ -28,17 +34,26 @@ impl Line {
 
     /// Encodes and publishes; the encoder is made where there is none, or where the picture has changed.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
-        let encoder = match &mut self.encoder {
-            Some((format, encoder)) if format.size == frame.format.size => encoder,
+        let codec = self.publisher.codec();
+        let running = match &mut self.encoder {
+            Some(running) if running.format.size == frame.format.size => running,
             slot => {
-                let codec = self.publisher.codec();
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
-                &mut slot.insert((frame.format, encoder)).1
+                slot.insert(Running {
+                    encoder,
+                    format: frame.format,
+                    bitrate,
+                })
             }
         };
-        let orders = self.publisher.take_orders(Instant::now());
-        match encoder.encode(frame, orders) {
+        let mut orders = self.publisher.take_orders(Instant::now());
+        if running.bitrate != bitrate {
+            running.bitrate = bitrate;
+            orders.bitrate = Some(bitrate);
+            info!(%codec, %bitrate, "encoder goes on at another bitrate");
+        }
+        match running.encoder.encode(frame, orders) {
             Ok(Some(unit)) => self.publisher.publish(unit),
             // The encoder kept its rate by leaving this frame out.
             Ok(None) => {}

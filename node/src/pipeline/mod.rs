@@ -6,6 +6,7 @@
 
 mod line;
 mod retry;
+mod wishes;
 
 use std::{
     io,
@@ -17,16 +18,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
 use crate::{
-    capture::{Camera, CaptureError, VideoSource, Want},
+    capture::{Camera, CaptureError, Controls, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame},
 };
 use line::Line;
 use retry::Retry;
+use wishes::{Changes, Wishes};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -36,9 +39,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const STALL: Duration = Duration::from_secs(5);
 
 /// What to capture and how to encode it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Size and rate to ask the camera for.
+    /// What to ask the camera for.
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
@@ -47,6 +50,7 @@ pub struct Settings {
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
 pub struct Pipeline {
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     demand: Demand,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,7 +67,8 @@ enum Fault {
 }
 
 impl Pipeline {
-    /// Starts the thread. `demand` is the one that the `publishers`' tracks were made with.
+    /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
+    /// `publishers`' tracks were made with.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -72,21 +77,26 @@ impl Pipeline {
         settings: Settings,
         publishers: Vec<Publisher>,
         demand: Demand,
+        pulse: Pulse,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
+        let wishes = Wishes::default();
         let mut work = Work {
             camera,
             settings,
             lines: publishers.into_iter().map(Line::new).collect(),
             demand: demand.clone(),
             stopping: stopping.clone(),
+            wishes: wishes.clone(),
             converter: Converter::default(),
+            pulse,
         };
         let thread = std::thread::Builder::new()
             .name("camera".into())
             .spawn(move || work.run())?;
         Ok(Self {
             stopping,
+            wishes,
             demand,
             thread: Some(thread),
         })
@@ -95,6 +105,29 @@ impl Pipeline {
     /// Whether the thread still runs. It ends by itself only by a bug.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Goes on with another camera, or with the same one in another format. Viewers stay.
+    pub fn replace(&self, camera: Box<dyn Camera>, settings: Settings) {
+        self.wishes.add(&self.demand, |changes| {
+            *changes = Changes {
+                camera: Some((camera, settings)),
+                ..Changes::default()
+            };
+        });
+    }
+
+    /// Sets the camera's controls, now and whenever it is opened; those that are not among them any more go back to the
+    /// driver's default.
+    pub fn set_controls(&self, controls: Controls) {
+        self.wishes
+            .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// Encodes at this rate from the next frame on.
+    pub fn set_bitrate(&self, bitrate: Bitrate) {
+        self.wishes
+            .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
     }
 
     /// Closes the camera and waits for it. Blocks: not for tasks.
@@ -125,7 +158,23 @@ struct Work {
     lines: Vec<Line>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     converter: Converter,
+    pulse: Pulse,
+}
+
+/// Why an open camera is closed although it works.
+enum Over {
+    Stopping,
+    Unwatched,
+    Replaced,
+}
+
+/// What a change of the configuration means for the camera that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    GoesOn,
+    IsReplaced,
 }
 
 impl Work {
@@ -133,11 +182,15 @@ impl Work {
         let mut retry = Retry::default();
         loop {
             let seen = self.demand.seen();
+            self.pulse.beat();
             if self.is_stopping() {
                 return;
             }
+            if self.obey(None) == Open::IsReplaced {
+                retry.forget();
+            }
             if !self.is_watched() {
-                self.demand.wait(seen, None);
+                self.demand.wait(seen, Some(BEAT));
                 continue;
             }
             match self.run_once(&mut retry) {
@@ -149,10 +202,46 @@ impl Work {
                     } else {
                         debug!(retry_in = ?pause, "still no picture: {fault}");
                     }
-                    self.demand.wait(seen, Some(pause));
+                    self.pause(seen, pause);
                 }
             }
         }
+    }
+
+    /// Waits until something changes or the time is over.
+    fn pause(&self, seen: u64, pause: Duration) {
+        let end = Instant::now() + pause;
+        loop {
+            self.pulse.beat();
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.demand.wait(seen, Some(left.min(BEAT))) != seen {
+                return;
+            }
+        }
+    }
+
+    /// Does what the configuration newly asks for; `source` is the camera where it is open.
+    fn obey(&mut self, source: Option<&mut dyn VideoSource>) -> Open {
+        let changes = self.wishes.take();
+        let mut open = Open::GoesOn;
+        if let Some((camera, settings)) = changes.camera {
+            self.camera = camera;
+            self.settings = settings;
+            open = Open::IsReplaced;
+        }
+        if let Some(bitrate) = changes.bitrate {
+            self.settings.bitrate = bitrate;
+        }
+        if let Some(controls) = changes.controls {
+            if open == Open::GoesOn
+                && let Some(source) = source
+                && let Err(error) = source.set_controls(&controls)
+            {
+                warn!("{error}");
+            }
+            self.settings.want.controls = controls;
+        }
+        open
     }
 
     /// Opens the camera and works until nobody watches.
@@ -165,25 +254,36 @@ impl Work {
             line.rest();
         }
         drop(source);
-        if outcome.is_ok() {
-            info!(%device, "camera closed: nobody watches");
+        match &outcome {
+            Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
+            Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Stopping) | Err(_) => {}
         }
-        outcome
+        outcome.map(drop)
     }
 
-    fn stream(&mut self, device: &str, source: &mut dyn VideoSource, retry: &mut Retry) -> Result<(), Fault> {
+    fn stream(
+        &mut self,
+        device: &str,
+        source: &mut dyn VideoSource,
+        retry: &mut Retry,
+    ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
         loop {
+            self.pulse.beat();
             if self.is_stopping() {
-                return Ok(());
+                return Ok(Over::Stopping);
+            }
+            if self.obey(Some(&mut *source)) == Open::IsReplaced {
+                return Ok(Over::Replaced);
             }
             let now = Instant::now();
             if self.is_watched() {
                 last_watched = now;
             } else if now.duration_since(last_watched) >= LINGER {
-                return Ok(());
+                return Ok(Over::Unwatched);
             }
             let rate = source.format().rate;
             let Some(frame) = source.next(PATIENCE)? else {

@@ -35,6 +35,8 @@ pub struct Control {
     pub minimum: i32,
     pub maximum: i32,
     pub step: i32,
+    /// What the driver starts with.
+    pub default: i32,
     /// `V4L2_CTRL_FLAG_*`.
     pub flags: u32,
 }
@@ -89,6 +91,7 @@ pub fn query_control(device: &Device, id: u32) -> io::Result<Option<Control>> {
             minimum: raw.minimum,
             maximum: raw.maximum,
             step: raw.step,
+            default: raw.default_value,
             flags: raw.flags,
         })),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTTY)) => Ok(None),

@@ -1,0 +1,106 @@
+use super::{Camera, Config, Signaling, Video, Webrtc};
+
+/// What a new configuration changes, by what has to be done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The camera has to be opened anew: another device, size or rate.
+    pub camera: bool,
+    /// The camera's controls.
+    pub controls: bool,
+    /// The encoders' rate.
+    pub bitrate: bool,
+    /// The name or the server: sign out and in.
+    pub membership: bool,
+    /// Who may watch, and how viewers are reached.
+    pub viewers: bool,
+    /// Keys that are obeyed at the next start only.
+    pub restart: Vec<&'static str>,
+}
+
+impl Changes {
+    /// What leads from `old` to `new`.
+    pub fn between(old: &Config, new: &Config) -> Self {
+        // In full, so that a new key can't be forgotten here.
+        let Config {
+            name,
+            signaling: Signaling { server },
+            camera:
+                Camera {
+                    device,
+                    size,
+                    fps,
+                    controls,
+                },
+            video: Video { bitrate },
+            webrtc:
+                Webrtc {
+                    udp_port,
+                    ice_servers,
+                    max_viewers,
+                },
+        } = new;
+        let mut restart = Vec::new();
+        if *udp_port != old.webrtc.udp_port {
+            // Every running session's candidates name the old port.
+            restart.push("webrtc.udp_port");
+        }
+        Self {
+            camera: *device != old.camera.device || *size != old.camera.size || *fps != old.camera.fps,
+            controls: *controls != old.camera.controls,
+            bitrate: *bitrate != old.video.bitrate,
+            membership: *name != old.name || *server != old.signaling.server,
+            viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
+            restart,
+        }
+    }
+
+    /// What changes, in words: "bitrate, controls"; empty where nothing does.
+    pub fn words(&self) -> String {
+        let named = [
+            (self.camera, "camera"),
+            (self.controls, "controls"),
+            (self.bitrate, "bitrate"),
+            (self.membership, "name or server"),
+            (self.viewers, "viewers"),
+        ];
+        let words: Vec<_> = named
+            .into_iter()
+            .filter_map(|(changed, word)| changed.then_some(word))
+            .collect();
+        words.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        super::super::load::parse(text).expect(text)
+    }
+
+    #[test]
+    fn each_key_costs_no_more_than_it_must() {
+        for (text, words, restart) in [
+            ("", "", &[][..]),
+            ("name = \"veranda\"", "name or server", &[]),
+            (
+                "[signaling]\nserver = \"http://192.0.2.1\"",
+                "name or server",
+                &[],
+            ),
+            ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
+            ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
+            ("[[camera]]\nfps = 15", "camera", &[]),
+            ("[[camera]]\ncontrols = { brightness = 1 }", "controls", &[]),
+            ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
+            ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
+            ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
+            ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
+        ] {
+            let changes = Changes::between(&Config::default(), &config(text));
+            assert_eq!(changes.words(), words, "{text}");
+            assert_eq!(changes.restart, restart, "{text}");
+        }
+    }
+}
