@@ -6,14 +6,16 @@
 
 pub mod eventually;
 pub mod guest;
+pub mod installed;
 pub mod log;
 pub mod machine;
 pub mod network;
+pub mod packages;
 pub mod peers;
 pub mod process;
-pub mod packages;
 pub mod programs;
 pub mod scratch;
 pub mod skip;
 pub mod stock_server;
+pub mod viewer;
 pub mod wire;
