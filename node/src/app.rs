@@ -1,8 +1,13 @@
 //! Puts the rooms together: the only place that sees all of them.
 
+mod desk;
 mod reload;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use pinhole_service::{
@@ -25,7 +30,9 @@ use crate::{
     peer::{self, Engine},
     pipeline::{self, Pipeline},
     presence::{self, Presence},
+    status::Sources,
 };
+use desk::Desk;
 use reload::Reloader;
 
 /// Events from the server that may wait for the engine, and messages that may wait for the server. An answer
@@ -59,7 +66,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks, letters)?;
+    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
     let pipeline = Pipeline::start(
@@ -72,6 +79,17 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     .context("camera thread")?;
     let (membership, settings) = watch::channel(membership(&config));
     let presence = Presence::new(settings, calls, mailbox);
+
+    let stuck = watchdog.clone();
+    let sources = Sources::new(
+        presence.standing(),
+        pipeline.account(),
+        &tracks,
+        engine.viewers(),
+        Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
+    );
+    let mut desk = Desk::new(sources);
+    desk.listen(config.http.listen).await;
 
     // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
     let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());
@@ -96,6 +114,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         membership,
     };
     notify::ready();
+    desk.tell();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
         tokio::select! {
@@ -104,7 +123,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline),
+                Request::Reload => reloader.reload(&pipeline, &mut desk).await,
             },
             part = tasks.join_next() => break Some(describe(part)),
             () = tokio::time::sleep(ROUND) => {
@@ -112,6 +131,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     break Some("the camera's thread".to_owned());
                 }
             }
+            () = desk.changed() => desk.tell(),
             () = &mut feed => {}
         }
     };
@@ -165,6 +185,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
 fn membership(config: &Config) -> presence::Settings {
     presence::Settings {
         server: config.signaling.server.clone(),
+        token: config.signaling.token.clone(),
         name: config.display_name(),
     }
 }

@@ -10,6 +10,7 @@ use clap::Parser;
 use pinhole_node::{
     app,
     args::{Args, Command, DEFAULT_CONFIG},
+    check::{self, Verdict},
     config,
 };
 use pinhole_service::log;
@@ -22,7 +23,7 @@ const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service
 fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
-        Some(Command::Check { file, .. }) => check(&file),
+        Some(Command::Check { file, offline }) => check(&file, offline),
         Some(Command::Devices) => devices(),
         None => run(args.config),
     };
@@ -56,9 +57,25 @@ fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
     outcome
 }
 
-fn check(file: &Path) -> anyhow::Result<()> {
-    config::load(file)?;
-    writeln!(std::io::stdout(), "{} is valid", file.display())?;
+fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
+    let config = config::load(file)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{} is valid", file.display())?;
+    if offline {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let findings = runtime.block_on(check::run(&config));
+    for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    let failures = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Fails)
+        .count();
+    anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
 }
 

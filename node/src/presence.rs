@@ -4,6 +4,7 @@
 //! once per change, however often it is tried.
 
 mod backoff;
+mod standing;
 
 use std::{
     collections::HashSet,
@@ -11,13 +12,15 @@ use std::{
 };
 
 use pinhole_service::watchdog::Pulse;
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::peer::{Call, Contact, Letter};
 use backoff::Backoff;
+
+pub use standing::{Standing, State};
 
 /// What the goodbye may take: the letters that are left, and the sign-out.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -29,6 +32,8 @@ const LASTING: Duration = Duration::from_secs(5);
 pub struct Settings {
     /// The server.
     pub server: ServerUrl,
+    /// What the server wants to be shown, if it does.
+    pub token: Option<Token>,
     /// What viewers see in their list.
     pub name: Name,
 }
@@ -39,6 +44,7 @@ pub struct Presence {
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
     sign_ins: u64,
+    standing: watch::Sender<Standing>,
 }
 
 impl Presence {
@@ -49,12 +55,19 @@ impl Presence {
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
+        let standing = Standing::new(&settings.borrow());
         Self {
             settings,
             calls,
             letters,
             sign_ins: 0,
+            standing: watch::Sender::new(standing),
         }
+    }
+
+    /// How the node stands with its server, at any time and at every change.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
     }
 
     /// Stays signed in until `stop`, then delivers what is left and signs out. Beats `pulse` at least every few
@@ -68,11 +81,13 @@ impl Presence {
         let mut said: Option<String> = None;
         loop {
             let settings = self.settings.borrow_and_update().clone();
+            self.standing
+                .send_if_modified(|standing| standing.aims_at(&settings, Instant::now()));
             let over = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Ok(()) = self.settings.changed() => continue,
-                signed_in = Client::sign_in(&settings.server, &settings.name) => match signed_in {
+                signed_in = Client::sign_in(&settings.server, settings.token.as_ref(), &settings.name) => match signed_in {
                     Ok((client, others)) => {
                         said = None;
                         let since = Instant::now();
@@ -88,13 +103,19 @@ impl Presence {
             let error = match over {
                 Over::Stopping => return,
                 Over::Changed => continue,
-                Over::Failed(error) => error.to_string(),
+                Over::Failed(error) => error,
             };
-            if said.as_ref() == Some(&error) {
-                debug!("not signed in: {error}");
+            let text = explain(&error);
+            self.becomes(State::Away { why: text.clone() });
+            if said.as_ref() == Some(&text) {
+                debug!("not signed in: {text}");
             } else {
-                warn!("not signed in, trying on: {error}");
-                said = Some(error);
+                warn!("not signed in, trying on: {text}");
+                said = Some(text);
+            }
+            if error.is_about_token() {
+                // Quick tries are for a server that restarts; here a person has to do something first.
+                backoff = Backoff::at_its_longest();
             }
             tokio::select! {
                 biased;
@@ -114,6 +135,9 @@ impl Presence {
         stop: &CancellationToken,
     ) -> Over {
         self.sign_ins += 1;
+        self.becomes(State::SignedIn {
+            id: client.id().to_string(),
+        });
         info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
         let over = tokio::select! {
             biased;
@@ -129,6 +153,11 @@ impl Presence {
         over
     }
 
+    fn becomes(&self, state: State) {
+        self.standing
+            .send_if_modified(|standing| standing.becomes(state, Instant::now()));
+    }
+
     async fn leave(&mut self, client: &Client) {
         let goodbye = async {
             while let Ok(letter) = self.letters.try_recv() {
@@ -136,7 +165,9 @@ impl Presence {
             }
             client.sign_out().await
         };
-        match tokio::time::timeout(GOODBYE, goodbye).await {
+        let goodbye = tokio::time::timeout(GOODBYE, goodbye).await;
+        self.becomes(State::SignedOut);
+        match goodbye {
             Ok(Ok(())) => info!("signed out"),
             Ok(Err(error)) => debug!("signing out: {error}"),
             Err(_) => debug!("signing out took too long"),
@@ -150,6 +181,44 @@ enum Over {
     /// There are new settings.
     Changed,
     Failed(ClientError),
+}
+
+fn explain(error: &ClientError) -> String {
+    match error {
+        ClientError::TokenWanted => format!("{error}; set `token_file` under [signaling]"),
+        ClientError::TokenRefused => {
+            format!("{error}; compare the file that `token_file` under [signaling] names with the server's")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// Signs in and out again, and returns how many others are there.
+///
+/// # Errors
+/// The server can't be reached, is none, or refuses.
+pub async fn try_out(settings: &Settings) -> Result<usize, Trial> {
+    let trial = async {
+        let (client, others) =
+            Client::sign_in(&settings.server, settings.token.as_ref(), &settings.name).await?;
+        client.sign_out().await?;
+        Ok(others.len())
+    };
+    trial.await.map_err(|error| match error {
+        ClientError::Unreachable { .. } => Trial::Away(explain(&error)),
+        error => Trial::Refused(explain(&error)),
+    })
+}
+
+/// Why a sign-in did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Trial {
+    /// There is no server at present; a running node goes on trying.
+    #[error("{0}")]
+    Away(String),
+    /// There is something, and it does not let us in.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Tells the engine what happens on the server. Returns why it can't any more.

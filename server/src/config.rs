@@ -1,11 +1,12 @@
 //! The server's configuration: TOML, every key optional, valid by construction.
 
 use std::net::{Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
+use pinhole_signaling::{Token, TokenFileError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -17,8 +18,22 @@ use crate::hub;
 pub struct Config {
     /// The address and port to listen on. `[::]` takes IPv4 as well; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Who may use the server.
+    pub access: Access,
     /// What keeps the server's use of memory and sockets within bounds.
     pub limits: Limits,
+}
+
+/// The section `[access]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// The file with the access token, absolute. Without one everybody may use the server.
+    #[serde(deserialize_with = "absolute")]
+    pub token_file: Option<PathBuf>,
+    /// What the file held when the configuration was read: another token makes another configuration.
+    #[serde(skip)]
+    pub token: Option<Token>,
 }
 
 /// The section `[limits]`.
@@ -56,6 +71,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
+            access: Access::default(),
             limits: Limits::default(),
         }
     }
@@ -94,15 +110,28 @@ pub enum ConfigError {
         /// What, and in which line.
         cause: toml::de::Error,
     },
+    /// The access token that the file names can't be used.
+    #[error("the configuration {path}: access.token_file: {cause}")]
+    Token {
+        /// The configuration.
+        path: String,
+        /// What is wrong with the token's file.
+        cause: TokenFileError,
+    },
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, and the access token that it names.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let shown = || path.display().to_string();
         let text =
             fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: shown(), cause })?;
-        Config::parse(&text).map_err(|cause| ConfigError::Wrong { path: shown(), cause })
+        let mut config = Config::parse(&text).map_err(|cause| ConfigError::Wrong { path: shown(), cause })?;
+        let token = config.access.token_file.as_deref().map(Token::read);
+        config.access.token = token
+            .transpose()
+            .map_err(|cause| ConfigError::Token { path: shown(), cause })?;
+        Ok(config)
     }
 
     fn parse(text: &str) -> Result<Config, toml::de::Error> {
@@ -125,6 +154,17 @@ impl Config {
     pub fn request_patience(&self) -> Duration {
         Duration::from_secs(self.limits.request_seconds as u64)
     }
+}
+
+fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(from)?;
+    if !path.is_absolute() {
+        let shown = path.display();
+        return Err(D::Error::custom(format!(
+            "`{shown}` is not an absolute path; begin it with a slash"
+        )));
+    }
+    Ok(Some(path))
 }
 
 /// A number between two bounds.
@@ -150,9 +190,21 @@ mod tests {
 
     #[test]
     fn the_sample_has_every_key() {
-        let sample: toml::Table = include_str!("../../config/server.toml").parse().unwrap();
+        // What has no value by default is commented out with a mark of its own.
+        let sample = include_str!("../../config/server.toml").replace("\n#: ", "\n");
+        let sample: toml::Table = sample.parse().unwrap();
         // Without `..`: a new key must be added here, and then to the sample.
-        let Config { listen, limits } = Config::default();
+        let Config {
+            listen,
+            access,
+            limits,
+        } = Config::default();
+        let Access { token_file, token } = access;
+        assert_eq!(
+            (token_file, token),
+            (None, None),
+            "what the sample gives is an example"
+        );
         let Limits {
             members,
             connections,
@@ -163,7 +215,8 @@ mod tests {
             request_seconds,
         } = limits;
         let all = format!(
-            "listen = \"{listen}\"\n[limits]\nmembers = {members}\nconnections = {connections}\n\
+            "listen = \"{listen}\"\n[access]\n\
+             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\n[limits]\nmembers = {members}\nconnections = {connections}\n\
              message_bytes = {message_bytes}\nmailbox_messages = {mailbox_messages}\n\
              mailbox_bytes = {mailbox_bytes}\nqueued_bytes = {queued_bytes}\n\
              request_seconds = {request_seconds}\n"
@@ -182,6 +235,11 @@ mod tests {
         for (text, line, says) in [
             ("listen = \"here\"", "line 1", "socket address"),
             ("\nlistne = \"[::]:1\"", "line 2", "unknown field `listne`"),
+            (
+                "[access]\ntoken_file = \"token\"",
+                "line 2",
+                "not an absolute path",
+            ),
             ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
             (
                 "[limits]\n\nconnections = -4",
@@ -202,6 +260,25 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("/nowhere/server.toml"), "{error}");
+    }
+
+    #[test]
+    fn a_token_that_can_not_be_used_is_named_with_its_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, token) = (
+            directory.path().join("server.toml"),
+            directory.path().join("token"),
+        );
+        let token = token.display();
+        fs::write(&path, format!("[access]\ntoken_file = \"{token}\"")).unwrap();
+        let error = Config::read(&path).unwrap_err().to_string();
+        for part in [
+            path.display().to_string(),
+            token.to_string(),
+            "access.token_file".into(),
+        ] {
+            assert!(error.contains(&part), "{part} is not in: {error}");
+        }
     }
 
     #[test]

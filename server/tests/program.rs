@@ -4,8 +4,9 @@
 
 mod wire;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -171,4 +172,63 @@ fn the_command_line_is_above_the_configuration() {
         0
     );
     assert!(fail(&["--config", &path]).contains("192.0.2.77:1"));
+}
+
+/// A private file with a token, and a configuration that names it.
+fn with_token(directory: &Path, token: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (file, config) = (directory.join("token"), directory.join("server.toml"));
+    std::fs::write(&file, format!("{token}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\n[access]\ntoken_file = \"{}\"\n",
+        file.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    config.to_str().unwrap().to_owned()
+}
+
+/// A request with this header line, and the status of its answer.
+fn status(address: SocketAddr, header: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET / HTTP/1.0\r\n{header}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_wrong_token_is_in_the_log_once_for_its_address_and_never_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = with_token(directory.path(), "open-sesame");
+    let mut program = Program::start(&["--config", &config]);
+    let address = program.address();
+    for _ in 0..3 {
+        assert_eq!(status(address, "Authorization: Bearer open-barley"), 401);
+        assert_eq!(status(address, "Cookie: none"), 401);
+    }
+    assert_eq!(status(address, "Authorization: Bearer open-sesame"), 200);
+    program.signal(Signal::TERM);
+    let mut log = String::new();
+    program.log.read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("wrong access token").count(), 1, "{log}");
+    assert!(log.contains("127.0.0.1") && !log.contains("open-"), "{log}");
+}
+
+#[test]
+fn a_token_that_can_not_be_used_keeps_the_server_from_standing_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = with_token(directory.path(), "");
+    for (says, change) in [
+        ("it is empty", None),
+        ("No such file", Some(directory.path().join("token"))),
+    ] {
+        change.inspect(|file| std::fs::remove_file(file).unwrap());
+        let log = fail(&["--config", &config]);
+        assert!(
+            log.contains(says) && log.contains("access.token_file") && log.contains(&config),
+            "{log}"
+        );
+    }
 }

@@ -28,6 +28,16 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         mistake: String,
     },
+    /// A file that a key of it names, and that is read along with it, can't be used.
+    #[error("{}: {key}: {cause}", path.display())]
+    Secret {
+        /// The path of the configuration.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with the file that it names.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// Reads a file into a `T`.

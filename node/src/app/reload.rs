@@ -4,7 +4,7 @@ use pinhole_service::notify;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{camera_settings, membership, viewer_settings};
+use super::{camera_settings, desk::Desk, membership, viewer_settings};
 use crate::{
     capture,
     config::{self, Changes, Config},
@@ -24,16 +24,22 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) fn reload(&mut self, pipeline: &Pipeline) {
+    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk) {
         notify::reloading();
         match config::load(&self.file) {
-            Ok(config) => self.apply(config, pipeline),
-            Err(error) => warn!("the old configuration stays: {error}"),
+            Ok(config) => {
+                self.apply(config, pipeline, desk).await;
+                desk.set_mistake(None);
+            }
+            Err(error) => {
+                warn!("the old configuration stays: {error}");
+                desk.set_mistake(Some(error.to_string()));
+            }
         }
         notify::ready();
     }
 
-    fn apply(&mut self, config: Config, pipeline: &Pipeline) {
+    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -57,6 +63,9 @@ impl Reloader {
         }
         if changes.membership {
             self.membership.send_replace(membership(&config));
+        }
+        if changes.status {
+            desk.listen(config.http.listen).await;
         }
         self.config = config;
     }

@@ -168,6 +168,7 @@ mod tests {
 
     #[test]
     fn every_frame_differs_and_carries_the_time() {
+        let mut compared = 0;
         for size in [
             "1280x720",
             "640x480",
@@ -179,7 +180,7 @@ mod tests {
             "17x31",
         ] {
             let mut source = source(size, FrameRate::per_second(500));
-            let mut last: Option<Vec<u8>> = None;
+            let mut last: Option<(u32, Vec<u8>)> = None;
             for _ in 0..5 {
                 let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
                 let frame = source.next(PATIENCE).unwrap().unwrap();
@@ -196,13 +197,16 @@ mod tests {
                 } else {
                     assert_eq!(shown, None, "{size} is too small for a clock");
                 }
-                assert_ne!(
-                    last.as_deref(),
-                    Some(frame.data),
-                    "{size}: the picture stands still"
-                );
-                last = Some(frame.data.to_vec());
+                // In a small picture the square is soon where it was: on a busy machine frames are left out.
+                if let Some((sequence, picture)) = &last
+                    && frame.sequence == sequence + 1
+                {
+                    assert_ne!(picture, frame.data, "{size}: the picture stands still");
+                    compared += 1;
+                }
+                last = Some((frame.sequence, frame.data.to_vec()));
             }
         }
+        assert!(compared > 0, "no two frames in a row");
     }
 }

@@ -1,4 +1,4 @@
-use super::{Camera, Config, Signaling, Video, Webrtc};
+use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,10 +9,12 @@ pub struct Changes {
     pub controls: bool,
     /// The encoders' rate.
     pub bitrate: bool,
-    /// The name or the server: sign out and in.
+    /// The name, the server or its token: sign out and in.
     pub membership: bool,
     /// Who may watch, and how viewers are reached.
     pub viewers: bool,
+    /// Where the status is served.
+    pub status: bool,
     /// Keys that are obeyed at the next start only.
     pub restart: Vec<&'static str>,
 }
@@ -23,7 +25,12 @@ impl Changes {
         // In full, so that a new key can't be forgotten here.
         let Config {
             name,
-            signaling: Signaling { server },
+            signaling:
+                Signaling {
+                    server,
+                    token_file: _, // what it held is what counts
+                    token,
+                },
             camera:
                 Camera {
                     device,
@@ -38,6 +45,7 @@ impl Changes {
                     ice_servers,
                     max_viewers,
                 },
+            http: Http { listen },
         } = new;
         let mut restart = Vec::new();
         if *udp_port != old.webrtc.udp_port {
@@ -48,8 +56,9 @@ impl Changes {
             camera: *device != old.camera.device || *size != old.camera.size || *fps != old.camera.fps,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
-            membership: *name != old.name || *server != old.signaling.server,
+            membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
+            status: *listen != old.http.listen,
             restart,
         }
     }
@@ -62,6 +71,7 @@ impl Changes {
             (self.bitrate, "bitrate"),
             (self.membership, "name or server"),
             (self.viewers, "viewers"),
+            (self.status, "status page"),
         ];
         let words: Vec<_> = named
             .into_iter()
@@ -96,6 +106,7 @@ mod tests {
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
+            ("[http]\nlisten = \"off\"", "status page", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
         ] {
             let changes = Changes::between(&Config::default(), &config(text));

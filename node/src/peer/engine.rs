@@ -15,17 +15,19 @@ use tracing::{debug, info};
 use super::{
     contact::{Call, Letter},
     demux::{Demux, SessionId},
+    ending::Ending,
     feed::Feed,
     floor::Floor,
     names::Names,
     outbox::Outbox,
     reflexive::Reflexive,
+    report::Desk,
     session::{Outcome, Session},
     socket::{self, Buffers, Socket},
 };
 use crate::{
     fanout::Track,
-    media::{AccessUnit, Codec},
+    media::{AccessUnit, Codec, Timestamp},
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -57,6 +59,7 @@ pub struct Engine {
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
+    pub(super) desk: Desk,
 }
 
 impl Engine {
@@ -71,10 +74,7 @@ impl Engine {
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(udp_port).map_err(|cause| EngineError::Bind {
-            port: udp_port,
-            cause,
-        })?;
+        let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -92,6 +92,7 @@ impl Engine {
             sockets,
             feeds: tracks.into_iter().map(Feed::new).collect(),
             floor,
+            desk: Desk::default(),
         })
     }
 
@@ -118,6 +119,7 @@ impl Engine {
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
                 () = sleep_until(deadline) => {}
@@ -127,7 +129,7 @@ impl Engine {
         }
         let all: Vec<_> = self.floor.sessions.keys().copied().collect();
         for id in all {
-            self.end(id, "the camera stops", true);
+            self.end(id, Ending::Stopped, true);
         }
     }
 
@@ -152,16 +154,27 @@ impl Engine {
             }
             return;
         };
+        let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
             Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
         };
         let now = Instant::now();
         let Floor { sessions, outbox, .. } = &mut self.floor;
+        let mut watched = false;
         for session in sessions.values_mut().filter(|session| session.codec() == codec) {
             if session.send(&packetised, &self.sockets, outbox, now) {
                 info!(viewer = %session.name, after = %session.summary(now).lasted(), "first frame sent");
             }
+            watched |= session.is_watching();
+        }
+        if watched {
+            let captured_at = packetised.unit.captured_at;
+            self.desk.figures.sent.record(start.elapsed());
+            self.desk
+                .figures
+                .captured_to_sent
+                .record(Timestamp::now().since(captured_at));
         }
     }
 
@@ -226,12 +239,15 @@ impl Engine {
         {
             feed.request_keyframe();
         }
+        if outcome == Outcome::Connected {
+            self.count();
+        }
         if let Outcome::Over(why) = outcome {
             self.end(id, why, true);
         }
     }
 
-    pub(super) fn end(&mut self, id: SessionId, why: &str, tell: bool) {
+    pub(super) fn end(&mut self, id: SessionId, why: Ending, tell: bool) {
         let Some(mut session) = self.floor.sessions.remove(&id) else {
             return;
         };
@@ -243,6 +259,8 @@ impl Engine {
         if tell {
             self.floor.post(session.contact, Message::Bye);
         }
+        self.desk.figures.ended(why).one();
+        self.count();
         let summary = session.summary(Instant::now());
         info!(
             viewer = %session.name,
@@ -255,6 +273,18 @@ impl Engine {
             "session ended: {why}"
         );
     }
+}
+
+/// Whether viewers could be served from this UDP port.
+///
+/// # Errors
+/// It is taken or not allowed.
+pub fn try_port(udp_port: u16) -> Result<(), EngineError> {
+    bind(udp_port).map(drop)
+}
+
+fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
+    socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
 pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {

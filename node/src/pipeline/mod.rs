@@ -4,6 +4,7 @@
 //! there is one encoder per codec; tracks outlive the camera, so viewers stay connected through an unplug; a
 //! fault is logged once per change, not once per try.
 
+mod account;
 mod line;
 mod retry;
 mod wishes;
@@ -25,11 +26,13 @@ use crate::{
     capture::{Camera, CaptureError, Controls, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame},
+    media::{Bitrate, Frame, Timestamp},
 };
 use line::Line;
 use retry::Retry;
 use wishes::{Changes, Wishes};
+
+pub use account::{Account, Condition, LineAccount, State};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -49,6 +52,7 @@ pub struct Settings {
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
 pub struct Pipeline {
+    account: Arc<Account>,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
     demand: Demand,
@@ -81,10 +85,13 @@ impl Pipeline {
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
+        let account = Arc::new(Account::default());
+        let line = |publisher| Line::new(publisher, account.clone());
         let mut work = Work {
             camera,
             settings,
-            lines: publishers.into_iter().map(Line::new).collect(),
+            lines: publishers.into_iter().map(line).collect(),
+            account: account.clone(),
             demand: demand.clone(),
             stopping: stopping.clone(),
             wishes: wishes.clone(),
@@ -95,11 +102,17 @@ impl Pipeline {
             .name("camera".into())
             .spawn(move || work.run())?;
         Ok(Self {
+            account,
             stopping,
             wishes,
             demand,
             thread: Some(thread),
         })
+    }
+
+    /// What the pipeline tells of itself.
+    pub fn account(&self) -> Arc<Account> {
+        self.account.clone()
     }
 
     /// Whether the thread still runs. It ends by itself only by a bug.
@@ -156,6 +169,7 @@ struct Work {
     camera: Box<dyn Camera>,
     settings: Settings,
     lines: Vec<Line>,
+    account: Arc<Account>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
@@ -194,8 +208,14 @@ impl Work {
                 continue;
             }
             match self.run_once(&mut retry) {
-                Ok(()) => retry.forget(),
+                Ok(()) => {
+                    retry.forget();
+                    self.account.becomes(State::Idle);
+                }
                 Err(fault) => {
+                    self.account.becomes(State::Faulted {
+                        why: fault.to_string(),
+                    });
                     let pause = retry.after(is_transient(&fault), &fault.to_string());
                     if let Some(news) = retry.news() {
                         warn!(retry_in = ?pause, "no picture: {news}");
@@ -246,6 +266,7 @@ impl Work {
 
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+        self.account.becomes(State::Opening);
         let mut source = self.camera.open(&self.settings.want)?;
         let device = self.camera.describe();
         info!(%device, format = %source.format(), "camera open");
@@ -271,6 +292,7 @@ impl Work {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
+        let mut sequence = None;
         loop {
             self.pulse.beat();
             if self.is_stopping() {
@@ -296,14 +318,29 @@ impl Work {
                 continue;
             };
             last_frame = Instant::now();
+            self.account
+                .waited
+                .record(Timestamp::now().since(frame.captured_at));
+            self.account.frames.one();
+            self.account
+                .missed
+                .add(missed(sequence.replace(frame.sequence), frame.sequence));
+            let format = frame.format;
             match encode(
                 &mut self.lines,
                 &mut self.converter,
+                &self.account,
                 self.settings.bitrate,
                 &frame,
             )? {
                 Ok(()) => {
                     damaged = false;
+                    if !self.account.is_live() {
+                        self.account.becomes(State::Live {
+                            device: device.to_owned(),
+                            format,
+                        });
+                    }
                     if retry.is_faulted() {
                         retry.forget();
                         info!(%device, "the picture is back");
@@ -331,6 +368,7 @@ impl Work {
 fn encode(
     lines: &mut [Line],
     converter: &mut Converter,
+    account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
 ) -> Result<Result<(), ConvertError>, EncodeError> {
@@ -338,14 +376,29 @@ fn encode(
         return Ok(Ok(()));
     }
     // Once for all codecs.
+    let start = Instant::now();
     let planes = match converter.to_yu12(frame) {
         Ok(planes) => planes,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            account.damaged.one();
+            return Ok(Err(error));
+        }
     };
+    account.converted.record(start.elapsed());
     for line in lines.iter_mut().filter(|line| line.is_watched()) {
         line.encode(&planes, bitrate)?;
     }
     Ok(Ok(()))
+}
+
+/// Frames between two that were fetched, by the driver's count. One that starts anew tells nothing.
+fn missed(before: Option<u32>, now: u32) -> u64 {
+    const CREDIBLE: u32 = 10_000;
+    let step = before.map_or(1, |before| now.wrapping_sub(before));
+    match step {
+        1..=CREDIBLE => u64::from(step - 1),
+        _ => 0,
+    }
 }
 
 fn is_transient(fault: &Fault) -> bool {
@@ -353,5 +406,20 @@ fn is_transient(fault: &Fault) -> bool {
         Fault::Capture(error) => error.is_transient(),
         Fault::Encode(_) => false,
         Fault::Silent { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_between_are_missed_unless_the_count_starts_anew() {
+        assert_eq!(missed(None, 17), 0);
+        assert_eq!(missed(Some(17), 18), 0);
+        assert_eq!(missed(Some(17), 20), 2);
+        assert_eq!(missed(Some(u32::MAX), 1), 1, "it wraps");
+        assert_eq!(missed(Some(17), 17), 0, "a driver that does not count");
+        assert_eq!(missed(Some(5000), 0), 0, "a driver that starts anew");
     }
 }

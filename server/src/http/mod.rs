@@ -7,6 +7,7 @@ mod answer;
 mod connection;
 mod desk;
 mod first_line;
+mod gate;
 mod listen;
 mod message;
 mod page;
@@ -30,6 +31,7 @@ use tracing::Instrument;
 
 use crate::config::Config;
 use desk::Desk;
+use gate::Gate;
 use route::Office;
 
 pub use listen::{ListenError, urls};
@@ -61,6 +63,7 @@ impl Server {
             address,
             office: Office {
                 desk: Arc::new(Desk::new(config.hub_limits())),
+                gate: Arc::new(Gate::new(config.access.token.clone())),
                 message_bytes: config.limits.message_bytes,
                 request_patience: config.request_patience(),
             },
@@ -125,13 +128,13 @@ impl Server {
         stop: &CancellationToken,
     ) -> Room {
         if let Ok(permit) = self.connections.clone().try_acquire_owned() {
-            let serve = connection::serve(stream, self.office.clone(), stop.clone());
+            // An IPv4 client of an IPv6 socket is shown as what it is.
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+            let serve = connection::serve(stream, from.ip(), self.office.clone(), stop.clone());
             let serve = async move {
                 serve.await;
                 drop(permit);
             };
-            // An IPv4 client of an IPv6 socket is shown as what it is.
-            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
             connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
             return Room::Free;
         }
