@@ -5,14 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use pinhole_server::args::Args;
 use pinhole_server::config::Config;
 use pinhole_server::http::{Server, urls};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
-
-use crate::args::Args;
 
 const CONFIG: &str = "/etc/pinhole/server.toml";
 const LOG_VARIABLE: &str = "PINHOLE_LOG";

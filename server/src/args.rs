@@ -15,12 +15,12 @@ use clap::Parser;
     after_help = "Environment:\n  \
     PINHOLE_LOG  what to log: error, warn, info (default), debug, trace, or a filter such as pinhole_server=debug"
 )]
-pub(crate) struct Args {
+pub struct Args {
     /// The configuration file [default: /etc/pinhole/server.toml if it is there]
     #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 
     /// The address and port to listen on, above what the configuration says [default: [::]:8888]
     #[arg(long, value_name = "ADDR:PORT")]
-    pub(crate) listen: Option<SocketAddr>,
+    pub listen: Option<SocketAddr>,
 }

@@ -9,6 +9,7 @@
 //!                                     http::desk  ->  hub
 //! ```
 
+pub mod args;
 pub mod config;
 pub mod http;
 pub mod hub;

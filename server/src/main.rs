@@ -1,14 +1,14 @@
 //! `pinhole-server`: arguments, configuration, log, runtime, app, exit code.
 
 mod app;
-mod args;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use pinhole_server::args::Args;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = Args::parse();
     app::start_log();
     match app::run(args) {
         Ok(code) => code,
