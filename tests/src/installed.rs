@@ -105,7 +105,7 @@ fn megabytes(kilobytes: u64) -> f64 {
     kilobytes as f64 / 1024.0
 }
 
-/// Stops the node's capture thread where it stands, as a driver does that never returns. Thaws when it is dropped.
+/// Stops the node's capture thread where it stands, as a driver does that never returns.
 pub fn freeze_camera_thread(machine: &Machine) -> Process {
     let pid = machine.property(NODE, "MainPID");
     // A debugger that attaches to one thread, halts it, and does no more: PTRACE_SEIZE and PTRACE_INTERRUPT of linux/ptrace.h,
@@ -119,7 +119,7 @@ pub fn freeze_camera_thread(machine: &Machine) -> Process {
               syscall($call, 0x4206, $thread, 0, 0) == 0 or die "seize $thread: $!";
               syscall($call, 0x4207, $thread, 0, 0) == 0 or die "interrupt $thread: $!";
               waitpid($thread, 0x40000000) == $thread or die "wait for $thread: $!";
-              print "frozen\n"; sleep' $call $thread"#
+              print "frozen\n"; waitpid($thread, 0x40000000)' $call $thread"#
         ),
     );
     freezer.wait_for_line_since(crate::log::Mark::default(), "frozen", machine.system().patience());

@@ -178,11 +178,12 @@ impl Machine {
             .collect()
     }
 
-    /// The journal of a unit, or of systemd about it, as a log that grows. It begins with what is there already.
+    /// What the journal gets from now on from a unit, and from systemd about it.
     pub fn follow(&self, unit: &str) -> Process {
+        let cursor = self.must("journalctl --lines=1 --output=cat --show-cursor | sed -n 's/^-- cursor: //p'");
         self.start(
             &format!("journal of {unit}"),
-            &format!("exec journalctl --unit={unit} --output=cat --no-pager --lines=all --follow"),
+            &format!("exec journalctl --unit={unit} --output=cat --no-pager --follow --after-cursor='{cursor}'"),
         )
     }
 

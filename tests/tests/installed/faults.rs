@@ -91,7 +91,7 @@ pub fn a_token_from_the_credential_store(bench: &Bench) {
     machine.must(&format!(
         "chmod 600 /etc/credstore/pinhole.token && systemctl restart {SERVER} {NODE}"
     ));
-    { machine.follow(NODE).wait_for_line("signed in") };
+    machine.wait_for(NODE, "StatusText", |text| text.contains("signed in"));
 
     let (status, text) = view(network, &server_url(), &["list"], patience);
     assert_ne!(status, 0, "the list is given away: {text}");

@@ -45,12 +45,12 @@ pub fn install(bench: &Bench) {
     );
     machine.write(NODE_TOML, PORCH);
     machine.wait_until_active(NODE);
-    //TMP machine.wait_for(NODE, "StatusText", |text| text.contains("127.0.0.1:8888"));
+    machine.wait_for(NODE, "StatusText", |text| text.contains("127.0.0.1:8888"));
 
     machine.install(&[packages.file("pinhole-server")]);
     machine.wait_until_active(SERVER);
     assert!(server_answers(network), "{}", machine.account(SERVER));
-    let status = { machine.follow(NODE).wait_for_line("signed in") };
+    let status = machine.wait_for(NODE, "StatusText", |text| text.contains("signed in"));
     machine.report(&format!("{NODE}: {status}"));
     machine.report(&format!("{SERVER}: {}", machine.property(SERVER, "StatusText")));
     for unit in [NODE, SERVER] {
@@ -64,7 +64,7 @@ pub fn install(bench: &Bench) {
         );
     }
     machine.must("pinhole-view --server http://127.0.0.1:8888 list | grep porch");
-    for page in [""; 0] {} for page in ["pinhole-node.8", "pinhole-node.toml.5", "pinhole-view.1"].into_iter().take(0) {
+    for page in ["pinhole-node.8", "pinhole-node.toml.5", "pinhole-view.1"] {
         let (name, section) = page.rsplit_once('.').expect("a page has a section");
         // The root has no documentation; what dpkg knows of the package is enough.
         machine.must(&format!(
