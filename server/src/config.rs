@@ -1,12 +1,13 @@
 //! The server's configuration: TOML, every key optional, valid by construction.
 
+use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
+pub use pinhole_service::config::ConfigError;
+use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
-use pinhole_signaling::{Token, TokenFileError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -91,51 +92,38 @@ impl Default for Limits {
     }
 }
 
-/// A configuration that can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration {path}: {cause}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The file says something that it can't.
-    #[error("the configuration {path} is wrong: {cause}")]
-    Wrong {
-        /// The file.
-        path: String,
-        /// What, and in which line.
-        cause: toml::de::Error,
-    },
-    /// The access token that the file names can't be used.
-    #[error("the configuration {path}: access.token_file: {cause}")]
-    Token {
-        /// The configuration.
-        path: String,
-        /// What is wrong with the token's file.
-        cause: TokenFileError,
-    },
-}
-
 impl Config {
     /// Reads a file, and the access token that it names.
+    ///
+    /// # Errors
+    /// One of the two can't be read or is not valid.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let shown = || path.display().to_string();
-        let text =
-            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: shown(), cause })?;
-        let mut config = Config::parse(&text).map_err(|cause| ConfigError::Wrong { path: shown(), cause })?;
+        let mut config: Config = pinhole_service::config::read(path)?;
         let token = config.access.token_file.as_deref().map(Token::read);
-        config.access.token = token
-            .transpose()
-            .map_err(|cause| ConfigError::Token { path: shown(), cause })?;
+        config.access.token = token.transpose().map_err(|cause| ConfigError::Secret {
+            path: path.to_owned(),
+            key: "access.token_file",
+            cause: Box::new(cause),
+        })?;
         Ok(config)
     }
 
-    fn parse(text: &str) -> Result<Config, toml::de::Error> {
-        toml::from_str(text)
+    /// [`Config::read`], where there may be no file: then all keys have their defaults.
+    ///
+    /// # Errors
+    /// The file is there, and can't be read or is not valid.
+    pub fn read_or_default(path: &Path) -> Result<Config, ConfigError> {
+        match Config::read(path) {
+            Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
+                Ok(Config::default())
+            }
+            outcome => outcome,
+        }
+    }
+
+    #[cfg(test)]
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        pinhole_service::config::parse(text, "server.toml".as_ref())
     }
 
     /// What the hub is to keep to.
@@ -180,6 +168,8 @@ fn within<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -234,7 +224,11 @@ mod tests {
     fn an_error_names_the_line_and_what_is_allowed() {
         for (text, line, says) in [
             ("listen = \"here\"", "line 1", "socket address"),
-            ("\nlistne = \"[::]:1\"", "line 2", "unknown field `listne`"),
+            (
+                "\nlistne = \"[::]:1\"",
+                "line 2",
+                "`listne` here; did you mean `listen`?",
+            ),
             (
                 "[access]\ntoken_file = \"token\"",
                 "line 2",

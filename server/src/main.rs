@@ -1,17 +1,22 @@
-//! `pinhole-server`: arguments, configuration, log, runtime, app, exit code.
+//! `pinhole-server`: arguments, log, app, exit code.
 
 mod app;
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use pinhole_server::args::Args;
+use pinhole_server::args::{Args, Command};
+use pinhole_service::log;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    app::start_log();
-    match app::run(args) {
-        Ok(code) => code,
+    log::start("pinhole-server", "info");
+    let outcome = match args.command {
+        Some(Command::Check { file, offline }) => app::check(&file, offline),
+        None => app::run(args.config, args.listen),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE

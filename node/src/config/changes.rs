@@ -69,7 +69,7 @@ impl Changes {
             (self.camera, "camera"),
             (self.controls, "controls"),
             (self.bitrate, "bitrate"),
-            (self.membership, "name or server"),
+            (self.membership, "name, server or token"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
         ];
@@ -83,6 +83,8 @@ impl Changes {
 
 #[cfg(test)]
 mod tests {
+    use pinhole_signaling::Token;
+
     use super::*;
 
     fn config(text: &str) -> Config {
@@ -93,10 +95,10 @@ mod tests {
     fn each_key_costs_no_more_than_it_must() {
         for (text, words, restart) in [
             ("", "", &[][..]),
-            ("name = \"veranda\"", "name or server", &[]),
+            ("name = \"veranda\"", "name, server or token", &[]),
             (
                 "[signaling]\nserver = \"http://192.0.2.1\"",
-                "name or server",
+                "name, server or token",
                 &[],
             ),
             ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
@@ -112,6 +114,24 @@ mod tests {
             let changes = Changes::between(&Config::default(), &config(text));
             assert_eq!(changes.words(), words, "{text}");
             assert_eq!(changes.restart, restart, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_token_signs_in_anew_and_another_file_with_the_same_one_does_not() {
+        let with = |token: &str, file: &str| {
+            let mut config = Config::default();
+            config.signaling.token = Some(Token::new(token).expect(token));
+            config.signaling.token_file = Some(file.into());
+            config
+        };
+        let old = with("open-sesame", "/one");
+        for (new, membership) in [
+            (with("open-barley", "/one"), true),
+            (with("open-sesame", "/two"), false),
+            (Config::default(), true),
+        ] {
+            assert_eq!(Changes::between(&old, &new).membership, membership, "{new:?}");
         }
     }
 }
