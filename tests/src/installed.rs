@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::machine::Machine;
+use crate::eventually::eventually;
+use crate::machine::{Machine, System};
 use crate::network::{GUEST, Network};
+use crate::packages::{NAMES, Packages};
 use crate::process::Process;
 use crate::programs::PORT;
 use crate::viewer::Viewer;
@@ -18,60 +20,172 @@ pub const SERVER: &str = "pinhole-server.service";
 /// The node's configuration.
 pub const NODE_TOML: &str = "/etc/pinhole/node.toml";
 
+/// A machine, the packages for it, and what there was before they were installed.
+pub struct Board {
+    /// The machine.
+    pub machine: Machine,
+    /// The network that it is in, with the viewers.
+    pub network: Network,
+    /// The packages.
+    pub packages: Packages,
+    before: Traces,
+}
+
+/// What a package could leave behind.
+struct Traces {
+    files: BTreeSet<String>,
+    accounts: BTreeSet<String>,
+}
+
+impl Board {
+    /// A machine as it was delivered.
+    pub fn boot(system: System, packages: Packages) -> Self {
+        let network = Network::for_guest();
+        let machine = Machine::boot(&network, system);
+        Self {
+            before: Traces::of(&machine),
+            machine,
+            network,
+            packages,
+        }
+    }
+
+    /// Installs all packages. The server runs by that alone, and the node once `config`, with the name porch and this
+    /// machine's server, is in its file, without a further command.
+    pub fn install(&self, config: &str) {
+        let Self {
+            machine, packages, ..
+        } = self;
+        machine.install(&[packages.file("pinhole-node"), packages.file("pinhole-view")]);
+        assert_eq!(
+            machine.property(NODE, "ActiveState"),
+            "inactive",
+            "nobody has told the node where to sign in:\n{}",
+            machine.account(NODE)
+        );
+        machine.write(NODE_TOML, config);
+        machine.wait_until_active(NODE);
+
+        machine.install(&[packages.file("pinhole-server")]);
+        machine.wait_until_active(SERVER);
+        assert!(self.server_answers(), "{}", machine.account(SERVER));
+        self.wait_until_signed_in();
+        for unit in [NODE, SERVER] {
+            machine.report(&format!("{unit}: {}", machine.property(unit, "StatusText")));
+            for (name, value) in [
+                ("UnitFileState", "enabled"),
+                ("User", "pinhole"),
+                ("NRestarts", "0"),
+            ] {
+                assert_eq!(machine.property(unit, name), value, "{}", machine.account(unit));
+            }
+        }
+        machine.must("pinhole-view --server http://127.0.0.1:8888 list | grep porch");
+        // The root has no documentation; what dpkg knows of the packages is enough.
+        let pages = machine.must("grep -h /share/man/ /var/lib/dpkg/info/pinhole-*.list");
+        for page in [
+            "man8/pinhole-node.8",
+            "man5/pinhole-node.toml.5",
+            "man8/pinhole-server.8",
+            "man1/pinhole-view.1",
+        ] {
+            assert!(pages.contains(page), "{page} is not among\n{pages}");
+        }
+    }
+
+    /// Waits until the node says that its server has taken it in.
+    pub fn wait_until_signed_in(&self) {
+        self.machine
+            .wait_for(NODE, "StatusText", |text| text.starts_with("signed in"));
+    }
+
+    /// A viewer on the host, with a moving picture from the node.
+    pub fn watch(&self, node: &str) -> Viewer {
+        Viewer::watch(
+            &self.network,
+            &server_url(),
+            node,
+            &[],
+            self.machine.system().patience(),
+        )
+    }
+
+    /// Whether the server on the machine answers somebody on the host.
+    pub fn server_answers(&self) -> bool {
+        let request = format!("GET / HTTP/1.1\r\nHost: {GUEST}\r\nConnection: close\r\n\r\n");
+        exchange(&self.network, SocketAddr::from((GUEST, PORT)), request.as_bytes())
+            .is_ok_and(|answer| answer.status == 200)
+    }
+
+    /// Removes all packages, which stops the services and keeps the configuration; then purges them: nothing is left.
+    pub fn remove_and_purge(self) {
+        let machine = &self.machine;
+        let names = NAMES.join(" ");
+        machine.must(&format!("dpkg --remove {names}"));
+        machine.must(&format!("test -e {NODE_TOML}"));
+        for unit in [NODE, SERVER] {
+            assert_eq!(machine.property(unit, "ActiveState"), "inactive", "{unit}");
+        }
+        assert!(!self.server_answers());
+
+        machine.must(&format!("dpkg --purge {names}"));
+        let gone = eventually(machine.system().patience(), || {
+            units(machine).is_empty().then_some(())
+        });
+        assert!(gone.is_some(), "units are left:\n{}", units(machine));
+        let after = Traces::of(machine);
+        let left: Vec<_> = after.files.difference(&self.before.files).collect();
+        assert!(left.is_empty(), "files are left: {left:?}");
+        let lost: Vec<_> = self.before.files.difference(&after.files).collect();
+        assert!(lost.is_empty(), "files are gone that are not ours: {lost:?}");
+        let left: Vec<_> = after.accounts.difference(&self.before.accounts).collect();
+        assert!(left.is_empty(), "users or groups are left: {left:?}");
+    }
+}
+
+impl Traces {
+    fn of(machine: &Machine) -> Self {
+        // What the system itself writes while it runs, dpkg's own records, and logs.
+        let passed_over = [
+            "/proc",
+            "/sys",
+            "/dev",
+            "/rig",
+            "/run",
+            "/tmp",
+            "/var/tmp",
+            "/var/log",
+            "/var/cache",
+            "/var/lib/dpkg",
+            "/var/lib/apt",
+            "/var/lib/systemd/timers",
+            "/var/lib/systemd/random-seed",
+            // The copies that are made before each change of the files of the same names.
+            "/etc/passwd-",
+            "/etc/group-",
+            "/etc/shadow-",
+            "/etc/gshadow-",
+            "/etc/.pwd.lock",
+        ];
+        let tests = passed_over.map(|path| format!("-path {path}")).join(" -o ");
+        let lines = |command: &str| machine.must(command).lines().map(str::to_owned).collect();
+        Self {
+            files: lines(&format!("find / \\( {tests} \\) -prune -o -print")),
+            accounts: lines("sed 's/^/user /' /etc/passwd; sed 's/^/group /' /etc/group"),
+        }
+    }
+}
+
 /// Where the server on the machine is, seen from the host.
 pub fn server_url() -> String {
     format!("http://{GUEST}:{PORT}")
 }
 
-/// Whether the server on the machine answers somebody on the host.
-pub fn server_answers(network: &Network) -> bool {
-    let request = format!("GET / HTTP/1.1\r\nHost: {GUEST}\r\nConnection: close\r\n\r\n");
-    exchange(network, SocketAddr::from((GUEST, PORT)), request.as_bytes())
-        .is_ok_and(|answer| answer.status == 200)
-}
-
-/// A viewer on the host, with a moving picture from the node.
-pub fn watch(network: &Network, machine: &Machine, node: &str) -> Viewer {
-    Viewer::watch(network, &server_url(), node, &[], machine.system().patience())
-}
-
-/// Every file of the machine that a package could leave: those that the system itself writes while it runs are not among
-/// them, and neither are dpkg's own records and the logs.
-pub fn files(machine: &Machine) -> BTreeSet<String> {
-    let passed_over = [
-        "/proc",
-        "/sys",
-        "/dev",
-        "/rig",
-        "/run",
-        "/tmp",
-        "/var/tmp",
-        "/var/log",
-        "/var/cache",
-        "/var/lib/dpkg",
-        "/var/lib/apt",
-        "/var/lib/systemd/timers",
-        "/var/lib/systemd/random-seed",
-        // The copies that are made before each change of the files of the same names.
-        "/etc/passwd-",
-        "/etc/group-",
-        "/etc/shadow-",
-        "/etc/gshadow-",
-        "/etc/.pwd.lock",
-    ];
-    let tests: Vec<String> = passed_over.iter().map(|path| format!("-path {path}")).collect();
-    let list = machine.must(&format!("find / \\( {} \\) -prune -o -print", tests.join(" -o ")));
-    list.lines().map(str::to_owned).collect()
-}
-
-/// The users and groups of the machine.
-pub fn accounts(machine: &Machine) -> String {
-    machine.must("cut -d: -f1 /etc/passwd /etc/group")
-}
-
 /// The units of ours that systemd knows, whatever their state.
-pub fn units(machine: &Machine) -> String {
-    machine.must("systemctl list-units --all --plain --no-legend 'pinhole*'; systemctl list-unit-files --no-legend 'pinhole*' || true")
+fn units(machine: &Machine) -> String {
+    machine.must(
+        "systemctl list-units --all --plain --no-legend 'pinhole*'; systemctl list-unit-files --no-legend 'pinhole*' || true",
+    )
 }
 
 /// What a service takes of memory, in words: of its process by itself, and as systemd counts its whole group.
@@ -124,11 +238,6 @@ pub fn freeze_camera_thread(machine: &Machine) -> Process {
     );
     freezer.wait_for_line_since(crate::log::Mark::default(), "frozen", machine.system().patience());
     freezer
-}
-
-/// How long a stop took that systemd has just finished: from `started`, as [`uptime`] gave it.
-pub fn since(machine: &Machine, started: Duration) -> Duration {
-    uptime(machine).saturating_sub(started)
 }
 
 /// For how long the machine has been up.

@@ -180,10 +180,13 @@ impl Machine {
 
     /// What the journal gets from now on from a unit, and from systemd about it.
     pub fn follow(&self, unit: &str) -> Process {
-        let cursor = self.must("journalctl --lines=1 --output=cat --show-cursor | sed -n 's/^-- cursor: //p'");
+        let cursor =
+            self.must("journalctl --lines=1 --output=cat --show-cursor | sed -n 's/^-- cursor: //p'");
         self.start(
             &format!("journal of {unit}"),
-            &format!("exec journalctl --unit={unit} --output=cat --no-pager --follow --after-cursor='{cursor}'"),
+            &format!(
+                "exec journalctl --unit={unit} --output=cat --no-pager --follow --after-cursor='{cursor}'"
+            ),
         )
     }
 
