@@ -30,21 +30,21 @@ fn main() -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let want = Want {
+    let mut want = Want {
         size: arguments
             .next()
             .unwrap_or_else(|| "1280x720".to_owned())
             .parse()?,
         rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
+        controls: Controls::new(),
     };
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned()).parse()?;
-    let mut controls = Controls::new();
     for control in arguments {
         let (name, value) = control.split_once('=').context("a control is NAME=VALUE")?;
-        controls.insert(name.to_owned(), value.parse()?);
+        want.controls.insert(name.to_owned(), value.parse()?);
     }
 
-    let camera = capture::camera(&device, controls);
+    let camera = capture::camera(&device);
     let asked = Instant::now();
     let mut source = camera.open(&want)?;
     println!(

@@ -1,10 +1,24 @@
 //! Puts the rooms together: the only place that sees all of them.
 
-use std::time::Duration;
+mod desk;
+mod reload;
+
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
-use pinhole_service::signals::Signals;
-use tokio::{sync::mpsc, task::JoinSet};
+use pinhole_service::{
+    notify,
+    signals::{Request, Signals},
+    watchdog::Watchdog,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -15,8 +29,11 @@ use crate::{
     media::Codec,
     peer::{self, Engine},
     pipeline::{self, Pipeline},
-    presence::Presence,
+    presence::{self, Presence},
+    status::Sources,
 };
+use desk::Desk;
+use reload::Reloader;
 
 /// Events from the server that may wait for the engine, and messages that may wait for the server. An answer
 /// and its candidates are a handful; a crowd of a hundred viewers fits.
@@ -25,16 +42,21 @@ const MAIL: usize = 1024;
 const GRACE: Duration = Duration::from_secs(4);
 /// How often the camera thread is looked after.
 const ROUND: Duration = Duration::from_secs(1);
+/// How long a task may be busy without getting around.
+const TASK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the camera's thread may. A USB camera that is going bad lets each of a handful of requests wait for 5 s.
+const CAMERA_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Runs the node until a signal ends it.
+/// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
 /// # Errors
 /// It can't start, or a part that it can't do without ended.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
     info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %config.camera.device, "pinhole-node starts");
 
+    let watchdog = Watchdog::default();
     let demand = Demand::default();
     let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL
         .iter()
@@ -43,58 +65,78 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
 
-    let stun = config.webrtc.ice_servers.iter();
-    let settings = peer::Settings {
-        udp_port: config.webrtc.udp_port,
-        max_viewers: config.webrtc.max_viewers,
-        stun_servers: stun
-            .map(|server| (server.host().to_owned(), server.port()))
-            .collect(),
-    };
-    let engine = Engine::bind(settings, tracks, letters)?;
+    let (viewers, settings) = watch::channel(viewer_settings(&config));
+    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
-    let camera = capture::camera(&config.camera.device, config.camera.controls.clone());
-    let want = Want {
-        size: config.camera.size,
-        rate: config.camera.fps,
-    };
-    let settings = pipeline::Settings {
-        want,
-        bitrate: config.video.bitrate,
-    };
-    let pipeline = Pipeline::start(camera, settings, publishers, demand).context("camera thread")?;
-    let presence = Presence::new(config.signaling.server.clone(), name, calls, mailbox);
+    let pipeline = Pipeline::start(
+        capture::camera(&config.camera.device),
+        camera_settings(&config),
+        publishers,
+        demand,
+        watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
+    )
+    .context("camera thread")?;
+    let (membership, settings) = watch::channel(membership(&config));
+    let presence = Presence::new(settings, calls, mailbox);
+
+    let stuck = watchdog.clone();
+    let sources = Sources::new(
+        presence.standing(),
+        pipeline.account(),
+        &tracks,
+        engine.viewers(),
+        Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
+    );
+    let mut desk = Desk::new(sources);
+    desk.listen(config.http.listen).await;
 
     // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
     let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
     let stop = stop_engine.clone();
+    let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
     tasks.spawn(async move {
-        engine.run(inbox, stop).await;
+        engine.run(inbox, stop, pulse).await;
         Part::Engine
     });
     let stop = stop_presence.clone();
+    let pulse = watchdog.pulse("the task that stays signed in", TASK_PATIENCE);
     tasks.spawn(async move {
-        presence.run(stop).await;
+        presence.run(stop, pulse).await;
         Part::Presence
     });
 
+    let mut reloader = Reloader {
+        file,
+        config,
+        viewers,
+        membership,
+    };
+    notify::ready();
+    desk.tell();
+    let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
         tokio::select! {
-            signal = signals.stop() => {
-                info!("{signal}: stopping");
-                break None;
-            }
+            request = signals.next() => match request {
+                Request::Stop(signal) => {
+                    info!("{signal}: stopping");
+                    break None;
+                }
+                Request::Reload => reloader.reload(&pipeline, &mut desk).await,
+            },
             part = tasks.join_next() => break Some(describe(part)),
             () = tokio::time::sleep(ROUND) => {
                 if !pipeline.is_running() {
-                    break Some("the camera thread".to_owned());
+                    break Some("the camera's thread".to_owned());
                 }
             }
+            () = desk.changed() => desk.tell(),
+            () = &mut feed => {}
         }
     };
 
+    notify::stopping();
     let stopping = async {
         stop_engine.cancel();
         // Whichever ends first is the engine: it is the only one that was told to.
@@ -116,6 +158,35 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     match ended {
         None => Ok(()),
         Some(part) => bail!("{part} ended unexpectedly; this is a bug, and a restart is the way on"),
+    }
+}
+
+fn camera_settings(config: &Config) -> pipeline::Settings {
+    pipeline::Settings {
+        want: Want {
+            size: config.camera.size,
+            rate: config.camera.fps,
+            controls: config.camera.controls.clone(),
+        },
+        bitrate: config.video.bitrate,
+    }
+}
+
+fn viewer_settings(config: &Config) -> peer::Settings {
+    let stun = config.webrtc.ice_servers.iter();
+    peer::Settings {
+        max_viewers: config.webrtc.max_viewers,
+        stun_servers: stun
+            .map(|server| (server.host().to_owned(), server.port()))
+            .collect(),
+    }
+}
+
+fn membership(config: &Config) -> presence::Settings {
+    presence::Settings {
+        server: config.signaling.server.clone(),
+        token: config.signaling.token.clone(),
+        name: config.display_name(),
     }
 }
 

@@ -1,12 +1,17 @@
 //! The daemon's entry: arguments, configuration, log, runtime, app, exit code.
 
-use std::{io::Write, path::Path, process::ExitCode};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use pinhole_node::{
     app,
     args::{Args, Command, DEFAULT_CONFIG},
-    config::{self, Config},
+    check::{self, Verdict},
+    config::{self, ConfigError},
 };
 use pinhole_service::log;
 
@@ -18,24 +23,37 @@ const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service
 fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
-        Some(Command::Check { file, .. }) => check(&file),
+        Some(Command::Check { file, offline }) => check(&file, offline),
         Some(Command::Devices) => devices(),
-        None => run(args.config.as_deref()),
+        None => run(args.config),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "pinhole-node: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }
 
-fn run(file: Option<&Path>) -> anyhow::Result<()> {
-    let config = match file {
-        Some(file) => config::load(file)?,
-        None if Path::new(DEFAULT_CONFIG).exists() => config::load(DEFAULT_CONFIG.as_ref())?,
-        None => Config::default(),
+/// A configuration with a mistake stays one however often the program is started: the unit's
+/// `RestartPreventExitStatus=` knows this status.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ConfigError>() {
+        ExitCode::from(pinhole_service::config::EXIT_STATUS)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
+    // A file that was asked for has to be there; the usual one need not.
+    let (config, file) = match file {
+        Some(file) => (config::load(&file)?, file),
+        None => (
+            config::load_or_default(DEFAULT_CONFIG.as_ref())?,
+            DEFAULT_CONFIG.into(),
+        ),
     };
     log::start("pinhole-node", LOG);
     // Two are enough: one moves packets while the other talks to the server. The camera has its own thread.
@@ -43,15 +61,31 @@ fn run(file: Option<&Path>) -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    let outcome = runtime.block_on(app::run(config));
+    let outcome = runtime.block_on(app::run(config, file));
     // A camera that hangs in the kernel must not keep the process.
     runtime.shutdown_background();
     outcome
 }
 
-fn check(file: &Path) -> anyhow::Result<()> {
-    config::load(file)?;
-    writeln!(std::io::stdout(), "{} is valid", file.display())?;
+fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
+    let config = config::load(file)?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{} is valid", file.display())?;
+    if offline {
+        return Ok(());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let findings = runtime.block_on(check::run(&config));
+    for finding in &findings {
+        writeln!(out, "{finding}")?;
+    }
+    let failures = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Fails)
+        .count();
+    anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
 }
 

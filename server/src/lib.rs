@@ -4,9 +4,9 @@
 //! passes through without being read; media never comes here.
 //!
 //! ```text
-//! socket -> http::connection -> http::{sign_in, wait, message, sign_out, page}
-//!                                         |            ^
-//!                                     http::desk  ->  hub
+//! socket -> http::connection -> http::gate -> http::{sign_in, wait, message, sign_out, page}
+//!                                                      |            ^
+//!                                                  http::desk  ->  hub
 //! ```
 
 pub mod args;

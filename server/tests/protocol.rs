@@ -24,7 +24,7 @@ async fn a_sign_in_is_answered_like_the_stock_server_does() {
          Access-Control-Allow-Origin: *\r\n\
          Access-Control-Allow-Credentials: true\r\n\
          Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n\
-         Access-Control-Allow-Headers: Content-Type, Content-Length, Connection, Cache-Control\r\n\
+         Access-Control-Allow-Headers: Content-Type, Content-Length, Connection, Cache-Control, Authorization\r\n\
          Access-Control-Expose-Headers: Content-Length, X-Peer-Id\r\n\
          \r\n",
         env!("CARGO_PKG_VERSION")
@@ -203,8 +203,8 @@ async fn an_event_never_goes_to_a_connection_that_was_closed() {
 async fn many_messages_between_two_arrive_in_order() {
     let server = TestServer::start().await;
     let url: ServerUrl = format!("http://{}", server.address).parse().unwrap();
-    let (alice, _) = Client::sign_in(&url, &Name::from("alice")).await.unwrap();
-    let (bob, others) = Client::sign_in(&url, &Name::from("bob")).await.unwrap();
+    let (alice, _) = Client::sign_in(&url, None, &Name::from("alice")).await.unwrap();
+    let (bob, others) = Client::sign_in(&url, None, &Name::from("bob")).await.unwrap();
     assert_eq!(others[0].id, alice.id());
     assert!(matches!(alice.wait().await.unwrap(), Event::Presence(member) if member.id == bob.id()));
     let candidates: Vec<Message> = (0..100)
@@ -247,7 +247,7 @@ async fn one_socket_serves_ipv4_and_ipv6() {
         let url: ServerUrl = format!("http://{host}:{}", server.address.port())
             .parse()
             .unwrap();
-        Client::sign_in(&url, &Name::from("alice")).await.unwrap();
+        Client::sign_in(&url, None, &Name::from("alice")).await.unwrap();
     }
 }
 

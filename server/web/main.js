@@ -23,7 +23,11 @@ const HASH = "#watch=";
 /** Other people's pages and terminals (pinhole-view) are members too, but no cameras. */
 const VIEWER_NAME = /^viewer_[0-9a-z]+@(web|terminal)$/;
 
-const signaling = new Signaling(`viewer_${randomWord(6)}@web`, new URL(".", location.href));
+// Without a user name and password that stood in the address: fetch refuses URLs with them, and the browser sends them
+// along anyway.
+const HERE = new URL(".", location.origin + location.pathname);
+
+const signaling = new Signaling(`viewer_${randomWord(6)}@web`, HERE);
 let watch = null;
 
 const view = new View({

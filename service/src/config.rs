@@ -7,6 +7,9 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
+/// The status that a program exits with where its configuration can't be used (`EX_CONFIG`, sysexits.h).
+pub const EXIT_STATUS: u8 = 78;
+
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -27,6 +30,16 @@ pub enum ConfigError {
         line: Option<usize>,
         /// What is wrong, and what would be right.
         mistake: String,
+    },
+    /// A file that a key of it names, and that is read along with it, can't be used.
+    #[error("{}: {key}: {cause}", path.display())]
+    Secret {
+        /// The path of the configuration.
+        path: PathBuf,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with the file that it names.
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 

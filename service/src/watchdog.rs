@@ -5,6 +5,7 @@
 //! excuse for a part: whoever waits for long wakes now and then, which is what shows that it could.
 
 use std::{
+    fmt,
     future::{Future, poll_fn},
     pin::pin,
     sync::{
@@ -54,6 +55,12 @@ pub struct Stuck {
     pub part: String,
     /// For how long.
     pub for_: Duration,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} has not moved for {} s", self.part, self.for_.as_secs())
+    }
 }
 
 impl Default for Watchdog {
@@ -108,8 +115,7 @@ impl Watchdog {
                 }
                 Some(stuck) if !said => {
                     said = true;
-                    let seconds = stuck.for_.as_secs();
-                    error!(part = %stuck.part, "{} has not moved for {seconds} s; without a change the service manager restarts this program", stuck.part);
+                    error!(part = %stuck.part, "{stuck}; without a change the service manager restarts this program");
                 }
                 Some(_) => {}
             }

@@ -17,6 +17,7 @@ use crate::message::Message;
 use crate::name::Name;
 use crate::peer::PeerId;
 use crate::roster::{self, Member};
+use crate::token::Token;
 use crate::url::ServerUrl;
 use answer::Answer;
 use exchange::Request;
@@ -35,6 +36,7 @@ pub struct Client {
 #[derive(Debug)]
 struct Membership {
     server: ServerUrl,
+    token: Option<Token>,
     id: PeerId,
 }
 
@@ -76,6 +78,12 @@ pub enum ClientError {
         /// The peer.
         to: PeerId,
     },
+    /// The server wants an access token, and there was none to show.
+    #[error("the signaling server wants an access token")]
+    TokenWanted,
+    /// The server does not take the access token that was shown.
+    #[error("the signaling server does not take this access token")]
+    TokenRefused,
     /// The server answered with another status than success.
     #[error("the signaling server refused the request with status {status} ({reason})")]
     Refused {
@@ -101,6 +109,12 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether it is about the access token, such that trying again helps only after a person has put one right, here or
+    /// on the server.
+    pub fn is_about_token(&self) -> bool {
+        matches!(self, ClientError::TokenWanted | ClientError::TokenRefused)
+    }
+
     /// Whether this membership is at its end, such that only a new [`Client::sign_in`] helps.
     pub fn ends_membership(&self) -> bool {
         matches!(self, ClientError::Forgotten | ClientError::Closing)
@@ -110,18 +124,27 @@ impl ClientError {
 impl Client {
     /// Becomes a member of a server; gives the other members that are there, too.
     ///
+    /// The token is shown to the server with this request and all later ones; a server that wants none, such as the
+    /// stock one, passes over it.
+    ///
     /// An empty name lets the server choose (`peer_<id>`). Entries of others that can't be read are left out, with
     /// a warning in the log.
-    pub async fn sign_in(server: &ServerUrl, name: &Name) -> Result<(Client, Vec<Member>), ClientError> {
+    pub async fn sign_in(
+        server: &ServerUrl,
+        token: Option<&Token>,
+        name: &Name,
+    ) -> Result<(Client, Vec<Member>), ClientError> {
         let target = format!("{}?{}", http::SIGN_IN, name.to_query());
         let request = Request {
             server,
+            token,
             target,
             body: None,
             patience: Some(ANSWER),
             limit: http::MAX_ROSTER,
         };
-        let answer = success(request.exchange().await?)?;
+        let answer = request.exchange().await?;
+        let answer = success(answer, token.is_some())?;
         let id = answer
             .pragma
             .ok_or_else(|| malformed("the sign-in has no Pragma header with an id"))?;
@@ -137,6 +160,7 @@ impl Client {
             Client {
                 membership: Arc::new(Membership {
                     server: server.clone(),
+                    token: token.cloned(),
                     id,
                 }),
             },
@@ -152,6 +176,11 @@ impl Client {
     /// The server.
     pub fn server(&self) -> &ServerUrl {
         &self.membership.server
+    }
+
+    /// The access token that is shown to it.
+    pub fn token(&self) -> Option<&Token> {
+        self.membership.token.as_ref()
     }
 
     /// Waits for the next event, however long it takes.
@@ -172,7 +201,7 @@ impl Client {
                 pragma: None,
                 ..
             } => return Err(ClientError::Closing),
-            answer => known(answer)?,
+            answer => self.known(answer)?,
         };
         match answer.pragma {
             None => Err(malformed("the event has no Pragma header")),
@@ -205,42 +234,46 @@ impl Client {
         if answer.status == 500 {
             return Err(ClientError::PeerGone { to });
         }
-        success(answer).map(drop)
+        self.success(answer).map(drop)
     }
 
     /// Leaves the server.
     pub async fn sign_out(&self) -> Result<(), ClientError> {
-        known(
-            self.request(http::SIGN_OUT, String::new(), None)
-                .exchange()
-                .await?,
-        )
-        .map(drop)
+        let request = self.request(http::SIGN_OUT, String::new(), None);
+        self.known(request.exchange().await?).map(drop)
     }
 
     fn request(&self, path: &str, more: String, body: Option<Bytes>) -> Request<'_> {
         Request {
             server: self.server(),
+            token: self.token(),
             target: format!("{path}?{}={}{more}", http::PEER_ID, self.id()),
             body,
             patience: Some(ANSWER),
             limit: http::MAX_MESSAGE,
         }
     }
-}
 
-/// An answer to a member's request: 500 is how servers say that they don't know the member.
-fn known(answer: Answer) -> Result<Answer, ClientError> {
-    if answer.status == 500 {
-        Err(ClientError::Forgotten)
-    } else {
-        success(answer)
+    /// An answer to a member's request: 500 is how servers say that they don't know the member.
+    fn known(&self, answer: Answer) -> Result<Answer, ClientError> {
+        if answer.status == 500 {
+            Err(ClientError::Forgotten)
+        } else {
+            self.success(answer)
+        }
+    }
+
+    fn success(&self, answer: Answer) -> Result<Answer, ClientError> {
+        success(answer, self.token().is_some())
     }
 }
 
-fn success(answer: Answer) -> Result<Answer, ClientError> {
-    if answer.status == 200 {
-        return Ok(answer);
+fn success(answer: Answer, with_token: bool) -> Result<Answer, ClientError> {
+    match answer.status {
+        200 => return Ok(answer),
+        401 if with_token => return Err(ClientError::TokenRefused),
+        401 => return Err(ClientError::TokenWanted),
+        _ => {}
     }
     let said: String = String::from_utf8_lossy(&answer.body)
         .trim()

@@ -21,6 +21,8 @@ pub const TO: &str = "to";
 
 /// The header that tells an event's kind: the own id for presence, another id for a message from that peer.
 pub const PRAGMA: &str = "Pragma";
+/// The header that shows the access token, where a server wants one ([`crate::Token`]).
+pub const AUTHORIZATION: &str = "Authorization";
 /// Spelt exactly so: the stock programs compare it case-sensitively.
 pub const CONTENT_LENGTH: &str = "Content-Length";
 /// Spelt exactly so: the stock programs compare it case-sensitively.

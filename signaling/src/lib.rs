@@ -14,6 +14,7 @@ pub mod message;
 pub mod name;
 pub mod peer;
 pub mod roster;
+pub mod token;
 mod url;
 
 pub use client::{Client, ClientError, Event};
@@ -21,4 +22,5 @@ pub use message::{Candidate, Description, DescriptionKind, Message, MessageError
 pub use name::Name;
 pub use peer::{PeerId, PeerIdError};
 pub use roster::{EntryError, Member};
+pub use token::{Token, TokenError, TokenFileError};
 pub use url::{ServerUrl, ServerUrlError};

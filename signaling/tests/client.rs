@@ -6,12 +6,15 @@ mod stock;
 
 use pinhole_signaling::{
     Candidate, Client, ClientError, Description, DescriptionKind, Event, Member, Message, Name, PeerId,
-    ServerUrl, http,
+    ServerUrl, Token, http,
 };
 use stock::{StockServer, answer, scripted};
 
 async fn sign_in(server: &StockServer, name: &str) -> Client {
-    Client::sign_in(&server.url(), &Name::from(name)).await.unwrap().0
+    Client::sign_in(&server.url(), None, &Name::from(name))
+        .await
+        .unwrap()
+        .0
 }
 
 fn member(name: &str, id: u64, connected: bool) -> Member {
@@ -34,9 +37,11 @@ fn candidate(number: usize) -> Message {
 #[tokio::test]
 async fn a_sign_in_gives_the_id_and_the_others() {
     let server = StockServer::start().await;
-    let (alice, others) = Client::sign_in(&server.url(), &"alice".into()).await.unwrap();
+    let (alice, others) = Client::sign_in(&server.url(), None, &"alice".into())
+        .await
+        .unwrap();
     assert_eq!((alice.id().get(), others.len()), (1, 0));
-    let (bob, others) = Client::sign_in(&server.url(), &"bob".into()).await.unwrap();
+    let (bob, others) = Client::sign_in(&server.url(), None, &"bob".into()).await.unwrap();
     assert_eq!((bob.id().get(), others), (2, vec![member("alice", 1, true)]));
     assert_eq!(
         alice.wait().await.unwrap(),
@@ -143,7 +148,7 @@ async fn a_server_without_ipv6_is_found_by_a_name_that_has_both() {
         .parse()
         .unwrap();
     assert_eq!(
-        Client::sign_in(&url, &"alice".into()).await.unwrap().0.id(),
+        Client::sign_in(&url, None, &"alice".into()).await.unwrap().0.id(),
         PeerId::FIRST
     );
 }
@@ -156,7 +161,7 @@ async fn a_server_that_is_not_there_is_named() {
         .local_addr()
         .unwrap();
     let url: ServerUrl = format!("http://{free}").parse().unwrap();
-    let error = Client::sign_in(&url, &"alice".into()).await.unwrap_err();
+    let error = Client::sign_in(&url, None, &"alice".into()).await.unwrap_err();
     assert!(
         matches!(&error, ClientError::Unreachable { address, .. } if *address == free.to_string()),
         "{error}"
@@ -167,7 +172,7 @@ async fn a_server_that_is_not_there_is_named() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_never_answers_is_given_up() {
     let (url, _serving) = scripted(Vec::new(), false).await;
-    let error = Client::sign_in(&url, &"alice".into()).await.unwrap_err();
+    let error = Client::sign_in(&url, None, &"alice".into()).await.unwrap_err();
     assert!(error.to_string().contains("no answer within 10 s"), "{error}");
 }
 
@@ -204,7 +209,7 @@ async fn what_is_no_signaling_server_is_told_apart() {
         ),
     ] {
         let (url, _serving) = scripted(sent, true).await;
-        let error = Client::sign_in(&url, &"alice".into())
+        let error = Client::sign_in(&url, None, &"alice".into())
             .await
             .unwrap_err()
             .to_string();
@@ -213,10 +218,38 @@ async fn what_is_no_signaling_server_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_server_that_wants_a_token_is_told_apart_from_one_that_wants_another() {
+    let token = Token::new("12345678").unwrap();
+    for (token, says) in [
+        (None, "the signaling server wants an access token"),
+        (
+            Some(&token),
+            "the signaling server does not take this access token",
+        ),
+    ] {
+        let (url, _serving) = scripted(answer("401 Unauthorized", None, b"no"), true).await;
+        let error = Client::sign_in(&url, token, &"alice".into()).await.unwrap_err();
+        assert!(error.is_about_token() && !error.ends_membership());
+        assert_eq!(error.to_string(), says);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_no_token_takes_everybody() {
+    let server = StockServer::start().await;
+    let token = Token::new("12345678").unwrap();
+    let alice = Client::sign_in(&server.url(), Some(&token), &"alice".into())
+        .await
+        .unwrap()
+        .0;
+    alice.send(alice.id(), &Message::Bye).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_entry_that_is_broken_does_not_hide_the_others() {
     let roster = b"alice,3,1\nbroken by\na line end,1,1\nno id,x,1\nbob,2,1\n";
     let (url, _serving) = scripted(answer("200 Added", Some(3), roster), false).await;
-    let (_, others) = Client::sign_in(&url, &"alice".into()).await.unwrap();
+    let (_, others) = Client::sign_in(&url, None, &"alice".into()).await.unwrap();
     assert_eq!(others, [member("a line end", 1, true), member("bob", 2, true)]);
 }
 

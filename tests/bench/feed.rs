@@ -10,17 +10,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pinhole_node::{
-    capture::{Camera, Pattern, VideoSource, Want},
+    capture::{Camera, Controls, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
     media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
     peer::{self, Engine},
-    presence::Presence,
-    system::{log, signals::Termination},
+    presence::{self, Presence},
 };
+use pinhole_service::{log, signals::Signals, watchdog::Watchdog};
 use pinhole_signaling::Name;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CROWDS, NODE};
@@ -44,7 +47,7 @@ const MAIL: usize = 1024;
 
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
 pub fn run(server: &str) -> anyhow::Result<()> {
-    log::start();
+    log::start("pinhole-bench", "warn");
     let recording = record()?;
     let demand = Demand::default();
     let (publisher, track) = fanout::track(Codec::H264, demand.clone());
@@ -65,23 +68,28 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let mut termination = Termination::listen()?;
+        let mut signals = Signals::listen()?;
         let (letters, mailbox) = mpsc::channel(MAIL);
         let (calls, inbox) = mpsc::channel(MAIL);
-        let settings = peer::Settings {
-            udp_port: 0,
+        let watchdog = Watchdog::default();
+        let (_viewers, settings) = watch::channel(peer::Settings {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
-        };
-        let engine = Engine::bind(settings, vec![track], letters)?;
-        let presence = Presence::new(server.parse()?, Name::from(NODE), calls, mailbox);
+        });
+        let engine = Engine::bind(0, settings, vec![track], letters)?;
+        let (_membership, settings) = watch::channel(presence::Settings {
+            server: server.parse()?,
+            token: None,
+            name: Name::from(NODE),
+        });
+        let presence = Presence::new(settings, calls, mailbox);
         // Tasks of their own, as in the node.
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(engine.run(inbox, stop.clone()));
-        tasks.spawn(presence.run(stop.clone()));
+        tasks.spawn(engine.run(inbox, stop.clone(), watchdog.pulse("engine", PATIENCE)));
+        tasks.spawn(presence.run(stop.clone(), watchdog.pulse("presence", PATIENCE)));
         tokio::select! {
-            _ = termination.next() => {}
+            _ = signals.stop() => {}
             _ = tasks.join_next() => {}
         }
         anyhow::Ok(())
@@ -98,6 +106,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
     let mut source = Pattern.open(&Want {
         size: SIZE,
         rate: fast,
+        controls: Controls::new(),
     })?;
     let mut format = source.format();
     format.rate = RATE;

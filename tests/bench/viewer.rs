@@ -53,7 +53,7 @@ const DATAGRAM: usize = 2048;
 /// Watches the node until the server or the node ends it, which is an error.
 pub async fn watch(server: ServerUrl, number: usize, counts: &Counts) -> anyhow::Result<()> {
     let name = Name::from(format!("viewer {number}").as_str());
-    let (client, others) = Client::sign_in(&server, &name).await?;
+    let (client, others) = Client::sign_in(&server, None, &name).await?;
     let (letters, mut mailbox) = mpsc::channel(MAIL);
     let mut tasks = JoinSet::new();
     let waiting = client.clone();

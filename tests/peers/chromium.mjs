@@ -1,7 +1,8 @@
 // A real Chromium that looks at the viewer page, driven by a test through JSON lines on stdin. Commands, each
 // `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
 // in seconds (15 where it is left out):
-//   open {url, codecs?, width?, height?, phone?, light?}   -> {}       loads the page; `codecs` (["VP8"]) narrows every later offer
+//   open {url, codecs?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
+//                                           offer; `password` is what a person would type when the browser asks (HTTP Basic)
 //   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
 //   watch {camera, codecs?}              -> {}       clicks the camera
 //   first_frame {camera, codecs?, within?} -> {ms}   clicks the camera; from the click to the first presented frame
@@ -228,10 +229,11 @@ class Viewer {
     say({ event: "ready", chromium: this.#process.pid });
   }
 
-  async open({ url, codecs = null, width = 1280, height = 800, phone = false, light = false }) {
+  async open({ url, codecs = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
     await this.#context?.close();
     this.#context = await this.#browser.newContext({
       viewport: { width, height }, colorScheme: light ? "light" : "dark",
+      ...(password === null ? {} : { httpCredentials: { username: "anybody", password } }),
       ...(phone ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
     });
     await this.#context.addInitScript(instrument);
@@ -239,8 +241,14 @@ class Viewer {
     this.#page = await this.#context.newPage();
     this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
     this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
-    await this.#page.goto(url, { waitUntil: "load" });
-    return {};
+    try {
+      const answer = await this.#page.goto(url, { waitUntil: "load" });
+      return { status: answer?.status() ?? null };
+    } catch (error) {
+      // What comes of a 401 where nobody answers the browser's question: its own page, which tells nothing.
+      if (!error.message.includes("ERR_INVALID_AUTH_CREDENTIALS")) throw error;
+      return { status: 401 };
+    }
   }
 
   async cameras({ camera = null, within = 15 }) {

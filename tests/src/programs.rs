@@ -47,8 +47,13 @@ pub fn server_address() -> SocketAddr {
 
 /// Starts pinhole-server; it answers when this returns.
 pub fn start_server(network: &Network) -> Process {
+    start_server_with(network, &[])
+}
+
+/// The same with more words on its command line.
+pub fn start_server_with(network: &Network, words: &[&str]) -> Process {
     let mut command = network.command(binary("pinhole-server"));
-    command.args(["--listen", &format!("[::]:{PORT}")]);
+    command.args(["--listen", &format!("[::]:{PORT}")]).args(words);
     let (mut server, _) = Process::spawn("pinhole-server", command);
     let deadline = Instant::now() + SOON;
     while network.inside(|| TcpStream::connect(server_address())).is_err() {
@@ -73,12 +78,17 @@ pub fn node_config(name: &str, device: &str) -> String {
 
 /// Starts pinhole-node on the host's side of `network`; it is signed in when this returns.
 pub fn start_node(network: &Network, config: &str) -> Process {
+    start_node_until(network, config, SIGNED_IN)
+}
+
+/// The same, until it says `line`.
+pub fn start_node_until(network: &Network, config: &str, line: &str) -> Process {
     let file = std::env::temp_dir().join(format!("pinhole-node-{}.toml", std::process::id()));
     fs::write(&file, config).expect("the temporary directory can be written");
     let mut command = network.command(binary("pinhole-node"));
     command.arg("--config").arg(&file);
     let (node, _) = Process::spawn("pinhole-node", command);
-    node.wait_for_line(SIGNED_IN);
+    node.wait_for_line(line);
     // Read by now, since it knows its server.
     fs::remove_file(&file).expect("the file is there");
     node

@@ -9,38 +9,52 @@ use pinhole_e2e::programs::repository;
 /// A room of the node, and the rooms that it must not know.
 const ROOMS: &[(&str, &[&str])] = &[
     (
+        "figures",
+        &[
+            "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
+            "system", "app",
+        ],
+    ),
+    (
         "media",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "app",
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "capture",
         &[
-            "encode", "fanout", "pipeline", "peer", "presence", "config", "app",
+            "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "encode",
         &[
-            "capture", "fanout", "pipeline", "peer", "presence", "config", "app",
+            "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "fanout",
         &[
-            "capture", "encode", "pipeline", "peer", "presence", "config", "app",
+            "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
-    ("pipeline", &["peer", "presence", "config", "app"]),
-    ("peer", &["capture", "encode", "pipeline", "presence", "app"]),
-    ("presence", &["capture", "encode", "fanout", "pipeline", "app"]),
+    ("pipeline", &["peer", "presence", "config", "status", "app"]),
+    (
+        "peer",
+        &["capture", "encode", "pipeline", "presence", "status", "app"],
+    ),
+    (
+        "presence",
+        &["capture", "encode", "fanout", "pipeline", "status", "app"],
+    ),
     (
         "config",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "app",
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
         ],
     ),
+    ("status", &["capture", "encode", "config", "app"]),
 ];
 
 /// A crate of others, and the only places that may know it.
@@ -56,9 +70,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rppal", &["node/src/control/gpio"]),
     ("libsystemd", &["service/src"]),
     ("axum", &["server/src/http"]),
-    ("hyper", &["server/src/http"]),
-    ("hyper_util", &["server/src/http"]),
-    ("http_body_util", &["server/src/http"]),
+    ("hyper", &["server/src/http", "node/src/status"]),
+    ("hyper_util", &["server/src/http", "node/src/status"]),
+    ("http_body_util", &["server/src/http", "node/src/status"]),
+    ("prometheus_client", &["node/src/status"]),
     ("tower", &["server/src/http"]),
     (
         "pinhole_signaling",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use pinhole_signaling::{Member, ServerUrl};
+use pinhole_signaling::{Member, ServerUrl, Token};
 use serde_json::json;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -31,18 +31,19 @@ const INTERRUPTED: i32 = 130;
 /// # Errors
 /// Where this machine fails us; that a node can't be watched is an exit code.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let token = cli.token_file.as_deref().map(Token::read).transpose()?;
     match cli.action {
-        Action::List { json } => list(&cli.server, json).await,
-        Action::Watch(args) => watch(cli.server, args).await,
+        Action::List { json } => list(&cli.server, token.as_ref(), json).await,
+        Action::Watch(args) => watch(cli.server, token, args).await,
     }
 }
 
-async fn list(server: &ServerUrl, as_json: bool) -> anyhow::Result<ExitCode> {
-    let mut members = match call::list(server).await {
+async fn list(server: &ServerUrl, token: Option<&Token>, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut members = match call::list(server, token).await {
         Ok(members) => members,
-        Err(error) => {
-            writeln!(io::stderr(), "pinhole-view: {error}")?;
-            return Ok(ExitCode::from(Ending::NoServer(error.to_string()).exit_code(0)));
+        Err(ending) => {
+            writeln!(io::stderr(), "pinhole-view: {ending}")?;
+            return Ok(ExitCode::from(ending.exit_code(0)));
         }
     };
     members.sort_by_key(|member| member.id);
@@ -62,7 +63,7 @@ async fn list(server: &ServerUrl, as_json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn watch(server: ServerUrl, args: WatchArgs) -> anyhow::Result<ExitCode> {
+async fn watch(server: ServerUrl, token: Option<Token>, args: WatchArgs) -> anyhow::Result<ExitCode> {
     let (stop, _signals) = stop_on_signals()?;
     let started = start_recording(&args);
     let (recorder, recording) = match started {
@@ -80,6 +81,7 @@ async fn watch(server: ServerUrl, args: WatchArgs) -> anyhow::Result<ExitCode> {
     };
     let options = Watch {
         server,
+        token,
         node: args.node,
         patience: args.wait,
         time: args.seconds,

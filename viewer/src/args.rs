@@ -14,6 +14,9 @@ pub struct Cli {
     /// The signaling server, as http://HOST[:PORT] (port 8888 if none is given).
     #[arg(long, value_name = "URL")]
     pub server: ServerUrl,
+    /// A file with the server's access token, where it wants one.
+    #[arg(long, value_name = "FILE", env = "PINHOLE_TOKEN_FILE", global = true)]
+    pub token_file: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub action: Action,

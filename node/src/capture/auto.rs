@@ -1,23 +1,15 @@
 use std::sync::{Mutex, PoisonError};
 
-use super::{Camera, CaptureError, Controls, Pattern, V4l2Camera, VideoSource, Want, v4l2};
+use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
 
 /// The first camera that opens, or else the test picture. It says which, once for each change.
+#[derive(Default)]
 pub struct Auto {
-    controls: Controls,
     /// What was opened last.
     chosen: Mutex<Option<String>>,
 }
 
 impl Auto {
-    /// `controls` are set on whatever camera it is; the test picture has none.
-    pub fn new(controls: Controls) -> Self {
-        Self {
-            controls,
-            chosen: Mutex::new(None),
-        }
-    }
-
     /// Remembers the choice, and whether it is another than before.
     fn choose(&self, choice: String) -> bool {
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,7 +21,7 @@ impl Camera for Auto {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let mut failures = Vec::new();
         for found in v4l2::discover() {
-            let camera = V4l2Camera::new(found.path.to_string_lossy(), self.controls.clone());
+            let camera = V4l2Camera::new(found.path.to_string_lossy());
             match camera.open(want) {
                 Ok(source) => {
                     if self.choose(camera.describe()) {
@@ -40,12 +32,6 @@ impl Camera for Auto {
                     }
                     return Ok(source);
                 }
-                // A wrong control is a mistake in the configuration, not a reason for another camera.
-                Err(
-                    error @ (CaptureError::UnknownControl { .. }
-                    | CaptureError::ControlOutOfRange { .. }
-                    | CaptureError::ControlRefused { .. }),
-                ) => return Err(error),
                 Err(error) => failures.push(error.to_string()),
             }
         }

@@ -18,12 +18,14 @@ pub use v4l2::V4l2Camera;
 use crate::media::{Frame, FrameRate, FrameSize, VideoFormat};
 
 /// What the configuration asks of a camera; it delivers what comes nearest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
     /// The picture.
     pub size: FrameSize,
     /// How many a second.
     pub rate: FrameRate,
+    /// Values for its controls. One that can't be set is complained of in the log; the picture comes nevertheless.
+    pub controls: Controls,
 }
 
 /// A device that may be there or not.
@@ -51,15 +53,24 @@ pub trait VideoSource: Send {
     ///
     /// The device has failed or gone. The source is of no further use then.
     fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError>;
+
+    /// Sets these controls while it delivers. Those that were set before and are not among them go back to the
+    /// driver's default. What has no controls (a test picture) does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The first that can't be set; the others are set.
+    fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError>;
 }
 
 /// Values for a camera's controls by their names, as in `[camera.controls]`.
 pub type Controls = std::collections::BTreeMap<String, i64>;
+
 /// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
-pub fn camera(device: &str, controls: Controls) -> Box<dyn Camera> {
+pub fn camera(device: &str) -> Box<dyn Camera> {
     match device {
-        "auto" => Box::new(Auto::new(controls)),
+        "auto" => Box::new(Auto::default()),
         "pattern" => Box::new(Pattern),
-        device => Box::new(V4l2Camera::new(device, controls)),
+        device => Box::new(V4l2Camera::new(device)),
     }
 }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Camera, CaptureError, VideoSource, Want};
+use super::{Camera, CaptureError, Controls, VideoSource, Want};
 use crate::media::{Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
 use picture::Picture;
 
@@ -93,6 +93,10 @@ impl VideoSource for Source {
             data: self.picture.data(),
         }))
     }
+
+    fn set_controls(&mut self, _controls: &Controls) -> Result<(), CaptureError> {
+        Ok(())
+    }
 }
 
 /// The time that `number` frames take.
@@ -118,7 +122,13 @@ mod tests {
 
     fn source(size: &str, rate: FrameRate) -> Box<dyn VideoSource> {
         let size: FrameSize = size.parse().unwrap();
-        Pattern.open(&Want { size, rate }).unwrap()
+        Pattern
+            .open(&Want {
+                size,
+                rate,
+                controls: Controls::new(),
+            })
+            .unwrap()
     }
 
     #[test]
@@ -158,6 +168,7 @@ mod tests {
 
     #[test]
     fn every_frame_differs_and_carries_the_time() {
+        let mut compared = 0;
         for size in [
             "1280x720",
             "640x480",
@@ -169,7 +180,7 @@ mod tests {
             "17x31",
         ] {
             let mut source = source(size, FrameRate::per_second(500));
-            let mut last: Option<Vec<u8>> = None;
+            let mut last: Option<(u32, Vec<u8>)> = None;
             for _ in 0..5 {
                 let before = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
                 let frame = source.next(PATIENCE).unwrap().unwrap();
@@ -186,13 +197,16 @@ mod tests {
                 } else {
                     assert_eq!(shown, None, "{size} is too small for a clock");
                 }
-                assert_ne!(
-                    last.as_deref(),
-                    Some(frame.data),
-                    "{size}: the picture stands still"
-                );
-                last = Some(frame.data.to_vec());
+                // In a small picture the square is soon where it was: on a busy machine frames are left out.
+                if let Some((sequence, picture)) = &last
+                    && frame.sequence == sequence + 1
+                {
+                    assert_ne!(picture, frame.data, "{size}: the picture stands still");
+                    compared += 1;
+                }
+                last = Some((frame.sequence, frame.data.to_vec()));
             }
         }
+        assert!(compared > 0, "no two frames in a row");
     }
 }

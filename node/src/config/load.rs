@@ -1,15 +1,36 @@
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 use pinhole_service::config::ConfigError;
+use pinhole_signaling::Token;
 
 use super::Config;
 
-/// Reads and checks a configuration file.
+/// Reads and checks a configuration file, and the access token that it names.
 ///
 /// # Errors
-/// It can't be read or is not valid.
+/// One of the two can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    pinhole_service::config::read(path)
+    let mut config: Config = pinhole_service::config::read(path)?;
+    let token = config.signaling.token_file.as_deref().map(Token::read);
+    config.signaling.token = token.transpose().map_err(|cause| ConfigError::Secret {
+        path: path.to_owned(),
+        key: "signaling.token_file",
+        cause: Box::new(cause),
+    })?;
+    Ok(config)
+}
+
+/// [`load`], where there may be no file: then all keys have their defaults.
+///
+/// # Errors
+/// The file is there, and can't be read or is not valid.
+pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
+    match load(path) {
+        Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
+            Ok(Config::default())
+        }
+        outcome => outcome,
+    }
 }
 
 #[cfg(test)]

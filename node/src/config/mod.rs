@@ -3,17 +3,25 @@
 //! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
 //! worse than none.
 
+mod changes;
+mod listen;
 mod load;
 mod stun;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
-use pinhole_signaling::{Name, ServerUrl};
+use pinhole_signaling::{Name, ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
-pub use load::load;
+pub use changes::Changes;
+pub use listen::{Listen, ListenError};
+pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
 
@@ -32,6 +40,8 @@ pub struct Config {
     pub video: Video,
     /// How viewers are reached.
     pub webrtc: Webrtc,
+    /// Where the status is told.
+    pub http: Http,
 }
 
 /// `[signaling]`
@@ -41,6 +51,12 @@ pub struct Signaling {
     /// The server's address, `http://HOST:PORT`.
     #[serde(deserialize_with = "parsed")]
     pub server: ServerUrl,
+    /// The file with the server's access token; absolute.
+    #[serde(deserialize_with = "absolute")]
+    pub token_file: Option<PathBuf>,
+    /// What the file held when the configuration was loaded: another token makes another configuration.
+    #[serde(skip)]
+    pub token: Option<Token>,
 }
 
 /// `[[camera]]`
@@ -78,12 +94,25 @@ pub struct Webrtc {
     pub max_viewers: usize,
 }
 
+/// `[http]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    /// Where the status page, `/health` and `/metrics` are served.
+    #[serde(deserialize_with = "parsed")]
+    pub listen: Listen,
+}
+
 impl Default for Signaling {
     fn default() -> Self {
         let server = "http://127.0.0.1:8888"
             .parse()
             .unwrap_or_else(|_| unreachable!("a literal that parses"));
-        Self { server }
+        Self {
+            server,
+            token_file: None,
+            token: None,
+        }
     }
 }
 
@@ -119,6 +148,14 @@ impl Default for Webrtc {
     }
 }
 
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 8889))),
+        }
+    }
+}
+
 impl Config {
     /// The name to sign in with.
     pub fn display_name(&self) -> Name {
@@ -148,6 +185,18 @@ where
     String::deserialize(deserializer)?
         .parse()
         .map_err(de::Error::custom)
+}
+
+fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    if path.is_absolute() {
+        Ok(Some(path))
+    } else {
+        Err(de::Error::custom(format!(
+            "`{}` is not an absolute path; begin it with a slash",
+            path.display()
+        )))
+    }
 }
 
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
@@ -192,6 +241,7 @@ mod tests {
             name: Some("porch".into()),
             ..Config::default()
         };
+        expected.signaling.token_file = Some("/run/credentials/pinhole-node.service/pinhole.token".into());
         expected.camera.controls.insert("brightness".into(), 128);
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         assert_eq!(read(&keys), Ok(expected), "with every key");
@@ -204,6 +254,8 @@ mod tests {
             ("[video]\nbitrat = \"2M\"", "did you mean `bitrate`?"),
             ("[video]\nbitrate = \"2 elephants\"", "2 elephants"),
             ("[signaling]\nserver = \"ftp://x\"", "line 2"),
+            ("[signaling]\ntoken_file = \"token\"", "line 2"),
+            ("[signaling]\ntoken_file = \"token\"", "not an absolute path"),
             ("[[camera]]\nfps = 0", "1 to 240"),
             ("[[camera]]\nsize = \"big\"", "1280x720"),
             ("[[camera]]\n[[camera]]", "one node for each"),
@@ -212,6 +264,8 @@ mod tests {
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
             ),
+            ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
+            ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
             ("name = ", "line 1"),
         ] {
@@ -222,5 +276,36 @@ mod tests {
             );
             assert!(error.contains("node.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_token_is_read_with_the_file_that_names_it() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let directory = std::env::temp_dir().join(format!("pinhole-config-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("the temporary directory can be written");
+        let (config, token) = (directory.join("node.toml"), directory.join("token"));
+        let text = format!("[signaling]\n\ntoken_file = \"{}\"\n", token.display());
+        std::fs::write(&config, text).expect("written");
+
+        let error = load(&config).expect_err("there is no token yet").to_string();
+        for part in [
+            config.display().to_string(),
+            token.display().to_string(),
+            "signaling.token_file".to_owned(),
+        ] {
+            assert!(error.contains(&part), "{part} is not in {error}");
+        }
+
+        let loaded = |secret: &str| {
+            std::fs::write(&token, secret).expect("written");
+            std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).expect("it is ours");
+            load(&config).expect("valid")
+        };
+        let (first, second) = (loaded("12345678\n"), loaded("abcdefgh\n"));
+        assert_ne!(first, second, "another token is another configuration");
+        assert_eq!(second, loaded(" abcdefgh"));
+        assert!(!format!("{second:?}").contains("abcdefgh"));
+        std::fs::remove_dir_all(&directory).expect("it is there");
     }
 }

@@ -23,6 +23,9 @@ pub trait VideoEncoder: Send {
     /// The codec of the stream.
     fn codec(&self) -> Codec;
 
+    /// What encodes, as people know it.
+    fn name(&self) -> &'static str;
+
     /// Encodes one frame, obeying `orders` for it. `None` where the encoder kept the frame back or left it out.
     ///
     /// # Errors

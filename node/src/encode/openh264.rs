@@ -104,6 +104,10 @@ impl VideoEncoder for Encoder {
         Codec::H264
     }
 
+    fn name(&self) -> &'static str {
+        "OpenH264"
+    }
+
     fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError> {
         if frame.format.size != self.format.size {
             return Err(EncodeError::FormatChanged {

@@ -57,6 +57,10 @@ impl VideoEncoder for Encoder {
         Codec::Vp8
     }
 
+    fn name(&self) -> &'static str {
+        "libvpx"
+    }
+
     fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError> {
         if frame.format.size != self.format.size {
             return Err(EncodeError::FormatChanged {

@@ -6,10 +6,14 @@
 
 mod demand;
 mod desk;
+mod figures;
 mod publisher;
 mod subscriber;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use tokio::sync::mpsc;
 
@@ -17,6 +21,7 @@ use crate::media::{AccessUnit, Codec};
 use desk::Desk;
 
 pub use demand::Demand;
+pub use figures::Figures;
 pub use publisher::Publisher;
 pub use subscriber::{Subscriber, Track};
 
@@ -30,6 +35,7 @@ pub fn track(codec: Codec, demand: Demand) -> (Publisher, Track) {
         codec,
         demand,
         state: Mutex::default(),
+        figures: Arc::default(),
     });
     (Publisher::new(shared.clone()), Track::new(shared))
 }
@@ -38,6 +44,7 @@ struct Shared {
     codec: Codec,
     demand: Demand,
     state: Mutex<State>,
+    figures: Arc<Figures>,
 }
 
 #[derive(Default)]
@@ -51,10 +58,13 @@ struct State {
 /// One subscriber, as the publisher sees it.
 struct Seat {
     number: u64,
-    queue: mpsc::Sender<AccessUnit>,
+    queue: mpsc::Sender<Queued>,
     /// The subscriber missed something: it gets nothing until the next keyframe.
     lagging: bool,
 }
+
+/// A unit on its way, and when it was published.
+type Queued = (Instant, AccessUnit);
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
@@ -68,7 +78,7 @@ mod tests {
     use super::*;
     use crate::media::Timestamp;
     use bytes::Bytes;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     fn unit(text: &'static str, is_keyframe: bool) -> AccessUnit {
         AccessUnit {
@@ -88,6 +98,7 @@ mod tests {
             let got = subscriber.next().await.expect("a unit");
             assert_eq!(got.data.as_ptr(), sent.data.as_ptr(), "shared, not copied");
         }
+        assert_eq!(track.figures().waited.read().count(), 2);
     }
 
     #[tokio::test]
@@ -116,6 +127,7 @@ mod tests {
         publisher.publish(unit("key again", true));
         assert_eq!(slow.next().await.expect("a unit").data, "key again");
         assert!(publisher.dropped() >= 2);
+        assert_eq!(track.figures().dropped.get(), publisher.dropped());
     }
 
     #[tokio::test]

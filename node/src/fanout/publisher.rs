@@ -1,10 +1,4 @@
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio::sync::mpsc::error::TrySendError;
 
@@ -15,15 +9,11 @@ use crate::media::{AccessUnit, Codec, Orders};
 /// camera; when it is dropped the track ends for good.
 pub struct Publisher {
     shared: Arc<Shared>,
-    dropped: AtomicU64,
 }
 
 impl Publisher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            shared,
-            dropped: AtomicU64::new(0),
-        }
+        Self { shared }
     }
 
     /// What this track carries.
@@ -44,6 +34,7 @@ impl Publisher {
     /// Gives `unit` to every subscriber. Never blocks; who has no room loses the unit and everything up to the
     /// next keyframe, which is ordered at once.
     pub fn publish(&self, unit: AccessUnit) {
+        let now = Instant::now();
         let mut state = self.shared.state();
         if unit.is_keyframe {
             state.desk.keyframe_made();
@@ -54,7 +45,7 @@ impl Publisher {
                 dropped += 1;
                 continue;
             }
-            seat.lagging = match seat.queue.try_send(unit.clone()) {
+            seat.lagging = match seat.queue.try_send((now, unit.clone())) {
                 Ok(()) => false,
                 Err(TrySendError::Full(_)) => {
                     dropped += 1;
@@ -69,12 +60,12 @@ impl Publisher {
             state.desk.want_keyframe();
         }
         drop(state);
-        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.shared.figures.dropped.add(dropped);
     }
 
     /// Access units that subscribers lost because they lagged, since the start.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.shared.figures.dropped.get()
     }
 }
 

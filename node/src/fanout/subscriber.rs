@@ -6,7 +6,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{QUEUE, Seat, Shared};
+use super::{Figures, QUEUE, Queued, Seat, Shared};
 use crate::media::{AccessUnit, Codec};
 
 /// A stream that can be subscribed to. Cheap to clone.
@@ -23,6 +23,11 @@ impl Track {
     /// What this track carries.
     pub fn codec(&self) -> Codec {
         self.shared.codec
+    }
+
+    /// What this track tells of itself, for as long as anybody holds it.
+    pub fn figures(&self) -> Arc<Figures> {
+        self.shared.figures.clone()
     }
 
     /// Takes part from now on: the encoder is started where it was not running, and the first unit that comes
@@ -55,7 +60,7 @@ impl Track {
 pub struct Subscriber {
     shared: Arc<Shared>,
     number: u64,
-    units: mpsc::Receiver<AccessUnit>,
+    units: mpsc::Receiver<Queued>,
 }
 
 impl Subscriber {
@@ -67,7 +72,11 @@ impl Subscriber {
 
     /// [`Subscriber::next`] for one who watches several tracks at once.
     pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<AccessUnit>> {
-        self.units.poll_recv(context)
+        self.units.poll_recv(context).map(|queued| {
+            let (published, unit) = queued?;
+            self.shared.figures.waited.record(published.elapsed());
+            Some(unit)
+        })
     }
 
     /// Asks for a keyframe; the wishes of all are merged and limited in rate.

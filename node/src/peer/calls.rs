@@ -10,6 +10,7 @@ use super::{
     candidates,
     contact::{Call, Contact},
     demux::SessionId,
+    ending::Ending,
     engine::{Engine, feed_of},
     feed::Feed,
     floor::kind_of,
@@ -27,7 +28,7 @@ impl Engine {
                 if let Some(id) = self.floor.session_of(contact)
                     && !self.floor.moves(id, name)
                 {
-                    self.end(id, "the viewer left the server", false);
+                    self.end(id, Ending::Left, false);
                 }
             }
             Call::Said { contact, message } => self.hear(contact, message),
@@ -56,7 +57,7 @@ impl Engine {
                 self.answered(id, sdp);
             }
             (Message::Candidate(candidate), Some(id)) => self.candidate(id, &candidate),
-            (Message::Bye, Some(id)) => self.end(id, "the viewer hung up", false),
+            (Message::Bye, Some(id)) => self.end(id, Ending::HungUp, false),
             (
                 Message::Description(Description {
                     kind: DescriptionKind::OfferLoopback,
@@ -94,7 +95,7 @@ impl Engine {
                     Err(error) => self.fail(id, &error),
                 };
             }
-            self.end(id, "the viewer calls anew", false);
+            self.end(id, Ending::CalledAnew, false);
         }
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
@@ -107,6 +108,7 @@ impl Engine {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
+                self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
                     // The camera opens while the viewer connects.
                     feed.enter();
@@ -196,6 +198,7 @@ impl Engine {
     }
 
     fn refuse(&mut self, contact: Contact, code: &str, reason: &str) {
+        self.desk.figures.refused.one();
         let refusal = Refusal {
             code: code.to_owned(),
             reason: reason.to_owned(),
@@ -214,7 +217,7 @@ impl Engine {
                 reason,
             };
             self.floor.post(session.contact, Message::Refusal(refusal));
-            self.end(id, "negotiation failed", true);
+            self.end(id, Ending::Negotiation, true);
         }
     }
 

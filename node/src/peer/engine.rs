@@ -6,32 +6,33 @@ use std::{
     time::Instant,
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use pinhole_signaling::Message;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
     contact::{Call, Letter},
     demux::{Demux, SessionId},
+    ending::Ending,
     feed::Feed,
     floor::Floor,
     names::Names,
     outbox::Outbox,
     reflexive::Reflexive,
+    report::Desk,
     session::{Outcome, Session},
     socket::{self, Buffers, Socket},
 };
 use crate::{
     fanout::Track,
-    media::{AccessUnit, Codec},
+    media::{AccessUnit, Codec, Timestamp},
 };
 
-/// What the engine is told by the configuration.
-#[derive(Clone, Debug)]
+/// What the engine is told by the configuration, and may be told anew while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The UDP port of all viewers; 0 takes a free one.
-    pub udp_port: u16,
     /// Sessions at the same time; one more is refused.
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
@@ -54,25 +55,26 @@ pub enum EngineError {
 /// All sessions and their sockets; one task.
 pub struct Engine {
     pub(super) settings: Settings,
+    changes: watch::Receiver<Settings>,
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
+    pub(super) desk: Desk,
 }
 
 impl Engine {
-    /// Opens the sockets. Viewers are fed from `tracks`; what is for them leaves by `letters`.
+    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks`; what is for
+    /// them leaves by `letters`.
     ///
     /// # Errors
     /// The port can't be used.
     pub fn bind(
-        settings: Settings,
+        udp_port: u16,
+        mut settings: watch::Receiver<Settings>,
         tracks: Vec<Track>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
-        let sockets = socket::bind(settings.udp_port).map_err(|cause| EngineError::Bind {
-            port: settings.udp_port,
-            cause,
-        })?;
+        let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
@@ -83,11 +85,14 @@ impl Engine {
             reflexive: Reflexive::default(),
             letters,
         };
+        let current = settings.borrow_and_update().clone();
         Ok(Self {
-            settings,
+            settings: current,
+            changes: settings,
             sockets,
             feeds: tracks.into_iter().map(Feed::new).collect(),
             floor,
+            desk: Desk::default(),
         })
     }
 
@@ -96,11 +101,13 @@ impl Engine {
         self.sockets.first().map_or(0, |socket| socket.address().port())
     }
 
-    /// Serves viewers until `stop`, then tells each of them.
-    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken) {
+    /// Serves viewers until `stop`, then tells each of them. Beats `pulse` at least every few seconds.
+    pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken, pulse: Pulse) {
         let mut buffers = Buffers::default();
-        let mut names = Names::new(std::mem::take(&mut self.settings.stun_servers));
+        let mut names = Names::new(self.settings.stun_servers.clone());
+        let mut beat = tokio::time::interval(BEAT);
         loop {
+            pulse.beat();
             let deadline = self.floor.deadline();
             tokio::select! {
                 biased;
@@ -112,15 +119,28 @@ impl Engine {
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
+                Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
                 () = sleep_until(deadline) => {}
+                _ = beat.tick() => {}
             }
             self.advance_due(Instant::now());
         }
         let all: Vec<_> = self.floor.sessions.keys().copied().collect();
         for id in all {
-            self.end(id, "the camera stops", true);
+            self.end(id, Ending::Stopped, true);
         }
+    }
+
+    /// Obeys new settings. Who has a place keeps it, also where there are fewer places now.
+    fn reconfigure(&mut self, names: &mut Names) {
+        let settings = self.changes.borrow_and_update().clone();
+        if settings.stun_servers != self.settings.stun_servers {
+            self.floor.reflexive = Reflexive::default();
+            *names = Names::new(settings.stun_servers.clone());
+        }
+        self.settings = settings;
     }
 
     /// Sends one access unit to everyone who watches this codec.
@@ -134,16 +154,27 @@ impl Engine {
             }
             return;
         };
+        let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
             Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
         };
         let now = Instant::now();
         let Floor { sessions, outbox, .. } = &mut self.floor;
+        let mut watched = false;
         for session in sessions.values_mut().filter(|session| session.codec() == codec) {
             if session.send(&packetised, &self.sockets, outbox, now) {
                 info!(viewer = %session.name, after = %session.summary(now).lasted(), "first frame sent");
             }
+            watched |= session.is_watching();
+        }
+        if watched {
+            let captured_at = packetised.unit.captured_at;
+            self.desk.figures.sent.record(start.elapsed());
+            self.desk
+                .figures
+                .captured_to_sent
+                .record(Timestamp::now().since(captured_at));
         }
     }
 
@@ -208,12 +239,15 @@ impl Engine {
         {
             feed.request_keyframe();
         }
+        if outcome == Outcome::Connected {
+            self.count();
+        }
         if let Outcome::Over(why) = outcome {
             self.end(id, why, true);
         }
     }
 
-    pub(super) fn end(&mut self, id: SessionId, why: &str, tell: bool) {
+    pub(super) fn end(&mut self, id: SessionId, why: Ending, tell: bool) {
         let Some(mut session) = self.floor.sessions.remove(&id) else {
             return;
         };
@@ -225,6 +259,8 @@ impl Engine {
         if tell {
             self.floor.post(session.contact, Message::Bye);
         }
+        self.desk.figures.ended(why).one();
+        self.count();
         let summary = session.summary(Instant::now());
         info!(
             viewer = %session.name,
@@ -237,6 +273,18 @@ impl Engine {
             "session ended: {why}"
         );
     }
+}
+
+/// Whether viewers could be served from this UDP port.
+///
+/// # Errors
+/// It is taken or not allowed.
+pub fn try_port(udp_port: u16) -> Result<(), EngineError> {
+    bind(udp_port).map(drop)
+}
+
+fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
+    socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
 pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {

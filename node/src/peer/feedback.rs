@@ -2,9 +2,9 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rtc::{
@@ -14,28 +14,70 @@ use rtc::{
             full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
         },
         receiver_report::ReceiverReport,
+        reception_report::ReceptionReport,
+        transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack},
     },
     sansio::Protocol,
     shared::error::Error,
 };
 
+use super::{report::Reception, stream::CLOCK};
+
 /// What a viewer reports, as the session reads it.
 #[derive(Debug, Default)]
 pub(super) struct Feedback {
     keyframe: AtomicBool,
+    keyframe_requests: AtomicU64,
+    /// Packets asked for again.
+    nacked: AtomicU64,
+    /// Whether there was a receiver report.
+    reported: AtomicBool,
     /// In 1/256, as in the receiver report.
     loss: AtomicU32,
+    lost: AtomicU32,
+    /// In ticks of the RTP clock.
+    jitter: AtomicU32,
 }
 
 impl Feedback {
     /// Whether the viewer asked for a keyframe since the last call.
     pub(super) fn take_keyframe_request(&self) -> bool {
-        self.keyframe.swap(false, Ordering::Relaxed)
+        self.keyframe.swap(false, Relaxed)
     }
 
-    /// The share of packets lost according to the last receiver report, 0 to 1.
-    pub(super) fn loss(&self) -> f32 {
-        self.loss.load(Ordering::Relaxed) as f32 / 256.0
+    /// Keyframe requests so far.
+    pub(super) fn keyframe_requests(&self) -> u64 {
+        self.keyframe_requests.load(Relaxed)
+    }
+
+    /// Packets asked for again so far.
+    pub(super) fn nacked(&self) -> u64 {
+        self.nacked.load(Relaxed)
+    }
+
+    /// The last receiver report, where there was one.
+    pub(super) fn reception(&self) -> Option<Reception> {
+        self.reported.load(Relaxed).then(|| Reception {
+            loss: f64::from(self.loss.load(Relaxed)) / 256.0,
+            lost: self.lost.load(Relaxed).into(),
+            jitter: Duration::from_secs_f64(f64::from(self.jitter.load(Relaxed)) / f64::from(CLOCK)),
+        })
+    }
+
+    fn wants_keyframe(&self) {
+        self.keyframe.store(true, Relaxed);
+        self.keyframe_requests.fetch_add(1, Relaxed);
+    }
+
+    fn reports(&self, report: &ReceptionReport) {
+        self.loss.store(report.fraction_lost.into(), Relaxed);
+        // Signed, in 24 bits: a viewer that counts packets twice has lost fewer than none.
+        let lost = report.total_lost & 0xff_ffff;
+        if lost < 0x80_0000 {
+            self.lost.fetch_max(lost, Relaxed);
+        }
+        self.jitter.store(report.jitter, Relaxed);
+        self.reported.store(true, Relaxed);
     }
 }
 
@@ -73,14 +115,16 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for FeedbackReader {
                 let packet = packet.as_any();
                 // A session sends one stream, so whichever it names is meant.
                 if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
-                    self.feedback.keyframe.store(true, Ordering::Relaxed);
+                    self.feedback.wants_keyframe();
                 } else if let Some(report) = packet
                     .downcast_ref::<ReceiverReport>()
                     .and_then(|report| report.reports.first())
                 {
-                    self.feedback
-                        .loss
-                        .store(report.fraction_lost.into(), Ordering::Relaxed);
+                    self.feedback.reports(report);
+                } else if let Some(request) = packet.downcast_ref::<TransportLayerNack>() {
+                    let asked = |pair: &NackPair| 1 + u64::from(pair.lost_packets.count_ones());
+                    let asked = request.nacks.iter().map(asked).sum();
+                    self.feedback.nacked.fetch_add(asked, Relaxed);
                 }
             }
         }
@@ -115,4 +159,37 @@ impl Interceptor for FeedbackReader {
     fn unbind_local_stream(&mut self, _stream: &StreamInfo) {}
     fn bind_remote_stream(&mut self, _stream: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _stream: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reception(total_lost: u32) -> Option<Reception> {
+        let feedback = Feedback::default();
+        assert_eq!(feedback.reception(), None, "nothing was reported yet");
+        feedback.reports(&ReceptionReport {
+            fraction_lost: 64,
+            total_lost,
+            jitter: 900,
+            ..ReceptionReport::default()
+        });
+        feedback.reception()
+    }
+
+    #[test]
+    fn a_report_is_read_in_its_units() {
+        let expected = Reception {
+            loss: 0.25,
+            lost: 7,
+            jitter: Duration::from_millis(10),
+        };
+        assert_eq!(reception(7), Some(expected));
+    }
+
+    #[test]
+    fn duplicates_are_no_losses() {
+        let minus_two = 0xff_fffe;
+        assert_eq!(reception(minus_two).expect("a report").lost, 0);
+    }
 }

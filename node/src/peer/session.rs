@@ -22,11 +22,15 @@ use rtc::{
 
 use super::{
     contact::Contact,
+    ending::Ending,
     feed::Packetised,
     feedback::{Feedback, FeedbackReader},
+    meter::Meter,
     negotiation::{self, Coding, Description, DescriptionError, Video},
     outbox::Outbox,
-    reflexive, setup,
+    reflexive,
+    report::Stage,
+    setup,
     socket::{Datagram, Socket},
     stream::Stream,
 };
@@ -54,7 +58,7 @@ pub(super) enum Outcome {
     /// It can send from now on.
     Connected,
     /// It is over, and why.
-    Over(&'static str),
+    Over(Ending),
 }
 
 /// One viewer.
@@ -72,6 +76,8 @@ pub(super) struct Session {
     awaits_answer: bool,
     stage: Stage,
     started: Instant,
+    sent: Sent,
+    meter: Meter,
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     first_mid: String,
     told_reflexive: bool,
@@ -79,13 +85,11 @@ pub(super) struct Session {
     pub(super) deadline: Option<Instant>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// ICE and DTLS are under way.
-    Connecting,
-    /// Connected, but nothing can be decoded before a keyframe.
-    AwaitingKeyframe,
-    Watching,
+/// Datagrams that went out, whatever was in them.
+#[derive(Debug, Default)]
+struct Sent {
+    packets: u64,
+    bytes: u64,
 }
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
@@ -161,6 +165,8 @@ impl Session {
             awaits_answer: false,
             stage: Stage::Connecting,
             started: now,
+            sent: Sent::default(),
+            meter: Meter::new(now),
             first_mid: described.first_mid,
             told_reflexive: false,
             deadline: Some(now),
@@ -309,24 +315,24 @@ impl Session {
                     }
                     RTCPeerConnectionState::Failed => {
                         return Outcome::Over(if self.stage == Stage::Connecting {
-                            "no network path was found"
+                            Ending::NoPath
                         } else {
-                            "the viewer fell silent"
+                            Ending::Silent
                         });
                     }
                     RTCPeerConnectionState::Closed => {
-                        return Outcome::Over("the viewer closed the connection");
+                        return Outcome::Over(Ending::Closed);
                     }
                     _ => {}
                 }
             }
         }
         if self.stage == Stage::Connecting && now.saturating_duration_since(self.started) > CONNECT {
-            return Outcome::Over("the connection was not completed in time");
+            return Outcome::Over(Ending::Unfinished);
         }
         // The core raises no event when the viewer closes DTLS, and would go on for half a minute.
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
-            return Outcome::Over("the viewer closed the connection");
+            return Outcome::Over(Ending::Closed);
         }
         // Nothing that comes in is of use here, but it must not pile up.
         while self.connection.poll_read().is_some() {}
@@ -371,6 +377,7 @@ impl Session {
             }
         }
         self.drain(sockets, outbox);
+        self.meter.look(now, self.sent.bytes);
         first
     }
 
@@ -389,12 +396,14 @@ impl Session {
             lasted,
             packets: self.stream.packets(),
             kbps: self.stream.bits() as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
-            loss: self.feedback.loss(),
+            loss: self.feedback.reception().map_or(0.0, |reception| reception.loss),
         }
     }
 
     fn drain(&mut self, sockets: &[Socket], outbox: &mut Outbox) {
         while let Some(out) = self.connection.poll_write() {
+            self.sent.packets += 1;
+            self.sent.bytes += out.message.len() as u64;
             outbox.push(
                 sockets,
                 out.transport.local_addr,
@@ -416,7 +425,7 @@ pub(super) struct Summary {
     lasted: Duration,
     pub(super) packets: u64,
     pub(super) kbps: f64,
-    loss: f32,
+    loss: f64,
 }
 
 impl Summary {
@@ -458,5 +467,6 @@ fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
         .sdp)
 }
 
+mod report;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use super::{feed::Packetised, negotiation::Coding, setup};
 use crate::media::Codec;
 
 /// The clock of video in RTP, in ticks a second (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
-const CLOCK: u32 = 90_000;
+pub(super) const CLOCK: u32 = 90_000;
 
 /// The outgoing RTP stream (RFC 3550) of one session: what differs from viewer to viewer, which is the header.
 pub(super) struct Stream {
@@ -17,6 +17,7 @@ pub(super) struct Stream {
     ssrc: u32,
     sequence: u16,
     timestamp_offset: u32,
+    units: u64,
     packets: u64,
     bytes: u64,
 }
@@ -30,6 +31,7 @@ impl Stream {
             ssrc: rand::random(),
             sequence: rand::random(),
             timestamp_offset: rand::random(),
+            units: 0,
             packets: 0,
             bytes: 0,
         }
@@ -42,6 +44,11 @@ impl Stream {
     /// Takes the payload type that the viewer's answer gave the coding.
     pub(super) fn renumber(&mut self, payload_type: u8) {
         self.payload_type = payload_type;
+    }
+
+    /// Access units so far.
+    pub(super) fn units(&self) -> u64 {
+        self.units
     }
 
     /// Packets so far.
@@ -84,6 +91,7 @@ impl Stream {
             .captured_at
             .to_rtp(CLOCK)
             .wrapping_add(self.timestamp_offset);
+        self.units += 1;
         let last = packetised.payloads.len().saturating_sub(1);
         packetised
             .payloads
@@ -152,6 +160,6 @@ mod tests {
             payloads[0].as_ptr(),
             "shared, not copied"
         );
-        assert_eq!((stream.packets(), stream.bits()), (4, 96));
+        assert_eq!((stream.units(), stream.packets(), stream.bits()), (2, 4, 96));
     }
 }

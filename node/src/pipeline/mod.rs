@@ -4,8 +4,10 @@
 //! there is one encoder per codec; tracks outlive the camera, so viewers stay connected through an unplug; a
 //! fault is logged once per change, not once per try.
 
+mod account;
 mod line;
 mod retry;
+mod wishes;
 
 use std::{
     io,
@@ -17,16 +19,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
 use crate::{
-    capture::{Camera, CaptureError, VideoSource, Want},
+    capture::{Camera, CaptureError, Controls, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame},
+    media::{Bitrate, Frame, Timestamp},
 };
 use line::Line;
 use retry::Retry;
+use wishes::{Changes, Wishes};
+
+pub use account::{Account, Condition, LineAccount, State};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -36,9 +42,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const STALL: Duration = Duration::from_secs(5);
 
 /// What to capture and how to encode it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// Size and rate to ask the camera for.
+    /// What to ask the camera for.
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
@@ -46,7 +52,9 @@ pub struct Settings {
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
 pub struct Pipeline {
+    account: Arc<Account>,
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     demand: Demand,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,7 +71,8 @@ enum Fault {
 }
 
 impl Pipeline {
-    /// Starts the thread. `demand` is the one that the `publishers`' tracks were made with.
+    /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
+    /// `publishers`' tracks were made with.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -72,29 +81,66 @@ impl Pipeline {
         settings: Settings,
         publishers: Vec<Publisher>,
         demand: Demand,
+        pulse: Pulse,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
+        let wishes = Wishes::default();
+        let account = Arc::new(Account::default());
+        let line = |publisher| Line::new(publisher, account.clone());
         let mut work = Work {
             camera,
             settings,
-            lines: publishers.into_iter().map(Line::new).collect(),
+            lines: publishers.into_iter().map(line).collect(),
+            account: account.clone(),
             demand: demand.clone(),
             stopping: stopping.clone(),
+            wishes: wishes.clone(),
             converter: Converter::default(),
+            pulse,
         };
         let thread = std::thread::Builder::new()
             .name("camera".into())
             .spawn(move || work.run())?;
         Ok(Self {
+            account,
             stopping,
+            wishes,
             demand,
             thread: Some(thread),
         })
     }
 
+    /// What the pipeline tells of itself.
+    pub fn account(&self) -> Arc<Account> {
+        self.account.clone()
+    }
+
     /// Whether the thread still runs. It ends by itself only by a bug.
     pub fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// Goes on with another camera, or with the same one in another format. Viewers stay.
+    pub fn replace(&self, camera: Box<dyn Camera>, settings: Settings) {
+        self.wishes.add(&self.demand, |changes| {
+            *changes = Changes {
+                camera: Some((camera, settings)),
+                ..Changes::default()
+            };
+        });
+    }
+
+    /// Sets the camera's controls, now and whenever it is opened; those that are not among them any more go back to the
+    /// driver's default.
+    pub fn set_controls(&self, controls: Controls) {
+        self.wishes
+            .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// Encodes at this rate from the next frame on.
+    pub fn set_bitrate(&self, bitrate: Bitrate) {
+        self.wishes
+            .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
     }
 
     /// Closes the camera and waits for it. Blocks: not for tasks.
@@ -123,9 +169,26 @@ struct Work {
     camera: Box<dyn Camera>,
     settings: Settings,
     lines: Vec<Line>,
+    account: Arc<Account>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
+    wishes: Wishes,
     converter: Converter,
+    pulse: Pulse,
+}
+
+/// Why an open camera is closed although it works.
+enum Over {
+    Stopping,
+    Unwatched,
+    Replaced,
+}
+
+/// What a change of the configuration means for the camera that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    GoesOn,
+    IsReplaced,
 }
 
 impl Work {
@@ -133,30 +196,77 @@ impl Work {
         let mut retry = Retry::default();
         loop {
             let seen = self.demand.seen();
+            self.pulse.beat();
             if self.is_stopping() {
                 return;
             }
+            if self.obey(None) == Open::IsReplaced {
+                retry.forget();
+            }
             if !self.is_watched() {
-                self.demand.wait(seen, None);
+                self.demand.wait(seen, Some(BEAT));
                 continue;
             }
             match self.run_once(&mut retry) {
-                Ok(()) => retry.forget(),
+                Ok(()) => {
+                    retry.forget();
+                    self.account.becomes(State::Idle);
+                }
                 Err(fault) => {
+                    self.account.becomes(State::Faulted {
+                        why: fault.to_string(),
+                    });
                     let pause = retry.after(is_transient(&fault), &fault.to_string());
                     if let Some(news) = retry.news() {
                         warn!(retry_in = ?pause, "no picture: {news}");
                     } else {
                         debug!(retry_in = ?pause, "still no picture: {fault}");
                     }
-                    self.demand.wait(seen, Some(pause));
+                    self.pause(seen, pause);
                 }
             }
         }
     }
 
+    /// Waits until something changes or the time is over.
+    fn pause(&self, seen: u64, pause: Duration) {
+        let end = Instant::now() + pause;
+        loop {
+            self.pulse.beat();
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.demand.wait(seen, Some(left.min(BEAT))) != seen {
+                return;
+            }
+        }
+    }
+
+    /// Does what the configuration newly asks for; `source` is the camera where it is open.
+    fn obey(&mut self, source: Option<&mut dyn VideoSource>) -> Open {
+        let changes = self.wishes.take();
+        let mut open = Open::GoesOn;
+        if let Some((camera, settings)) = changes.camera {
+            self.camera = camera;
+            self.settings = settings;
+            open = Open::IsReplaced;
+        }
+        if let Some(bitrate) = changes.bitrate {
+            self.settings.bitrate = bitrate;
+        }
+        if let Some(controls) = changes.controls {
+            if open == Open::GoesOn
+                && let Some(source) = source
+                && let Err(error) = source.set_controls(&controls)
+            {
+                warn!("{error}");
+            }
+            self.settings.want.controls = controls;
+        }
+        open
+    }
+
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+        self.account.becomes(State::Opening);
         let mut source = self.camera.open(&self.settings.want)?;
         let device = self.camera.describe();
         info!(%device, format = %source.format(), "camera open");
@@ -165,25 +275,37 @@ impl Work {
             line.rest();
         }
         drop(source);
-        if outcome.is_ok() {
-            info!(%device, "camera closed: nobody watches");
+        match &outcome {
+            Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
+            Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Stopping) | Err(_) => {}
         }
-        outcome
+        outcome.map(drop)
     }
 
-    fn stream(&mut self, device: &str, source: &mut dyn VideoSource, retry: &mut Retry) -> Result<(), Fault> {
+    fn stream(
+        &mut self,
+        device: &str,
+        source: &mut dyn VideoSource,
+        retry: &mut Retry,
+    ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
+        let mut sequence = None;
         loop {
+            self.pulse.beat();
             if self.is_stopping() {
-                return Ok(());
+                return Ok(Over::Stopping);
+            }
+            if self.obey(Some(&mut *source)) == Open::IsReplaced {
+                return Ok(Over::Replaced);
             }
             let now = Instant::now();
             if self.is_watched() {
                 last_watched = now;
             } else if now.duration_since(last_watched) >= LINGER {
-                return Ok(());
+                return Ok(Over::Unwatched);
             }
             let rate = source.format().rate;
             let Some(frame) = source.next(PATIENCE)? else {
@@ -196,14 +318,29 @@ impl Work {
                 continue;
             };
             last_frame = Instant::now();
+            self.account
+                .waited
+                .record(Timestamp::now().since(frame.captured_at));
+            self.account.frames.one();
+            self.account
+                .missed
+                .add(missed(sequence.replace(frame.sequence), frame.sequence));
+            let format = frame.format;
             match encode(
                 &mut self.lines,
                 &mut self.converter,
+                &self.account,
                 self.settings.bitrate,
                 &frame,
             )? {
                 Ok(()) => {
                     damaged = false;
+                    if !self.account.is_live() {
+                        self.account.becomes(State::Live {
+                            device: device.to_owned(),
+                            format,
+                        });
+                    }
                     if retry.is_faulted() {
                         retry.forget();
                         info!(%device, "the picture is back");
@@ -231,6 +368,7 @@ impl Work {
 fn encode(
     lines: &mut [Line],
     converter: &mut Converter,
+    account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
 ) -> Result<Result<(), ConvertError>, EncodeError> {
@@ -238,14 +376,29 @@ fn encode(
         return Ok(Ok(()));
     }
     // Once for all codecs.
+    let start = Instant::now();
     let planes = match converter.to_yu12(frame) {
         Ok(planes) => planes,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            account.damaged.one();
+            return Ok(Err(error));
+        }
     };
+    account.converted.record(start.elapsed());
     for line in lines.iter_mut().filter(|line| line.is_watched()) {
         line.encode(&planes, bitrate)?;
     }
     Ok(Ok(()))
+}
+
+/// Frames between two that were fetched, by the driver's count. One that starts anew tells nothing.
+fn missed(before: Option<u32>, now: u32) -> u64 {
+    const CREDIBLE: u32 = 10_000;
+    let step = before.map_or(1, |before| now.wrapping_sub(before));
+    match step {
+        1..=CREDIBLE => u64::from(step - 1),
+        _ => 0,
+    }
 }
 
 fn is_transient(fault: &Fault) -> bool {
@@ -253,5 +406,20 @@ fn is_transient(fault: &Fault) -> bool {
         Fault::Capture(error) => error.is_transient(),
         Fault::Encode(_) => false,
         Fault::Silent { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_between_are_missed_unless_the_count_starts_anew() {
+        assert_eq!(missed(None, 17), 0);
+        assert_eq!(missed(Some(17), 18), 0);
+        assert_eq!(missed(Some(17), 20), 2);
+        assert_eq!(missed(Some(u32::MAX), 1), 1, "it wraps");
+        assert_eq!(missed(Some(17), 17), 0, "a driver that does not count");
+        assert_eq!(missed(Some(5000), 0), 0, "a driver that starts anew");
     }
 }

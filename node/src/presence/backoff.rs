@@ -11,6 +11,11 @@ impl Backoff {
     /// Short enough that a camera is back soon after its server.
     const LONGEST: Duration = Duration::from_secs(3);
 
+    /// As after many tries.
+    pub(super) fn at_its_longest() -> Self {
+        Self { tries: 8 }
+    }
+
     /// The next pause: half of it by chance, so that a hundred cameras don't come back in one instant.
     pub(super) fn next(&mut self, chance: u8) -> Duration {
         let full = (Self::FIRST * 2u32.saturating_pow(self.tries.min(8))).min(Self::LONGEST);
@@ -32,5 +37,6 @@ mod tests {
             assert!(most <= Backoff::LONGEST);
         }
         assert_eq!(late.next(255), Backoff::LONGEST);
+        assert_eq!(Backoff::at_its_longest().next(255), Backoff::LONGEST);
     }
 }

@@ -20,14 +20,14 @@ pub(super) type Response = hyper::Response<Full<Bytes>>;
 
 const NAME: &str = concat!("pinhole/", env!("CARGO_PKG_VERSION"));
 
-/// What lets a page from anywhere use the server, as the stock server does.
+/// What lets a page from anywhere use the server, as the stock server does; it may show the access token itself, too.
 const CORS: [(HeaderName, &str); 5] = [
     (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
     (ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
     (ACCESS_CONTROL_ALLOW_METHODS, "POST, GET, OPTIONS"),
     (
         ACCESS_CONTROL_ALLOW_HEADERS,
-        "Content-Type, Content-Length, Connection, Cache-Control",
+        "Content-Type, Content-Length, Connection, Cache-Control, Authorization",
     ),
     (ACCESS_CONTROL_EXPOSE_HEADERS, "Content-Length, X-Peer-Id"),
 ];

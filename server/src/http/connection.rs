@@ -1,6 +1,7 @@
 //! One connection, which is one request: from accepting it to closing it such that the answer arrives.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
 
-pub(super) async fn serve(stream: TcpStream, office: Office, closing: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, from: IpAddr, office: Office, closing: CancellationToken) {
     let keepalive = TcpKeepalive::new()
         .with_time(PROBE_AFTER)
         .with_interval(PROBE_EVERY)
@@ -40,7 +41,7 @@ pub(super) async fn serve(stream: TcpStream, office: Office, closing: Cancellati
         tracing::debug!(%error, "the connection is gone already");
         return;
     }
-    let connection = Arc::new(Connection::default());
+    let connection = Arc::new(Connection::new(from));
     let socket = Socket::new(stream, connection.is_target_too_long.clone());
     let patience = office.request_patience;
     let service = service_fn(|request| {

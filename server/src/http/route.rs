@@ -4,6 +4,7 @@
 //! way, and which would read to everybody else as our fault). The stock's `/quit`, by which anybody can stop the
 //! server, is not offered.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +16,7 @@ use pinhole_signaling::{PeerId, http};
 
 use super::answer::{self, Mistake, Response};
 use super::desk::{Desk, Ticket};
+use super::gate::Gate;
 use super::{message, page, sign_in, sign_out, wait};
 use crate::hub::Answer;
 
@@ -29,18 +31,31 @@ pub(super) struct Visit {
 }
 
 /// What the handler and the connection beneath it tell each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Connection {
+    /// The client's address.
+    from: IpAddr,
     /// The request line was too long; the request is a stand-in.
     pub(super) is_target_too_long: Arc<AtomicBool>,
     /// An event that is on its way out.
     pub(super) in_delivery: Mutex<Option<Ticket>>,
 }
 
+impl Connection {
+    pub(super) fn new(from: IpAddr) -> Connection {
+        Connection {
+            from,
+            is_target_too_long: Arc::default(),
+            in_delivery: Mutex::default(),
+        }
+    }
+}
+
 /// What all requests share.
 #[derive(Debug, Clone)]
 pub(super) struct Office {
     pub(super) desk: Arc<Desk>,
+    pub(super) gate: Arc<Gate>,
     pub(super) message_bytes: usize,
     pub(super) request_patience: Duration,
 }
@@ -53,6 +68,7 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let Office {
         desk,
+        gate,
         message_bytes,
         request_patience,
     } = office;
@@ -70,6 +86,10 @@ pub(super) async fn answer(
     if head.method == Method::OPTIONS {
         return answer::empty();
     }
+    let file = page::find(visit.uri.path());
+    if let Some(refusal) = gate.refusal(&head.headers, visit.connection.from, file.is_some()) {
+        return refusal;
+    }
     let is_get = head.method == Method::GET;
     let answered = match visit.uri.path() {
         http::SIGN_IN if is_get => Ok(sign_in::sign_in(&visit).await),
@@ -78,7 +98,7 @@ pub(super) async fn answer(
         http::SIGN_OUT if is_get => sign_out::sign_out(&visit).await,
         http::MESSAGE => Ok(not_allowed("POST, OPTIONS")),
         http::SIGN_IN | http::WAIT | http::SIGN_OUT => Ok(not_allowed("GET, OPTIONS")),
-        path => match page::find(path) {
+        _ => match file {
             Some(file) if is_get || head.method == Method::HEAD => Ok(page::serve(file, &head.headers)),
             Some(_) => Ok(not_allowed("GET, HEAD, OPTIONS")),
             None => Err(Mistake {

@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::{self, Answer, ReadError};
 use super::{CONNECT, ClientError};
 use crate::http;
+use crate::token::Token;
 use crate::url::ServerUrl;
 
 /// Probes are for connections on which nothing is under way. What was sent and is not acknowledged for this long
@@ -26,6 +27,7 @@ const PROBES: u32 = 3;
 
 pub(super) struct Request<'a> {
     pub(super) server: &'a ServerUrl,
+    pub(super) token: Option<&'a Token>,
     /// Path and query, percent-encoded.
     pub(super) target: String,
     /// With a body it is a POST, without one a GET.
@@ -68,6 +70,9 @@ impl Request<'_> {
         let method = if self.body.is_some() { "POST" } else { "GET" };
         let authority = self.server.authority();
         let mut request = format!("{method} {} HTTP/1.0\r\nHost: {authority}\r\n", self.target).into_bytes();
+        if let Some(token) = self.token {
+            request.extend_from_slice(format!("{}: {}\r\n", http::AUTHORIZATION, token.bearer()).as_bytes());
+        }
         let body = self.body.as_deref().unwrap_or_default();
         if self.body.is_some() {
             let length = format!("{}: {}\r\n", http::CONTENT_LENGTH, body.len());
@@ -127,11 +132,12 @@ async fn open(address: SocketAddr) -> io::Result<TcpStream> {
 mod tests {
     use super::*;
 
-    fn request(target: &str, body: Option<&'static [u8]>) -> String {
+    fn request(target: &str, token: Option<&Token>, body: Option<&'static [u8]>) -> String {
         let server: ServerUrl = "http://[::1]:8888".parse().unwrap();
         let body = body.map(Bytes::from_static);
         let request = Request {
             server: &server,
+            token,
             target: target.into(),
             body,
             patience: None,
@@ -143,12 +149,21 @@ mod tests {
     #[test]
     fn requests_are_spelt_as_the_stock_server_reads_them() {
         assert_eq!(
-            request("/wait?peer_id=1", None),
+            request("/wait?peer_id=1", None, None),
             "GET /wait?peer_id=1 HTTP/1.0\r\nHost: [::1]:8888\r\n\r\n"
         );
         assert_eq!(
-            request("/message?peer_id=1&to=2", Some(b"BYE")),
+            request("/message?peer_id=1&to=2", None, Some(b"BYE")),
             "POST /message?peer_id=1&to=2 HTTP/1.0\r\nHost: [::1]:8888\r\nContent-Length: 3\r\nContent-Type: text/plain\r\n\r\nBYE"
+        );
+    }
+
+    #[test]
+    fn a_token_goes_with_every_request() {
+        let token = Token::new("12345678").unwrap();
+        assert_eq!(
+            request("/wait?peer_id=1", Some(&token), None),
+            "GET /wait?peer_id=1 HTTP/1.0\r\nHost: [::1]:8888\r\nAuthorization: Bearer 12345678\r\n\r\n"
         );
     }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -49,8 +49,12 @@ impl Membership {
     ///
     /// # Errors
     /// Where the first sign-in fails; later ones are tried again for ever.
-    pub async fn sign_in(server: &ServerUrl, name: &Name) -> Result<(Self, Vec<Member>), ClientError> {
-        let (first, members) = Client::sign_in(server, name).await?;
+    pub async fn sign_in(
+        server: &ServerUrl,
+        token: Option<&Token>,
+        name: &Name,
+    ) -> Result<(Self, Vec<Member>), ClientError> {
+        let (first, members) = Client::sign_in(server, token, name).await?;
         let (current, client) = watch::channel(first);
         let (news_in, news) = mpsc::channel(QUEUE);
         let (outbox, messages) = mpsc::channel(QUEUE);
@@ -146,7 +150,7 @@ async fn listen(current: watch::Sender<Client>, news: mpsc::Sender<News>, name: 
                     pause.wait().await;
                 }
                 if forgotten && told.is_ok() {
-                    match Client::sign_in(client.server(), &name).await {
+                    match Client::sign_in(client.server(), client.token(), &name).await {
                         Ok((client, members)) => {
                             pause.end();
                             current.send_replace(client);

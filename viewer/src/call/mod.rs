@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl};
+use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -52,6 +52,8 @@ const PICTURES: usize = 256;
 pub struct Watch {
     /// The signaling server.
     pub server: ServerUrl,
+    /// The access token, where the server wants one.
+    pub token: Option<Token>,
     /// The node's name, or its start.
     pub node: String,
     /// How long the node may take to come.
@@ -87,8 +89,9 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Where the server can't be asked.
-pub async fn list(server: &ServerUrl) -> Result<Vec<Member>, ClientError> {
-    let (membership, members) = Membership::sign_in(server, &our_name()).await?;
+pub async fn list(server: &ServerUrl, token: Option<&Token>) -> Result<Vec<Member>, Ending> {
+    let signed_in = Membership::sign_in(server, token, &our_name()).await;
+    let (membership, members) = signed_in.map_err(|error| no_server(&error))?;
     membership.leave(None).await;
     Ok(members)
 }
@@ -102,10 +105,11 @@ pub async fn watch(
 ) -> Outcome {
     let now = Instant::now();
     let mut statistics = Statistics::new(now);
-    let (membership, members) = match Membership::sign_in(&options.server, &our_name()).await {
+    let signed_in = Membership::sign_in(&options.server, options.token.as_ref(), &our_name()).await;
+    let (membership, members) = match signed_in {
         Ok(signed_in) => signed_in,
         Err(error) => {
-            let ending = Ending::NoServer(error.to_string());
+            let ending = no_server(&error);
             return Outcome {
                 ending,
                 node: None,
@@ -123,6 +127,18 @@ pub async fn watch(
         node,
         total: statistics.total(Instant::now()),
     }
+}
+
+/// Why the server did not take us in, and what the person can do about it.
+fn no_server(error: &ClientError) -> Ending {
+    let advice = match error {
+        ClientError::TokenWanted => "; give its file with --token-file, or name that in PINHOLE_TOKEN_FILE",
+        ClientError::TokenRefused => {
+            "; compare the file of --token-file (or PINHOLE_TOKEN_FILE) with the server's"
+        }
+        _ => "",
+    };
+    Ending::NoServer(format!("{error}{advice}"))
 }
 
 /// A name that no other viewer is likely to have, and that others see is a viewer's.

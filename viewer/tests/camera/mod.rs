@@ -63,7 +63,7 @@ impl Manner {
 
 /// Signs in as `name` and serves one call after the other until it is dropped.
 pub async fn run(server: ServerUrl, name: &str, manner: Manner, ready: mpsc::Sender<()>) {
-    let (client, _) = Client::sign_in(&server, &Name::from(name))
+    let (client, _) = Client::sign_in(&server, None, &Name::from(name))
         .await
         .expect("sign in");
     ready.send(()).await.expect("the test waits");

@@ -10,43 +10,73 @@ use super::{
 };
 use crate::capture::{CaptureError, Controls};
 
-/// Sets all of `wanted`, by the names that `v4l2-ctl --list-ctrls` shows.
+/// Sets all of `wanted`, by the names that `v4l2-ctl --list-ctrls` shows, and gives those of `before` that are not
+/// wanted any more the driver's default.
 ///
 /// # Errors
 ///
-/// A name that the device does not have, or a value that it does not take.
-pub fn set(device: &Device, name: &DeviceName, wanted: &Controls) -> Result<(), CaptureError> {
-    if wanted.is_empty() {
+/// A name that the device does not have, or a value that it does not take: the first of them. The others are set.
+pub fn set(
+    device: &Device,
+    name: &DeviceName,
+    wanted: &Controls,
+    before: &Controls,
+) -> Result<(), CaptureError> {
+    if wanted.is_empty() && before.is_empty() {
         return Ok(());
     }
     let known = list(device, name)?;
-    let mut chosen = Vec::new();
-    for (control, &value) in wanted {
-        let Some(known) = known.iter().find(|known| normal(&known.name) == normal(control)) else {
-            return Err(CaptureError::UnknownControl {
-                device: name.to_string(),
-                control: control.clone(),
-                known: names(&known),
-            });
-        };
-        chosen.push((known, check(name, known, value)?));
-    }
+    let (chosen, mut mistakes) = choose(&known, name, wanted, before);
     // An exposure or a focus is inactive until its automatic control is off, so those come last.
     let (inactive, active): (Vec<_>, Vec<_>) = chosen
         .into_iter()
         .partition(|(control, _)| control.flags & CTRL_FLAG_INACTIVE != 0);
     for (control, value) in active.into_iter().chain(inactive) {
-        ioctl::set_control(device, control.id, value).map_err(|source| match source.raw_os_error() {
-            Some(libc::ERANGE | libc::EINVAL) => out_of_range(name, control, value.into()),
-            Some(libc::EACCES | libc::EBUSY) => CaptureError::ControlRefused {
-                device: name.to_string(),
-                control: normal(&control.name),
-                reason: source.to_string(),
-            },
-            _ => name.error("set a control", source),
-        })?;
+        let set =
+            ioctl::set_control(device, control.id, value).map_err(|source| match source.raw_os_error() {
+                Some(libc::ERANGE | libc::EINVAL) => out_of_range(name, control, value.into()),
+                Some(libc::EACCES | libc::EBUSY) => CaptureError::ControlRefused {
+                    device: name.to_string(),
+                    control: normal(&control.name),
+                    reason: source.to_string(),
+                },
+                _ => name.error("set a control", source),
+            });
+        mistakes.extend(set.err());
     }
-    Ok(())
+    match mistakes.into_iter().next() {
+        Some(first) => Err(first),
+        None => Ok(()),
+    }
+}
+
+/// What to set, and what is wrong with the rest.
+fn choose<'a>(
+    known: &'a [Control],
+    name: &DeviceName,
+    wanted: &Controls,
+    before: &Controls,
+) -> (Vec<(&'a Control, i32)>, Vec<CaptureError>) {
+    let find = |wanted: &str| known.iter().find(|known| normal(&known.name) == normal(wanted));
+    let (mut chosen, mut mistakes) = (Vec::new(), Vec::new());
+    for (control, &value) in wanted {
+        let found = find(control).ok_or_else(|| CaptureError::UnknownControl {
+            device: name.to_string(),
+            control: control.clone(),
+            known: names(known),
+        });
+        match found.and_then(|known| Ok((known, check(name, known, value)?))) {
+            Ok(choice) => chosen.push(choice),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    let unset = before.keys().filter(|control| !wanted.contains_key(*control));
+    for control in unset.filter_map(|control| find(control)) {
+        if control.flags & CTRL_FLAG_READ_ONLY == 0 && control.kind != CTRL_TYPE_BUTTON {
+            chosen.push((control, control.default));
+        }
+    }
+    (chosen, mistakes)
 }
 
 fn list(device: &Device, name: &DeviceName) -> Result<Vec<Control>, CaptureError> {
@@ -141,6 +171,7 @@ mod tests {
             minimum: -10,
             maximum: 10,
             step: 5,
+            default: 3,
             flags,
         }
     }
@@ -176,6 +207,30 @@ mod tests {
         assert_eq!(
             check(&camera(), &control(CTRL_TYPE_BITMASK, 0), 0xffff_ffff).unwrap(),
             -1
+        );
+    }
+
+    #[test]
+    fn one_mistake_does_not_keep_the_others_from_being_set() {
+        let known = [control(CTRL_TYPE_INTEGER, 0)];
+        let controls = |pairs: &[(&str, i64)]| -> Controls {
+            pairs
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect()
+        };
+        let wanted = controls(&[("colour_of_the_sky", 1), ("white_balance_automatic", 5)]);
+        let (chosen, mistakes) = choose(&known, &camera(), &wanted, &Controls::new());
+        assert_eq!(chosen.iter().map(|(_, value)| *value).collect::<Vec<_>>(), [5]);
+        assert!(matches!(
+            mistakes.as_slice(),
+            [CaptureError::UnknownControl { .. }]
+        ));
+        let (chosen, _) = choose(&known, &camera(), &Controls::new(), &wanted);
+        assert_eq!(
+            chosen.iter().map(|(_, value)| *value).collect::<Vec<_>>(),
+            [3],
+            "no longer wanted: the default again"
         );
     }
 

@@ -8,10 +8,10 @@ use super::flags;
 
 use v4l::{
     Device,
-    v4l_sys::{v4l2_capability, v4l2_control, v4l2_queryctrl},
+    v4l_sys::{v4l2_capability, v4l2_control, v4l2_input, v4l2_queryctrl},
     v4l2::{
         self,
-        vidioc::{VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
+        vidioc::{VIDIOC_ENUMINPUT, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
     },
 };
 
@@ -35,6 +35,8 @@ pub struct Control {
     pub minimum: i32,
     pub maximum: i32,
     pub step: i32,
+    /// What the driver starts with.
+    pub default: i32,
     /// `V4L2_CTRL_FLAG_*`.
     pub flags: u32,
 }
@@ -64,6 +66,22 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
     })
 }
 
+/// Whether pictures come in from somewhere (`VIDIOC_ENUMINPUT`). The nodes of a converter on the chip capture as well, but
+/// only what a program gives them; they have no input.
+pub fn has_input(device: &Device) -> bool {
+    // SAFETY: plain C data for which all zeros is a value; the first input has the index zero.
+    let mut raw: v4l2_input = unsafe { mem::zeroed() };
+    // SAFETY: the request takes a `v4l2_input`.
+    let answer = unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_ENUMINPUT,
+            ptr::from_mut(&mut raw).cast(),
+        )
+    };
+    answer.is_ok()
+}
+
 /// The control that follows the one with the id `previous` (zero for the first), or `None` after the last.
 pub fn next_control(device: &Device, previous: u32) -> io::Result<Option<Control>> {
     query_control(device, previous | flags::CTRL_FLAG_NEXT_CTRL)
@@ -89,6 +107,7 @@ pub fn query_control(device: &Device, id: u32) -> io::Result<Option<Control>> {
             minimum: raw.minimum,
             maximum: raw.maximum,
             step: raw.step,
+            default: raw.default_value,
             flags: raw.flags,
         })),
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTTY)) => Ok(None),

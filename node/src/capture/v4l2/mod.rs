@@ -22,29 +22,25 @@ use rustix::io::Errno;
 pub use discover::{Found, discover};
 pub use mode::{Mode, modes, usable_formats};
 
-use super::{Camera, CaptureError, Controls, VideoSource, Want};
+use super::{Camera, CaptureError, VideoSource, Want};
 
 /// A camera of the kernel, by the name that a configuration gives it.
 pub struct V4l2Camera {
     name: String,
-    controls: Controls,
 }
 
 impl V4l2Camera {
     /// `name` is a path (`/dev/video0`, `/dev/v4l/by-id/…`), a number, or part of a card's name, in which upper and
-    /// lower case are alike. Each control of `controls` is set whenever the camera is opened.
-    pub fn new(name: impl Into<String>, controls: Controls) -> Self {
-        Self {
-            name: name.into(),
-            controls,
-        }
+    /// lower case are alike.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into() }
     }
 }
 
 impl Camera for V4l2Camera {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let path = discover::resolve(&self.name)?;
-        Ok(Box::new(open::open(&path, want, &self.controls)?))
+        Ok(Box::new(open::open(&path, want)?))
     }
 
     fn describe(&self) -> String {

@@ -210,6 +210,7 @@ mod tests {
         let want = Want {
             size: size.parse().unwrap(),
             rate: FrameRate::per_second(rate),
+            controls: crate::capture::Controls::new(),
         };
         choose(modes, &want).map(|(mode, rate)| {
             let fourcc = String::from_utf8_lossy(&mode.fourcc);

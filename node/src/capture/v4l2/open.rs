@@ -22,7 +22,7 @@ use crate::{
 const BUFFERS: u32 = 4;
 
 /// Opens the device, sets it up as near to `want` as it goes, and starts it.
-pub fn open(path: &Path, want: &Want, controls: &Controls) -> Result<Source, CaptureError> {
+pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     let name = DeviceName::of(path);
     let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
         Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
@@ -36,11 +36,15 @@ pub fn open(path: &Path, want: &Want, controls: &Controls) -> Result<Source, Cap
     let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
     let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
     let rate = set_rate(&device, &name, rate)?;
-    controls::set(&device, &name, controls)?;
+    let controls = controls::set(&device, &name, &want.controls, &Controls::new());
+    if let Err(error) = controls {
+        // A wrong control is no reason for no picture; a device that has gone says so at the next step.
+        tracing::warn!("{error}");
+    }
     let format = VideoFormat { rate, ..format };
     let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
     report(&name, &format, want);
-    Ok(Source::new(name, format, queue))
+    Ok(Source::new(device, name, format, queue, want.controls.clone()))
 }
 
 /// Tells what came of the wishes, loudly only where they were not met.
@@ -181,14 +185,11 @@ mod tests {
         let want = Want {
             size: "640x480".parse().unwrap(),
             rate: FrameRate::per_second(30),
+            controls: Controls::new(),
         };
-        let missing = open(Path::new("/dev/no-such-video"), &want, &Controls::new())
-            .err()
-            .unwrap();
+        let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();
         assert!(matches!(missing, CaptureError::NotFound { .. }), "{missing}");
-        let null = open(Path::new("/dev/null"), &want, &Controls::new())
-            .err()
-            .unwrap();
+        let null = open(Path::new("/dev/null"), &want).err().unwrap();
         assert!(matches!(null, CaptureError::NotACamera { .. }), "{null}");
         assert!(!null.is_transient());
     }

@@ -4,14 +4,15 @@ use std::{
 };
 
 use rustix::io::Errno;
+use v4l::Device;
 
 use super::{
-    DeviceName,
+    DeviceName, controls,
     flags::{BUF_FLAG_ERROR, BUF_FLAG_TIMESTAMP_MASK, BUF_FLAG_TIMESTAMP_MONOTONIC},
     queue::{Buffer, Queue},
 };
 use crate::{
-    capture::{CaptureError, VideoSource},
+    capture::{CaptureError, Controls, VideoSource},
     media::{Frame, PixelFormat, Timestamp, VideoFormat},
 };
 
@@ -26,9 +27,12 @@ const OLDEST: Duration = Duration::from_secs(5);
 
 /// A streaming camera.
 pub struct Source {
+    device: Device,
     name: DeviceName,
     format: VideoFormat,
     queue: Queue,
+    /// The controls that were set.
+    controls: Controls,
     /// The buffer that the caller's frame lies in.
     held: Option<Buffer>,
     health: Health,
@@ -69,11 +73,19 @@ impl Health {
 }
 
 impl Source {
-    pub fn new(name: DeviceName, format: VideoFormat, queue: Queue) -> Self {
+    pub fn new(
+        device: Device,
+        name: DeviceName,
+        format: VideoFormat,
+        queue: Queue,
+        controls: Controls,
+    ) -> Self {
         Self {
+            device,
             name,
             format,
             queue,
+            controls,
             held: None,
             health: Health::default(),
         }
@@ -184,6 +196,11 @@ impl VideoSource for Source {
             sequence: buffer.sequence,
             data: self.queue.bytes(buffer),
         }))
+    }
+
+    fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError> {
+        let before = std::mem::replace(&mut self.controls, controls.clone());
+        controls::set(&self.device, &self.name, controls, &before)
     }
 }
 

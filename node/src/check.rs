@@ -1,0 +1,239 @@
+//! `pinhole-node check`: tries on this machine what a configuration asks for, as the running node would.
+
+use std::{fmt, net::ToSocketAddrs, time::Duration};
+
+use crate::{
+    capture::{self, Camera, CaptureError, Want},
+    config::{Config, Listen},
+    peer, presence,
+};
+
+/// How long a camera may take to its first picture. Some need a second or two to find their exposure.
+const FIRST_PICTURE: Duration = Duration::from_secs(5);
+/// How long the server may take for a sign-in.
+const SIGN_IN: Duration = Duration::from_secs(5);
+
+/// One thing that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is about: "camera".
+    pub subject: &'static str,
+    /// What came of it.
+    pub verdict: Verdict,
+    /// That, in words.
+    pub text: String,
+}
+
+/// What came of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It works.
+    Works,
+    /// It may be as it should be; a person decides.
+    Note,
+    /// It would fail.
+    Fails,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = match self.verdict {
+            Verdict::Works => "works",
+            Verdict::Note => "note",
+            Verdict::Fails => "FAILS",
+        };
+        write!(f, "{:<8} {verdict:<5}  {}", self.subject, self.text)
+    }
+}
+
+/// Tries everything. Takes the camera for a moment, and appears on the server for another.
+pub async fn run(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let trials = config.clone();
+    let blocking = tokio::task::spawn_blocking(move || {
+        let mut findings = camera(&trials);
+        findings.push(viewers(&trials));
+        findings.extend(status(&trials));
+        findings.extend(stun(&trials));
+        findings
+    });
+    match blocking.await {
+        Ok(found) => findings.extend(found),
+        Err(error) => findings.push(Finding::fails("check", format!("a trial ended early: {error}"))),
+    }
+    findings.push(server(config).await);
+    findings
+}
+
+impl Finding {
+    fn new(subject: &'static str, verdict: Verdict, text: impl Into<String>) -> Self {
+        Self {
+            subject,
+            verdict,
+            text: text.into(),
+        }
+    }
+
+    fn works(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(subject, Verdict::Works, text)
+    }
+
+    fn fails(subject: &'static str, text: impl Into<String>) -> Self {
+        Self::new(subject, Verdict::Fails, text)
+    }
+}
+
+fn camera(config: &Config) -> Vec<Finding> {
+    let camera = capture::camera(&config.camera.device);
+    let want = Want {
+        size: config.camera.size,
+        rate: config.camera.fps,
+        // One after the other, below: to say which of them is wrong.
+        controls: capture::Controls::new(),
+    };
+    let failure = |error: &CaptureError| match error {
+        // By the node that runs already, in most cases.
+        CaptureError::Busy { .. } => Finding::new("camera", Verdict::Note, error.to_string()),
+        _ => Finding::fails("camera", with_cause(error)),
+    };
+    let mut source = match camera.open(&want) {
+        Ok(source) => source,
+        Err(error) => return vec![failure(&error)],
+    };
+    let described = format!("{}, {}", camera.describe(), source.format());
+    let is_test_picture = config.camera.device == "auto" && camera.describe() == capture::Pattern.describe();
+    let mut findings = vec![match source.next(FIRST_PICTURE) {
+        Ok(Some(_)) if is_test_picture => Finding::new(
+            "camera",
+            Verdict::Note,
+            "there is no camera that opens: viewers would see the test picture",
+        ),
+        Ok(Some(_)) => Finding::works("camera", described),
+        Ok(None) => Finding::fails(
+            "camera",
+            format!("{described}: no picture within {FIRST_PICTURE:?}"),
+        ),
+        Err(error) => failure(&error),
+    }];
+    for (control, value) in &config.camera.controls {
+        let one = capture::Controls::from([(control.clone(), *value)]);
+        findings.push(match source.set_controls(&one) {
+            Ok(()) => Finding::works("control", format!("{control} = {value}")),
+            Err(error) => Finding::fails("control", with_cause(&error)),
+        });
+    }
+    findings
+}
+
+fn viewers(config: &Config) -> Finding {
+    match peer::try_port(config.webrtc.udp_port) {
+        Ok(()) if config.webrtc.udp_port == 0 => Finding::works("viewers", "any free UDP port"),
+        Ok(()) => Finding::works("viewers", format!("UDP port {}", config.webrtc.udp_port)),
+        Err(error) => Finding::fails("viewers", error.to_string()),
+    }
+}
+
+fn status(config: &Config) -> Option<Finding> {
+    let Listen::At(address) = config.http.listen else {
+        return None;
+    };
+    Some(match crate::status::Server::bind(address) {
+        Ok(_) => Finding::works("status", format!("http://{address}/")),
+        // Most likely by the node that runs already; and the camera works without.
+        Err(error) => Finding::new("status", Verdict::Note, error.to_string()),
+    })
+}
+
+fn stun(config: &Config) -> Vec<Finding> {
+    let servers = config.webrtc.ice_servers.iter();
+    let look_up = |server: &crate::config::StunServer| match (server.host(), server.port()).to_socket_addrs()
+    {
+        Ok(_) => Finding::works("stun", server.host().to_owned()),
+        Err(error) => Finding::new(
+            "stun",
+            Verdict::Note,
+            format!(
+                "{} is not found: {error}; viewers outside of this network may not reach the camera",
+                server.host()
+            ),
+        ),
+    };
+    servers.map(look_up).collect()
+}
+
+async fn server(config: &Config) -> Finding {
+    let settings = presence::Settings {
+        server: config.signaling.server.clone(),
+        token: config.signaling.token.clone(),
+        name: config.display_name(),
+    };
+    match tokio::time::timeout(SIGN_IN, presence::try_out(&settings)).await {
+        Ok(Ok(others)) => Finding::works(
+            "server",
+            format!(
+                "{} took `{}`; {others} others are there",
+                settings.server, settings.name
+            ),
+        ),
+        Ok(Err(error @ presence::Trial::Refused(_))) => Finding::fails("server", with_cause(&error)),
+        // It may be switched on later, and the node waits for it.
+        Ok(Err(error)) => Finding::new("server", Verdict::Note, with_cause(&error)),
+        Err(_) => Finding::new(
+            "server",
+            Verdict::Note,
+            format!("{} did not answer within {SIGN_IN:?}", settings.server),
+        ),
+    }
+}
+
+fn with_cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    fn verdict(findings: &[Finding], subject: &str) -> Verdict {
+        let found = findings.iter().find(|finding| finding.subject == subject);
+        found.unwrap_or_else(|| panic!("{subject}: {findings:?}")).verdict
+    }
+
+    #[tokio::test]
+    async fn what_would_fail_is_found() {
+        let taken = UdpSocket::bind("[::]:0").expect("a free port");
+        let mut config = Config::default();
+        config.webrtc.udp_port = taken.local_addr().expect("bound").port();
+        config.camera.device = "/dev/no-such-camera".into();
+        // A port on which nobody listens, as far as can be known.
+        config.signaling.server = "http://127.0.0.1:1".parse().expect("an address");
+        let findings = run(&config).await;
+        for subject in ["camera", "viewers"] {
+            assert_eq!(verdict(&findings, subject), Verdict::Fails, "{findings:?}");
+        }
+        assert_eq!(
+            verdict(&findings, "server"),
+            Verdict::Note,
+            "it may come: {findings:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_works_is_said_too() {
+        let mut config = Config::default();
+        config.camera.device = "pattern".into();
+        let findings = run(&config).await;
+        assert_eq!(verdict(&findings, "camera"), Verdict::Works, "{findings:?}");
+        assert_eq!(verdict(&findings, "viewers"), Verdict::Works, "{findings:?}");
+    }
+}

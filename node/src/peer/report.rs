@@ -1,0 +1,211 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{ending::Ending, engine::Engine};
+use crate::{
+    figures::{Counter, Durations},
+    media::Codec,
+};
+
+/// Questions that may wait for the engine; each is answered before the next is looked at.
+const QUESTIONS: usize = 4;
+
+/// What an engine tells of itself, as long as it runs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Viewers {
+    questions: mpsc::Sender<oneshot::Sender<Report>>,
+    count: watch::Receiver<usize>,
+    figures: Arc<Figures>,
+}
+
+/// The engine's end of [`Viewers`].
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) questions: mpsc::Receiver<oneshot::Sender<Report>>,
+    pub(super) figures: Arc<Figures>,
+    count: watch::Sender<usize>,
+    viewers: Viewers,
+}
+
+/// What all sessions together came to, since the start.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Sessions that were begun.
+    pub started: Counter,
+    /// Calls that were refused.
+    pub refused: Counter,
+    ended: [Counter; Ending::ALL.len()],
+    /// What cutting an access unit into packets and giving these to the kernel took, for all viewers of it.
+    pub sent: Durations,
+    /// From the time stamp of a frame until the kernel had its last packet for the last viewer.
+    pub captured_to_sent: Durations,
+}
+
+/// Who watches at this moment.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Every session, the oldest first; also those that are still connecting.
+    pub viewers: Vec<Viewer>,
+    /// Packets that the kernel did not take, since the start.
+    pub unsent: u64,
+}
+
+/// One session.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    /// Its number; none is used twice.
+    pub session: u64,
+    /// What the viewer calls itself.
+    pub name: String,
+    /// What it gets.
+    pub codec: Codec,
+    /// How far it is.
+    pub stage: Stage,
+    /// Since its offer.
+    pub lasts: Duration,
+    /// Pictures sent.
+    pub units: u64,
+    /// Datagrams sent, with everything in them: pictures, repetitions, reports, connectivity checks.
+    pub packets: u64,
+    /// The bytes of them, without IP's and UDP's headers.
+    pub bytes: u64,
+    /// The rate of these bytes, over the last second or a little more. `None` in the first second.
+    pub bits_per_second: Option<f64>,
+    /// Keyframes that it asked for.
+    pub keyframe_requests: u64,
+    /// Packets that it asked for again (RFC 4585, section 6.2.1).
+    pub nacked: u64,
+    /// What it reported last; `None` before its first report.
+    pub reception: Option<Reception>,
+    /// The round-trip time of the last connectivity check (RFC 7675), one a second.
+    pub round_trip: Option<Duration>,
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// ICE and DTLS are under way.
+    Connecting,
+    /// Connected, but nothing can be decoded before a keyframe.
+    AwaitingKeyframe,
+    /// Pictures are sent.
+    Watching,
+}
+
+/// What a viewer says of its reception (RFC 3550, section 6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reception {
+    /// The share of packets lost since the report before, 0 to 1.
+    pub loss: f64,
+    /// Packets lost since the beginning.
+    pub lost: u64,
+    /// How unevenly packets arrive.
+    pub jitter: Duration,
+}
+
+impl Figures {
+    /// Sessions that ended in this way.
+    pub fn ended(&self, how: Ending) -> &Counter {
+        &self.ended[how as usize]
+    }
+}
+
+impl Viewers {
+    /// Asks the engine. `None` where it does not answer in `patience`.
+    pub async fn report(&self, patience: Duration) -> Option<Report> {
+        let ask = async {
+            let (answer, report) = oneshot::channel();
+            self.questions.send(answer).await.ok()?;
+            report.await.ok()
+        };
+        tokio::time::timeout(patience, ask).await.ok().flatten()
+    }
+
+    /// How many are connected, at any time and at every change.
+    pub fn count(&self) -> watch::Receiver<usize> {
+        self.count.clone()
+    }
+
+    /// What all sessions together came to.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        let (asks, questions) = mpsc::channel(QUESTIONS);
+        let figures = Arc::<Figures>::default();
+        let count = watch::Sender::new(0);
+        let viewers = Viewers {
+            questions: asks,
+            count: count.subscribe(),
+            figures: figures.clone(),
+        };
+        Self {
+            questions,
+            figures,
+            count,
+            viewers,
+        }
+    }
+}
+
+impl Engine {
+    /// Where to ask who watches, while the engine runs.
+    pub fn viewers(&self) -> Viewers {
+        self.desk.viewers.clone()
+    }
+
+    pub(super) fn answer(&mut self, question: oneshot::Sender<Report>) {
+        let now = Instant::now();
+        let sessions = self.floor.sessions.iter_mut();
+        // Who asked may have lost patience.
+        let _ = question.send(Report {
+            viewers: sessions.map(|(id, session)| session.report(id.0, now)).collect(),
+            unsent: self.floor.outbox.lost(),
+        });
+    }
+
+    /// Tells those who want to know how many are connected, where that has changed.
+    pub(super) fn count(&self) {
+        let sessions = self.floor.sessions.values();
+        let connected = sessions.filter(|session| session.is_connected()).count();
+        self.desk
+            .count
+            .send_if_modified(|count| std::mem::replace(count, connected) != connected);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ending_is_counted_by_itself() {
+        let figures = Figures::default();
+        for (number, ending) in Ending::ALL.into_iter().enumerate() {
+            figures.ended(ending).add(number as u64 + 1);
+        }
+        for (number, ending) in Ending::ALL.into_iter().enumerate() {
+            assert_eq!(figures.ended(ending).get(), number as u64 + 1, "{ending}");
+        }
+        let labels: std::collections::BTreeSet<_> = Ending::ALL.map(Ending::label).into();
+        assert_eq!(labels.len(), Ending::ALL.len());
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_does_not_answer_is_not_waited_for() {
+        let desk = Desk::default();
+        let viewers = desk.viewers.clone();
+        for _ in 0..QUESTIONS * 2 {
+            assert!(viewers.report(Duration::ZERO).await.is_none());
+        }
+        drop(desk);
+        assert!(viewers.report(Duration::MAX).await.is_none(), "it is gone");
+    }
+}

@@ -1,0 +1,191 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::watch;
+
+use crate::{
+    figures::{Counter, Durations},
+    media::{Codec, VideoFormat},
+};
+
+/// How a camera is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Nobody watches: the device is closed.
+    Idle,
+    /// The device is being opened, or its first frame is awaited.
+    Opening,
+    /// Frames come.
+    Live {
+        /// The device in words.
+        device: String,
+        /// What it delivers.
+        format: VideoFormat,
+    },
+    /// No frames come. It is tried again and again while somebody watches; until it succeeds this stands.
+    Faulted {
+        /// What is wrong and what to do, in words.
+        why: String,
+    },
+}
+
+/// A [`State`], and since when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// How it is.
+    pub state: State,
+    /// When it became so.
+    pub since: Instant,
+}
+
+/// What a pipeline tells of itself: its state, to be waited for, and its figures.
+#[derive(Debug)]
+pub struct Account {
+    condition: watch::Sender<Condition>,
+    /// Frames that the camera delivered and that were fetched.
+    pub frames: Counter,
+    /// Frames that the camera made and that were not fetched, by its own count: newer ones had come meanwhile, they
+    /// were damaged, or the driver had no room for them.
+    pub missed: Counter,
+    /// Frames that could not be converted.
+    pub damaged: Counter,
+    /// How often the state became [`State::Faulted`], or the reason of it changed.
+    pub faults: Counter,
+    /// From the time stamp of a frame until it was fetched.
+    pub waited: Durations,
+    /// What the conversion to YU12 took.
+    pub converted: Durations,
+    lines: [LineAccount; Codec::ALL.len()],
+}
+
+/// The figures of one codec.
+#[derive(Debug, Default)]
+pub struct LineAccount {
+    /// Written at its start and end only.
+    encoder: Mutex<Option<&'static str>>,
+    /// Access units that the encoder made.
+    pub units: Counter,
+    /// The bytes of them.
+    pub bytes: Counter,
+    /// How many of them are keyframes.
+    pub keyframes: Counter,
+    /// Keyframes that were ordered of the encoder: wishes of viewers, merged and limited in rate.
+    pub keyframe_orders: Counter,
+    /// Frames that the encoder left out.
+    pub skipped: Counter,
+    /// What encoding one frame took.
+    pub encoded: Durations,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        let idle = Condition {
+            state: State::Idle,
+            since: Instant::now(),
+        };
+        Self {
+            condition: watch::Sender::new(idle),
+            frames: Counter::default(),
+            missed: Counter::default(),
+            damaged: Counter::default(),
+            faults: Counter::default(),
+            waited: Durations::default(),
+            converted: Durations::default(),
+            lines: Default::default(),
+        }
+    }
+}
+
+impl Account {
+    /// How the camera is, at any time and at every change.
+    pub fn watch(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
+    }
+
+    /// The figures of `codec`.
+    pub fn line(&self, codec: Codec) -> &LineAccount {
+        &self.lines[match codec {
+            Codec::H264 => 0,
+            Codec::Vp8 => 1,
+        }]
+    }
+
+    /// It is so from now on. A camera that is tried again after a fault is not [`State::Opening`] for others:
+    /// nothing has changed before it succeeds.
+    pub(super) fn becomes(&self, state: State) {
+        let changed = self.condition.send_if_modified(|condition| {
+            let is_another_try = state == State::Opening && matches!(condition.state, State::Faulted { .. });
+            if condition.state == state || is_another_try {
+                return false;
+            }
+            *condition = Condition {
+                state: state.clone(),
+                since: Instant::now(),
+            };
+            true
+        });
+        if changed && matches!(state, State::Faulted { .. }) {
+            self.faults.one();
+        }
+    }
+
+    /// Whether frames come.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.condition.borrow().state, State::Live { .. })
+    }
+}
+
+impl LineAccount {
+    /// The encoder's name, while there is one.
+    pub fn encoder(&self) -> Option<&'static str> {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_encoder(&self, name: Option<&'static str>) {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(why: &str) -> State {
+        State::Faulted { why: why.to_owned() }
+    }
+
+    #[test]
+    fn a_fault_stands_until_frames_come_again() {
+        let account = Account::default();
+        let mut watch = account.watch();
+        let mut after = |state: State| {
+            account.becomes(state);
+            let changed = watch.has_changed().expect("the account is there");
+            (changed, watch.borrow_and_update().state.clone())
+        };
+        assert_eq!(after(State::Opening), (true, State::Opening));
+        assert_eq!(after(fault("unplugged")), (true, fault("unplugged")));
+        assert_eq!(after(State::Opening), (false, fault("unplugged")));
+        assert_eq!(after(fault("unplugged")), (false, fault("unplugged")));
+        assert_eq!(after(fault("in use")), (true, fault("in use")));
+        let live = State::Live {
+            device: "a camera".to_owned(),
+            format: format(),
+        };
+        assert_eq!(after(live.clone()), (true, live.clone()));
+        assert_eq!(after(live.clone()), (false, live));
+        assert_eq!(after(State::Idle), (true, State::Idle));
+        assert_eq!(account.faults.get(), 2);
+    }
+
+    fn format() -> VideoFormat {
+        VideoFormat {
+            pixel: crate::media::PixelFormat::Yuyv,
+            size: "640x480".parse().expect("a size"),
+            stride: 1280,
+            rate: crate::media::FrameRate::per_second(30),
+        }
+    }
+}

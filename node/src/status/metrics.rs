@@ -1,0 +1,315 @@
+//! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
+//! compares.
+
+mod page;
+mod process;
+
+use std::fmt;
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, text},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+use super::{CameraState, Encoder, ServerState, Snapshot, Verdict, Viewer};
+use page::{BYTES, Page, SECONDS};
+
+pub use process::Process;
+
+/// The content type of [`metrics`].
+pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The snapshot as Prometheus reads it.
+pub fn metrics(snapshot: Snapshot, process: Option<Process>) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Exposition { snapshot, process }));
+    let mut out = String::new();
+    // Writing into a string does not fail.
+    let _ = text::encode(&mut out, &registry);
+    out
+}
+
+#[derive(Debug)]
+struct Exposition {
+    snapshot: Snapshot,
+    process: Option<Process>,
+}
+
+impl Collector for Exposition {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut page = Page(encoder);
+        self.node(&mut page)?;
+        self.signaling(&mut page)?;
+        self.camera(&mut page)?;
+        self.encoders(&mut page)?;
+        self.latencies(&mut page)?;
+        self.sessions(&mut page)?;
+        self.viewers(&mut page)
+    }
+}
+
+impl Exposition {
+    fn node(&self, page: &mut Page<'_>) -> fmt::Result {
+        let snapshot = &self.snapshot;
+        page.0
+            .encode_descriptor("pinhole_build", "The running program.", None, MetricType::Info)?
+            .encode_info(&[("version", snapshot.version)])?;
+        page.gauge(
+            "pinhole_uptime",
+            SECONDS,
+            "Time since the start.",
+            snapshot.uptime_seconds,
+        )?;
+        let verdicts = Verdict::ALL.map(|verdict| (verdict.label(), verdict == snapshot.health.status));
+        page.state("pinhole_health", "1 for what the node's health is.", &verdicts)?;
+        let Some(process) = self.process else {
+            return Ok(());
+        };
+        let help = "Memory of the process that is really there.";
+        page.gauge(
+            "process_resident_memory",
+            BYTES,
+            help,
+            process.resident_bytes as f64,
+        )?;
+        let help = "CPU time of the process, the system's for it included.";
+        page.counters("process_cpu", SECONDS, help, [(vec![], process.cpu_seconds)])
+    }
+
+    fn signaling(&self, page: &mut Page<'_>) -> fmt::Result {
+        let signaling = &self.snapshot.signaling;
+        let signed_in = signaling.state == ServerState::SignedIn;
+        let help = "1 while the node is signed in to its server.";
+        page.gauge("pinhole_signed_in", None, help, f64::from(u8::from(signed_in)))?;
+        page.counter("pinhole_sign_ins", "Sign-ins that succeeded.", signaling.sign_ins)
+    }
+
+    fn camera(&self, page: &mut Page<'_>) -> fmt::Result {
+        let camera = &self.snapshot.camera;
+        let states = [
+            ("idle", camera.state == CameraState::Idle),
+            ("opening", camera.state == CameraState::Opening),
+            ("live", camera.state == CameraState::Live),
+            ("faulted", camera.state == CameraState::Faulted),
+        ];
+        page.state("pinhole_camera_state", "1 for what the camera is.", &states)?;
+        let help = "How often the picture was lost, or another reason for that found.";
+        page.counter("pinhole_camera_faults", help, camera.faults)?;
+        page.counter(
+            "pinhole_camera_frames",
+            "Frames taken from the camera.",
+            camera.frames,
+        )?;
+        let help = "Frames of the camera that did not get to an encoder, by the reason.";
+        let reasons = [("missed", camera.missed), ("damaged", camera.damaged)];
+        let rows = reasons.map(|(reason, count)| (vec![("reason", reason)], count as f64));
+        page.counters("pinhole_camera_dropped_frames", None, help, rows)
+    }
+
+    fn encoders(&self, page: &mut Page<'_>) -> fmt::Result {
+        let encoders = &self.snapshot.encoders;
+        let by_codec = |value: fn(&Encoder) -> u64| {
+            let row = move |encoder| (vec![("codec", Encoder::codec(encoder))], value(encoder) as f64);
+            encoders.iter().map(row)
+        };
+        let runs = |encoder: &Encoder| u64::from(encoder.encoder.is_some());
+        page.gauges(
+            "pinhole_encoder_running",
+            None,
+            "1 while the encoder runs.",
+            by_codec(runs),
+        )?;
+        let help = "Frames encoded, once for all viewers.";
+        page.counters(
+            "pinhole_encoded_frames",
+            None,
+            help,
+            by_codec(|encoder| encoder.frames),
+        )?;
+        let help = "Bytes of the encoded frames.";
+        page.counters("pinhole_encoded", BYTES, help, by_codec(|encoder| encoder.bytes))?;
+        let help = "How many of the encoded frames are keyframes.";
+        page.counters(
+            "pinhole_encoded_keyframes",
+            None,
+            help,
+            by_codec(|encoder| encoder.keyframes),
+        )?;
+        let help = "Keyframes that were ordered for the viewers.";
+        page.counters(
+            "pinhole_keyframe_orders",
+            None,
+            help,
+            by_codec(|encoder| encoder.keyframe_orders),
+        )?;
+        let help = "Frames that did not get from an encoder to the network, by the reason.";
+        let rows = encoders.iter().flat_map(|encoder| {
+            let reasons = [("skipped", encoder.skipped), ("lagged", encoder.lagged)];
+            let labels = |reason| vec![("codec", encoder.codec()), ("reason", reason)];
+            reasons.map(|(reason, count)| (labels(reason), count as f64))
+        });
+        page.counters("pinhole_encoder_dropped_frames", None, help, rows)
+    }
+
+    fn latencies(&self, page: &mut Page<'_>) -> fmt::Result {
+        let (total, stages): (Vec<_>, Vec<_>) = self
+            .snapshot
+            .latencies
+            .iter()
+            .partition(|latency| latency.stage == "total");
+        let rows = stages.into_iter().map(|latency| {
+            let codec = latency.codec.iter().map(|codec| ("codec", codec.as_str()));
+            let labels = [("stage", latency.stage)].into_iter().chain(codec);
+            (labels.collect(), &latency.spread)
+        });
+        page.histograms(
+            "pinhole_stage_duration",
+            "What each stage of a frame's way took.",
+            rows,
+        )?;
+        let help = "From a frame's time stamp until its last packet was with the system.";
+        let rows = total.into_iter().map(|latency| (vec![], &latency.spread));
+        page.histograms("pinhole_capture_to_sent", help, rows)
+    }
+
+    fn sessions(&self, page: &mut Page<'_>) -> fmt::Result {
+        let sessions = &self.snapshot.sessions;
+        let connected = self.snapshot.connected();
+        page.gauge(
+            "pinhole_viewers",
+            None,
+            "Viewers that are connected.",
+            connected as f64,
+        )?;
+        page.counter("pinhole_sessions_started", "Sessions begun.", sessions.started)?;
+        let help = "Sessions ended, by the reason.";
+        let ended = sessions.ended.iter();
+        let rows = ended.map(|(reason, count)| (vec![("reason", *reason)], *count as f64));
+        page.counters("pinhole_sessions_ended", None, help, rows)?;
+        page.counter(
+            "pinhole_calls_refused",
+            "Calls that were refused.",
+            sessions.refused,
+        )?;
+        let help = "Packets that the system did not take.";
+        page.counter("pinhole_unsent_packets", help, sessions.unsent_packets)
+    }
+
+    fn viewers(&self, page: &mut Page<'_>) -> fmt::Result {
+        let viewers = &self.snapshot.viewers;
+        let numbers: Vec<String> = viewers.iter().map(|viewer| viewer.session.to_string()).collect();
+        let each = |value: fn(&Viewer) -> Option<f64>| {
+            let labels = |number, viewer| {
+                vec![
+                    ("session", String::as_str(number)),
+                    ("viewer", Viewer::name(viewer)),
+                ]
+            };
+            let row = move |(number, viewer)| Some((labels(number, viewer), value(viewer)?));
+            numbers.iter().zip(viewers).filter_map(row)
+        };
+        for (name, unit, help, value) in VIEWER_GAUGES {
+            page.gauges(name, unit, help, each(value))?;
+        }
+        for (name, unit, help, value) in VIEWER_COUNTERS {
+            page.counters(name, unit, help, each(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// Name, unit, meaning and value of one figure of a viewer; it may not have told it yet.
+type Figure = (
+    &'static str,
+    Option<&'static str>,
+    &'static str,
+    fn(&Viewer) -> Option<f64>,
+);
+
+/// What goes up and down.
+const VIEWER_GAUGES: [Figure; 5] = [
+    (
+        "pinhole_viewer_duration",
+        SECONDS,
+        "Time since the viewer called.",
+        |viewer| Some(viewer.for_seconds),
+    ),
+    (
+        "pinhole_viewer_bitrate",
+        Some("bytes_per_second"),
+        "Rate at which the viewer is sent to, over the last second.",
+        |viewer| viewer.bits_per_second.map(|rate| rate / 8.0),
+    ),
+    (
+        "pinhole_viewer_loss",
+        Some("ratio"),
+        "Share of packets lost lately, 0 to 1.",
+        |viewer| viewer.loss,
+    ),
+    (
+        "pinhole_viewer_jitter",
+        SECONDS,
+        "How unevenly packets arrive.",
+        |viewer| viewer.jitter_seconds,
+    ),
+    (
+        "pinhole_viewer_round_trip",
+        SECONDS,
+        "Time to the viewer and back.",
+        |viewer| viewer.round_trip_seconds,
+    ),
+];
+
+/// What only grows.
+const VIEWER_COUNTERS: [Figure; 6] = [
+    (
+        "pinhole_viewer_sent",
+        BYTES,
+        "Bytes sent, without IP and UDP headers.",
+        |viewer| Some(viewer.bytes as f64),
+    ),
+    (
+        "pinhole_viewer_sent_packets",
+        None,
+        "Packets sent, whatever was in them.",
+        |viewer| Some(viewer.packets as f64),
+    ),
+    ("pinhole_viewer_sent_frames", None, "Pictures sent.", |viewer| {
+        Some(viewer.frames as f64)
+    }),
+    (
+        "pinhole_viewer_lost_packets",
+        None,
+        "Packets lost, as the viewer says.",
+        |viewer| viewer.lost.map(|lost| lost as f64),
+    ),
+    (
+        "pinhole_viewer_nacked_packets",
+        None,
+        "Packets that the viewer asked for again.",
+        |viewer| Some(viewer.nacked as f64),
+    ),
+    (
+        "pinhole_viewer_keyframe_requests",
+        None,
+        "Keyframes that the viewer asked for.",
+        |viewer| Some(viewer.keyframe_requests as f64),
+    ),
+];
+
+impl Encoder {
+    fn codec(&self) -> &str {
+        &self.codec
+    }
+}
+
+impl Viewer {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[cfg(test)]
+mod tests;

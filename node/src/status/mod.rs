@@ -1,0 +1,25 @@
+//! What the node does at this moment, for people and machines: one line for the service manager, a page, `/health`
+//! and `/metrics` (docs/status.md). The only room of the node that knows the HTTP library.
+//!
+//! The other rooms know nothing of it: they publish their state and their figures. Nothing here runs while nobody
+//! asks, and whatever a client does, what it costs is bounded in number, size and time.
+
+mod answer;
+mod health;
+mod listen;
+mod metrics;
+mod page;
+mod server;
+mod snapshot;
+mod sources;
+mod watch;
+
+pub use health::{Health, Verdict};
+pub use listen::ListenError;
+pub use metrics::{Process, metrics};
+pub use server::Server;
+pub use snapshot::{
+    Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
+};
+pub use sources::{Sources, Stuck};
+pub use watch::Watch;
