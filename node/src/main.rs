@@ -11,7 +11,7 @@ use pinhole_node::{
     app,
     args::{Args, Command, DEFAULT_CONFIG},
     check::{self, Verdict},
-    config,
+    config::{self, ConfigError},
 };
 use pinhole_service::log;
 
@@ -31,8 +31,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "pinhole-node: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
+    }
+}
+
+/// A configuration with a mistake stays one however often the program is started: the unit's
+/// `RestartPreventExitStatus=` knows this status.
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ConfigError>() {
+        ExitCode::from(pinhole_service::config::EXIT_STATUS)
+    } else {
+        ExitCode::FAILURE
     }
 }
 

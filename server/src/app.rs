@@ -1,119 +1,128 @@
 //! Puts the server together and runs it until a signal.
 
-use std::io::IsTerminal;
-use std::path::Path;
-use std::process::ExitCode;
+mod check;
+mod files;
+mod reload;
 
-use anyhow::Context;
-use pinhole_server::args::Args;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use pinhole_server::args::DEFAULT_CONFIG;
 use pinhole_server::config::Config;
 use pinhole_server::http::{Server, urls};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{SignalKind, signal};
+use pinhole_service::notify;
+use pinhole_service::signals::{Request, Signals};
+use pinhole_service::watchdog::Watchdog;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
-const CONFIG: &str = "/etc/pinhole/server.toml";
-const LOG_VARIABLE: &str = "PINHOLE_LOG";
-/// File descriptors for what is not a connection.
-const OTHER_FILES: u64 = 64;
+pub(crate) use check::check;
+use reload::Reloader;
 
-/// Logs to the standard error, as `PINHOLE_LOG` says.
-pub(crate) fn start_log() {
-    let (filter, mistake) = match std::env::var(LOG_VARIABLE) {
-        Err(_) => (EnvFilter::new("info"), None),
-        Ok(wanted) => match EnvFilter::try_new(&wanted) {
-            Ok(filter) => (filter, None),
-            Err(error) => (EnvFilter::new("info"), Some(error)),
-        },
+/// How long the server may be busy without getting around.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The status line changes no more often, however many members come and go.
+const STATUS_PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the server until a signal ends it.
+///
+/// # Errors
+/// It can't start, or a second signal cut its end short.
+pub(crate) fn run(file: Option<PathBuf>, listen: Option<SocketAddr>) -> anyhow::Result<()> {
+    // A file that was asked for has to be there; the usual one need not.
+    let (mut config, file) = match file {
+        Some(file) => (Config::read(&file)?, file),
+        None => (
+            Config::read_or_default(DEFAULT_CONFIG.as_ref())?,
+            DEFAULT_CONFIG.into(),
+        ),
     };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
-    if let Some(error) = mistake {
-        tracing::warn!(%error, "{LOG_VARIABLE} is not a log filter; logging at info");
-    }
-}
-
-/// Runs the server; returns when it has stopped.
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let mut config = match args.config {
-        Some(path) => Config::read(&path)?,
-        None if Path::new(CONFIG).exists() => Config::read(Path::new(CONFIG))?,
-        None => Config::default(),
-    };
-    config.listen = args.listen.unwrap_or(config.listen);
-    config.limits.connections = affordable(config.limits.connections);
+    config.listen = listen.unwrap_or(config.listen);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("can't start the threads")?;
-    let code = runtime.block_on(serve(&config));
+    let outcome = runtime.block_on(serve(config, file, listen.is_some()));
     // A handler that would not end must not keep the process.
     runtime.shutdown_background();
-    code
+    outcome
 }
 
-async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
-    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
-    let server = Server::bind(config)?;
+async fn serve(config: Config, file: PathBuf, is_listen_given: bool) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("can't listen for signals")?;
+    let server = Server::bind(&files::affordable(config.clone()))?;
+    let address = server.address();
+    let control = server.control();
+    let open = urls(address).join(" or ");
     let version = env!("CARGO_PKG_VERSION");
-    let open = urls(server.address()).join(" or ");
-    tracing::info!(
-        "pinhole-server {version} listens on {}; open {open}",
-        server.address()
-    );
+    tracing::info!("pinhole-server {version} listens on {address}; open {open}");
 
+    let watchdog = Watchdog::default();
     let stop = CancellationToken::new();
-    let mut serving = std::pin::pin!(server.run(stop.clone()));
+    let pulse = watchdog.pulse("the server", PATIENCE);
+    let mut serving = std::pin::pin!(server.run(stop.clone(), pulse));
+    let mut members = control.members();
+    let mut reloader = Reloader {
+        file,
+        is_listen_given,
+        config,
+        control,
+    };
+    let mut feed = std::pin::pin!(watchdog.run());
+    notify::ready();
     loop {
-        let name = tokio::select! {
+        if !stop.is_cancelled() {
+            notify::status(&status(address, &reloader.config, *members.borrow_and_update()));
+        }
+        let signal = tokio::select! {
             biased;
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            request = signals.next() => match request {
+                Request::Stop(signal) => signal,
+                Request::Reload => {
+                    reloader.reload();
+                    continue;
+                }
+            },
             () = &mut serving => break,
+            () = &mut feed => continue,
+            () = changed(&mut members) => continue,
         };
         if stop.is_cancelled() {
-            tracing::warn!("{name} again: stopping at once");
-            return Ok(ExitCode::FAILURE);
+            bail!("{signal} again: stopping at once");
         }
-        tracing::info!("{name}: stopping");
+        tracing::info!("{signal}: stopping");
+        notify::stopping();
+        notify::status("stopping");
         stop.cancel();
     }
+    if !stop.is_cancelled() {
+        bail!("the server ended unexpectedly; this is a bug, and a restart is the way on");
+    }
     tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
-/// How many connections the system lets this process have, up to those wanted.
-fn affordable(connections: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = connections as u64 + OTHER_FILES;
-    let at_most = limit.maximum.unwrap_or(u64::MAX);
-    let now = limit.current.unwrap_or(u64::MAX);
-    if now >= wanted {
-        return connections;
-    }
-    let raised = wanted.min(at_most);
-    let files = match setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: Some(raised),
-            maximum: limit.maximum,
-        },
-    ) {
-        Ok(()) => raised,
-        Err(_) => now,
+/// What goes on, for `systemctl status`.
+fn status(address: SocketAddr, config: &Config, members: usize) -> String {
+    let members = match members {
+        0 => "nobody is signed in".to_owned(),
+        1 => "1 member is signed in".to_owned(),
+        _ => format!("{members} members are signed in"),
     };
-    let affordable = (files.saturating_sub(OTHER_FILES) as usize).clamp(4, connections);
-    if affordable < connections {
-        tracing::warn!(
-            "the system allows {files} open files, enough for {affordable} of {connections} connections; raise it \
-             (systemd: LimitNOFILE=)"
-        );
+    let access = match config.access.token {
+        Some(_) => "whoever has the token may",
+        None => "everybody may",
+    };
+    format!("listening on {address}; {members}; {access}")
+}
+
+/// Waits until the number of members has changed, and for [`STATUS_PAUSE`] in any case.
+async fn changed(members: &mut watch::Receiver<usize>) {
+    tokio::time::sleep(STATUS_PAUSE).await;
+    if members.changed().await.is_err() {
+        // The server has ended, which is another's news.
+        std::future::pending().await
     }
-    affordable
 }

@@ -3,10 +3,12 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
+use std::{fmt, io};
 
+use bytesize::ByteSize;
+pub use pinhole_service::config::ConfigError;
+use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
-use pinhole_signaling::{Token, TokenFileError};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -47,20 +49,20 @@ pub struct Limits {
     #[serde(deserialize_with = "within::<4, 1_000_000, _>")]
     pub connections: usize,
     /// The most bytes of one message.
-    #[serde(deserialize_with = "within::<1024, MAX_MESSAGE, _>")]
+    #[serde(rename = "message_size", deserialize_with = "size::<1024, MAX_MESSAGE, _>")]
     pub message_bytes: usize,
     /// The most messages that wait for one member.
     #[serde(deserialize_with = "within::<1, 100_000, _>")]
     pub mailbox_messages: usize,
     /// The most bytes of messages that wait for one member; at least one message of the largest size fits in any case.
-    #[serde(deserialize_with = "within::<1024, MOST_BYTES, _>")]
+    #[serde(rename = "mailbox_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
     pub mailbox_bytes: usize,
     /// The most bytes of messages that wait for all members together; at least one mailbox fits in any case.
-    #[serde(deserialize_with = "within::<1024, MOST_BYTES, _>")]
+    #[serde(rename = "queue_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
     pub queued_bytes: usize,
-    /// How many seconds a request may take to arrive.
-    #[serde(deserialize_with = "within::<1, 3600, _>")]
-    pub request_seconds: usize,
+    /// How long a request may take to arrive.
+    #[serde(deserialize_with = "timeout")]
+    pub request_timeout: Duration,
 }
 
 /// Such that a roster of members with the longest names can be read by the clients.
@@ -86,56 +88,43 @@ impl Default for Limits {
             mailbox_messages: 256,
             mailbox_bytes: 1 << 20,
             queued_bytes: 64 << 20,
-            request_seconds: 10,
+            request_timeout: Duration::from_secs(10),
         }
     }
 }
 
-/// A configuration that can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("can't read the configuration {path}: {cause}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why.
-        cause: io::Error,
-    },
-    /// The file says something that it can't.
-    #[error("the configuration {path} is wrong: {cause}")]
-    Wrong {
-        /// The file.
-        path: String,
-        /// What, and in which line.
-        cause: toml::de::Error,
-    },
-    /// The access token that the file names can't be used.
-    #[error("the configuration {path}: access.token_file: {cause}")]
-    Token {
-        /// The configuration.
-        path: String,
-        /// What is wrong with the token's file.
-        cause: TokenFileError,
-    },
-}
-
 impl Config {
     /// Reads a file, and the access token that it names.
+    ///
+    /// # Errors
+    /// One of the two can't be read or is not valid.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let shown = || path.display().to_string();
-        let text =
-            fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: shown(), cause })?;
-        let mut config = Config::parse(&text).map_err(|cause| ConfigError::Wrong { path: shown(), cause })?;
+        let mut config: Config = pinhole_service::config::read(path)?;
         let token = config.access.token_file.as_deref().map(Token::read);
-        config.access.token = token
-            .transpose()
-            .map_err(|cause| ConfigError::Token { path: shown(), cause })?;
+        config.access.token = token.transpose().map_err(|cause| ConfigError::Secret {
+            path: path.to_owned(),
+            key: "access.token_file",
+            cause: Box::new(cause),
+        })?;
         Ok(config)
     }
 
-    fn parse(text: &str) -> Result<Config, toml::de::Error> {
-        toml::from_str(text)
+    /// [`Config::read`], where there may be no file: then all keys have their defaults.
+    ///
+    /// # Errors
+    /// The file is there, and can't be read or is not valid.
+    pub fn read_or_default(path: &Path) -> Result<Config, ConfigError> {
+        match Config::read(path) {
+            Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
+                Ok(Config::default())
+            }
+            outcome => outcome,
+        }
+    }
+
+    #[cfg(test)]
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        pinhole_service::config::parse(text, "server.toml".as_ref())
     }
 
     /// What the hub is to keep to.
@@ -148,11 +137,6 @@ impl Config {
             queued_bytes: self.limits.queued_bytes.max(mailbox_bytes),
             absent: ABSENT,
         }
-    }
-
-    /// How long a request may take to arrive.
-    pub fn request_patience(&self) -> Duration {
-        Duration::from_secs(self.limits.request_seconds as u64)
     }
 }
 
@@ -178,8 +162,60 @@ fn within<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
         .ok_or_else(|| D::Error::custom(format!("{number} is not from {LEAST} to {MOST}")))
 }
 
+/// A number of bytes between two bounds: "256KiB", "1MiB", or a plain number.
+fn size<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
+    from: D,
+) -> Result<usize, D::Error> {
+    let size = Written::deserialize(from)?.to_string();
+    let bytes: ByteSize = size
+        .parse()
+        .map_err(|_| D::Error::custom(format!("`{size}` is not a size, such as \"256KiB\" or \"1MiB\"")))?;
+    let shown = |bytes: usize| ByteSize(bytes as u64).display().iec();
+    usize::try_from(bytes.as_u64())
+        .ok()
+        .filter(|bytes| (LEAST..=MOST).contains(bytes))
+        .ok_or_else(|| D::Error::custom(format!("{size} is not from {} to {}", shown(LEAST), shown(MOST))))
+}
+
+/// A time between a second and an hour: "10s", "1m 30s".
+fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = Written::deserialize(from)?.to_string();
+    let wrong = || D::Error::custom(format!("`{text}` is not a time from 1s to 1h, such as \"10s\""));
+    let timeout = humantime::parse_duration(&text).map_err(|_| wrong())?;
+    if (SHORTEST..=LONGEST).contains(&timeout) {
+        Ok(timeout)
+    } else {
+        Err(wrong())
+    }
+}
+
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// What stands in the file, with a unit or without.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "it needs a number with its unit in quotes, such as \"10s\" or \"256KiB\""
+)]
+enum Written {
+    Text(String),
+    Number(u64),
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Written::Text(text) => f.write_str(text),
+            Written::Number(number) => number.fmt(f),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -212,14 +248,24 @@ mod tests {
             mailbox_messages,
             mailbox_bytes,
             queued_bytes,
-            request_seconds,
+            request_timeout,
         } = limits;
+        let size = |bytes: usize| {
+            ByteSize(bytes as u64)
+                .display()
+                .iec()
+                .to_string()
+                .replace(' ', "")
+                .replace(".0", "")
+        };
+        let (message, mailbox, queue) = (size(message_bytes), size(mailbox_bytes), size(queued_bytes));
+        let timeout = humantime::format_duration(request_timeout);
         let all = format!(
             "listen = \"{listen}\"\n[access]\n\
              token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\n[limits]\nmembers = {members}\nconnections = {connections}\n\
-             message_bytes = {message_bytes}\nmailbox_messages = {mailbox_messages}\n\
-             mailbox_bytes = {mailbox_bytes}\nqueued_bytes = {queued_bytes}\n\
-             request_seconds = {request_seconds}\n"
+             message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
+             mailbox_size = \"{mailbox}\"\nqueue_size = \"{queue}\"\n\
+             request_timeout = \"{timeout}\"\n"
         );
         let all: toml::Table = all.parse().unwrap();
         assert_eq!(sample, all);
@@ -234,7 +280,11 @@ mod tests {
     fn an_error_names_the_line_and_what_is_allowed() {
         for (text, line, says) in [
             ("listen = \"here\"", "line 1", "socket address"),
-            ("\nlistne = \"[::]:1\"", "line 2", "unknown field `listne`"),
+            (
+                "\nlistne = \"[::]:1\"",
+                "line 2",
+                "`listne` here; did you mean `listen`?",
+            ),
             (
                 "[access]\ntoken_file = \"token\"",
                 "line 2",
@@ -245,6 +295,18 @@ mod tests {
                 "[limits]\n\nconnections = -4",
                 "line 3",
                 "-4 is not from 4 to 1000000",
+            ),
+            (
+                "[limits]\nmessage_size = \"1GiB\"",
+                "line 2",
+                "1GiB is not from 1.0 KiB to",
+            ),
+            ("[limits]\nqueue_size = \"big\"", "line 2", "`big` is not a size"),
+            ("[limits]\nrequest_timeout = 10", "line 2", "such as \"10s\""),
+            (
+                "[limits]\nrequest_timeout = \"2 days\"",
+                "line 2",
+                "from 1s to 1h",
             ),
             ("[limits]\nmembers = \"many\"", "line 2", "invalid type"),
             ("[limits", "line 1", ""),
@@ -283,7 +345,7 @@ mod tests {
 
     #[test]
     fn the_largest_message_fits_into_an_empty_mailbox() {
-        let config = Config::parse("[limits]\nmailbox_bytes = 1024\nqueued_bytes = 1024").unwrap();
+        let config = Config::parse("[limits]\nmailbox_size = 1024\nqueue_size = 1024").unwrap();
         let limits = config.hub_limits();
         assert!(limits.mailbox_bytes > config.limits.message_bytes);
         assert!(limits.queued_bytes >= limits.mailbox_bytes);

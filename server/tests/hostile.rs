@@ -134,7 +134,8 @@ async fn a_message_without_a_body_is_refused() {
 
 #[tokio::test]
 async fn slow_requests_are_given_up() {
-    let server = TestServer::with(|config| config.limits.request_seconds = 1).await;
+    let server =
+        TestServer::with(|config| config.limits.request_timeout = std::time::Duration::from_secs(1)).await;
     server.sign_in("alice").await;
     for beginning in [
         "GET /sign_in?na",

@@ -387,6 +387,38 @@ fn a_server_that_is_full_says_so_until_somebody_leaves() {
 }
 
 #[test]
+fn other_limits_hold_from_then_on_and_cost_nobody_what_they_have() {
+    let mut room = Room::new(limits());
+    for name in ["alice", "bob", "eve"] {
+        room.sign_in(name);
+    }
+    for _ in 0..3 {
+        assert_eq!(room.send(2, 1, "x").0, Answer::Sent);
+    }
+    let fewer = Limits {
+        members: 2,
+        mailbox_messages: 2,
+        ..limits()
+    };
+    assert_eq!(room.input(Input::Limit(fewer)), []);
+    assert_eq!(room.hub.members(), 3);
+    assert_eq!(room.sign_in("mallory").0, Answer::Refused(Refusal::ServerFull));
+    assert_eq!(room.send(2, 1, "y").0, Answer::Refused(Refusal::MailboxFull));
+    let fetched: Vec<_> = (0..5).map(|_| room.fetch(1)).collect();
+    let messages = fetched
+        .iter()
+        .filter(|answer| matches!(answer, Answer::Event(Event::Message { .. })));
+    assert_eq!(messages.count(), 3, "{fetched:?}");
+
+    assert_eq!(room.input(Input::Limit(limits())), []);
+    for _ in 0..3 {
+        assert_eq!(room.send(2, 1, "z").0, Answer::Sent);
+    }
+    assert_eq!(room.send(2, 1, "z").0, Answer::Refused(Refusal::MailboxFull));
+    assert!(matches!(room.sign_in("mallory").0, Answer::SignedIn { .. }));
+}
+
+#[test]
 fn a_member_that_misses_too_much_is_dropped_and_told_to_sign_in_again() {
     let mut room = Room::new(limits());
     room.sign_in("sleeper");

@@ -21,6 +21,8 @@ enum Step {
     BreakAnswered(usize),
     BreakOpen(usize),
     Pass(u64),
+    /// A reload: tight limits, or wide ones.
+    Limit(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -33,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<usize>().prop_map(Step::BreakAnswered),
         2 => any::<usize>().prop_map(Step::BreakOpen),
         1 => (0..20_u64).prop_map(Step::Pass),
+        1 => any::<bool>().prop_map(Step::Limit),
     ]
 }
 
@@ -193,6 +196,10 @@ impl World {
                 self.now += Duration::from_secs(seconds);
                 assert_eq!(self.input(Input::Tick), []);
             }
+            Step::Limit(is_tight) => {
+                let limits = if is_tight { tight() } else { limits() };
+                assert_eq!(self.input(Input::Limit(limits)), []);
+            }
         }
         assert_eq!(self.hub.members(), self.model.due.len());
     }
@@ -258,6 +265,16 @@ fn limits() -> Limits {
     }
 }
 
+fn tight() -> Limits {
+    Limits {
+        members: 3,
+        mailbox_messages: 2,
+        mailbox_bytes: 9,
+        queued_bytes: 13,
+        ..limits()
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -272,8 +289,7 @@ proptest! {
     fn the_same_holds_for_what_was_accepted_when_all_bounds_are_tight(
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let tight = Limits { members: 3, mailbox_messages: 2, mailbox_bytes: 9, queued_bytes: 13, ..limits() };
-        let mut world = World::new(tight);
+        let mut world = World::new(tight());
         steps.into_iter().for_each(|step| world.step(step));
         world.settle();
     }

@@ -6,8 +6,10 @@ mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWriteExt;
@@ -22,20 +24,29 @@ fn command(args: &[&str]) -> Command {
     command
         .args(args)
         .env_remove("PINHOLE_LOG")
+        .env_remove("NOTIFY_SOCKET")
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     command
 }
 
-fn fail(args: &[&str]) -> String {
+/// That of a mistake in the configuration, after which a service manager need not try again.
+const MISTAKE: i32 = 78;
+
+/// What it says when it fails with this exit status.
+fn fail(args: &[&str], code: i32) -> String {
     let Output { status, stderr, .. } = command(args).output().unwrap();
-    assert!(!status.success(), "{args:?} should fail");
+    assert_eq!(status.code(), Some(code), "{args:?}");
     String::from_utf8(stderr).unwrap()
 }
 
 impl Program {
     fn start(args: &[&str]) -> Program {
-        let mut child = command(args).spawn().unwrap();
+        Program::spawn(&mut command(args))
+    }
+
+    fn spawn(command: &mut Command) -> Program {
+        let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
         Program { child, log }
     }
@@ -140,7 +151,7 @@ fn the_log_says_what_to_open() {
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let says = fail(&["--listen", &address]);
+    let says = fail(&["--listen", &address], 1);
     assert!(
         says.contains(&format!("can't listen on {address}")) && says.contains("--listen"),
         "{says}"
@@ -152,11 +163,11 @@ fn a_wrong_configuration_is_named_with_its_line() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     write!(file, "listen = \"127.0.0.1:0\"\n[limits]\nmembrs = 5\n").unwrap();
     let path = file.path().to_str().unwrap();
-    let says = fail(&["--config", path]);
+    let says = fail(&["--config", path], MISTAKE);
     for part in [path, "line 3", "membrs", "members"] {
         assert!(says.contains(part), "{part} is not in: {says}");
     }
-    let says = fail(&["--config", "/nowhere/server.toml"]);
+    let says = fail(&["--config", "/nowhere/server.toml"], MISTAKE);
     assert!(says.contains("/nowhere/server.toml"), "{says}");
 }
 
@@ -171,7 +182,7 @@ fn the_command_line_is_above_the_configuration() {
             .port(),
         0
     );
-    assert!(fail(&["--config", &path]).contains("192.0.2.77:1"));
+    assert!(fail(&["--config", &path], 1).contains("192.0.2.77:1"));
 }
 
 /// A private file with a token, and a configuration that names it.
@@ -217,6 +228,156 @@ fn a_wrong_token_is_in_the_log_once_for_its_address_and_never_as_it_is() {
 }
 
 #[test]
+fn a_changed_configuration_is_obeyed_on_sighup_and_a_broken_one_is_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = with_token(directory.path(), "open-sesame");
+    let mut program = Program::start(&["--config", &config]);
+    let address = program.address();
+    let (old, new) = (
+        "Authorization: Bearer open-sesame",
+        "Authorization: Bearer open-barley",
+    );
+    assert_eq!((status(address, old), status(address, new)), (200, 401));
+
+    with_token(directory.path(), "open-barley");
+    program.signal(Signal::HUP);
+    let line = program.line("configuration read again");
+    assert!(
+        line.contains("token") && !line.contains("limits") && !line.contains("open-"),
+        "{line}"
+    );
+    // The server takes it over before the next connection, or the one after.
+    while status(address, old) != 401 {}
+    assert_eq!(status(address, new), 200);
+
+    let whole = std::fs::read_to_string(&config).unwrap();
+    for (broken, says) in [
+        (
+            whole.replace("[access]", "[acces]"),
+            "line 2: there is no key `acces` here; did you mean `access`?",
+        ),
+        (whole.replace("token\"", "no-token\""), "no-token: No such file"),
+    ] {
+        std::fs::write(&config, broken).unwrap();
+        program.signal(Signal::HUP);
+        let line = program.line("the old configuration stays");
+        assert!(line.contains(says) && line.contains(&config), "{line}");
+    }
+    assert_eq!((status(address, old), status(address, new)), (401, 200));
+
+    std::fs::write(&config, whole.replace("127.0.0.1:0", "127.0.0.1:1")).unwrap();
+    program.signal(Signal::HUP);
+    program.line("listen has changed; it is obeyed at the next start");
+    program.line("nothing to do");
+    assert_eq!(status(address, new), 200);
+}
+
+/// What it tells a service manager, up to the first message that contains this.
+fn told(manager: &UnixDatagram, says: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut space = [0; 4096];
+    while !all.last().is_some_and(|last: &String| last.contains(says)) {
+        let length = manager
+            .recv(&mut space)
+            .unwrap_or_else(|error| panic!("{says:?}: {error}; {all:?}"));
+        all.push(String::from_utf8(space[..length].to_vec()).unwrap());
+    }
+    all
+}
+
+#[test]
+fn a_service_manager_is_told_what_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut program = Program::spawn(command(&["--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &socket));
+    let address = program.address();
+    told(&manager, "READY=1");
+    told(
+        &manager,
+        &format!("STATUS=listening on {address}; nobody is signed in; everybody may"),
+    );
+    told(&manager, "WATCHDOG=1");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"GET /sign_in?alice HTTP/1.0\r\n\r\n").unwrap();
+    told(&manager, "; 1 member is signed in; ");
+    program.signal(Signal::HUP);
+    let reload = told(&manager, "READY=1");
+    assert!(
+        reload
+            .iter()
+            .any(|told| told.contains("RELOADING=1") && told.contains("MONOTONIC_USEC=")),
+        "{reload:?}"
+    );
+    program.signal(Signal::TERM);
+    told(&manager, "STOPPING=1");
+    assert!(program.child.wait().unwrap().success());
+}
+
+/// What `check` prints for a configuration, and whether it is content.
+fn check(text: &str, more: &[&str]) -> (bool, String) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let args = [&["check"], more, &[file.path().to_str().unwrap()]].concat();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command(&args).stdout(Stdio::piped()).output().unwrap();
+    (
+        status.success(),
+        String::from_utf8([stdout, stderr].concat()).unwrap(),
+    )
+}
+
+#[test]
+fn check_finds_what_would_fail() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    for (text, is_content, says) in [
+        ("", true, "is valid"),
+        ("listen = \"127.0.0.1:0\"", true, "listen   works"),
+        (
+            &format!("listen = \"{taken}\""),
+            true,
+            "listen   note   can't listen",
+        ),
+        (
+            "listen = \"192.0.2.77:8888\"",
+            false,
+            "listen   FAILS  can't listen on 192.0.2.77:8888",
+        ),
+        (
+            "listen = \"[::]:0\"",
+            true,
+            "access   note   everybody who can reach",
+        ),
+        (
+            "listen = \"127.0.0.1:0\"",
+            true,
+            "access   works  everybody on this machine",
+        ),
+        (
+            "[limits]\nmembrs = 5",
+            false,
+            "line 2: there is no key `membrs` here; did you mean `members`?",
+        ),
+        (
+            "[access]\ntoken_file = \"/nowhere/token\"",
+            false,
+            "access.token_file: can't read the access token /nowhere",
+        ),
+        ("[limits]\nconnections = 1000000", true, "files "),
+    ] {
+        let (content, said) = check(text, &[]);
+        assert!(content == is_content && said.contains(says), "{text}: {said}");
+    }
+    let (content, said) = check("listen = \"192.0.2.77:8888\"", &["--offline"]);
+    assert!(content && !said.contains("listen"), "{said}");
+}
+
+#[test]
 fn a_token_that_can_not_be_used_keeps_the_server_from_standing_open() {
     let directory = tempfile::tempdir().unwrap();
     let config = with_token(directory.path(), "");
@@ -225,7 +386,7 @@ fn a_token_that_can_not_be_used_keeps_the_server_from_standing_open() {
         ("No such file", Some(directory.path().join("token"))),
     ] {
         change.inspect(|file| std::fs::remove_file(file).unwrap());
-        let log = fail(&["--config", &config]);
+        let log = fail(&["--config", &config], MISTAKE);
         assert!(
             log.contains(says) && log.contains("access.token_file") && log.contains(&config),
             "{log}"

@@ -7,6 +7,9 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
+/// The status that a program exits with where its configuration can't be used (`EX_CONFIG`, sysexits.h).
+pub const EXIT_STATUS: u8 = 78;
+
 /// Why a configuration can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

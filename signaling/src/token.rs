@@ -45,7 +45,7 @@ pub enum TokenError {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// It can't be read.
-    #[error("can't read the access token {}: {cause}", .path.display())]
+    #[error("can't read the access token {}: {cause}{}", .path.display(), advice(.path, .cause))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -159,6 +159,17 @@ pub enum Shown {
     Basic,
     /// Not the token.
     Wrong,
+}
+
+/// The directory below which systemd hands secrets to services (systemd.exec(5), LoadCredential=).
+const CREDENTIALS: &str = "/run/credentials";
+
+fn advice(path: &Path, cause: &io::Error) -> &'static str {
+    if cause.kind() == io::ErrorKind::NotFound && path.starts_with(CREDENTIALS) {
+        "; systemd puts it there when the service starts, if it is in /etc/credstore by then"
+    } else {
+        ""
+    }
 }
 
 fn split(authorization: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -300,6 +311,9 @@ mod tests {
             assert!(!error.contains("horse"), "{error}");
         }
         fs::remove_dir_all(&directory).unwrap();
+        let credential = Path::new("/run/credentials/no-such.service/pinhole.token");
+        let error = Token::read(credential).unwrap_err().to_string();
+        assert!(error.contains("/etc/credstore"), "{error}");
         let error = Token::read(&path).unwrap_err().to_string();
         assert!(
             error.contains("No such file") && error.contains(&shown),

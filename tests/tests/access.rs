@@ -13,6 +13,7 @@ use pinhole_e2e::programs::{
 };
 use pinhole_e2e::scratch::Scratch;
 use pinhole_e2e::skip::{Need, skipped};
+use rustix::process::Signal;
 use serde_json::json;
 
 const TOKEN: &str = "open-sesame+2/3=";
@@ -137,6 +138,47 @@ fn whoever_has_not_the_token_is_told_so_and_gets_nothing() {
     node.stop();
     let log = server.log().since(Mark::default()).join("\n");
     assert!(!log.contains(SIGNED_IN), "{log}");
+}
+
+/// All have the one token, so all change it at about the same time.
+#[test]
+fn a_token_is_changed_while_somebody_watches() {
+    if skipped("a_token_is_changed_while_somebody_watches", Need::Network) {
+        return;
+    }
+    let (network, scratch) = (Network::without_guest(), Scratch::new("access"));
+    let mut server = start_guarded(&network, &scratch);
+    let token = secret(&scratch, "node.token", TOKEN);
+    // Where the node finds it again.
+    let config = secret(&scratch, "node.toml", &with_token(&token));
+    let mut command = network.command(binary("pinhole-node"));
+    command.args(["--config", &config]);
+    let (mut node, _) = Process::spawn("pinhole-node", command);
+    node.wait_for_line(SIGNED_IN);
+    let mut page = Peer::chromium(&network);
+    page.ask("open", json!({"url": server_url(), "password": TOKEN}));
+    page.ask("watch", json!({"camera": "porch"}));
+    page.ask("wait_live", json!({"within": 20}));
+
+    let new = "open-barley";
+    for (program, file) in [(&mut server, "server.token"), (&mut node, "node.token")] {
+        secret(&scratch, file, new);
+        let mark = program.mark();
+        program.signal(Signal::HUP);
+        let line = program.wait_for_line_since(mark, "configuration read again", SOON);
+        assert!(line.contains("token"), "{line}");
+    }
+    let (status, said) = view(
+        &network,
+        Some(token.as_ref()),
+        &["watch", "porch", "--seconds", "1"],
+    );
+    assert_eq!(status, 0, "{said}");
+    let frames = page.ask("frames", json!({"seconds": 2}));
+    assert!(frames["distinct"].as_u64() >= Some(10), "{frames}");
+    assert_eq!(frames["calls"], 1, "the page had to call again: {frames}");
+    server.assert_running();
+    node.assert_running();
 }
 
 #[test]

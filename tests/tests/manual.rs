@@ -55,9 +55,9 @@ fn manual_pages_and_completions_say_what_the_programs_say() {
     for (mut command, section, rest) in programs() {
         let name = command.get_name().to_owned();
         for (shell, file) in [
-            (Shell::Bash, format!("{name}.bash")),
-            (Shell::Zsh, format!("_{name}")),
-            (Shell::Fish, format!("{name}.fish")),
+            (Shell::Bash, format!("bash/{name}")),
+            (Shell::Zsh, format!("zsh/_{name}")),
+            (Shell::Fish, format!("fish/{name}.fish")),
         ] {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command.clone(), &name, &mut text);

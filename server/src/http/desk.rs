@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
@@ -15,7 +16,9 @@ use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
 #[derive(Debug)]
 pub(super) struct Desk {
     state: Mutex<State>,
-    limits: Limits,
+    /// [`Limits::absent`]; no configuration changes it.
+    absent: Duration,
+    members: watch::Receiver<usize>,
 }
 
 #[derive(Debug)]
@@ -23,6 +26,7 @@ struct State {
     hub: Hub,
     next_request: u64,
     unanswered: HashMap<RequestId, oneshot::Sender<Answer>>,
+    members: watch::Sender<usize>,
 }
 
 /// A request that is with the hub. When dropped, the request is taken back, and an event that it was answered
@@ -36,15 +40,35 @@ pub(super) struct Ticket {
 
 impl Desk {
     pub(super) fn new(limits: Limits) -> Desk {
+        let absent = limits.absent;
+        let (sender, members) = watch::channel(0);
         let state = State {
-            hub: Hub::new(limits.clone()),
+            hub: Hub::new(limits),
             next_request: 0,
             unanswered: HashMap::new(),
+            members: sender,
         };
         Desk {
             state: Mutex::new(state),
-            limits,
+            absent,
+            members,
         }
+    }
+
+    /// How many members there are, at any time and at every change.
+    pub(super) fn members(&self) -> watch::Receiver<usize> {
+        self.members.clone()
+    }
+
+    /// Other limits from now on.
+    pub(super) fn limit(&self, limits: Limits) {
+        self.lock().step(Input::Limit(limits));
+    }
+
+    /// Whether [`Desk::run_clock`] does its work: nothing is overdue for longer than `patience`.
+    pub(super) fn is_on_time(&self, patience: Duration) -> bool {
+        let deadline = self.lock().hub.next_deadline().map(Instant::from_std);
+        deadline.is_none_or(|deadline| Instant::now() < deadline + patience)
     }
 
     /// Puts a request to the hub and waits for its answer.
@@ -75,7 +99,7 @@ impl Desk {
         loop {
             // An absence that begins meanwhile ends after this sleep does.
             let deadline = self.lock().hub.next_deadline().map(Instant::from_std);
-            tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + self.limits.absent)).await;
+            tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + self.absent)).await;
             self.lock().step(Input::Tick);
         }
     }
@@ -102,6 +126,7 @@ impl State {
                     }
                 }
                 Command::Came { id, name } => {
+                    self.members.send_replace(self.hub.members());
                     tracing::info!(%id, ?name, members = self.hub.members(), "signed in")
                 }
                 Command::Went { id, name, why } => {
@@ -110,6 +135,7 @@ impl State {
                         Why::Absent => "dropped: it no longer waits for events",
                         Why::Overrun => "dropped: too much happened while it did not wait for events",
                     };
+                    self.members.send_replace(self.hub.members());
                     tracing::info!(%id, ?name, members = self.hub.members(), "{why}");
                 }
             }
@@ -139,8 +165,6 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use bytes::Bytes;
     use pinhole_signaling::PeerId;
 
@@ -215,10 +239,17 @@ mod tests {
         }
         assert_eq!(desk.lock().hub.members(), 1);
         // The wait above is dropped here.
+        tokio::time::advance(ABSENT + Duration::from_secs(1)).await;
+        assert!(desk.is_on_time(Duration::from_secs(2)));
+        assert!(
+            !desk.is_on_time(Duration::from_millis(500)),
+            "nobody let the clock run"
+        );
         tokio::select! {
             () = &mut clock => unreachable!("the clock never ends"),
-            () = tokio::time::sleep(ABSENT + Duration::from_secs(1)) => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
         }
+        assert!(desk.is_on_time(Duration::ZERO));
         assert_eq!(desk.lock().hub.members(), 0);
         assert_eq!(wait(desk.clone()).await, Answer::Refused(Refusal::Gone));
     }

@@ -37,6 +37,11 @@ impl Gate {
         }
     }
 
+    /// Whether it wants this token, or none where there is none.
+    pub(super) fn is_for(&self, token: Option<&Token>) -> bool {
+        self.token.as_ref() == token
+    }
+
     /// The answer to a request that may not pass. `is_page`: it is for a file of the page, which does nothing.
     pub(super) fn refusal(&self, headers: &HeaderMap, from: IpAddr, is_page: bool) -> Option<Response> {
         let token = self.token.as_ref()?;

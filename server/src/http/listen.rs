@@ -1,7 +1,7 @@
 //! Opening the port.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener as StdListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
@@ -23,6 +23,19 @@ pub struct ListenError {
 
 /// Listens on an address. `[::]` takes IPv4 as well, and where there is no IPv6 it stands for `0.0.0.0`.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    let listener = open_or_explain(address)?;
+    TcpListener::from_std(listener).map_err(|cause| explain(address, cause))
+}
+
+/// Opens a port and closes it again.
+///
+/// # Errors
+/// The system does not give it.
+pub fn try_listen(address: SocketAddr) -> Result<(), ListenError> {
+    open_or_explain(address).map(drop)
+}
+
+fn open_or_explain(address: SocketAddr) -> Result<StdListener, ListenError> {
     match open(address) {
         Err(cause) if address.ip() == Ipv6Addr::UNSPECIFIED && is_without_ipv6(&cause) => {
             tracing::info!("this system has no IPv6; listening on IPv4 only");
@@ -33,7 +46,7 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, ListenError> {
     }
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+fn open(address: SocketAddr) -> io::Result<StdListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         // Not left to the system's setting (net.ipv6.bindv6only).
@@ -44,7 +57,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 fn is_without_ipv6(error: &io::Error) -> bool {

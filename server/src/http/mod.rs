@@ -22,8 +22,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ use desk::Desk;
 use gate::Gate;
 use route::Office;
 
-pub use listen::{ListenError, urls};
+pub use listen::{ListenError, try_listen, urls};
 
 /// How many connections above the limit are told so at a time; those beyond are closed without a word.
 const TURNED_AWAY: usize = 64;
@@ -42,6 +43,8 @@ const TURNED_AWAY: usize = 64;
 const GRACE: Duration = Duration::from_secs(3);
 /// How long to wait when the system can't accept a connection, such as for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How late the hub's clock may be before the server counts as stuck.
+const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A server whose port is open.
 #[derive(Debug)]
@@ -49,26 +52,58 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     office: Office,
-    connections: Arc<Semaphore>,
-    turned_away: Arc<Semaphore>,
+    /// The most connections at a time.
+    connections: usize,
+    config: watch::Receiver<Config>,
+    control: Control,
+}
+
+/// What others can tell and ask a running server.
+#[derive(Debug, Clone)]
+pub struct Control {
+    config: watch::Sender<Config>,
+    members: watch::Receiver<usize>,
+}
+
+impl Control {
+    /// Obeys another configuration from now on, but for `listen`. Members stay, and requests that are under way end
+    /// as they began.
+    pub fn obey(&self, config: Config) {
+        self.config.send_replace(config);
+    }
+
+    /// How many members there are, at any time and at every change.
+    pub fn members(&self) -> watch::Receiver<usize> {
+        self.members.clone()
+    }
 }
 
 impl Server {
     /// Opens the port. Must be called within a Tokio runtime.
+    ///
+    /// # Errors
+    /// The system does not give it.
     pub fn bind(config: &Config) -> Result<Server, ListenError> {
         let listener = listen::listen(config.listen)?;
         let address = listener.local_addr().unwrap_or(config.listen);
+        let desk = Arc::new(Desk::new(config.hub_limits()));
+        let members = desk.members();
+        let (sender, receiver) = watch::channel(config.clone());
         Ok(Server {
             listener,
             address,
             office: Office {
-                desk: Arc::new(Desk::new(config.hub_limits())),
+                desk,
                 gate: Arc::new(Gate::new(config.access.token.clone())),
                 message_bytes: config.limits.message_bytes,
-                request_patience: config.request_patience(),
+                request_patience: config.limits.request_timeout,
             },
-            connections: Arc::new(Semaphore::new(config.limits.connections)),
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY)),
+            connections: config.limits.connections,
+            config: receiver,
+            control: Control {
+                config: sender,
+                members,
+            },
         })
     }
 
@@ -77,21 +112,43 @@ impl Server {
         self.address
     }
 
+    /// The way to it while it runs.
+    pub fn control(&self) -> Control {
+        self.control.clone()
+    }
+
     /// Serves until it is told to stop; then answers what hangs, and gives the last answers a moment to get out.
-    pub async fn run(self, stop: CancellationToken) {
+    ///
+    /// Beats `pulse` at least every few seconds, as long as connections are accepted and the hub's time passes.
+    pub async fn run(mut self, stop: CancellationToken, pulse: Pulse) {
         let mut connections = JoinSet::new();
+        let mut turned_away = JoinSet::new();
         let desk = self.office.desk.clone();
         let mut clock = std::pin::pin!(desk.run_clock());
+        let mut round = tokio::time::interval(BEAT);
         let mut room = Room::Free;
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
+                Ok(()) = self.config.changed() => self.obey(),
                 () = &mut clock => {}
+                _ = round.tick() => if desk.is_on_time(CLOCK_PATIENCE) {
+                    pulse.beat();
+                },
                 Some(ended) = connections.join_next() => report(ended),
+                Some(ended) = turned_away.join_next() => report(ended),
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, from)) => {
-                        let now = self.admit(stream, from, &mut connections, &stop);
+                        let now = if connections.len() < self.connections {
+                            self.admit(stream, from, &mut connections, &stop);
+                            Room::Free
+                        } else {
+                            if turned_away.len() < TURNED_AWAY {
+                                turned_away.spawn(connection::turn_away(stream));
+                            }
+                            Room::Full
+                        };
                         if now != room {
                             now.log();
                             room = now;
@@ -120,31 +177,30 @@ impl Server {
         }
     }
 
+    /// Takes over what the new configuration changes.
+    fn obey(&mut self) {
+        let config = self.config.borrow_and_update().clone();
+        let office = &mut self.office;
+        office.desk.limit(config.hub_limits());
+        if !office.gate.is_for(config.access.token.as_ref()) {
+            office.gate = Arc::new(Gate::new(config.access.token.clone()));
+        }
+        office.message_bytes = config.limits.message_bytes;
+        office.request_patience = config.limits.request_timeout;
+        self.connections = config.limits.connections;
+    }
+
     fn admit(
         &self,
         stream: TcpStream,
         from: SocketAddr,
         connections: &mut JoinSet<()>,
         stop: &CancellationToken,
-    ) -> Room {
-        if let Ok(permit) = self.connections.clone().try_acquire_owned() {
-            // An IPv4 client of an IPv6 socket is shown as what it is.
-            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-            let serve = connection::serve(stream, from.ip(), self.office.clone(), stop.clone());
-            let serve = async move {
-                serve.await;
-                drop(permit);
-            };
-            connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
-            return Room::Free;
-        }
-        if let Ok(permit) = self.turned_away.clone().try_acquire_owned() {
-            connections.spawn(async move {
-                connection::turn_away(stream).await;
-                drop(permit);
-            });
-        }
-        Room::Full
+    ) {
+        // An IPv4 client of an IPv6 socket is shown as what it is.
+        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
+        let serve = connection::serve(stream, from.ip(), self.office.clone(), stop.clone());
+        connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
     }
 }
 

@@ -5,16 +5,33 @@
 
 use std::collections::VecDeque;
 
-use super::Event;
+use super::{Event, Limits};
 
 #[derive(Debug)]
 pub(super) struct Mailbox {
     events: VecDeque<Event>,
     messages: usize,
     bytes: usize,
-    max_messages: usize,
-    max_bytes: usize,
-    max_presence: usize,
+    bounds: Bounds,
+}
+
+/// What a mailbox holds at most.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    messages: usize,
+    bytes: usize,
+    presence: usize,
+}
+
+impl Bounds {
+    pub(super) fn of(limits: &Limits) -> Bounds {
+        Bounds {
+            messages: limits.mailbox_messages,
+            bytes: limits.mailbox_bytes,
+            // Room for all members coming and going a few times while one is away for a moment, as after a restart.
+            presence: 4 * limits.members + 256,
+        }
+    }
 }
 
 /// What an event counts against the bounds on bytes. Entries are shared by all mailboxes, and count nothing.
@@ -26,25 +43,28 @@ pub(super) fn weight(event: &Event) -> usize {
 }
 
 impl Mailbox {
-    pub(super) fn new(max_messages: usize, max_bytes: usize, max_presence: usize) -> Mailbox {
+    pub(super) fn new(bounds: Bounds) -> Mailbox {
         Mailbox {
             events: VecDeque::new(),
             messages: 0,
             bytes: 0,
-            max_messages,
-            max_bytes,
-            max_presence,
+            bounds,
         }
+    }
+
+    /// Other bounds from now on; what is in it stays.
+    pub(super) fn limit(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
     }
 
     /// Whether there is no room for a message of this weight.
     pub(super) fn is_full_for(&self, weight: usize) -> bool {
-        self.messages >= self.max_messages || self.bytes + weight > self.max_bytes
+        self.messages >= self.bounds.messages || self.bytes + weight > self.bounds.bytes
     }
 
     /// Whether there is no room for another entry.
     pub(super) fn is_overrun(&self) -> bool {
-        self.events.len() - self.messages >= self.max_presence
+        self.events.len() - self.messages >= self.bounds.presence
     }
 
     pub(super) fn bytes(&self) -> usize {

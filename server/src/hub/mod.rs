@@ -112,6 +112,8 @@ pub enum Input {
     },
     /// Time has passed: [`Hub::next_deadline`] is reached.
     Tick,
+    /// Other limits from now on. Who is a member stays one, and what waits already keeps waiting.
+    Limit(Limits),
     /// The server stops: every wait is answered, and every later request refused.
     Close,
 }
@@ -243,6 +245,7 @@ impl Hub {
             Input::Delivered { request } => self.delivery_ended(request, true, now),
             Input::Abandoned { request } => self.delivery_ended(request, false, now),
             Input::Tick => self.drop_absent(now),
+            Input::Limit(limits) => self.limit(limits),
             Input::Close => self.close(now),
         }
         std::mem::take(&mut self.commands)
@@ -294,7 +297,8 @@ impl Hub {
             }
             .write(&mut entries);
         }
-        self.peers.insert(id, Peer::new(name, self.new_mailbox(), now));
+        let mailbox = Mailbox::new(mailbox::Bounds::of(&self.limits));
+        self.peers.insert(id, Peer::new(name, mailbox, now));
         self.answer(
             request,
             Answer::SignedIn {
@@ -406,6 +410,13 @@ impl Hub {
         self.drop_peers(overdue);
     }
 
+    fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+        for peer in self.peers.values_mut() {
+            peer.mailbox.limit(mailbox::Bounds::of(&self.limits));
+        }
+    }
+
     fn close(&mut self, now: Instant) {
         self.is_closing = true;
         for peer in self.peers.values_mut() {
@@ -505,12 +516,6 @@ impl Hub {
             standing_by: None,
         };
         self.answer(request, Answer::Event(event));
-    }
-
-    fn new_mailbox(&self) -> Mailbox {
-        // Room for all members coming and going a few times while one is away for a moment, as after a restart.
-        let presence = 4 * self.limits.members + 256;
-        Mailbox::new(self.limits.mailbox_messages, self.limits.mailbox_bytes, presence)
     }
 
     fn answer(&mut self, request: RequestId, answer: Answer) {

@@ -3,17 +3,24 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use pinhole_server::config::Config;
-use pinhole_server::http::Server;
+use pinhole_server::http::{Control, Server};
+use pinhole_service::watchdog::Watchdog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+/// That of the server's pulse.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A real server on a free port; it ends with the test.
 pub struct TestServer {
     pub address: SocketAddr,
+    pub control: Control,
+    pub watchdog: Watchdog,
     pub stop: CancellationToken,
     pub running: JoinSet<()>,
 }
@@ -32,10 +39,15 @@ impl TestServer {
         let server = Server::bind(&config).unwrap();
         let address = server.address();
         let stop = CancellationToken::new();
+        let control = server.control();
+        let watchdog = Watchdog::default();
+        let pulse = watchdog.pulse("the server", PATIENCE);
         let mut running = JoinSet::new();
-        running.spawn(server.run(stop.clone()));
+        running.spawn(server.run(stop.clone(), pulse));
         TestServer {
             address,
+            control,
+            watchdog,
             stop,
             running,
         }

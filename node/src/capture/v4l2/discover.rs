@@ -44,7 +44,7 @@ pub fn discover() -> Vec<Found> {
         let path = node(number);
         let device = Device::with_path(&path).ok()?;
         let capabilities = ioctl::capabilities(&device).ok()?;
-        is_camera(capabilities.flags).then_some(Found {
+        (is_camera(capabilities.flags) && ioctl::has_input(&device)).then_some(Found {
             path,
             card: capabilities.card,
             driver: capabilities.driver,

@@ -8,10 +8,10 @@ use super::flags;
 
 use v4l::{
     Device,
-    v4l_sys::{v4l2_capability, v4l2_control, v4l2_queryctrl},
+    v4l_sys::{v4l2_capability, v4l2_control, v4l2_input, v4l2_queryctrl},
     v4l2::{
         self,
-        vidioc::{VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
+        vidioc::{VIDIOC_ENUMINPUT, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
     },
 };
 
@@ -64,6 +64,22 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
             raw.capabilities
         },
     })
+}
+
+/// Whether pictures come in from somewhere (`VIDIOC_ENUMINPUT`). The nodes of a converter on the chip capture as well, but
+/// only what a program gives them; they have no input.
+pub fn has_input(device: &Device) -> bool {
+    // SAFETY: plain C data for which all zeros is a value; the first input has the index zero.
+    let mut raw: v4l2_input = unsafe { mem::zeroed() };
+    // SAFETY: the request takes a `v4l2_input`.
+    let answer = unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_ENUMINPUT,
+            ptr::from_mut(&mut raw).cast(),
+        )
+    };
+    answer.is_ok()
 }
 
 /// The control that follows the one with the id `previous` (zero for the first), or `None` after the last.

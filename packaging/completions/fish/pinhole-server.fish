@@ -1,0 +1,36 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_pinhole_server_global_optspecs
+    string join \n config= listen= h/help V/version
+end
+
+function __fish_pinhole_server_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_pinhole_server_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_pinhole_server_using_subcommand
+    set -l cmd (__fish_pinhole_server_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l config -d 'The configuration file [default: /etc/pinhole/server.toml if it is there]' -r -F
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l listen -d 'The address and port to listen on, above what the configuration says [default: [::]:8888]' -r
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -s V -l version -d 'Print version'
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -f -a "check" -d 'Tells whether a configuration is valid and would work on this machine, and what is wrong where not'
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -l offline -d 'Look at the file only: open no port'
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -s h -l help -d 'Print help'
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand help; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Tells whether a configuration is valid and would work on this machine, and what is wrong where not'
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand help; and not __fish_seen_subcommand_from check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
