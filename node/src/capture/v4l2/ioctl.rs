@@ -67,7 +67,7 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
 }
 
 /// Whether pictures come in from somewhere (`VIDIOC_ENUMINPUT`). The nodes of a converter on the chip capture as well, but
-/// only what a program gives them; they have no input.
+/// only what a program gives them.
 pub fn has_input(device: &Device) -> bool {
     // SAFETY: plain C data for which all zeros is a value; the first input has the index zero.
     let mut raw: v4l2_input = unsafe { mem::zeroed() };
