@@ -6,6 +6,7 @@
 //!
 //! Kernel documentation: `userspace-api/media/v4l`.
 
+mod colour;
 mod controls;
 mod discover;
 mod flags;

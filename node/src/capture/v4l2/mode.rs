@@ -59,10 +59,10 @@ pub fn usable_formats() -> String {
 }
 
 /// What the kernel's code stands for, where it can be encoded here.
-pub fn usable(fourcc: FourCC) -> Option<PixelFormat> {
+pub fn usable(fourcc: [u8; 4]) -> Option<PixelFormat> {
     USABLE
         .iter()
-        .find(|(code, _)| **code == fourcc.repr)
+        .find(|(code, _)| **code == fourcc)
         .map(|&(_, pixel)| pixel)
 }
 
@@ -78,7 +78,7 @@ pub fn modes(device: &Device, want: &Want) -> io::Result<Vec<Mode>> {
         let fourcc = format.fourcc;
         let mode = |size, rates| Mode {
             fourcc: fourcc.repr,
-            pixel: usable(fourcc),
+            pixel: usable(fourcc.repr),
             size,
             rates,
         };
@@ -200,7 +200,7 @@ mod tests {
     fn mode(fourcc: &[u8; 4], size: &str, rates: &[u32]) -> Mode {
         Mode {
             fourcc: *fourcc,
-            pixel: usable(FourCC::new(fourcc)),
+            pixel: usable(*fourcc),
             size: Some(size.parse().unwrap()),
             rates: rates.iter().map(|&rate| FrameRate::per_second(rate)).collect(),
         }

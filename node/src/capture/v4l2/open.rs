@@ -1,9 +1,11 @@
 use std::{io, path::Path};
 
-use v4l::{Device, Format, FourCC, video::Capture};
+use v4l::{Device, video::Capture};
 
 use super::{
-    DeviceName, controls,
+    DeviceName,
+    colour::colour,
+    controls,
     discover::is_camera,
     flags::{
         CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
@@ -108,10 +110,8 @@ fn set_format(
     mode: &Mode,
     want: &Want,
 ) -> Result<Option<VideoFormat>, CaptureError> {
-    let size = mode.size.unwrap_or(want.size);
-    let asked = Format::new(size.width, size.height, FourCC::new(&mode.fourcc));
-    let given = device
-        .set_format(&asked)
+    let asked = mode.size.unwrap_or(want.size);
+    let given = ioctl::set_format(device, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
     let Some(pixel) = mode::usable(given.fourcc) else {
         return Ok(None);
@@ -127,19 +127,23 @@ fn set_format(
     Ok(Some(VideoFormat {
         pixel,
         size,
-        stride: stride(pixel, size, given.stride, given.size),
+        stride: stride(pixel, size, given.stride, given.image),
+        colour: colour(pixel, given.colorspace, given.encoding, given.quantization),
         rate: want.rate,
     }))
 }
 
 /// The driver's stride where it can be true: some give the bytes of all planes' lines together, some zero.
 fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
-    let (least, lines) = match pixel {
-        PixelFormat::Yuyv => (2 * size.width.next_multiple_of(2), 2 * size.height),
-        PixelFormat::Nv12 | PixelFormat::Yu12 => (size.width, 3 * size.height),
-        PixelFormat::Mjpeg => return 0,
+    let least = pixel.least_stride(size.width);
+    if least == 0 {
+        return 0;
+    }
+    let lines = match pixel {
+        PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::Yu12 | PixelFormat::Yv12 => 3 * size.height,
+        _ => 2 * size.height,
     };
-    // Two lines of YUYV are two strides; two lines of 4:2:0 and their chroma are three.
+    // Two lines of a packed format are two strides; two lines of 4:2:0 and their chroma are three.
     let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
     if given >= least && (fits(given) || !fits(least)) {
         given
@@ -177,6 +181,12 @@ mod tests {
         assert_eq!(stride(PixelFormat::Nv12, size, 0, 460_800), 640);
         assert_eq!(stride(PixelFormat::Yuyv, size, 1280, 614_400), 1280);
         assert_eq!(stride(PixelFormat::Yuyv, size, 0, 614_400), 1280);
+        assert_eq!(stride(PixelFormat::Uyvy, size, 1344, 1344 * 480), 1344);
+        assert_eq!(stride(PixelFormat::Rgb24, size, 640, 921_600), 1920, "the pixels");
+        assert_eq!(stride(PixelFormat::Bgr24, size, 2048, 2048 * 480), 2048);
+        assert_eq!(stride(PixelFormat::Grey, size, 640, 307_200), 640);
+        assert_eq!(stride(PixelFormat::Yv12, size, 0, 460_800), 640);
+        assert_eq!(stride(PixelFormat::Nv21, size, 768, 768 * 720), 768);
         assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
     }
 
