@@ -3,7 +3,7 @@ use std::{io, path::Path};
 use v4l::{Device, video::Capture};
 
 use super::{
-    DeviceName,
+    DeviceName, choice,
     colour::colour,
     controls,
     discover::is_camera,
@@ -23,8 +23,8 @@ use crate::{
 /// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
 const BUFFERS: u32 = 4;
 
-/// Opens the device, sets it up as near to `want` as it goes, and starts it.
-pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
+/// Opens the device, sets it up as near to `want` as it goes, and starts it. Also tells what was chosen and why.
+pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> {
     let name = DeviceName::of(path);
     let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
         Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
@@ -35,7 +35,7 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     check(&device, &name)?;
 
     let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
-    let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
+    let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
     let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
     let rate = set_rate(&device, &name, rate)?;
     let controls = controls::set(&device, &name, &want.controls, &Controls::new());
@@ -45,17 +45,42 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     }
     let format = VideoFormat { rate, ..format };
     let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
-    report(&name, &format, want);
-    Ok(Source::new(device, name, format, queue, want.controls.clone()))
+    let report = Report::new(&name, &format, &modes, want);
+    let source = Source::new(device, name, format, queue, want.controls.clone());
+    Ok((source, report))
 }
 
-/// Tells what came of the wishes, loudly only where they were not met.
-fn report(name: &DeviceName, format: &VideoFormat, want: &Want) {
-    let wanted = format_args!("{} {}", want.size, want.rate);
-    if format.size == want.size && mode::is_same_rate(format.rate, want.rate) {
-        tracing::debug!(device = %name, %format, stride = format.stride, "the camera is set up as wanted");
-    } else {
-        tracing::info!(device = %name, %format, %wanted, "the camera has nothing nearer to what is wanted");
+/// What came of the wishes, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    device: String,
+    format: String,
+    colours: String,
+    why: String,
+}
+
+impl Report {
+    fn new(name: &DeviceName, format: &VideoFormat, modes: &[Mode], want: &Want) -> Self {
+        let mut why = choice::reason(modes, want, format.pixel);
+        if format.size != want.size || !choice::is_same_rate(format.rate, want.rate) {
+            why = format!("the nearest to {} {}; {why}", want.size, want.rate);
+        }
+        Self {
+            device: name.to_string(),
+            format: format.to_string(),
+            colours: format.colour.to_string(),
+            why,
+        }
+    }
+
+    pub fn log(&self) {
+        let Self {
+            device,
+            format,
+            colours,
+            why,
+        } = self;
+        tracing::info!(device, format, colours, why, "camera set up");
     }
 }
 
@@ -120,8 +145,7 @@ fn set_format(
         width: given.width,
         height: given.height,
     };
-    let possible = 16..=8192;
-    if !possible.contains(&size.width) || !possible.contains(&size.height) {
+    if !mode::is_possible(size) {
         return Ok(None);
     }
     Ok(Some(VideoFormat {
