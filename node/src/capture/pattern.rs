@@ -4,7 +4,6 @@
 //! day in digits, and that time once more for machines (see [`crate::media::clock`]). The bars are drawn once; a frame costs
 //! only what changes in it.
 
-mod glyphs;
 mod picture;
 
 use std::{
@@ -13,7 +12,7 @@ use std::{
 };
 
 use super::{Camera, CaptureError, Controls, VideoSource, Want};
-use crate::media::{Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
+use crate::media::{Colour, Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
 use picture::Picture;
 
 /// The test picture as a camera: always there, in any format that was asked for.
@@ -47,6 +46,7 @@ impl Source {
                 pixel: PixelFormat::Yu12,
                 size: want.size,
                 stride: picture.stride(),
+                colour: Colour::VIDEO,
                 rate: want.rate,
             },
             picture,

@@ -131,6 +131,11 @@ impl Account {
         }
     }
 
+    /// Whether a picture is wanted and missing.
+    pub(super) fn is_faulted(&self) -> bool {
+        matches!(self.condition.borrow().state, State::Faulted { .. })
+    }
+
     /// Whether frames come.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.condition.borrow().state, State::Live { .. })
@@ -185,6 +190,7 @@ mod tests {
             pixel: crate::media::PixelFormat::Yuyv,
             size: "640x480".parse().expect("a size"),
             stride: 1280,
+            colour: crate::media::Colour::VIDEO,
             rate: crate::media::FrameRate::per_second(30),
         }
     }

@@ -3,6 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
 use v4l::Device;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 use crate::capture::CaptureError;
 
 /// A device that can be opened as a camera.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Its node.
     pub path: PathBuf,

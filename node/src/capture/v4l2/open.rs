@@ -1,9 +1,11 @@
 use std::{io, path::Path};
 
-use v4l::{Device, Format, FourCC, video::Capture};
+use v4l::{Device, video::Capture};
 
 use super::{
-    DeviceName, controls,
+    DeviceName, choice,
+    colour::colour,
+    controls,
     discover::is_camera,
     flags::{
         CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
@@ -21,8 +23,8 @@ use crate::{
 /// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
 const BUFFERS: u32 = 4;
 
-/// Opens the device, sets it up as near to `want` as it goes, and starts it.
-pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
+/// Opens the device, sets it up as near to `want` as it goes, and starts it. Also tells what was chosen and why.
+pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> {
     let name = DeviceName::of(path);
     let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
         Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
@@ -33,7 +35,7 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     check(&device, &name)?;
 
     let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
-    let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
+    let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
     let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
     let rate = set_rate(&device, &name, rate)?;
     let controls = controls::set(&device, &name, &want.controls, &Controls::new());
@@ -43,17 +45,42 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     }
     let format = VideoFormat { rate, ..format };
     let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
-    report(&name, &format, want);
-    Ok(Source::new(device, name, format, queue, want.controls.clone()))
+    let report = Report::new(&name, &format, &modes, want);
+    let source = Source::new(device, name, format, queue, want.controls.clone());
+    Ok((source, report))
 }
 
-/// Tells what came of the wishes, loudly only where they were not met.
-fn report(name: &DeviceName, format: &VideoFormat, want: &Want) {
-    let wanted = format_args!("{} {}", want.size, want.rate);
-    if format.size == want.size && mode::is_same_rate(format.rate, want.rate) {
-        tracing::debug!(device = %name, %format, stride = format.stride, "the camera is set up as wanted");
-    } else {
-        tracing::info!(device = %name, %format, %wanted, "the camera has nothing nearer to what is wanted");
+/// What came of the wishes, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    device: String,
+    format: String,
+    colours: String,
+    why: String,
+}
+
+impl Report {
+    fn new(name: &DeviceName, format: &VideoFormat, modes: &[Mode], want: &Want) -> Self {
+        let mut why = choice::reason(modes, want, format.pixel);
+        if format.size != want.size || !choice::is_same_rate(format.rate, want.rate) {
+            why = format!("the nearest to {} {}; {why}", want.size, want.rate);
+        }
+        Self {
+            device: name.to_string(),
+            format: format.to_string(),
+            colours: format.colour.to_string(),
+            why,
+        }
+    }
+
+    pub fn log(&self) {
+        let Self {
+            device,
+            format,
+            colours,
+            why,
+        } = self;
+        tracing::info!(device, format, colours, why, "camera set up");
     }
 }
 
@@ -108,10 +135,8 @@ fn set_format(
     mode: &Mode,
     want: &Want,
 ) -> Result<Option<VideoFormat>, CaptureError> {
-    let size = mode.size.unwrap_or(want.size);
-    let asked = Format::new(size.width, size.height, FourCC::new(&mode.fourcc));
-    let given = device
-        .set_format(&asked)
+    let asked = mode.size.unwrap_or(want.size);
+    let given = ioctl::set_format(device, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
     let Some(pixel) = mode::usable(given.fourcc) else {
         return Ok(None);
@@ -120,26 +145,29 @@ fn set_format(
         width: given.width,
         height: given.height,
     };
-    let possible = 16..=8192;
-    if !possible.contains(&size.width) || !possible.contains(&size.height) {
+    if !mode::is_possible(size) {
         return Ok(None);
     }
     Ok(Some(VideoFormat {
         pixel,
         size,
-        stride: stride(pixel, size, given.stride, given.size),
+        stride: stride(pixel, size, given.stride, given.image),
+        colour: colour(pixel, given.colorspace, given.encoding, given.quantization),
         rate: want.rate,
     }))
 }
 
 /// The driver's stride where it can be true: some give the bytes of all planes' lines together, some zero.
 fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
-    let (least, lines) = match pixel {
-        PixelFormat::Yuyv => (2 * size.width.next_multiple_of(2), 2 * size.height),
-        PixelFormat::Nv12 | PixelFormat::Yu12 => (size.width, 3 * size.height),
-        PixelFormat::Mjpeg => return 0,
+    let least = pixel.least_stride(size.width);
+    if least == 0 {
+        return 0;
+    }
+    let lines = match pixel {
+        PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::Yu12 | PixelFormat::Yv12 => 3 * size.height,
+        _ => 2 * size.height,
     };
-    // Two lines of YUYV are two strides; two lines of 4:2:0 and their chroma are three.
+    // Two lines of a packed format are two strides; two lines of 4:2:0 and their chroma are three.
     let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
     if given >= least && (fits(given) || !fits(least)) {
         given
@@ -177,6 +205,12 @@ mod tests {
         assert_eq!(stride(PixelFormat::Nv12, size, 0, 460_800), 640);
         assert_eq!(stride(PixelFormat::Yuyv, size, 1280, 614_400), 1280);
         assert_eq!(stride(PixelFormat::Yuyv, size, 0, 614_400), 1280);
+        assert_eq!(stride(PixelFormat::Uyvy, size, 1344, 1344 * 480), 1344);
+        assert_eq!(stride(PixelFormat::Rgb24, size, 640, 921_600), 1920, "the pixels");
+        assert_eq!(stride(PixelFormat::Bgr24, size, 2048, 2048 * 480), 2048);
+        assert_eq!(stride(PixelFormat::Grey, size, 640, 307_200), 640);
+        assert_eq!(stride(PixelFormat::Yv12, size, 0, 460_800), 640);
+        assert_eq!(stride(PixelFormat::Nv21, size, 768, 768 * 720), 768);
         assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
     }
 
