@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::eventually::eventually;
+use crate::eventually::eventually_every;
 use crate::guest::{Guest, Output};
 use crate::log::loudly;
 use crate::network::Network;
@@ -90,6 +90,8 @@ impl System {
     }
 }
 
+/// How often a machine is asked; a question costs an emulated processor half a second.
+const PACE: Duration = Duration::from_millis(500);
 /// What dev/rig/root ends with where a host can't make a root, whatever it tries.
 const CANNOT: i32 = 77;
 
@@ -158,7 +160,7 @@ impl Machine {
 
     /// Waits until a property of a unit is as wanted, and gives it.
     pub fn wait_for(&self, unit: &str, name: &str, wanted: impl Fn(&str) -> bool) -> String {
-        let seen = eventually(self.system.patience(), || {
+        let seen = eventually_every(PACE, self.system.patience(), || {
             let value = self.property(unit, name);
             wanted(&value).then_some(value)
         });

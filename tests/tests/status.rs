@@ -4,12 +4,13 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use pinhole_e2e::eventually::eventually;
+use pinhole_e2e::guest::Guest;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
     CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_address, server_url, start_node,
-    start_server,
+    start_node_in, start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
 use serde_json::{Value, json};
@@ -43,6 +44,15 @@ impl Metrics {
         let (code, body) = get(network, "/metrics");
         assert!(code == 200 && body.ends_with("# EOF\n"), "{code}\n{body}");
         Self(body)
+    }
+
+    /// One of the node in a guest, from there: on the guest's network it could be lost.
+    fn scrape_in(guest: &Guest) -> Self {
+        Self(guest.must(&format!(
+            "exec 3<>/dev/tcp/{}/{}; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3",
+            STATUS.ip(),
+            STATUS.port()
+        )))
     }
 
     /// The value of the first series of this name in whose line all these texts stand.
@@ -149,6 +159,39 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
             .then_some(())
     });
     assert!(closed.is_some(), "the camera is not said to be closed");
+}
+
+#[test]
+fn a_network_that_loses_and_delays_is_in_the_figures() {
+    if skipped("a_network_that_loses_and_delays_is_in_the_figures", Need::Guest) {
+        return;
+    }
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    let _server = start_server(&network);
+    // Small, for a guest with one processor.
+    let config = node_config("porch", "pattern").replace("1280x720", "320x180");
+    let _node = start_node_in(&guest, &config);
+    let mut page = Peer::chromium(&network);
+    page.ask("open", json!({"url": server_url()}));
+    page.ask("watch", json!({"camera": "porch"}));
+    page.ask("wait_live", json!({"within": 30}));
+
+    let before = Metrics::scrape_in(&guest);
+    let quick = before.value("pinhole_viewer_round_trip_seconds", &[]);
+    guest.must("tc qdisc add dev vec0 root netem delay 300ms loss 20%");
+    let told = eventually(SOON, || {
+        let metrics = Metrics::scrape_in(&guest);
+        let loss = metrics.value("pinhole_viewer_loss_ratio", &[]);
+        let nacked = metrics.value("pinhole_viewer_nacked_packets_total", &[]);
+        let round_trip = metrics.value("pinhole_viewer_round_trip_seconds", &[]);
+        (loss > Some(0.0) && nacked > Some(0.0) && round_trip >= Some(0.3)).then_some(())
+    });
+    assert!(
+        told.is_some(),
+        "the figures do not show it, {quick:?} s there and back before:\n{}",
+        Metrics::scrape_in(&guest).0
+    );
 }
 
 #[test]

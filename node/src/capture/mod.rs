@@ -5,14 +5,19 @@
 
 mod auto;
 mod error;
+mod glyphs;
+mod hotplug;
 pub mod pattern;
+mod slate;
 pub mod v4l2;
 
 use std::time::Duration;
 
 pub use auto::Auto;
 pub use error::CaptureError;
+pub use hotplug::Hotplug;
 pub use pattern::Pattern;
+pub use slate::Slate;
 pub use v4l2::V4l2Camera;
 
 use crate::media::{Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};

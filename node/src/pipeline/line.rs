@@ -39,7 +39,12 @@ impl Line {
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
         let codec = self.publisher.codec();
         let running = match &mut self.encoder {
-            Some(running) if running.format.size == frame.format.size => running,
+            // Its control of the bitrate goes by the rate of the frames.
+            Some(running)
+                if running.format.size == frame.format.size && running.format.rate == frame.format.rate =>
+            {
+                running
+            }
             slot => {
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");

@@ -1,6 +1,7 @@
 //! What the watchdog does, and what it leaves alone; and the token that comes as a credential.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use pinhole_e2e::installed::{Board, NODE, NODE_TOML, SERVER, freeze_camera_thread, server_url};
@@ -103,6 +104,7 @@ pub fn a_token_from_the_credential_store(board: &Board) {
     let scratch = Scratch::new("token");
     let file = scratch.path().join("token");
     fs::write(&file, token).expect("the scratch directory can be written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
     let file = file.to_str().expect("a plain path");
     let more = ["--token-file", file];
     Viewer::watch(network, &server_url(), "porch", &more, patience).stop();

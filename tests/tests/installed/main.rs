@@ -65,6 +65,7 @@ fn footprint(board: &Board) {
     machine.report(&format!("server: {}", memory(machine, SERVER)));
     machine.report(&format!("node, nobody watches: {}", memory(machine, NODE)));
     let viewer = board.watch("porch");
+    machine.wait_for(NODE, "StatusText", |text| text.ends_with("1 viewer"));
     machine.report(&format!("node, one viewer of 640x360: {}", memory(machine, NODE)));
     let summary = viewer.stop();
     assert_eq!(summary["ended"], "stopped", "{summary}");

@@ -156,6 +156,7 @@ pub fn a_broken_file_changes_nothing(board: &Board) {
         machine.account(NODE)
     );
     assert_eq!(machine.property(NODE, "MainPID"), before);
+    machine.wait_for(NODE, "StatusText", |text| text.contains("old configuration kept"));
     viewer.goes_on();
     viewer.stop();
     machine.write(NODE_TOML, PORCH);

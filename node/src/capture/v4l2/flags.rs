@@ -33,3 +33,6 @@ pub use v4l::v4l_sys::{
     v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_SMPTE240M as YCBCR_ENC_SMPTE240M,
     v4l2_ycbcr_encoding_V4L2_YCBCR_ENC_XV709 as YCBCR_ENC_XV709,
 };
+
+/// The device is a part of a camera, to be linked up by the media controller (`V4L2_CAP_IO_MC`, since Linux 5.9).
+pub const CAP_IO_MC: u32 = 0x2000_0000;

@@ -9,6 +9,7 @@
 mod choice;
 mod colour;
 mod controls;
+mod describe;
 mod discover;
 mod flags;
 mod ioctl;
@@ -25,6 +26,7 @@ use std::{
 
 use rustix::io::Errno;
 
+pub use describe::{Description, describe};
 pub use discover::{Found, discover};
 pub use mode::{Mode, modes, usable_formats};
 
