@@ -181,6 +181,7 @@ fn camera_settings(config: &Config) -> pipeline::Settings {
         want: Want {
             size: config.camera.size,
             rate: config.camera.fps,
+            format: config.camera.format,
             controls: config.camera.controls.clone(),
         },
         bitrate: config.video.bitrate,

@@ -88,6 +88,7 @@ fn camera(config: &Config) -> Vec<Finding> {
     let want = Want {
         size: config.camera.size,
         rate: config.camera.fps,
+        format: config.camera.format,
         // One after the other, below: to say which of them is wrong.
         controls: capture::Controls::new(),
     };

@@ -1,5 +1,7 @@
 use std::io;
 
+use crate::media::PixelFormat;
+
 /// Why a camera delivers no pictures.
 #[derive(Debug, thiserror::Error)]
 pub enum CaptureError {
@@ -45,6 +47,16 @@ pub enum CaptureError {
     NoUsableFormat {
         /// The device.
         device: String,
+        /// The formats that it has.
+        offers: String,
+    },
+    /// It does not deliver the format that was asked for.
+    #[error("{device} has no format {wanted}; it offers {offers}; with format = \"auto\" the best is taken")]
+    NoSuchFormat {
+        /// The device.
+        device: String,
+        /// The format in the configuration.
+        wanted: PixelFormat,
         /// The formats that it has.
         offers: String,
     },
@@ -121,6 +133,7 @@ impl CaptureError {
             CaptureError::Permission { .. }
             | CaptureError::NotACamera { .. }
             | CaptureError::NoUsableFormat { .. }
+            | CaptureError::NoSuchFormat { .. }
             | CaptureError::UnknownControl { .. }
             | CaptureError::ControlOutOfRange { .. }
             | CaptureError::ControlRefused { .. } => false,

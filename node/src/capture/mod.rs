@@ -20,7 +20,7 @@ pub use pattern::Pattern;
 pub use slate::Slate;
 pub use v4l2::V4l2Camera;
 
-use crate::media::{Frame, FrameRate, FrameSize, VideoFormat};
+use crate::media::{Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
 
 /// What the configuration asks of a camera; it delivers what comes nearest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Want {
     pub size: FrameSize,
     /// How many a second.
     pub rate: FrameRate,
+    /// In this format only; otherwise in the one that is the least work.
+    pub format: Option<PixelFormat>,
     /// Values for its controls. One that can't be set is complained of in the log; the picture comes nevertheless.
     pub controls: Controls,
 }

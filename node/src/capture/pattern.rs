@@ -126,6 +126,7 @@ mod tests {
             .open(&Want {
                 size,
                 rate,
+                format: None,
                 controls: Controls::new(),
             })
             .unwrap()

@@ -3,7 +3,7 @@ use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The camera has to be opened anew: another device, size or rate.
+    /// The camera has to be opened anew: another device, size, rate or format.
     pub camera: bool,
     /// The camera's controls.
     pub controls: bool,
@@ -36,6 +36,7 @@ impl Changes {
                     device,
                     size,
                     fps,
+                    format,
                     controls,
                 },
             video: Video { bitrate },
@@ -53,7 +54,10 @@ impl Changes {
             restart.push("webrtc.udp_port");
         }
         Self {
-            camera: *device != old.camera.device || *size != old.camera.size || *fps != old.camera.fps,
+            camera: *device != old.camera.device
+                || *size != old.camera.size
+                || *fps != old.camera.fps
+                || *format != old.camera.format,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
@@ -104,6 +108,7 @@ mod tests {
             ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
             ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
             ("[[camera]]\nfps = 15", "camera", &[]),
+            ("[[camera]]\nformat = \"MJPEG\"", "camera", &[]),
             ("[[camera]]\ncontrols = { brightness = 1 }", "controls", &[]),
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),

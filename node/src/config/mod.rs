@@ -17,7 +17,7 @@ use std::{
 use pinhole_signaling::{Name, ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::media::{Bitrate, FrameRate, FrameSize};
+use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
 
 pub use changes::Changes;
 pub use listen::{Listen, ListenError};
@@ -70,6 +70,9 @@ pub struct Camera {
     /// Frames per second to ask for.
     #[serde(deserialize_with = "frame_rate")]
     pub fps: FrameRate,
+    /// The only format to take; `auto` takes the best.
+    #[serde(deserialize_with = "pixel_format")]
+    pub format: Option<PixelFormat>,
     /// Controls to set when the camera is opened, by their V4L2 names.
     pub controls: BTreeMap<String, i64>,
 }
@@ -125,6 +128,7 @@ impl Default for Camera {
                 height: 720,
             },
             fps: FrameRate::per_second(30),
+            format: None,
             controls: BTreeMap::new(),
         }
     }
@@ -208,10 +212,20 @@ fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D
     }
 }
 
+fn pixel_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PixelFormat>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "auto" => Ok(None),
+        written => written.parse().map(Some).map_err(de::Error::custom),
+    }
+}
+
 fn one_camera<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Camera, D::Error> {
     let mut cameras = Vec::<Camera>::deserialize(deserializer)?;
     match cameras.len() {
         0 => Ok(Camera::default()),
+        1 if cameras[0].device == "pattern" && cameras[0].format.is_some() => Err(de::Error::custom(
+            "`format` is for cameras; the pattern has no choice of formats",
+        )),
         1 => Ok(cameras.remove(0)),
         several => Err(de::Error::custom(format!(
             "there are {several} [[camera]] sections; this version serves one camera, so run one node for each"
@@ -258,6 +272,12 @@ mod tests {
             ("[signaling]\ntoken_file = \"token\"", "not an absolute path"),
             ("[[camera]]\nfps = 0", "1 to 240"),
             ("[[camera]]\nsize = \"big\"", "1280x720"),
+            ("[[camera]]\nformat = \"YUV2\"", "`YUV2` is no format"),
+            ("[[camera]]\nformat = \"YUV2\"", "NV12, NV21"),
+            (
+                "[[camera]]\ndevice = \"pattern\"\nformat = \"nv12\"",
+                "no choice of formats",
+            ),
             ("[[camera]]\n[[camera]]", "one node for each"),
             ("[webrtc]\nudp_port = 70000", "line 2"),
             (

@@ -32,6 +32,21 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        PixelFormat::Yuyv,
+        PixelFormat::Uyvy,
+        PixelFormat::Yvyu,
+        PixelFormat::Nv12,
+        PixelFormat::Nv21,
+        PixelFormat::Yu12,
+        PixelFormat::Yv12,
+        PixelFormat::Grey,
+        PixelFormat::Rgb24,
+        PixelFormat::Bgr24,
+        PixelFormat::Mjpeg,
+    ];
+
     /// The kernel's four-character code.
     pub const fn fourcc(self) -> &'static [u8; 4] {
         match self {
@@ -84,6 +99,25 @@ impl fmt::Display for PixelFormat {
             PixelFormat::Bgr24 => "BGR24",
             PixelFormat::Mjpeg => "MJPEG",
         })
+    }
+}
+
+/// What is wrong with a written format.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no format that can be encoded here; there are {names}", names = PixelFormat::ALL.map(|format| format.to_string()).join(", "))]
+pub struct PixelFormatError(String);
+
+impl FromStr for PixelFormat {
+    type Err = PixelFormatError;
+
+    /// By the name that it is shown with, or by the kernel's code; in upper or lower case.
+    fn from_str(written: &str) -> Result<Self, Self::Err> {
+        let is_meant = |format: &Self| {
+            written.eq_ignore_ascii_case(&format.to_string())
+                || written.as_bytes().eq_ignore_ascii_case(format.fourcc())
+        };
+        let found = Self::ALL.into_iter().find(is_meant);
+        found.ok_or_else(|| PixelFormatError(written.to_owned()))
     }
 }
 
@@ -269,6 +303,19 @@ mod tests {
         assert_eq!(least(PixelFormat::Nv21, 704), 704 * 361 + 704 * 180 + 642);
         assert_eq!(least(PixelFormat::Yu12, 641), 641 * 361 + 2 * 321 * 181);
         assert_eq!(least(PixelFormat::Mjpeg, 0), 0);
+    }
+
+    #[test]
+    fn formats_are_known_by_name_and_by_code() {
+        for format in PixelFormat::ALL {
+            assert_eq!(format.to_string().to_lowercase().parse(), Ok(format));
+            assert_eq!(String::from_utf8_lossy(format.fourcc()).parse(), Ok(format));
+        }
+        let error = "BA81".parse::<PixelFormat>().expect_err("a Bayer pattern");
+        assert!(
+            error.to_string().contains("`BA81`") && error.to_string().contains("RGB24, BGR24"),
+            "{error}"
+        );
     }
 
     #[test]

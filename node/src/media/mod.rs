@@ -14,7 +14,7 @@ pub use access_unit::AccessUnit;
 pub use bitrate::{Bitrate, BitrateError};
 pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
-pub use format::{FrameRate, FrameSize, PixelFormat, VideoFormat};
+pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
 pub use frame::Frame;
 pub use orders::Orders;
 pub use timestamp::Timestamp;

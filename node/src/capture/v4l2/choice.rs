@@ -23,7 +23,7 @@ use crate::{
 const SAME_RATE: f64 = 0.05;
 
 /// The mode to ask for, and the rate.
-pub fn choose<'a>(modes: &'a [Mode], want: &Want) -> Option<(&'a Mode, FrameRate)> {
+pub fn choose<'a>(modes: &'a [Mode], want: &'a Want) -> Option<(&'a Mode, FrameRate)> {
     offers(modes, want)
         .min_by(|a, b| a.price.total_cmp(&b.price))
         .map(|offer| (offer.mode, offer.rate))
@@ -31,20 +31,22 @@ pub fn choose<'a>(modes: &'a [Mode], want: &Want) -> Option<(&'a Mode, FrameRate
 
 /// In words why `chosen` was taken, for the log.
 pub fn reason(modes: &[Mode], want: &Want, chosen: PixelFormat) -> String {
+    if want.format.is_some() {
+        return "the configuration names the format".to_owned();
+    }
     let others: Vec<Offer<'_>> = offers(modes, want)
         .filter(|offer| offer.pixel != chosen)
         .collect();
-    // The best of what would have been less work.
-    let easier = others
+    let better = others
         .iter()
         .filter(|offer| format_price(offer.pixel) < format_price(chosen))
         .min_by(|a, b| a.price.total_cmp(&b.price));
     if let Some(Offer {
         mode, rate, pixel, ..
-    }) = easier
+    }) = better
     {
         let size = mode.size.map_or(String::new(), |size| format!(" {size}"));
-        return format!("{pixel}, which is less work, comes no nearer to it than{size} {rate}");
+        return format!("{pixel} would be better, but comes no nearer than{size} {rate}");
     }
     let mut names: Vec<String> = others.iter().map(|offer| offer.pixel.to_string()).collect();
     names.sort();
@@ -52,7 +54,7 @@ pub fn reason(modes: &[Mode], want: &Want, chosen: PixelFormat) -> String {
     if names.is_empty() {
         "its only usable format".to_owned()
     } else {
-        format!("less work than {}", names.join(", "))
+        format!("better than {}", names.join(", "))
     }
 }
 
@@ -69,23 +71,22 @@ struct Offer<'a> {
     price: f64,
 }
 
-fn offers<'a>(modes: &'a [Mode], want: &Want) -> impl Iterator<Item = Offer<'a>> {
-    let (wanted_size, wanted_rate) = (want.size, want.rate);
+fn offers<'a>(modes: &'a [Mode], want: &'a Want) -> impl Iterator<Item = Offer<'a>> {
     modes.iter().filter_map(move |mode| {
         let pixel = mode.pixel?;
-        if !mode.size.is_none_or(is_possible) {
+        let is_refused = want.format.is_some_and(|wanted| wanted != pixel);
+        if is_refused || !mode.size.is_none_or(is_possible) {
             return None;
         }
         let rates = mode.rates.iter().copied();
-        let nearest =
-            rates.min_by(|&a, &b| rate_price(a, wanted_rate).total_cmp(&rate_price(b, wanted_rate)));
-        let rate = nearest.unwrap_or(wanted_rate);
-        let size_price = mode.size.map_or(0.0, |size| size_price(size, wanted_size));
+        let nearest = rates.min_by(|&a, &b| rate_price(a, want.rate).total_cmp(&rate_price(b, want.rate)));
+        let rate = nearest.unwrap_or(want.rate);
+        let size_price = mode.size.map_or(0.0, |size| size_price(size, want.size));
         Some(Offer {
             mode,
             pixel,
             rate,
-            price: size_price + rate_price(rate, wanted_rate) + format_price(pixel),
+            price: size_price + rate_price(rate, want.rate) + format_price(pixel),
         })
     })
 }
@@ -141,6 +142,7 @@ mod tests {
         Want {
             size: size.parse().unwrap(),
             rate: FrameRate::per_second(rate),
+            format: None,
             controls: crate::capture::Controls::new(),
         }
     }
@@ -175,11 +177,11 @@ mod tests {
         let webcam = webcam();
         assert_eq!(
             reason(&webcam, &want("1280x720", 30), PixelFormat::Mjpeg),
-            "YUYV, which is less work, comes no nearer to it than 1280x720 10 fps"
+            "YUYV would be better, but comes no nearer than 1280x720 10 fps"
         );
         assert_eq!(
             reason(&webcam, &want("640x480", 30), PixelFormat::Yuyv),
-            "less work than MJPEG"
+            "better than MJPEG"
         );
         assert_eq!(
             reason(&webcam[..2], &want("640x480", 30), PixelFormat::Yuyv),
@@ -209,6 +211,24 @@ mod tests {
         let mut tiny = mode(b"YUYV", "16x16", &[30]);
         tiny.size = Some(FrameSize { width: 8, height: 8 });
         assert_eq!(chosen(&[tiny], "16x16", 30), None);
+    }
+
+    #[test]
+    fn a_format_that_is_named_is_the_only_one() {
+        let webcam = webcam();
+        let named = |format| Want {
+            format: Some(format),
+            ..want("640x480", 30)
+        };
+        let jpeg = named(PixelFormat::Mjpeg);
+        let (mode, _) = choose(&webcam, &jpeg).unwrap();
+        assert_eq!(
+            (&mode.fourcc, mode.size),
+            (b"MJPG", Some("640x480".parse().unwrap()))
+        );
+        assert_eq!(choose(&webcam, &named(PixelFormat::Nv12)), None);
+        let why = reason(&webcam, &jpeg, PixelFormat::Mjpeg);
+        assert_eq!(why, "the configuration names the format");
     }
 
     #[test]

@@ -33,8 +33,11 @@ pub fn colour(pixel: PixelFormat, colorspace: u32, encoding: u32, quantization: 
     let range = match quantization {
         QUANTIZATION_FULL_RANGE => ColourRange::Full,
         QUANTIZATION_LIM_RANGE => ColourRange::Limited,
-        // V4L2_MAP_QUANTIZATION_DEFAULT
-        _ if pixel.is_rgb() || colorspace == COLORSPACE_JPEG => ColourRange::Full,
+        // V4L2_MAP_QUANTIZATION_DEFAULT. Grey pictures are the bare numbers of a sensor; vivid and v4l2-ctl take them for full
+        // range like RGB.
+        _ if pixel.is_rgb() || pixel == PixelFormat::Grey || colorspace == COLORSPACE_JPEG => {
+            ColourRange::Full
+        }
         _ => ColourRange::Limited,
     };
     Colour { matrix, range }
@@ -70,7 +73,7 @@ mod tests {
             "SMPTE 240M, limited range"
         );
         assert_eq!(told(PixelFormat::Yuyv, COLORSPACE_JPEG), "BT.601, full range");
-        assert_eq!(told(PixelFormat::Grey, SRGB), "BT.601, limited range");
+        assert_eq!(told(PixelFormat::Grey, SRGB), "BT.601, full range");
         assert_eq!(told(PixelFormat::Rgb24, SRGB), "BT.601, full range");
     }
 

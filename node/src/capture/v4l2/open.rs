@@ -35,8 +35,8 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     check(&device, &name)?;
 
     let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
-    let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
-    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
+    let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes, want))?;
+    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
     let rate = set_rate(&device, &name, rate)?;
     let controls = controls::set(&device, &name, &want.controls, &Controls::new());
     if let Err(error) = controls {
@@ -114,16 +114,25 @@ fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {
     })
 }
 
-fn unusable(name: &DeviceName, modes: &[Mode]) -> CaptureError {
-    let mut offers: Vec<String> = modes.iter().map(Mode::to_string).collect();
+fn unusable(name: &DeviceName, modes: &[Mode], want: &Want) -> CaptureError {
+    let device = name.to_string();
+    let mut offers: Vec<_> = modes
+        .iter()
+        .map(|mode| String::from_utf8_lossy(&mode.fourcc))
+        .collect();
     offers.dedup();
-    CaptureError::NoUsableFormat {
-        device: name.to_string(),
-        offers: if offers.is_empty() {
-            "none".to_owned()
-        } else {
-            offers.join(", ")
+    let offers = if offers.is_empty() {
+        "none".to_owned()
+    } else {
+        offers.join(", ")
+    };
+    match want.format {
+        Some(wanted) => CaptureError::NoSuchFormat {
+            device,
+            wanted,
+            offers,
         },
+        None => CaptureError::NoUsableFormat { device, offers },
     }
 }
 
@@ -138,7 +147,8 @@ fn set_format(
     let asked = mode.size.unwrap_or(want.size);
     let given = ioctl::set_format(device, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
-    let Some(pixel) = mode::usable(given.fourcc) else {
+    let pixel = mode::usable(given.fourcc).filter(|&pixel| want.format.is_none_or(|wanted| wanted == pixel));
+    let Some(pixel) = pixel else {
         return Ok(None);
     };
     let size = FrameSize {
@@ -219,6 +229,7 @@ mod tests {
         let want = Want {
             size: "640x480".parse().unwrap(),
             rate: FrameRate::per_second(30),
+            format: None,
             controls: Controls::new(),
         };
         let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();
