@@ -107,6 +107,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
         size: SIZE,
         rate: fast,
         controls: Controls::new(),
+        format: None,
     })?;
     let mut format = source.format();
     format.rate = RATE;
