@@ -262,8 +262,14 @@ pub fn freeze_camera_thread(machine: &Machine) -> Process {
     freezer
 }
 
-/// For how long the machine has been up.
-pub fn uptime(machine: &Machine) -> Duration {
-    let text = machine.must("cut -d' ' -f1 /proc/uptime");
-    Duration::from_secs_f64(text.parse().expect("a number of seconds"))
+/// How long the last stop of a unit took, as systemd saw it.
+pub fn stop_took(machine: &Machine, unit: &str) -> Duration {
+    let microseconds = |name| {
+        machine
+            .property(unit, name)
+            .parse::<u64>()
+            .unwrap_or_else(|error| panic!("{name} of {unit}: {error}"))
+    };
+    let began = microseconds("ActiveExitTimestampMonotonic");
+    Duration::from_micros(microseconds("InactiveEnterTimestampMonotonic").saturating_sub(began))
 }
