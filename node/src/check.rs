@@ -1,6 +1,8 @@
 //! `pinhole-node check`: tries on this machine what a configuration asks for, as the running node would.
 
-use std::{fmt, net::ToSocketAddrs, time::Duration};
+use std::{net::ToSocketAddrs, time::Duration};
+
+use pinhole_service::check::{Finding, Verdict};
 
 use crate::{
     capture::{self, Camera, CaptureError, Want},
@@ -12,39 +14,6 @@ use crate::{
 const FIRST_PICTURE: Duration = Duration::from_secs(5);
 /// How long the server may take for a sign-in.
 const SIGN_IN: Duration = Duration::from_secs(5);
-
-/// One thing that was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What it is about: "camera".
-    pub subject: &'static str,
-    /// What came of it.
-    pub verdict: Verdict,
-    /// That, in words.
-    pub text: String,
-}
-
-/// What came of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It works.
-    Works,
-    /// It may be as it should be; a person decides.
-    Note,
-    /// It would fail.
-    Fails,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = match self.verdict {
-            Verdict::Works => "works",
-            Verdict::Note => "note",
-            Verdict::Fails => "FAILS",
-        };
-        write!(f, "{:<8} {verdict:<5}  {}", self.subject, self.text)
-    }
-}
 
 /// Tries everything. Takes the camera for a moment, and appears on the server for another.
 pub async fn run(config: &Config) -> Vec<Finding> {
@@ -63,24 +32,6 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     }
     findings.push(server(config).await);
     findings
-}
-
-impl Finding {
-    fn new(subject: &'static str, verdict: Verdict, text: impl Into<String>) -> Self {
-        Self {
-            subject,
-            verdict,
-            text: text.into(),
-        }
-    }
-
-    fn works(subject: &'static str, text: impl Into<String>) -> Self {
-        Self::new(subject, Verdict::Works, text)
-    }
-
-    fn fails(subject: &'static str, text: impl Into<String>) -> Self {
-        Self::new(subject, Verdict::Fails, text)
-    }
 }
 
 fn camera(config: &Config) -> Vec<Finding> {

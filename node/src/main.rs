@@ -10,11 +10,11 @@ use clap::Parser;
 use pinhole_node::{
     app,
     args::{Args, Command, DEFAULT_CONFIG},
-    check::{self, Verdict},
+    check,
     config::{self, ConfigError},
     devices::Devices,
 };
-use pinhole_service::log;
+use pinhole_service::{check::report, log};
 
 /// Our own words from `info` on, those of libraries from `warn` on. What the WebRTC core warns of are packets that
 /// strangers or old sessions send; a person can do nothing about them.
@@ -79,13 +79,7 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let findings = runtime.block_on(check::run(&config));
-    for finding in &findings {
-        writeln!(out, "{finding}")?;
-    }
-    let failures = findings
-        .iter()
-        .filter(|finding| finding.verdict == Verdict::Fails)
-        .count();
+    let failures = report(&findings)?;
     anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
 }

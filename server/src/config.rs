@@ -1,9 +1,9 @@
 //! The server's configuration: TOML, every key optional, valid by construction.
 
+use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fmt, io};
 
 use bytesize::ByteSize;
 pub use pinhole_service::config::ConfigError;
@@ -31,7 +31,7 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct Access {
     /// The file with the access token, absolute. Without one everybody may use the server.
-    #[serde(deserialize_with = "absolute")]
+    #[serde(deserialize_with = "pinhole_service::config::absolute")]
     pub token_file: Option<PathBuf>,
     /// What the file held when the configuration was read: another token makes another configuration.
     #[serde(skip)]
@@ -114,12 +114,7 @@ impl Config {
     /// # Errors
     /// The file is there, and can't be read or is not valid.
     pub fn read_or_default(path: &Path) -> Result<Config, ConfigError> {
-        match Config::read(path) {
-            Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
-                Ok(Config::default())
-            }
-            outcome => outcome,
-        }
+        pinhole_service::config::or_default(Config::read(path))
     }
 
     #[cfg(test)]
@@ -138,17 +133,6 @@ impl Config {
             absent: ABSENT,
         }
     }
-}
-
-fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
-    let path = PathBuf::deserialize(from)?;
-    if !path.is_absolute() {
-        let shown = path.display();
-        return Err(D::Error::custom(format!(
-            "`{shown}` is not an absolute path; begin it with a slash"
-        )));
-    }
-    Ok(Some(path))
 }
 
 /// A number between two bounds.

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 
 /// The status that a program exits with where its configuration can't be used (`EX_CONFIG`, sysexits.h).
 pub const EXIT_STATUS: u8 = 78;
@@ -53,6 +56,34 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
         cause,
     })?;
     parse(&text, path)
+}
+
+/// What reading came to, where there may be no file: then all keys have their defaults.
+///
+/// # Errors
+/// The file is there, and can't be read or is not valid.
+pub fn or_default<T: Default>(outcome: Result<T, ConfigError>) -> Result<T, ConfigError> {
+    match outcome {
+        Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
+            Ok(T::default())
+        }
+        outcome => outcome,
+    }
+}
+
+/// A path from the root, for `deserialize_with`: a service has no directory of its own that a person would know.
+///
+/// # Errors
+/// It is no text, or a path from somewhere else.
+pub fn absolute<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(from)?;
+    if path.is_absolute() {
+        return Ok(Some(path));
+    }
+    let shown = path.display();
+    Err(D::Error::custom(format!(
+        "`{shown}` is not an absolute path; begin it with a slash"
+    )))
 }
 
 /// [`read`], of a text that was read from `path` before.

@@ -3,6 +3,7 @@
 //!
 //! All of it works without systemd as well: the log then goes to standard error, and nobody is notified.
 
+pub mod check;
 pub mod config;
 pub mod log;
 pub mod notify;

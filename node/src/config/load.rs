@@ -1,6 +1,6 @@
-use std::{io::ErrorKind, path::Path};
+use std::path::Path;
 
-use pinhole_service::config::ConfigError;
+use pinhole_service::config::{ConfigError, or_default};
 use pinhole_signaling::Token;
 
 use super::Config;
@@ -25,12 +25,7 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 /// # Errors
 /// The file is there, and can't be read or is not valid.
 pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
-    match load(path) {
-        Err(ConfigError::Unreadable { cause, .. }) if cause.kind() == ErrorKind::NotFound => {
-            Ok(Config::default())
-        }
-        outcome => outcome,
-    }
+    or_default(load(path))
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub struct Signaling {
     #[serde(deserialize_with = "parsed")]
     pub server: ServerUrl,
     /// The file with the server's access token; absolute.
-    #[serde(deserialize_with = "absolute")]
+    #[serde(deserialize_with = "pinhole_service::config::absolute")]
     pub token_file: Option<PathBuf>,
     /// What the file held when the configuration was loaded: another token makes another configuration.
     #[serde(skip)]
@@ -189,18 +189,6 @@ where
     String::deserialize(deserializer)?
         .parse()
         .map_err(de::Error::custom)
-}
-
-fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    let path = PathBuf::deserialize(deserializer)?;
-    if path.is_absolute() {
-        Ok(Some(path))
-    } else {
-        Err(de::Error::custom(format!(
-            "`{}` is not an absolute path; begin it with a slash",
-            path.display()
-        )))
-    }
 }
 
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {

@@ -1,36 +1,17 @@
 //! `pinhole-server check`: tries on this machine what a configuration asks for, as the running server would.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
 use pinhole_server::config::Config;
 use pinhole_server::http::try_listen;
+use pinhole_service::check::{Finding, Verdict, report};
 
 use super::files;
 
 /// Below this port a process needs a privilege; the system's own word for it.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
-
-/// What came of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Works,
-    /// It may be as it should be; a person decides.
-    Note,
-    Fails,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Verdict::Works => "works",
-            Verdict::Note => "note",
-            Verdict::Fails => "FAILS",
-        })
-    }
-}
 
 /// Says whether the file is valid and, unless `offline`, what would fail.
 ///
@@ -43,60 +24,57 @@ pub(crate) fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
     if offline {
         return Ok(());
     }
-    let findings = [
-        ("listen", listen(config.listen)),
-        ("files", open_files(&config)),
-        ("access", access(&config)),
-    ];
-    for (subject, (verdict, text)) in &findings {
-        writeln!(out, "{subject:<8} {verdict:<5}  {text}")?;
-    }
-    let failures = findings
-        .iter()
-        .filter(|(_, (verdict, _))| *verdict == Verdict::Fails)
-        .count();
+    let findings = [listen(config.listen), open_files(&config), access(&config)];
+    let failures = report(&findings)?;
     anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
 }
 
-fn listen(address: SocketAddr) -> (Verdict, String) {
+fn listen(address: SocketAddr) -> Finding {
+    let found = |verdict, text| Finding::new("listen", verdict, text);
     let first_free = std::fs::read_to_string(FIRST_FREE_PORT);
     let first_free: u16 = first_free
         .ok()
         .and_then(|port| port.trim().parse().ok())
         .unwrap_or(1024);
     match try_listen(address) {
-        Ok(()) if address.port() != 0 && address.port() < first_free => (
+        Ok(()) if address.port() != 0 && address.port() < first_free => found(
             Verdict::Note,
             format!(
                 "{address}: ports below {first_free} need CAP_NET_BIND_SERVICE, which the service does not have"
             ),
         ),
-        Ok(()) => (Verdict::Works, address.to_string()),
+        Ok(()) => found(Verdict::Works, address.to_string()),
         // By the server that runs already, in most cases.
-        Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => (Verdict::Note, error.to_string()),
-        Err(error) => (Verdict::Fails, error.to_string()),
+        Err(error) if error.cause.kind() == io::ErrorKind::AddrInUse => {
+            found(Verdict::Note, error.to_string())
+        }
+        Err(error) => found(Verdict::Fails, error.to_string()),
     }
 }
 
-fn open_files(config: &Config) -> (Verdict, String) {
+fn open_files(config: &Config) -> Finding {
+    let found = |verdict, text| Finding::new("files", verdict, text);
     let wanted = config.limits.connections;
     match files::connections(wanted) {
         (connections, files) if connections < wanted => {
-            (Verdict::Note, files::shortage(wanted, connections, files))
+            found(Verdict::Note, files::shortage(wanted, connections, files))
         }
-        _ => (Verdict::Works, format!("{wanted} connections")),
+        _ => found(Verdict::Works, format!("{wanted} connections")),
     }
 }
 
-fn access(config: &Config) -> (Verdict, String) {
+fn access(config: &Config) -> Finding {
+    let found = |verdict, text| Finding::new("access", verdict, text);
     match &config.access.token_file {
-        Some(file) => (
+        Some(file) => found(
             Verdict::Works,
             format!("whoever has the token of {}", file.display()),
         ),
-        None if config.listen.ip().is_loopback() => (Verdict::Works, "everybody on this machine".to_owned()),
-        None => (
+        None if config.listen.ip().is_loopback() => {
+            found(Verdict::Works, "everybody on this machine".to_owned())
+        }
+        None => found(
             Verdict::Note,
             "everybody who can reach this machine; a token_file under [access] would keep strangers out"
                 .to_owned(),
