@@ -3,6 +3,7 @@
 use std::{fmt, net::ToSocketAddrs, time::Duration};
 
 use crate::{
+    app::camera,
     capture::{self, Camera, CaptureError, Want},
     config::{Config, Listen},
     peer, presence,
@@ -84,12 +85,11 @@ impl Finding {
 }
 
 fn camera(config: &Config) -> Vec<Finding> {
-    let camera = capture::camera(&config.camera.device);
+    let camera = camera::camera(&config.camera.device);
     let want = Want {
-        size: config.camera.size,
-        rate: config.camera.fps,
         // One after the other, below: to say which of them is wrong.
         controls: capture::Controls::new(),
+        ..camera::want(config)
     };
     let failure = |error: &CaptureError| match error {
         // By the node that runs already, in most cases.
@@ -101,7 +101,8 @@ fn camera(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![failure(&error)],
     };
     let described = format!("{}, {}", camera.describe(), source.format());
-    let is_test_picture = config.camera.device == "auto" && camera.describe() == capture::Pattern.describe();
+    let is_test_picture =
+        config.camera.device == "auto".into() && camera.describe() == capture::Pattern.describe();
     let mut findings = vec![match source.next(FIRST_PICTURE) {
         Ok(Some(_)) if is_test_picture => Finding::new(
             "camera",

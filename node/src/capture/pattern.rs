@@ -126,6 +126,7 @@ mod tests {
             .open(&Want {
                 size,
                 rate,
+                own_encoding: super::super::OwnEncoding::Never,
                 controls: Controls::new(),
             })
             .unwrap()

@@ -3,7 +3,7 @@ use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The camera has to be opened anew: another device, size or rate.
+    /// The camera has to be opened anew: another device, size, rate or encoder.
     pub camera: bool,
     /// The camera's controls.
     pub controls: bool,
@@ -38,7 +38,7 @@ impl Changes {
                     fps,
                     controls,
                 },
-            video: Video { bitrate },
+            video: Video { bitrate, encoders },
             webrtc:
                 Webrtc {
                     udp_port,
@@ -53,7 +53,11 @@ impl Changes {
             restart.push("webrtc.udp_port");
         }
         Self {
-            camera: *device != old.camera.device || *size != old.camera.size || *fps != old.camera.fps,
+            // Which encoders there are decides which of its formats is taken.
+            camera: *device != old.camera.device
+                || *size != old.camera.size
+                || *fps != old.camera.fps
+                || *encoders != old.video.encoders,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
@@ -104,6 +108,16 @@ mod tests {
             ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
             ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
             ("[[camera]]\nfps = 15", "camera", &[]),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mjpeg\" }",
+                "camera",
+                &[],
+            ),
+            (
+                "[video]\nencoders = [\"software\", \"passthrough\"]",
+                "camera",
+                &[],
+            ),
             ("[[camera]]\ncontrols = { brightness = 1 }", "controls", &[]),
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),

@@ -4,6 +4,8 @@
 //! worse than none.
 
 mod changes;
+mod device;
+mod encoders;
 mod listen;
 mod load;
 mod stun;
@@ -20,6 +22,8 @@ use serde::{Deserialize, Deserializer, de};
 use crate::media::{Bitrate, FrameRate, FrameSize};
 
 pub use changes::Changes;
+pub use device::{Command, Device};
+pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
@@ -63,9 +67,9 @@ pub struct Signaling {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Camera {
-    /// `auto`, `pattern`, a device path, a number, or a part of the card's name.
-    pub device: String,
-    /// The picture to ask for; the camera's nearest is taken.
+    /// Where its pictures come from.
+    pub device: Device,
+    /// The picture to ask for; the camera's nearest is taken. What a command writes raw is of this size.
     pub size: FrameSize,
     /// Frames per second to ask for.
     #[serde(deserialize_with = "frame_rate")]
@@ -80,6 +84,8 @@ pub struct Camera {
 pub struct Video {
     /// The encoders' rate.
     pub bitrate: Bitrate,
+    /// What may encode.
+    pub encoders: Encoders,
 }
 
 /// `[webrtc]`
@@ -119,7 +125,7 @@ impl Default for Signaling {
 impl Default for Camera {
     fn default() -> Self {
         Self {
-            device: "auto".to_owned(),
+            device: "auto".into(),
             size: FrameSize {
                 width: 1280,
                 height: 720,
@@ -134,6 +140,7 @@ impl Default for Video {
     fn default() -> Self {
         Self {
             bitrate: Bitrate::from_bps(2_000_000),
+            encoders: Encoders::default(),
         }
     }
 }
@@ -163,6 +170,15 @@ impl Config {
             Some(name) => Name::from(name.as_str()),
             None => Name::from(host_name().as_str()),
         }
+    }
+
+    /// What two keys say together that can't be.
+    fn contradiction(&self) -> Option<String> {
+        let passes = self.video.encoders.place(Encoder::Passthrough).is_some();
+        (self.camera.device.is_encoded() && !passes).then(|| {
+            "the camera's `device` writes H.264, which is only ever passed on, and `encoders` in [video] has no              \"passthrough\"; add it there, or have the command write \"mjpeg\" or \"yuv420p\""
+                .to_owned()
+        })
     }
 }
 
@@ -264,6 +280,35 @@ mod tests {
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
             ),
+            ("[[camera]]\ndevice = { command = [\"x\"] }", "format"),
+            ("[[camera]]\ndevice = { format = \"h264\" }", "command"),
+            (
+                "[[camera]]\ndevice = { command = [], format = \"h264\" }",
+                "rpicam-vid",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mpeg\" }",
+                "\"h264\", \"mjpeg\" and \"yuv420p\"",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], formt = \"h264\" }",
+                "did you mean `format`?",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mpeg\" }",
+                "line 2",
+            ),
+            ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
+            (
+                "[video]\nencoders = [\"hardware\"]",
+                "\"passthrough\" and \"software\"",
+            ),
+            ("[video]\nencoders = []", "empty"),
+            ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"h264\" }\n[video]\nencoders = [\"software\"]",
+                "only ever passed on",
+            ),
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
@@ -276,6 +321,20 @@ mod tests {
             );
             assert!(error.contains("node.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_device_is_a_name_or_a_command() {
+        let device = |text: &str| read(text).expect(text).camera.device;
+        assert_eq!(device("[[camera]]\ndevice = \"C920\""), "C920".into());
+        let command =
+            "[[camera]]\n[camera.device]\ncommand = [\"rpicam-vid\", \"-o\", \"-\"]\nformat = \"yuv420p\"";
+        let expected = Command {
+            words: vec!["rpicam-vid".to_owned(), "-o".to_owned(), "-".to_owned()],
+            format: crate::media::PixelFormat::Yu12,
+        };
+        assert_eq!(device(command), Device::Command(expected));
+        assert_eq!(device(command).to_string(), "rpicam-vid");
     }
 
     #[test]

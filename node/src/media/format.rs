@@ -13,6 +13,9 @@ pub enum PixelFormat {
     Yu12,
     /// One JPEG image per frame (`V4L2_PIX_FMT_MJPEG`).
     Mjpeg,
+    /// One access unit of H.264 per frame, an Annex B byte stream (`V4L2_PIX_FMT_H264`): the source encodes by itself, and
+    /// a frame that is lost spoils those after it.
+    H264,
 }
 
 impl PixelFormat {
@@ -23,6 +26,7 @@ impl PixelFormat {
             PixelFormat::Nv12 => b"NV12",
             PixelFormat::Yu12 => b"YU12",
             PixelFormat::Mjpeg => b"MJPG",
+            PixelFormat::H264 => b"H264",
         }
     }
 }
@@ -34,6 +38,7 @@ impl fmt::Display for PixelFormat {
             PixelFormat::Nv12 => "NV12",
             PixelFormat::Yu12 => "YU12",
             PixelFormat::Mjpeg => "MJPEG",
+            PixelFormat::H264 => "H.264",
         })
     }
 }
@@ -130,7 +135,7 @@ pub struct VideoFormat {
     /// The visible picture.
     pub size: FrameSize,
     /// Bytes from the start of a line of the first plane to the start of the next (`bytesperline`); the
-    /// kernel derives the other planes' from it. Zero for MJPEG.
+    /// kernel derives the other planes' from it. Zero for MJPEG and H.264.
     pub stride: u32,
     /// The nominal rate; the driver's time stamps are the truth.
     pub rate: FrameRate,

@@ -6,6 +6,7 @@ pub mod clock;
 mod codec;
 mod format;
 mod frame;
+pub mod h264;
 mod orders;
 mod timestamp;
 

@@ -5,6 +5,7 @@
 //! fault is logged once per change, not once per try.
 
 mod account;
+mod coded;
 mod line;
 mod retry;
 mod wishes;
@@ -26,8 +27,9 @@ use crate::{
     capture::{Camera, CaptureError, Controls, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, Timestamp},
+    media::{Bitrate, Frame, PixelFormat, Timestamp, VideoFormat},
 };
+use coded::{Coded, steer};
 use line::Line;
 use retry::Retry;
 use wishes::{Changes, Wishes};
@@ -48,6 +50,8 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
+    /// Whether we may encode, in software.
+    pub software: bool,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -68,6 +72,10 @@ enum Fault {
     Encode(#[from] EncodeError),
     #[error("{device} delivers no frames ({silent:?} without one); opening it anew")]
     Silent { device: String, silent: Duration },
+    #[error(
+        "{device} delivers {format}, which is to be encoded, and `encoders` in [video] has nothing for that; add \"software\""
+    )]
+    NoEncoder { device: String, format: VideoFormat },
 }
 
 impl Pipeline {
@@ -249,12 +257,15 @@ impl Work {
             self.settings = settings;
             open = Open::IsReplaced;
         }
+        let mut source = source.filter(|_| open == Open::GoesOn);
         if let Some(bitrate) = changes.bitrate {
             self.settings.bitrate = bitrate;
+            if let Some(source) = source.as_deref_mut().filter(|source| is_coded(source.format())) {
+                steer(source, bitrate);
+            }
         }
         if let Some(controls) = changes.controls {
-            if open == Open::GoesOn
-                && let Some(source) = source
+            if let Some(source) = source
                 && let Err(error) = source.set_controls(&controls)
             {
                 warn!("{error}");
@@ -274,6 +285,7 @@ impl Work {
         for line in &mut self.lines {
             line.rest();
         }
+        self.converter.forget();
         drop(source);
         match &outcome {
             Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
@@ -293,6 +305,15 @@ impl Work {
         let mut last_frame = Instant::now();
         let mut damaged = false;
         let mut sequence = None;
+        let mut coded = Coded::new(self.settings.software);
+        if is_coded(source.format()) {
+            steer(source, self.settings.bitrate);
+        } else if !self.settings.software {
+            return Err(Fault::NoEncoder {
+                device: device.to_owned(),
+                format: source.format(),
+            });
+        }
         loop {
             self.pulse.beat();
             if self.is_stopping() {
@@ -308,6 +329,9 @@ impl Work {
                 return Ok(Over::Unwatched);
             }
             let rate = source.format().rate;
+            if is_coded(source.format()) {
+                coded.request_keyframe(&self.lines, source, now);
+            }
             let Some(frame) = source.next(PATIENCE)? else {
                 if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
                     return Err(Fault::Silent {
@@ -326,13 +350,13 @@ impl Work {
                 .missed
                 .add(missed(sequence.replace(frame.sequence), frame.sequence));
             let format = frame.format;
-            match encode(
-                &mut self.lines,
-                &mut self.converter,
-                &self.account,
-                self.settings.bitrate,
-                &frame,
-            )? {
+            let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let outcome = if is_coded(format) {
+                coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
+            } else {
+                encode(lines, converter, &self.account, self.settings.bitrate, &frame)
+            };
+            match outcome? {
                 Ok(()) => {
                     damaged = false;
                     if !self.account.is_live() {
@@ -391,6 +415,10 @@ fn encode(
     Ok(Ok(()))
 }
 
+fn is_coded(format: VideoFormat) -> bool {
+    format.pixel == PixelFormat::H264
+}
+
 /// Frames between two that were fetched, by the driver's count. One that starts anew tells nothing.
 fn missed(before: Option<u32>, now: u32) -> u64 {
     const CREDIBLE: u32 = 10_000;
@@ -404,7 +432,7 @@ fn missed(before: Option<u32>, now: u32) -> u64 {
 fn is_transient(fault: &Fault) -> bool {
     match fault {
         Fault::Capture(error) => error.is_transient(),
-        Fault::Encode(_) => false,
+        Fault::Encode(_) | Fault::NoEncoder { .. } => false,
         Fault::Silent { .. } => true,
     }
 }

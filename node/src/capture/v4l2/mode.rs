@@ -5,13 +5,15 @@ use v4l::{
 };
 
 use crate::{
-    capture::Want,
+    capture::{OwnEncoding, Want},
     media::{FrameRate, FrameSize, PixelFormat},
 };
 
 /// What can be encoded here, by the kernel's names, the cheapest first. Planar 4:2:0 is what the encoders take,
 /// semi-planar is one pass away from it, packed 4:2:2 takes twice the bus and memory, and a JPEG has to be decoded.
-const USABLE: [(&[u8; 4], PixelFormat); 5] = [
+/// What the camera encodes by itself costs nothing; whether that is wanted says [`OwnEncoding`].
+const USABLE: [(&[u8; 4], PixelFormat); 6] = [
+    (b"H264", PixelFormat::H264),
     (b"YU12", PixelFormat::Yu12),
     (b"NV12", PixelFormat::Nv12),
     (b"YUYV", PixelFormat::Yuyv),
@@ -97,7 +99,9 @@ pub fn modes(device: &Device, want: &Want) -> io::Result<Vec<Mode>> {
 
 /// The mode to ask for: the nearest size, then the nearest rate, then the cheapest format. With it the rate.
 pub fn choose<'a>(modes: &'a [Mode], want: &Want) -> Option<(&'a Mode, FrameRate)> {
+    let is_own = |mode: &Mode| mode.pixel == Some(PixelFormat::H264);
     let usable = modes.iter().filter(|mode| mode.pixel.is_some());
+    let usable = usable.filter(|mode| !is_own(mode) || want.own_encoding != OwnEncoding::Never);
     let with_rate = usable.map(|mode| {
         let nearest = mode
             .rates
@@ -107,7 +111,10 @@ pub fn choose<'a>(modes: &'a [Mode], want: &Want) -> Option<(&'a Mode, FrameRate
     });
     with_rate.min_by(|(a, a_rate), (b, b_rate)| {
         let distance = |mode: &Mode| mode.size.map_or(0, |size| size_distance(size, want.size));
-        let cost = |mode: &Mode| USABLE.iter().position(|(code, _)| **code == mode.fourcc);
+        let cost = |mode: &Mode| {
+            let is_last = is_own(mode) && want.own_encoding == OwnEncoding::Possible;
+            (is_last, USABLE.iter().position(|(code, _)| **code == mode.fourcc))
+        };
         distance(a)
             .cmp(&distance(b))
             .then_with(|| coarse(off(*a_rate, want.rate)).total_cmp(&coarse(off(*b_rate, want.rate))))
@@ -207,9 +214,14 @@ mod tests {
     }
 
     fn chosen(modes: &[Mode], size: &str, rate: u32) -> Option<String> {
+        chosen_with(OwnEncoding::Never, modes, size, rate)
+    }
+
+    fn chosen_with(own_encoding: OwnEncoding, modes: &[Mode], size: &str, rate: u32) -> Option<String> {
         let want = Want {
             size: size.parse().unwrap(),
             rate: FrameRate::per_second(rate),
+            own_encoding,
             controls: crate::capture::Controls::new(),
         };
         choose(modes, &want).map(|(mode, rate)| {
@@ -240,6 +252,24 @@ mod tests {
         assert_eq!(chosen(&all[..3], "1280x720", 30).unwrap(), "NV12 1280x720 30 fps");
         assert_eq!(chosen(&all[..2], "1280x720", 30).unwrap(), "YUYV 1280x720 30 fps");
         assert_eq!(chosen(&all[3..4], "1280x720", 30), None);
+    }
+
+    #[test]
+    fn a_camera_encodes_by_itself_where_that_is_wanted() {
+        let modes = [
+            mode(b"YUYV", "1280x720", &[30]),
+            mode(b"H264", "1280x720", &[30]),
+            mode(b"H264", "1920x1080", &[30]),
+        ];
+        for (own, size, expected) in [
+            (OwnEncoding::Preferred, "1280x720", "H264 1280x720 30 fps"),
+            (OwnEncoding::Preferred, "1920x1080", "H264 1920x1080 30 fps"),
+            (OwnEncoding::Possible, "1280x720", "YUYV 1280x720 30 fps"),
+            (OwnEncoding::Possible, "1920x1080", "H264 1920x1080 30 fps"),
+            (OwnEncoding::Never, "1920x1080", "YUYV 1280x720 30 fps"),
+        ] {
+            assert_eq!(chosen_with(own, &modes, size, 30).unwrap(), expected, "{own:?}");
+        }
     }
 
     #[test]

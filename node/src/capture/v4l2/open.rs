@@ -5,6 +5,7 @@ use v4l::{Device, Format, FourCC, video::Capture};
 use super::{
     DeviceName, controls,
     discover::is_camera,
+    encoder::Encoder,
     flags::{
         CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
     },
@@ -20,6 +21,8 @@ use crate::{
 
 /// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
 const BUFFERS: u32 = 4;
+/// For what the camera encodes itself: there a lost buffer costs all of the stream up to the next keyframe.
+const BUFFERS_IN_ORDER: u32 = 8;
 
 /// Opens the device, sets it up as near to `want` as it goes, and starts it.
 pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
@@ -36,15 +39,27 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
     let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
     let rate = set_rate(&device, &name, rate)?;
+    let encoder = match format.pixel {
+        PixelFormat::H264 => {
+            Encoder::set_up(&device, rate).map_err(|source| name.error("set its encoder up", source))?
+        }
+        _ => Encoder::default(),
+    };
     let controls = controls::set(&device, &name, &want.controls, &Controls::new());
     if let Err(error) = controls {
         // A wrong control is no reason for no picture; a device that has gone says so at the next step.
         tracing::warn!("{error}");
     }
     let format = VideoFormat { rate, ..format };
-    let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
+    let buffers = if format.pixel == PixelFormat::H264 {
+        BUFFERS_IN_ORDER
+    } else {
+        BUFFERS
+    };
+    let queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
     report(&name, &format, want);
-    Ok(Source::new(device, name, format, queue, want.controls.clone()))
+    let controls = want.controls.clone();
+    Ok(Source::new(device, name, format, queue, encoder, controls))
 }
 
 /// Tells what came of the wishes, loudly only where they were not met.
@@ -137,7 +152,7 @@ fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
     let (least, lines) = match pixel {
         PixelFormat::Yuyv => (2 * size.width.next_multiple_of(2), 2 * size.height),
         PixelFormat::Nv12 | PixelFormat::Yu12 => (size.width, 3 * size.height),
-        PixelFormat::Mjpeg => return 0,
+        PixelFormat::Mjpeg | PixelFormat::H264 => return 0,
     };
     // Two lines of YUYV are two strides; two lines of 4:2:0 and their chroma are three.
     let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
@@ -163,6 +178,7 @@ fn set_rate(device: &Device, name: &DeviceName, rate: FrameRate) -> Result<Frame
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::OwnEncoding;
 
     #[test]
     fn a_stride_that_cannot_be_true_is_replaced() {
@@ -185,6 +201,7 @@ mod tests {
         let want = Want {
             size: "640x480".parse().unwrap(),
             rate: FrameRate::per_second(30),
+            own_encoding: OwnEncoding::Preferred,
             controls: Controls::new(),
         };
         let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();
