@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
+    capture::Hotplug,
     config::Config,
     fanout::{self, Demand},
     media::Codec,
@@ -115,6 +116,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     };
     notify::ready();
     desk.tell();
+    let mut hotplug = Hotplug::watch()
+        .inspect_err(|error| warn!("a camera that is plugged in is noticed later than usual: {error}"))
+        .ok();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
         tokio::select! {
@@ -132,6 +136,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 }
             }
             () = desk.changed() => desk.tell(),
+            () = plugged(&mut hotplug) => pipeline.plugged(),
             () = &mut feed => {}
         }
     };
@@ -158,6 +163,17 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     match ended {
         None => Ok(()),
         Some(part) => bail!("{part} ended unexpectedly; this is a bug, and a restart is the way on"),
+    }
+}
+
+/// Waits until a camera may have come.
+async fn plugged(hotplug: &mut Option<Hotplug>) {
+    let Some(watch) = hotplug else {
+        return std::future::pending().await;
+    };
+    if let Err(error) = watch.plugged().await {
+        warn!("a camera that is plugged in is noticed later than usual: {error}");
+        *hotplug = None;
     }
 }
 

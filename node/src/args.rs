@@ -30,8 +30,12 @@ pub enum Command {
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Lists the cameras of this machine.
-    Devices,
+    /// Lists the cameras of this machine with their formats and controls, and the encoders.
+    Devices {
+        /// For programs: one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The configuration that is read where no other is named.

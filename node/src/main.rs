@@ -12,6 +12,7 @@ use pinhole_node::{
     args::{Args, Command, DEFAULT_CONFIG},
     check::{self, Verdict},
     config::{self, ConfigError},
+    devices::Devices,
 };
 use pinhole_service::log;
 
@@ -24,7 +25,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
         Some(Command::Check { file, offline }) => check(&file, offline),
-        Some(Command::Devices) => devices(),
+        Some(Command::Devices { json }) => devices(json),
         None => run(args.config),
     };
     match outcome {
@@ -89,21 +90,13 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn devices() -> anyhow::Result<()> {
+fn devices(json: bool) -> anyhow::Result<()> {
+    let devices = Devices::find();
     let mut out = std::io::stdout();
-    let cameras = pinhole_node::capture::v4l2::discover();
-    if cameras.is_empty() {
-        writeln!(out, "no camera: nothing under /dev/video* captures pictures")?;
-    }
-    for camera in cameras {
-        writeln!(
-            out,
-            "{}  {}  ({}, {})",
-            camera.path.display(),
-            camera.card,
-            camera.driver,
-            camera.bus
-        )?;
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&devices)?)?;
+    } else {
+        write!(out, "{devices}")?;
     }
     Ok(())
 }

@@ -1,12 +1,15 @@
-//! A virtual machine with cameras: the kernel of dev/rig/build, run by dev/rig/run, obeying a test while it lives.
+//! A virtual machine with cameras, run by dev/rig/run, obeying a test while it lives.
 //!
-//! Its root is the host's own, read-only under an overlay: every program here is there as well, under the same path.
+//! Its root is the host's own, read-only under an overlay: every program here is there as well, under the same path. (Or it
+//! is a Debian root of its own, with systemd: [`crate::machine`].)
 //! A command in it is a file in a directory that both see, and so is its output; dev/rig/run documents the control line.
 
 mod control;
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -17,7 +20,7 @@ use self::control::Control;
 pub(crate) use self::control::Job;
 use crate::log::{Log, Mark};
 use crate::network::{GUEST, Network, TAP};
-use crate::process::Process;
+use crate::process::{Process, SOON};
 use crate::programs::repository;
 use crate::scratch::Scratch;
 
@@ -28,6 +31,7 @@ const BOOT: Duration = Duration::from_secs(120);
 pub struct Guest {
     control: Arc<Control>,
     process: Process,
+    patience: Duration,
     // After the process, which may still write into it.
     directory: Scratch,
 }
@@ -48,23 +52,28 @@ impl Guest {
 
     /// The same with options for drivers, such as `vivid=n_devs=2`.
     pub fn boot_with(network: &Network, modules: &[&str]) -> Self {
+        let options: Vec<&str> = modules.iter().flat_map(|options| ["-p", *options]).collect();
+        Self::boot_as(network, &options, BOOT, SOON)
+    }
+
+    /// The same with options of dev/rig/run. `boot` is how long it may take until it obeys, `patience` how long
+    /// a command may take to start, and, with [`Guest::run`] and [`Guest::must`], to end.
+    pub(crate) fn boot_as(network: &Network, options: &[&str], boot: Duration, patience: Duration) -> Self {
         let directory = Scratch::new("guest");
         let mut command = network.command(repository().join("dev/rig/run"));
-        command.args(["-n", &format!("{TAP}:{GUEST}/24")]);
-        for options in modules {
-            command.args(["-p", options]);
-        }
+        command.args(["-n", &format!("{TAP}:{GUEST}/24")]).args(options);
         command.arg("--live").arg(directory.path());
         let (process, line) = Process::spawn("guest", command);
         let guest = Self {
-            control: Control::new(line),
-            directory,
+            control: Control::new(line, patience),
             process,
+            patience,
+            directory,
         };
         let ready = guest
             .process
             .log()
-            .wait_since(Mark::default(), BOOT, |line| line == "ready");
+            .wait_since(Mark::default(), boot, |line| line == "ready");
         assert!(
             ready.is_some(),
             "the guest did not boot:\n{}\n{}",
@@ -96,7 +105,7 @@ impl Guest {
     /// Runs a command to its end.
     pub fn run(&self, text: &str) -> Output {
         let mut process = self.start("command", text);
-        let status = process.wait();
+        let status = process.wait_within(self.patience);
         process.log().wait_for_end();
         Output {
             status,
@@ -109,6 +118,17 @@ impl Guest {
         let output = self.run(text);
         assert_eq!(output.status, 0, "in the guest: {text}\n{}", output.text);
         output.text
+    }
+
+    /// Puts a file of the host into the directory that both see, and gives its path in the guest.
+    pub fn give(&self, file: &Path) -> String {
+        let name = file
+            .file_name()
+            .and_then(OsStr::to_str)
+            .expect("the file has a plain name");
+        fs::copy(file, self.directory.path().join(name))
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        format!("/rig/{name}")
     }
 
     /// How many times `device` is open in the guest.

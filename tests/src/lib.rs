@@ -1,17 +1,21 @@
 //! Server, node and viewers together: whole programs, real network interfaces, real drivers.
 //!
-//! A test is a place ([`network::Network`], [`guest::Guest`]), programs in it ([`programs`]) and viewers that look
+//! A test is a place ([`network::Network`], [`guest::Guest`], [`machine::Machine`]), programs in it ([`programs`]) and viewers that look
 //! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
 //! lines, the wire and the picture.
 
 pub mod eventually;
 pub mod guest;
+pub mod installed;
 pub mod log;
+pub mod machine;
 pub mod network;
+pub mod packages;
 pub mod peers;
 pub mod process;
 pub mod programs;
 pub mod scratch;
 pub mod skip;
 pub mod stock_server;
+pub mod viewer;
 pub mod wire;

@@ -142,7 +142,12 @@ impl Process {
 
     /// Waits for its end and gives its exit status, 128 and more for a signal. Fails the test when it does not end.
     pub fn wait(&mut self) -> i32 {
-        let deadline = Instant::now() + SOON;
+        self.wait_within(SOON)
+    }
+
+    /// The same, within `patience`.
+    pub fn wait_within(&mut self, patience: Duration) -> i32 {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(status) = self.ended() {
                 return status;

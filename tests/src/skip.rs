@@ -28,6 +28,12 @@ pub fn reason(need: Need) -> Option<&'static str> {
 /// Whether `test` cannot run here. Says so on the terminal, and in the file that dev/test shows at its end.
 pub fn skipped(test: &str, need: Need) -> bool {
     let Some(reason) = reason(need) else { return false };
+    skipped_because(test, reason);
+    true
+}
+
+/// Says on the terminal, and in the file that dev/test shows at its end, that `test` cannot run here.
+pub fn skipped_because(test: &str, reason: &str) {
     let line = format!("{test}: {reason}");
     loudly(&format!("SKIPPED {line}"));
     if let Some(path) = std::env::var_os("PINHOLE_SKIPPED") {
@@ -35,5 +41,4 @@ pub fn skipped(test: &str, need: Need) -> bool {
         let written = file.and_then(|mut file| writeln!(file, "{line}"));
         written.expect("the file named by PINHOLE_SKIPPED can be written");
     }
-    true
 }

@@ -16,17 +16,19 @@ The configuration; see \fBpinhole\-node.toml\fR(5). As a service the node starts
 time, or when the server is installed on the same machine. \fBsystemctl reload pinhole\-node\fR applies later changes.
 .TP
 \fI/etc/credstore/pinhole.token\fR
-The access token for the signaling server, where it asks for one. The service reads it when it starts.
+An access token for the signaling server. The service finds it as
+\fI/run/credentials/pinhole\-node.service/pinhole.token\fR, which \fBtoken_file\fR in the configuration is to name.
 .SH SEE ALSO
 \fBpinhole\-node.toml\fR(5), \fBpinhole\-server\fR(8), \fBpinhole\-view\fR(1), \fBsystemctl\fR(1), \fBjournalctl\fR(1)
 "#;
 const SERVER: &str = r#".SH FILES
 .TP
 \fI/etc/pinhole/server.toml\fR
-The configuration; see \fBpinhole\-server.toml\fR(5).
+The configuration; see \fBpinhole\-server.toml\fR(5). \fBsystemctl reload pinhole\-server\fR applies changes.
 .TP
 \fI/etc/credstore/pinhole.token\fR
-The access token that nodes and viewers have to know, if there is to be one. The service reads it when it starts.
+The access token that nodes and viewers have to know, if there is to be one. The service finds it as
+\fI/run/credentials/pinhole\-server.service/pinhole.token\fR, which \fBtoken_file\fR in the configuration is to name.
 .SH SEE ALSO
 \fBpinhole\-server.toml\fR(5), \fBpinhole\-node\fR(8), \fBpinhole\-view\fR(1), \fBsystemctl\fR(1), \fBjournalctl\fR(1)
 "#;
@@ -55,9 +57,9 @@ fn manual_pages_and_completions_say_what_the_programs_say() {
     for (mut command, section, rest) in programs() {
         let name = command.get_name().to_owned();
         for (shell, file) in [
-            (Shell::Bash, format!("{name}.bash")),
-            (Shell::Zsh, format!("_{name}")),
-            (Shell::Fish, format!("{name}.fish")),
+            (Shell::Bash, format!("bash/{name}")),
+            (Shell::Zsh, format!("zsh/_{name}")),
+            (Shell::Fish, format!("fish/{name}.fish")),
         ] {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut command.clone(), &name, &mut text);

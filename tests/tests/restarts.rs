@@ -159,6 +159,10 @@ fn a_camera_that_is_unplugged_and_plugged_in_again_is_live_for_the_same_viewer()
     let before = node.mark();
     guest.must("echo vivid.0 > /sys/bus/platform/drivers/vivid/unbind");
     node.wait_for_line_since(before, "no picture", SOON);
+    // Meanwhile a slate comes, a few times a second, with a mark that moves.
+    let slate = page.ask("frames", json!({"seconds": 3}));
+    assert!(slate["decoded"].as_u64() > Some(5), "{slate}");
+    assert!(slate["distinct"].as_u64() > Some(3), "{slate}");
     guest.must("echo vivid.0 > /sys/bus/platform/drivers/vivid/bind");
     node.wait_for_line_since(before, "the picture is back", SOON);
     let frames = page.ask("frames", json!({"seconds": 3}));

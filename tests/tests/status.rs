@@ -4,11 +4,13 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use pinhole_e2e::eventually::eventually;
+use pinhole_e2e::guest::Guest;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
-    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_url, start_node, start_server,
+    CAMERA_CLOSED, SESSION_ENDED, SIGNED_IN, binary, node_config, server_address, server_url, start_node,
+    start_node_in, start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
 use serde_json::{Value, json};
@@ -42,6 +44,15 @@ impl Metrics {
         let (code, body) = get(network, "/metrics");
         assert!(code == 200 && body.ends_with("# EOF\n"), "{code}\n{body}");
         Self(body)
+    }
+
+    /// One of the node in a guest, from there: on the guest's network it could be lost.
+    fn scrape_in(guest: &Guest) -> Self {
+        Self(guest.must(&format!(
+            "exec 3<>/dev/tcp/{}/{}; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3",
+            STATUS.ip(),
+            STATUS.port()
+        )))
     }
 
     /// The value of the first series of this name in whose line all these texts stand.
@@ -151,6 +162,39 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
 }
 
 #[test]
+fn a_network_that_loses_and_delays_is_in_the_figures() {
+    if skipped("a_network_that_loses_and_delays_is_in_the_figures", Need::Guest) {
+        return;
+    }
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    let _server = start_server(&network);
+    // Small, for a guest with one processor.
+    let config = node_config("porch", "pattern").replace("1280x720", "320x180");
+    let _node = start_node_in(&guest, &config);
+    let mut page = Peer::chromium(&network);
+    page.ask("open", json!({"url": server_url()}));
+    page.ask("watch", json!({"camera": "porch"}));
+    page.ask("wait_live", json!({"within": 30}));
+
+    let before = Metrics::scrape_in(&guest);
+    let quick = before.value("pinhole_viewer_round_trip_seconds", &[]);
+    guest.must("tc qdisc add dev vec0 root netem delay 300ms loss 20%");
+    let told = eventually(SOON, || {
+        let metrics = Metrics::scrape_in(&guest);
+        let loss = metrics.value("pinhole_viewer_loss_ratio", &[]);
+        let nacked = metrics.value("pinhole_viewer_nacked_packets_total", &[]);
+        let round_trip = metrics.value("pinhole_viewer_round_trip_seconds", &[]);
+        (loss > Some(0.0) && nacked > Some(0.0) && round_trip >= Some(0.3)).then_some(())
+    });
+    assert!(
+        told.is_some(),
+        "the figures do not show it, {quick:?} s there and back before:\n{}",
+        Metrics::scrape_in(&guest).0
+    );
+}
+
+#[test]
 fn a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly() {
     if skipped(
         "a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly",
@@ -213,6 +257,52 @@ fn a_missing_camera_is_told_while_somebody_wants_it() {
     assert_eq!(metrics.value("pinhole_camera_faults_total", &[]), Some(1.0));
     viewer.kill();
     node.assert_running();
+}
+
+#[test]
+fn a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone() {
+    if skipped(
+        "a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone",
+        Need::Network,
+    ) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let node = start_node(&network, &node_config("porch", "pattern"));
+    let mut page = Peer::chromium(&network);
+    page.ask("open", json!({"url": format!("http://{STATUS}/")}));
+    let reads = |page: &mut Peer, of: &str, text: &str| {
+        let read = eventually(SOON, || {
+            let shown = page.ask("text", json!({"of": of}))["text"].clone();
+            shown
+                .as_str()
+                .is_some_and(|shown| shown.contains(text))
+                .then_some(())
+        });
+        assert!(read.is_some(), "{of} does not become {text:?}");
+    };
+    reads(&mut page, "#name", "porch");
+    reads(&mut page, "#verdict", "all is well");
+    reads(&mut page, "#viewers-title", "Nobody watches");
+
+    // A name that would be an element if it were taken for HTML.
+    let name = "<b>\"John\"</b>&amp;";
+    let mut client = Peer::stock_client(&network);
+    client.ask(
+        "sign_in",
+        json!({"server": server_address().to_string(), "name": name}),
+    );
+    let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
+    client.ask("call", json!({"member": member, "camera": true}));
+    client.ask("frames", json!({"seconds": 1}));
+    reads(&mut page, "#viewers-title", "1 viewer");
+    reads(&mut page, "#viewers tbody td", name);
+    reads(&mut page, "#camera", "1280x720");
+
+    node.kill();
+    reads(&mut page, "#verdict", "does not answer");
+    reads(&mut page, "#viewers tbody td", name);
 }
 
 #[test]

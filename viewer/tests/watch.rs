@@ -7,6 +7,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 
 use camera::Manner;
 use pinhole_server::{config::Config, http::Server};
+use pinhole_service::watchdog::Watchdog;
 use pinhole_signaling::ServerUrl;
 use serde_json::Value;
 use tokio::{
@@ -47,7 +48,8 @@ impl Scene {
         let server = Server::bind(&config).expect("a free port");
         self.server = format!("http://{}", server.address()).parse().expect("a URL");
         self.stop_server = CancellationToken::new();
-        self.tasks.spawn(server.run(self.stop_server.clone()));
+        let pulse = Watchdog::default().pulse("the server", PATIENCE);
+        self.tasks.spawn(server.run(self.stop_server.clone(), pulse));
     }
 
     /// Stops the server and waits until it is gone.

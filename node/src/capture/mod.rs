@@ -6,7 +6,10 @@
 mod auto;
 pub mod command;
 mod error;
+mod glyphs;
+mod hotplug;
 pub mod pattern;
+mod slate;
 pub mod v4l2;
 
 use std::time::Duration;
@@ -14,7 +17,9 @@ use std::time::Duration;
 pub use auto::Auto;
 pub use command::Command;
 pub use error::CaptureError;
+pub use hotplug::Hotplug;
 pub use pattern::Pattern;
+pub use slate::Slate;
 pub use v4l2::V4l2Camera;
 
 use crate::media::{Bitrate, Frame, FrameRate, FrameSize, VideoFormat};

@@ -4,7 +4,6 @@
 //! day in digits, and that time once more for machines (see [`crate::media::clock`]). The bars are drawn once; a frame costs
 //! only what changes in it.
 
-mod glyphs;
 mod picture;
 
 use std::{

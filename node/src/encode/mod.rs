@@ -52,6 +52,9 @@ pub fn software(
     })
 }
 
+/// The encoders there are: what each is called, and its codec.
+pub const SOFTWARE: [(&str, Codec); 2] = [(openh264::NAME, Codec::H264), (vpx::NAME, Codec::Vp8)];
+
 /// How many threads to encode pictures of `size` with: all processors but one, which captures and sends; fewer
 /// for small pictures, where threads would spend their time waiting for one another.
 fn threads(size: FrameSize) -> u16 {

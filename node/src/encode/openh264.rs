@@ -9,6 +9,9 @@ use crate::media::{
     AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, PixelFormat, VideoFormat,
 };
 
+/// What it is called.
+pub const NAME: &str = "OpenH264";
+
 /// What OpenH264 takes, in either orientation.
 const LARGEST: FrameSize = FrameSize {
     width: 3840,
@@ -105,7 +108,7 @@ impl VideoEncoder for Encoder {
     }
 
     fn name(&self) -> &'static str {
-        "OpenH264"
+        NAME
     }
 
     fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError> {

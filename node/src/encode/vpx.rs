@@ -7,6 +7,9 @@ mod ffi;
 use super::{EncodeError, Planes, VideoEncoder, threads};
 use crate::media::{AccessUnit, Bitrate, Codec, Frame, FrameSize, Orders, PixelFormat, VideoFormat};
 
+/// What it is called.
+pub const NAME: &str = "libvpx";
+
 /// A VP8 encoder for real time: one picture in, one picture out, keyframes at the start and on request only.
 pub struct Encoder {
     library: ffi::Encoder,
@@ -58,7 +61,7 @@ impl VideoEncoder for Encoder {
     }
 
     fn name(&self) -> &'static str {
-        "libvpx"
+        NAME
     }
 
     fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError> {

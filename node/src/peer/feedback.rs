@@ -164,6 +164,7 @@ impl Interceptor for FeedbackReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rtc::{interceptor::AttributedPacket, shared::TransportContext};
 
     fn reception(total_lost: u32) -> Option<Reception> {
         let feedback = Feedback::default();
@@ -191,5 +192,36 @@ mod tests {
     fn duplicates_are_no_losses() {
         let minus_two = 0xff_fffe;
         assert_eq!(reception(minus_two).expect("a report").lost, 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_counted_wherever_it_stands_in_a_compound() {
+        let feedback = Arc::new(Feedback::default());
+        let mut reader = FeedbackReader::new(feedback.clone());
+        let request = TransportLayerNack {
+            nacks: vec![
+                NackPair {
+                    packet_id: 7,
+                    lost_packets: 0b101,
+                },
+                NackPair::new(100),
+            ],
+            ..TransportLayerNack::default()
+        };
+        let packets: Vec<Box<dyn rtc::rtcp::Packet>> = vec![
+            Box::new(ReceiverReport::default()),
+            Box::new(request),
+            Box::new(PictureLossIndication::default()),
+        ];
+        let compound = TaggedPacket {
+            now: Instant::now(),
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtcp(packets)),
+        };
+        reader.handle_read(compound).expect("it is read");
+        assert_eq!(feedback.nacked(), 4, "three and one");
+        assert_eq!(feedback.keyframe_requests(), 1);
+        assert!(feedback.take_keyframe_request() && !feedback.take_keyframe_request());
+        assert!(reader.poll_read().is_some(), "it goes on");
     }
 }

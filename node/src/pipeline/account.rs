@@ -131,6 +131,11 @@ impl Account {
         }
     }
 
+    /// Whether a picture is wanted and missing.
+    pub(super) fn is_faulted(&self) -> bool {
+        matches!(self.condition.borrow().state, State::Faulted { .. })
+    }
+
     /// Whether frames come.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.condition.borrow().state, State::Live { .. })

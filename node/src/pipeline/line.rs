@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What stands in the place of an encoder's name where the camera encodes.
-const PASSTHROUGH: &str = "passthrough";
+pub const PASSTHROUGH: &str = "passthrough";
 
 /// One codec of a camera: the publisher, and the encoder while there is one.
 pub(super) struct Line {
@@ -55,8 +55,13 @@ impl Line {
     /// Publishes what the camera has encoded.
     pub(super) fn pass(&mut self, unit: AccessUnit) {
         let codec = self.publisher.codec();
+        if !self.is_passing {
+            // The slate's encoder, where the camera was away.
+            self.rest();
+            self.is_passing = true;
+        }
         let figures = self.account.line(codec);
-        if !std::mem::replace(&mut self.is_passing, true) {
+        if figures.encoder().is_none() {
             info!(%codec, "passthrough started: no encoder runs for it");
             figures.set_encoder(Some(PASSTHROUGH));
         }
@@ -77,11 +82,17 @@ impl Line {
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
         let codec = self.publisher.codec();
         let running = match &mut self.encoder {
-            Some(running) if running.format.size == frame.format.size => running,
+            // Its control of the bitrate goes by the rate of the frames.
+            Some(running)
+                if running.format.size == frame.format.size && running.format.rate == frame.format.rate =>
+            {
+                running
+            }
             slot => {
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
                 self.account.line(codec).set_encoder(Some(encoder.name()));
+                self.is_passing = false;
                 slot.insert(Running {
                     encoder,
                     format: frame.format,

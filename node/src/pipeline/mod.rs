@@ -24,10 +24,10 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
 use crate::{
-    capture::{Camera, CaptureError, Controls, VideoSource, Want},
+    capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, PixelFormat, Timestamp, VideoFormat},
+    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
 };
 use coded::{Coded, steer};
 use line::Line;
@@ -35,6 +35,7 @@ use retry::Retry;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
+pub use line::PASSTHROUGH;
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -42,6 +43,10 @@ const LINGER: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_millis(250);
 /// A camera that delivers nothing for this long is opened anew.
 const STALL: Duration = Duration::from_secs(5);
+
+/// How often viewers get the slate that stands in for a camera's picture: often enough for one who comes, and hardly
+/// any work.
+const SLATE_RATE: FrameRate = FrameRate::per_second(4);
 
 /// What to capture and how to encode it.
 #[derive(Clone, Debug)]
@@ -104,6 +109,7 @@ impl Pipeline {
             stopping: stopping.clone(),
             wishes: wishes.clone(),
             converter: Converter::default(),
+            last_size: None,
             pulse,
         };
         let thread = std::thread::Builder::new()
@@ -151,6 +157,13 @@ impl Pipeline {
             .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
     }
 
+    /// A camera may have been plugged in: where one is missed, it is looked for at once.
+    pub fn plugged(&self) {
+        if self.account.is_faulted() {
+            self.wishes.add(&self.demand, |changes| changes.plugged = true);
+        }
+    }
+
     /// Closes the camera and waits for it. Blocks: not for tasks.
     pub fn stop(mut self) {
         self.signal_stop();
@@ -182,6 +195,8 @@ struct Work {
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
     converter: Converter,
+    /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
+    last_size: Option<FrameSize>,
     pulse: Pulse,
 }
 
@@ -197,6 +212,7 @@ enum Over {
 enum Open {
     GoesOn,
     IsReplaced,
+    MayBeBack,
 }
 
 impl Work {
@@ -208,10 +224,13 @@ impl Work {
             if self.is_stopping() {
                 return;
             }
-            if self.obey(None) == Open::IsReplaced {
-                retry.forget();
+            match self.obey(None) {
+                Open::IsReplaced => retry.forget(),
+                Open::MayBeBack => retry.hurry(),
+                Open::GoesOn => {}
             }
             if !self.is_watched() {
+                self.rest();
                 self.demand.wait(seen, Some(BEAT));
                 continue;
             }
@@ -236,15 +255,39 @@ impl Work {
         }
     }
 
-    /// Waits until something changes or the time is over.
-    fn pause(&self, seen: u64, pause: Duration) {
+    /// Waits until something changes or the time is over. Viewers see the slate meanwhile.
+    fn pause(&mut self, seen: u64, pause: Duration) {
         let end = Instant::now() + pause;
+        let size = self.last_size.unwrap_or(self.settings.want.size);
+        let mut slate = Slate::new(size, SLATE_RATE, "NO SIGNAL");
         loop {
             self.pulse.beat();
+            if let Err(error) = self.show(&mut slate) {
+                debug!("no slate: {error}");
+            }
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.demand.wait(seen, Some(left.min(BEAT))) != seen {
+            let wait = left.min(SLATE_RATE.interval());
+            if left.is_zero() || self.demand.wait(seen, Some(wait)) != seen {
                 return;
             }
+        }
+    }
+
+    fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
+        if !self.settings.software {
+            return Ok(());
+        }
+        let frame = slate.draw();
+        for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
+            line.encode(&frame, self.settings.bitrate)?;
+        }
+        Ok(())
+    }
+
+    /// Frees the encoders.
+    fn rest(&mut self) {
+        for line in &mut self.lines {
+            line.rest();
         }
     }
 
@@ -272,6 +315,9 @@ impl Work {
             }
             self.settings.want.controls = controls;
         }
+        if open == Open::GoesOn && changes.plugged {
+            open = Open::MayBeBack;
+        }
         open
     }
 
@@ -281,12 +327,14 @@ impl Work {
         let mut source = self.camera.open(&self.settings.want)?;
         let device = self.camera.describe();
         info!(%device, format = %source.format(), "camera open");
+        self.last_size = Some(source.format().size);
         let outcome = self.stream(&device, source.as_mut(), retry);
-        for line in &mut self.lines {
-            line.rest();
-        }
         self.converter.forget();
         drop(source);
+        if outcome.is_ok() {
+            // After a fault the encoders go on with the slate.
+            self.rest();
+        }
         match &outcome {
             Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
             Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),

@@ -37,6 +37,11 @@ impl Retry {
         self.fault.is_some()
     }
 
+    /// Something may have changed for the better: try often again.
+    pub(super) fn hurry(&mut self) {
+        self.tries = 0;
+    }
+
     /// All is well again.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -53,6 +58,16 @@ mod tests {
         let pauses: Vec<_> = (0..40).map(|_| retry.after(true, "gone")).collect();
         assert!(pauses.is_sorted());
         assert_eq!(pauses.last(), Some(&Retry::TRANSIENT));
+    }
+
+    #[test]
+    fn a_hurry_shortens_the_pauses_and_is_no_news() {
+        let mut retry = Retry::default();
+        let first = retry.after(true, "gone");
+        retry.after(true, "gone");
+        retry.hurry();
+        assert_eq!(retry.after(true, "gone"), first);
+        assert_eq!(retry.news(), None);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Changes {
     pub(super) camera: Option<(Box<dyn Camera>, Settings)>,
     pub(super) controls: Option<Controls>,
     pub(super) bitrate: Option<Bitrate>,
+    /// A camera may have come.
+    pub(super) plugged: bool,
 }
 
 impl Wishes {

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::log::{Log, Mark};
-use crate::process::SOON;
 
 /// The line to a guest, and what came back on it about each command.
 pub(crate) struct Control {
     line: Mutex<ChildStdin>,
     jobs: Mutex<HashMap<String, State>>,
     changed: Condvar,
+    patience: Duration,
 }
 
 #[derive(Clone, Copy)]
@@ -34,11 +34,13 @@ pub(crate) struct Job {
 }
 
 impl Control {
-    pub(crate) fn new(line: ChildStdin) -> Arc<Self> {
+    /// `patience` is how long the guest may take to start a command.
+    pub(crate) fn new(line: ChildStdin, patience: Duration) -> Arc<Self> {
         Arc::new(Self {
             line: Mutex::new(line),
             jobs: Mutex::default(),
             changed: Condvar::new(),
+            patience,
         })
     }
 
@@ -82,7 +84,7 @@ impl Control {
         let mut jobs = self.jobs();
         jobs.insert(name.clone(), State::Ordered);
         self.say(&format!("start {name}"));
-        let deadline = Instant::now() + SOON;
+        let deadline = Instant::now() + self.patience;
         while matches!(jobs.get(&name), Some(State::Ordered)) {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "the guest did not start {name}");

@@ -168,12 +168,7 @@ impl Source {
         self.garbage = 0;
         self.sequence = self.sequence.wrapping_add(1);
         let now = Timestamp::now();
-        let mut captured_at = self.begun_at.take().unwrap_or(now);
-        if let Some(last) = self.last_frame_at {
-            let earliest = Timestamp::from_monotonic(last.as_duration() + BETWEEN_FRAMES);
-            captured_at = captured_at.max(earliest);
-        }
-        self.last_frame_at = Some(captured_at);
+        let captured_at = self.begun_at.take().unwrap_or(now);
         if self.inbox.bytes().len() > length {
             // The rest has just come.
             self.begun_at = Some(now);
@@ -318,12 +313,16 @@ impl VideoSource for Source {
         };
         self.waited = Duration::ZERO;
         self.held = found.length;
+        let earliest = self.last_frame_at.map(|last| last.as_duration() + BETWEEN_FRAMES);
+        let earliest = earliest.map_or(found.captured_at, Timestamp::from_monotonic);
+        let captured_at = found.captured_at.max(earliest);
+        self.last_frame_at = Some(captured_at);
         if let Some(size) = self.cutter.size() {
             self.format.size = size;
         }
         Ok(Some(Frame {
             format: self.format,
-            captured_at: found.captured_at,
+            captured_at,
             sequence: self.sequence,
             data: &self.inbox.bytes()[..found.length],
         }))

@@ -1,7 +1,9 @@
 use std::{ops::Range, time::Duration};
 
-use super::glyphs;
-use crate::media::{FrameSize, clock};
+use crate::{
+    capture::glyphs,
+    media::{FrameSize, clock},
+};
 
 /// Colour bars at 75 %, in Y, Cb, Cr of BT.601, limited range: white, yellow, cyan, green, magenta, red, blue, black.
 const BARS: [[u8; 3]; 8] = [

@@ -79,6 +79,33 @@ fn choose<'a>(
     (chosen, mistakes)
 }
 
+/// What there is to set, with its present values.
+///
+/// # Errors
+///
+/// The device has gone.
+pub fn describe(device: &Device, name: &DeviceName) -> Result<Vec<super::describe::Control>, CaptureError> {
+    let plain = |control: &Control| {
+        let kinds = [
+            CTRL_TYPE_INTEGER,
+            CTRL_TYPE_BOOLEAN,
+            CTRL_TYPE_MENU,
+            CTRL_TYPE_INTEGER_MENU,
+        ];
+        kinds.contains(&control.kind) && control.flags & CTRL_FLAG_READ_ONLY == 0
+    };
+    let describe = |control: Control| super::describe::Control {
+        name: normal(&control.name),
+        minimum: control.minimum,
+        maximum: control.maximum,
+        step: control.step,
+        default: control.default,
+        value: ioctl::get_control(device, control.id).ok(),
+    };
+    let known = list(device, name)?;
+    Ok(known.into_iter().filter(plain).map(describe).collect())
+}
+
 fn list(device: &Device, name: &DeviceName) -> Result<Vec<Control>, CaptureError> {
     let mut controls: Vec<Control> = Vec::new();
     let mut last = 0;

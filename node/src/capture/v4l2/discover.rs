@@ -3,16 +3,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Serialize;
 use v4l::Device;
 
 use super::{
-    flags::{CAP_STREAMING, CAP_VIDEO_CAPTURE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE},
+    flags::{CAP_IO_MC, CAP_STREAMING, CAP_VIDEO_CAPTURE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE},
     ioctl,
 };
 use crate::capture::CaptureError;
 
 /// A device that can be opened as a camera.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Found {
     /// Its node.
     pub path: PathBuf,
@@ -44,7 +45,7 @@ pub fn discover() -> Vec<Found> {
         let path = node(number);
         let device = Device::with_path(&path).ok()?;
         let capabilities = ioctl::capabilities(&device).ok()?;
-        (is_camera(capabilities.flags) && ioctl::has_input(&device)).then_some(Found {
+        (is_camera(capabilities.flags) && delivers_alone(capabilities.flags, &device)).then_some(Found {
             path,
             card: capabilities.card,
             driver: capabilities.driver,
@@ -58,6 +59,12 @@ pub fn discover() -> Vec<Found> {
 pub fn is_camera(flags: u32) -> bool {
     let needed = CAP_VIDEO_CAPTURE | CAP_STREAMING;
     flags & needed == needed && flags & (CAP_VIDEO_M2M | CAP_VIDEO_M2M_MPLANE) == 0
+}
+
+/// Whether pictures come by themselves. Those of a converter come from a program, so it has no input; and the parts of
+/// a camera for which the media controller's links have to be made first (`V4L2_CAP_IO_MC`) are libcamera's business.
+fn delivers_alone(flags: u32, device: &Device) -> bool {
+    flags & CAP_IO_MC == 0 && ioctl::has_input(device)
 }
 
 /// The node that a configuration's `device` names: a path, a number, or part of a card's name.

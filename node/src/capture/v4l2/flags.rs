@@ -21,3 +21,6 @@ pub use v4l::v4l_sys::{
     v4l2_ctrl_type_V4L2_CTRL_TYPE_INTEGER_MENU as CTRL_TYPE_INTEGER_MENU,
     v4l2_ctrl_type_V4L2_CTRL_TYPE_MENU as CTRL_TYPE_MENU,
 };
+
+/// The device is a part of a camera, to be linked up by the media controller (`V4L2_CAP_IO_MC`, since Linux 5.9).
+pub const CAP_IO_MC: u32 = 0x2000_0000;

@@ -11,7 +11,7 @@ use v4l::{
     v4l_sys::{v4l2_capability, v4l2_control, v4l2_input, v4l2_queryctrl},
     v4l2::{
         self,
-        vidioc::{VIDIOC_ENUMINPUT, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
+        vidioc::{VIDIOC_ENUMINPUT, VIDIOC_G_CTRL, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
     },
 };
 
@@ -67,7 +67,7 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
 }
 
 /// Whether pictures come in from somewhere (`VIDIOC_ENUMINPUT`). The nodes of a converter on the chip capture as well, but
-/// only what a program gives them; they have no input.
+/// only what a program gives them.
 pub fn has_input(device: &Device) -> bool {
     // SAFETY: plain C data for which all zeros is a value; the first input has the index zero.
     let mut raw: v4l2_input = unsafe { mem::zeroed() };
@@ -113,6 +113,20 @@ pub fn query_control(device: &Device, id: u32) -> io::Result<Option<Control>> {
         Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTTY)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// What a control is set to.
+pub fn get_control(device: &Device, id: u32) -> io::Result<i32> {
+    let mut raw = v4l2_control { id, value: 0 };
+    // SAFETY: the request takes a `v4l2_control`.
+    unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_G_CTRL,
+            ptr::from_mut(&mut raw).cast(),
+        )?
+    };
+    Ok(raw.value)
 }
 
 /// Sets a control.

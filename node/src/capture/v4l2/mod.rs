@@ -7,6 +7,7 @@
 //! Kernel documentation: `userspace-api/media/v4l`.
 
 mod controls;
+mod describe;
 mod discover;
 mod encoder;
 mod flags;
@@ -20,6 +21,7 @@ use std::{fmt, io, path::Path};
 
 use rustix::io::Errno;
 
+pub use describe::{Description, describe};
 pub use discover::{Found, discover};
 pub use mode::{Mode, modes, usable_formats};
 

@@ -20,6 +20,7 @@ struct Node {
     presence: watch::Sender<Standing>,
     stuck: Arc<Mutex<Option<String>>>,
     stop: CancellationToken,
+    stop_engine: CancellationToken,
     tasks: JoinSet<()>,
 }
 
@@ -52,11 +53,12 @@ impl Node {
         let (address, stop) = (server.address(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(server.run(sources, stop.clone()));
-        let stop_engine = stop.clone();
+        let stop_engine = stop.child_token();
+        let engine_ends = stop_engine.clone();
         let pulse = Watchdog::default().pulse("the engine", SOON);
         tasks.spawn(async move {
             let (_calls, inbox) = mpsc::channel(1);
-            engine.run(inbox, stop_engine, pulse).await;
+            engine.run(inbox, engine_ends, pulse).await;
             drop(publisher);
         });
         Self {
@@ -64,6 +66,7 @@ impl Node {
             presence,
             stuck,
             stop,
+            stop_engine,
             tasks,
         }
     }
@@ -163,6 +166,30 @@ async fn health_tells_a_node_that_waits_from_one_that_hangs() {
     let (code, body) = ask("/health").await;
     assert_eq!(code, 503);
     assert!(body.contains("the camera thread does not move"), "{body}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_answer_fails_the_health() {
+    let mut node = Node::start();
+    assert_eq!(status(&node.get("/health").await), 200);
+    node.stop_engine.cancel();
+    node.tasks
+        .join_next()
+        .await
+        .expect("the engine")
+        .expect("no panic");
+    let answer = node.get("/health").await;
+    assert_eq!(status(&answer), 503);
+    assert!(
+        answer.contains("the task that serves viewers does not answer"),
+        "{answer}"
+    );
+    assert_eq!(
+        status(&node.get("/metrics").await),
+        200,
+        "the rest is told all the same"
+    );
     node.stop().await;
 }
 

@@ -1,4 +1,4 @@
-//! Digits for the test picture.
+//! Letters and digits for pictures that we draw ourselves.
 
 use std::fmt::{Arguments, Write};
 
@@ -25,11 +25,40 @@ const DIGITS: [Glyph; 10] = [
     [0b01110, 0b10001, 0b10001, 0b01110, 0b10001, 0b10001, 0b01110],
     [0b01110, 0b10001, 0b10001, 0b01111, 0b00001, 0b00010, 0b01100],
 ];
+/// A to Z.
+const LETTERS: [Glyph; 26] = [
+    [0b01110, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001],
+    [0b11110, 0b10001, 0b10001, 0b11110, 0b10001, 0b10001, 0b11110],
+    [0b01110, 0b10001, 0b10000, 0b10000, 0b10000, 0b10001, 0b01110],
+    [0b11100, 0b10010, 0b10001, 0b10001, 0b10001, 0b10010, 0b11100],
+    [0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b11111],
+    [0b11111, 0b10000, 0b10000, 0b11110, 0b10000, 0b10000, 0b10000],
+    [0b01110, 0b10001, 0b10000, 0b10111, 0b10001, 0b10001, 0b01111],
+    [0b10001, 0b10001, 0b10001, 0b11111, 0b10001, 0b10001, 0b10001],
+    [0b01110, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b01110],
+    [0b00111, 0b00010, 0b00010, 0b00010, 0b00010, 0b10010, 0b01100],
+    [0b10001, 0b10010, 0b10100, 0b11000, 0b10100, 0b10010, 0b10001],
+    [0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b10000, 0b11111],
+    [0b10001, 0b11011, 0b10101, 0b10101, 0b10001, 0b10001, 0b10001],
+    [0b10001, 0b11001, 0b10101, 0b10011, 0b10001, 0b10001, 0b10001],
+    [0b01110, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01110],
+    [0b11110, 0b10001, 0b10001, 0b11110, 0b10000, 0b10000, 0b10000],
+    [0b01110, 0b10001, 0b10001, 0b10001, 0b10101, 0b10010, 0b01101],
+    [0b11110, 0b10001, 0b10001, 0b11110, 0b10100, 0b10010, 0b10001],
+    [0b01111, 0b10000, 0b10000, 0b01110, 0b00001, 0b00001, 0b11110],
+    [0b11111, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100, 0b00100],
+    [0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01110],
+    [0b10001, 0b10001, 0b10001, 0b10001, 0b10001, 0b01010, 0b00100],
+    [0b10001, 0b10001, 0b10001, 0b10101, 0b10101, 0b10101, 0b01010],
+    [0b10001, 0b10001, 0b01010, 0b00100, 0b01010, 0b10001, 0b10001],
+    [0b10001, 0b10001, 0b01010, 0b00100, 0b00100, 0b00100, 0b00100],
+    [0b11111, 0b00001, 0b00010, 0b00100, 0b01000, 0b10000, 0b11111],
+];
 const COLON: Glyph = [0, 0b00100, 0b00100, 0, 0b00100, 0b00100, 0];
 const POINT: Glyph = [0, 0, 0, 0, 0, 0b00110, 0b00110];
 const SPACE: Glyph = [0; HEIGHT];
 
-/// Writes digits, `:`, `.` and spaces from the left into a strip of [`LINE`] times `scale` lines of a luma plane.
+/// Writes capitals, digits, `:`, `.` and spaces from the left into a strip of [`LINE`] times `scale` lines of a luma plane.
 pub fn write(text: Arguments<'_>, strip: &mut [u8], stride: usize, scale: usize, luma: u8) {
     let mut pen = Pen {
         strip,
@@ -84,6 +113,7 @@ impl Write for Pen<'_> {
         for character in text.bytes() {
             let glyph = match character {
                 digit @ b'0'..=b'9' => &DIGITS[usize::from(digit - b'0')],
+                letter @ b'A'..=b'Z' => &LETTERS[usize::from(letter - b'A')],
                 b':' => &COLON,
                 b'.' => &POINT,
                 _ => &SPACE,

@@ -1,0 +1,192 @@
+//! `pinhole-node devices`: what this machine has.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{
+    capture::v4l2::{self, Description, Found},
+    encode,
+};
+
+/// The cameras and encoders of a machine.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Devices {
+    /// In the order of their numbers: `device = "auto"` takes the first that opens.
+    pub cameras: Vec<Camera>,
+    /// Those that every machine has.
+    pub encoders: Vec<Encoder>,
+}
+
+/// A camera.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Camera {
+    /// What and where it is.
+    #[serde(flatten)]
+    pub found: Found,
+    /// What it offers, or why that is not known.
+    #[serde(flatten)]
+    pub offers: Offers,
+}
+
+/// What a camera offers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Offers {
+    /// It has told.
+    Known(Description),
+    /// It could not be asked.
+    Unknown {
+        /// Why.
+        error: String,
+    },
+}
+
+/// An encoder.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Encoder {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it makes.
+    pub codec: String,
+}
+
+impl Devices {
+    /// Looks what there is now. Devices that this user may not open are left out.
+    pub fn find() -> Self {
+        let describe = |found: Found| Camera {
+            offers: match v4l2::describe(&found) {
+                Ok(description) => Offers::Known(description),
+                Err(error) => Offers::Unknown {
+                    error: error.to_string(),
+                },
+            },
+            found,
+        };
+        let encoder = |(name, codec): (&'static str, crate::media::Codec)| Encoder {
+            name,
+            codec: codec.to_string(),
+        };
+        Self {
+            cameras: v4l2::discover().into_iter().map(describe).collect(),
+            encoders: encode::SOFTWARE.into_iter().map(encoder).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "cameras")?;
+        if self.cameras.is_empty() {
+            writeln!(
+                f,
+                "  none: nothing under /dev/video* captures pictures, or this user may not open it (group `video`)"
+            )?;
+        }
+        for camera in &self.cameras {
+            camera.fmt(f)?;
+        }
+        writeln!(f, "encoders")?;
+        for Encoder { name, codec } in &self.encoders {
+            writeln!(f, "  {name}  {codec}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Camera {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Found {
+            path,
+            card,
+            driver,
+            bus,
+        } = &self.found;
+        writeln!(f, "  {}  {card}  ({driver}, {bus})", path.display())?;
+        let description = match &self.offers {
+            Offers::Known(description) => description,
+            Offers::Unknown { error } => return writeln!(f, "    {error}"),
+        };
+        for name in &description.names {
+            writeln!(f, "    {}", name.display())?;
+        }
+        for format in description.formats.iter().filter(|format| format.usable) {
+            // Each size with the most that it can do; a program gets all rates (JSON).
+            let sizes: Vec<_> = format
+                .sizes
+                .iter()
+                .map(|size| match size.fps.first() {
+                    Some(fastest) => format!("{} at {fastest}", size.size),
+                    None => size.size.clone(),
+                })
+                .collect();
+            let sizes = match sizes.as_slice() {
+                [] => "any size, as far as the driver tells".to_owned(),
+                sizes => format!("{} fps", sizes.join(", ")),
+            };
+            writeln!(f, "    {}: {sizes}", format.fourcc)?;
+        }
+        let unusable = description.formats.iter().filter(|format| !format.usable);
+        let unusable: Vec<_> = unusable.map(|format| format.fourcc.as_str()).collect();
+        if !unusable.is_empty() {
+            writeln!(f, "    not usable here: {}", unusable.join(", "))?;
+        }
+        if !description.controls.is_empty() {
+            writeln!(f, "    controls")?;
+        }
+        for control in &description.controls {
+            let value = control
+                .value
+                .map(|value| format!("{value}, "))
+                .unwrap_or_default();
+            let step = match control.step {
+                0 | 1 => String::new(),
+                step => format!(" in steps of {step}"),
+            };
+            writeln!(
+                f,
+                "      {} = {value}{} to {}{step}, default {}",
+                control.name, control.minimum, control.maximum, control.default
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn devices(offers: Offers) -> Devices {
+        Devices {
+            cameras: vec![Camera {
+                found: Found {
+                    path: "/dev/video0".into(),
+                    card: "Eye".to_owned(),
+                    driver: "uvcvideo".to_owned(),
+                    bus: "usb-1".to_owned(),
+                },
+                offers,
+            }],
+            encoders: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_camera_that_can_not_be_asked_is_listed_with_the_reason() {
+        let error = "not allowed to open it".to_owned();
+        let devices = devices(Offers::Unknown { error });
+        assert!(devices.to_string().contains("/dev/video0  Eye"), "{devices}");
+        assert!(devices.to_string().contains("not allowed"), "{devices}");
+        let json = serde_json::to_value(&devices).expect("plain data");
+        assert_eq!(json["cameras"][0]["path"], "/dev/video0");
+        assert_eq!(json["cameras"][0]["error"], "not allowed to open it");
+    }
+
+    #[test]
+    fn without_a_camera_it_says_what_may_be_wrong() {
+        let mut none = devices(Offers::Unknown { error: String::new() });
+        none.cameras.clear();
+        assert!(none.to_string().contains("group `video`"), "{none}");
+    }
+}

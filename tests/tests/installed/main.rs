@@ -1,0 +1,73 @@
+//! The packages on a Debian machine with systemd: installed as a person installs them, run by systemd, reloaded, frozen,
+//! upgraded and removed, with a viewer on another machine that watches.
+//!
+//! One machine serves all checks, in the order in which a machine would live through them. The same on arm64, as far as
+//! its processor matters, is in `installed_arm64.rs`.
+
+mod faults;
+mod hardening;
+mod lifecycle;
+mod reload;
+
+use pinhole_e2e::installed::{Board, NODE, SERVER, memory};
+use pinhole_e2e::machine::System;
+
+/// The configuration that the checks begin with.
+const PORCH: &str = r#"name = "porch"
+
+[signaling]
+server = "http://127.0.0.1:8888"
+
+[[camera]]
+device = "/dev/video0"
+size = "640x360"
+fps = 15
+
+[video]
+bitrate = "2M"
+"#;
+
+#[test]
+fn a_machine_lives_with_the_packages() {
+    let Some(packages) = System::Bookworm.packages_or_skip("a_machine_lives_with_the_packages") else {
+        return;
+    };
+    let board = Board::boot(System::Bookworm, packages);
+    board.install(PORCH);
+    footprint(&board);
+    lifecycle::journal_has_fields(&board);
+    hardening::exposure_is_low(&board);
+    hardening::units_are_sound(&board);
+    reload::each_change_keeps_the_viewer(&board);
+    reload::a_broken_file_changes_nothing(&board);
+    faults::a_frozen_camera_thread_is_restarted(&board);
+    faults::an_absent_camera_is_not(&board);
+    faults::a_token_from_the_credential_store(&board);
+    lifecycle::upgrade(&board);
+    lifecycle::stop(&board);
+    board.remove_and_purge();
+}
+
+#[test]
+fn the_same_packages_serve_debian_13() {
+    let Some(packages) = System::Trixie.packages_or_skip("the_same_packages_serve_debian_13") else {
+        return;
+    };
+    let board = Board::boot(System::Trixie, packages);
+    board.install(PORCH);
+    board.watch("porch").stop();
+    board.remove_and_purge();
+}
+
+/// What the services take of memory, for docs/footprint.md.
+fn footprint(board: &Board) {
+    let machine = &board.machine;
+    machine.report(&format!("server: {}", memory(machine, SERVER)));
+    machine.report(&format!("node, nobody watches: {}", memory(machine, NODE)));
+    let viewer = board.watch("porch");
+    machine.wait_for(NODE, "StatusText", |text| text.ends_with("1 viewer"));
+    machine.report(&format!("node, one viewer of 640x360: {}", memory(machine, NODE)));
+    let summary = viewer.stop();
+    assert_eq!(summary["ended"], "stopped", "{summary}");
+    assert!(summary["changed_frames"].as_u64() >= Some(10), "{summary}");
+}
