@@ -264,6 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn samples_of_cameras_are_valid() {
+        let in_file = include_str!("../../../config/node.toml").lines();
+        let in_file = in_file.filter_map(|line| {
+            line.strip_prefix("# ")
+                .filter(|line| line.starts_with("device = "))
+        });
+        let in_file: Vec<_> = in_file.map(|line| format!("[[camera]]\n{line}")).collect();
+        let page = include_str!("../../../docs/cameras.md");
+        let in_page = page.split("```").filter_map(|part| part.strip_prefix("toml\n"));
+        let in_page: Vec<_> = in_page
+            .filter(|part| part.starts_with("[[camera]]"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!((in_file.len(), in_page.len()), (2, 3));
+        for sample in in_file.into_iter().chain(in_page) {
+            let camera = read(&sample).expect(&sample).camera;
+            assert!(matches!(camera.device, Device::Command(_)), "{sample}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
             ("[video]\nbitrat = \"2M\"", "line 2"),
