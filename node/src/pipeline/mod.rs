@@ -326,7 +326,12 @@ impl Work {
         self.account.becomes(State::Opening);
         let mut source = self.camera.open(&self.settings.want)?;
         let device = self.camera.describe();
-        info!(%device, format = %source.format(), "camera open");
+        if retry.is_faulted() {
+            // A command can be started as often as it likes to end; what is news is the picture.
+            debug!(%device, format = %source.format(), "camera open");
+        } else {
+            info!(%device, format = %source.format(), "camera open");
+        }
         self.last_size = Some(source.format().size);
         let outcome = self.stream(&device, source.as_mut(), retry);
         self.converter.forget();
