@@ -1,4 +1,4 @@
-//! Streams from a camera and reports what it sees: `capture_probe DEVICE [SIZE [FPS [SECONDS [CONTROL=VALUE…]]]]`.
+//! Streams from a camera and reports what it sees: `capture_probe DEVICE [SIZE [FPS [SECONDS [FORMAT [CONTROL=VALUE…]]]]]`.
 //!
 //! It ends with an error where the device fails or stalls.
 
@@ -36,10 +36,13 @@ fn main() -> anyhow::Result<()> {
             .unwrap_or_else(|| "1280x720".to_owned())
             .parse()?,
         rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
+        format: None,
         own_encoding: OwnEncoding::Preferred,
         controls: Controls::new(),
     };
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned()).parse()?;
+    let format = arguments.next().filter(|format| format != "auto");
+    want.format = format.map(|format| format.parse()).transpose()?;
     for control in arguments {
         let (name, value) = control.split_once('=').context("a control is NAME=VALUE")?;
         want.controls.insert(name.to_owned(), value.parse()?);

@@ -4,7 +4,10 @@ use std::{hint::black_box, time::Duration};
 
 use pinhole_node::{
     encode::{Converter, software},
-    media::{Codec, Frame, FrameRate, FrameSize, Orders, PixelFormat, Timestamp, VideoFormat},
+    media::{
+        Codec, Colour, ColourMatrix, ColourRange, Frame, FrameRate, FrameSize, Orders, PixelFormat,
+        Timestamp, VideoFormat,
+    },
 };
 
 const FRAMES: u32 = 90;
@@ -14,15 +17,38 @@ fn main() -> anyhow::Result<()> {
     for (size, bitrate) in [("640x480", "1M"), ("1280x720", "2M"), ("1920x1080", "4M")] {
         let size: FrameSize = size.parse()?;
         let scene = Scene::new(size);
-        for pixel in [PixelFormat::Yuyv, PixelFormat::Nv12] {
+        let mut least = None;
+        for (pixel, colour) in paths() {
             let mut converter = Converter::new();
             let cost = cpu_time(|| {
                 for number in 0..FRAMES {
-                    black_box(converter.to_yu12(&scene.frame(pixel, number)).is_ok());
+                    let frame = scene.frame(pixel, number);
+                    let format = VideoFormat {
+                        colour,
+                        ..frame.format
+                    };
+                    black_box(converter.to_yu12(&Frame { format, ..frame }).is_ok());
                 }
             });
-            println!("{size} {pixel} to YU12: {:.2} ms", milliseconds(cost));
+            let least = *least.get_or_insert(milliseconds(cost));
+            println!(
+                "{size} {pixel}, {colour}, to YU12: {:.2} ms, {:.1} times the first",
+                milliseconds(cost),
+                milliseconds(cost) / least
+            );
         }
+        let jpeg = scene.jpeg()?;
+        let mut converter = Converter::new();
+        let cost = cpu_time(|| {
+            for _ in 0..FRAMES {
+                black_box(converter.to_yu12(&scene.compressed(&jpeg)).is_ok());
+            }
+        });
+        println!(
+            "{size} MJPEG of {} bytes to YU12: {:.2} ms",
+            jpeg.len(),
+            milliseconds(cost)
+        );
         for codec in Codec::ALL {
             let format = scene.frame(PixelFormat::Yu12, 0).format;
             let mut encoder = software(codec, format, bitrate.parse()?)?;
@@ -53,6 +79,29 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What there is to convert: each format as cameras have it, and the formats of 4:2:0 and 4:2:2 with other colours.
+fn paths() -> [(PixelFormat, Colour); 13] {
+    let hd = Colour {
+        matrix: ColourMatrix::Bt709,
+        range: ColourRange::Limited,
+    };
+    [
+        (PixelFormat::Yv12, Colour::VIDEO),
+        (PixelFormat::Nv12, Colour::VIDEO),
+        (PixelFormat::Nv21, Colour::VIDEO),
+        (PixelFormat::Grey, Colour::VIDEO),
+        (PixelFormat::Yuyv, Colour::VIDEO),
+        (PixelFormat::Uyvy, Colour::VIDEO),
+        (PixelFormat::Yvyu, Colour::VIDEO),
+        (PixelFormat::Yu12, hd),
+        (PixelFormat::Nv12, hd),
+        (PixelFormat::Yuyv, hd),
+        (PixelFormat::Grey, Colour::JPEG),
+        (PixelFormat::Rgb24, Colour::JPEG),
+        (PixelFormat::Bgr24, Colour::JPEG),
+    ]
+}
+
 /// A drifting picture with detail and grain. It is one large plane that frames are windows into, so that making a
 /// frame costs nothing.
 struct Scene {
@@ -63,7 +112,7 @@ struct Scene {
 
 impl Scene {
     fn new(size: FrameSize) -> Self {
-        let stride = (2 * size.width + 1024).next_multiple_of(64);
+        let stride = (3 * size.width + 1024).next_multiple_of(64);
         let mut grain = 0x2545_f491_u32;
         let lines = 3 * size.height + 256;
         let data = (0..lines * stride)
@@ -79,6 +128,39 @@ impl Scene {
         Self { size, stride, data }
     }
 
+    /// The first frame as a webcam would send it, in 4:2:2.
+    fn jpeg(&self) -> anyhow::Result<Vec<u8>> {
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        let stride = self.stride as usize;
+        let luma = self.data.chunks(stride).take(height);
+        let mut planes: Vec<u8> = luma.flat_map(|line| &line[..width]).copied().collect();
+        let chroma = self.data.chunks(stride).skip(height).take(2 * height);
+        planes.extend(chroma.flat_map(|line| &line[..width / 2]));
+        let mut compressor = turbojpeg::Compressor::new()?;
+        compressor.set_quality(85)?;
+        compressor.set_subsamp(turbojpeg::Subsamp::Sub2x1)?;
+        Ok(compressor.compress_yuv_to_vec(turbojpeg::YuvImage {
+            pixels: &planes[..],
+            width,
+            align: 1,
+            height,
+            subsamp: turbojpeg::Subsamp::Sub2x1,
+        })?)
+    }
+
+    fn compressed<'a>(&self, jpeg: &'a [u8]) -> Frame<'a> {
+        let frame = self.frame(PixelFormat::Mjpeg, 0);
+        Frame {
+            data: jpeg,
+            format: VideoFormat {
+                colour: Colour::JPEG,
+                ..frame.format
+            },
+            captured_at: frame.captured_at,
+            sequence: 0,
+        }
+    }
+
     fn frame(&self, pixel: PixelFormat, number: u32) -> Frame<'_> {
         // There and back, by a line and four pixels a frame.
         let step = (number % 128).min(128 - number % 128);
@@ -88,6 +170,7 @@ impl Scene {
                 pixel,
                 size: self.size,
                 stride: self.stride,
+                colour: Colour::VIDEO,
                 rate: FrameRate::per_second(30),
             },
             captured_at: Timestamp::from_monotonic(

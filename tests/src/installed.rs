@@ -110,6 +110,34 @@ impl Board {
         )
     }
 
+    /// Prints what the services take of memory: docs/footprint.md has these lines. `config` is what the node runs with; for
+    /// the figure with a viewer it has the usual size of picture instead, at a rate that an emulated processor can encode.
+    pub fn report_footprint(&self, config: &str) {
+        let machine = &self.machine;
+        machine.report(&format!("the server: {}", memory(machine, SERVER)));
+        machine.report(&format!("the node, nobody watches: {}", memory(machine, NODE)));
+        let usual = config.lines().map(|line| match line.split_once(" = ") {
+            Some(("size", _)) => "size = \"1280x720\"",
+            Some(("fps", _)) => "fps = 5",
+            _ => line,
+        });
+        machine.write(NODE_TOML, &usual.collect::<Vec<_>>().join("\n"));
+        machine.must(&format!("systemctl reload {NODE}"));
+        let viewer = self.watch("porch");
+        machine.wait_for(NODE, "StatusText", |text| text.ends_with("1 viewer"));
+        let seen = viewer.goes_on();
+        assert_eq!(seen["width"], 1280, "{seen}");
+        machine.report(&format!(
+            "the node, one viewer of 1280x720: {}",
+            memory(machine, NODE)
+        ));
+        let summary = viewer.stop();
+        assert_eq!(summary["ended"], "stopped", "{summary}");
+        assert!(summary["changed_frames"].as_u64() >= Some(10), "{summary}");
+        machine.write(NODE_TOML, config);
+        machine.must(&format!("systemctl reload {NODE}"));
+    }
+
     /// Whether the server on the machine answers somebody on the host.
     pub fn server_answers(&self) -> bool {
         let request = format!("GET / HTTP/1.1\r\nHost: {GUEST}\r\nConnection: close\r\n\r\n");
@@ -188,13 +216,9 @@ fn units(machine: &Machine) -> String {
     )
 }
 
-/// What a service takes of memory, in words: of its process by itself, and as systemd counts its whole group.
-pub fn memory(machine: &Machine, unit: &str) -> String {
+/// What a service takes of memory, in words.
+fn memory(machine: &Machine, unit: &str) -> String {
     let pid = machine.property(unit, "MainPID");
-    let group: u64 = machine
-        .property(unit, "MemoryCurrent")
-        .parse()
-        .unwrap_or_default();
     let kilobytes = |text: String| {
         text.split_whitespace()
             .nth(1)
@@ -205,12 +229,10 @@ pub fn memory(machine: &Machine, unit: &str) -> String {
             .unwrap_or_else(|| panic!("no {name} in /proc/{pid}/{file}"))
     };
     format!(
-        "RSS {:.1} MB, PSS {:.1} MB, of it private {:.1} MB; peak RSS {:.1} MB; MemoryCurrent {:.1} MB",
+        "RSS {:.1} MB (at most {:.1} MB so far), of it private {:.1} MB",
         megabytes(own("status", "VmRSS")),
-        megabytes(own("smaps_rollup", "Pss")),
-        megabytes(own("smaps_rollup", "Private_Dirty")),
         megabytes(own("status", "VmHWM")),
-        megabytes(group / 1024),
+        megabytes(own("smaps_rollup", "Private_Dirty")),
     )
 }
 
@@ -240,8 +262,14 @@ pub fn freeze_camera_thread(machine: &Machine) -> Process {
     freezer
 }
 
-/// For how long the machine has been up.
-pub fn uptime(machine: &Machine) -> Duration {
-    let text = machine.must("cut -d' ' -f1 /proc/uptime");
-    Duration::from_secs_f64(text.parse().expect("a number of seconds"))
+/// How long the last stop of a unit took, as systemd saw it.
+pub fn stop_took(machine: &Machine, unit: &str) -> Duration {
+    let microseconds = |name| {
+        machine
+            .property(unit, name)
+            .parse::<u64>()
+            .unwrap_or_else(|error| panic!("{name} of {unit}: {error}"))
+    };
+    let began = microseconds("ActiveExitTimestampMonotonic");
+    Duration::from_micros(microseconds("InactiveEnterTimestampMonotonic").saturating_sub(began))
 }

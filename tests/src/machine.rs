@@ -54,8 +54,8 @@ impl System {
     /// How long a test waits for what should come at once; the host may be busy with other work.
     pub fn patience(self) -> Duration {
         match self {
-            Self::Bookworm | Self::Trixie => Duration::from_secs(90),
-            Self::BookwormArm64 => Duration::from_secs(400),
+            Self::Bookworm | Self::Trixie => Duration::from_secs(300),
+            Self::BookwormArm64 => Duration::from_secs(600),
         }
     }
 

@@ -2,7 +2,7 @@
 //! viewer on the host decodes its picture, and nothing is left of them. What has nothing to do with the processor is
 //! checked on amd64, which is ten times as fast (`installed/`).
 
-use pinhole_e2e::installed::{Board, NODE, SERVER, memory};
+use pinhole_e2e::installed::Board;
 use pinhole_e2e::machine::System;
 
 /// A picture that an emulated processor can encode.
@@ -25,15 +25,17 @@ fn an_arm64_board_lives_with_the_packages() {
     };
     let board = Board::boot(system, packages);
     board.install(PORCH);
-    let machine = &board.machine;
-    assert_eq!(machine.must("uname -m"), "aarch64");
-    machine.report(&format!("server: {}", memory(machine, SERVER)));
-    machine.report(&format!("node, nobody watches: {}", memory(machine, NODE)));
+    assert_eq!(board.machine.must("uname -m"), "aarch64");
+    board.report_footprint(PORCH);
     let viewer = board.watch("porch");
-    machine.report(&format!("node, one viewer of 320x180: {}", memory(machine, NODE)));
+    viewer.goes_on();
     let summary = viewer.stop();
-    assert_eq!(summary["ended"], "stopped", "{summary}");
-    assert!(summary["changed_frames"].as_u64() >= Some(10), "{summary}");
-    machine.report(&format!("the viewer: {summary}"));
+    board.machine.report(&format!("the viewer: {summary}"));
+    assert_eq!(
+        (&summary["width"], &summary["codec"]),
+        (&320.into(), &"h264".into()),
+        "{summary}"
+    );
+    assert!(summary["changed_frames"].as_u64() >= Some(20), "{summary}");
     board.remove_and_purge();
 }

@@ -162,7 +162,7 @@ fn a_command_that_ends_is_started_again() {
     }
     let network = Network::without_guest();
     let _server = start_server(&network);
-    let node = start_node(&network, &ffmpeg(&format!("-t 2 {X264} -f h264"), "h264"));
+    let node = start_node(&network, &ffmpeg(&format!("-t 5 {X264} -f h264"), "h264"));
     let viewer = watch(&network, "h264");
     for _ in 0..2 {
         let mark = node.mark();

@@ -17,6 +17,7 @@ pub(crate) fn want(config: &Config) -> Want {
     Want {
         size: config.camera.size,
         rate: config.camera.fps,
+        format: config.camera.format,
         own_encoding: own_encoding(&config.video.encoders),
         controls: config.camera.controls.clone(),
     }

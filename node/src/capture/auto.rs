@@ -1,4 +1,8 @@
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
 
@@ -7,6 +11,8 @@ use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
 pub struct Auto {
     /// What was opened last.
     chosen: Mutex<Option<String>>,
+    /// Those that were tried; each remembers what it has said.
+    cameras: Mutex<HashMap<PathBuf, V4l2Camera>>,
 }
 
 impl Auto {
@@ -20,8 +26,10 @@ impl Auto {
 impl Camera for Auto {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let mut failures = Vec::new();
+        let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
         for found in v4l2::discover() {
-            let camera = V4l2Camera::new(found.path.to_string_lossy());
+            let name = found.path.to_string_lossy().into_owned();
+            let camera = cameras.entry(found.path).or_insert_with(|| V4l2Camera::new(name));
             match camera.open(want) {
                 Ok(source) => {
                     if self.choose(camera.describe()) {

@@ -50,6 +50,16 @@ pub enum CaptureError {
         /// The formats that it has.
         offers: String,
     },
+    /// It does not deliver the format that was asked for.
+    #[error("{device} has no format {wanted}; it offers {offers}; with format = \"auto\" the best is taken")]
+    NoSuchFormat {
+        /// The device.
+        device: String,
+        /// The format in the configuration.
+        wanted: PixelFormat,
+        /// The formats that it has.
+        offers: String,
+    },
     /// It has no control of that name.
     #[error("{device} has no control `{control}`; it has {known}")]
     UnknownControl {
@@ -169,6 +179,7 @@ impl CaptureError {
             | CaptureError::CommandGarbage { .. }
             | CaptureError::NotACamera { .. }
             | CaptureError::NoUsableFormat { .. }
+            | CaptureError::NoSuchFormat { .. }
             | CaptureError::UnknownControl { .. }
             | CaptureError::ControlOutOfRange { .. }
             | CaptureError::ControlRefused { .. } => false,

@@ -22,7 +22,7 @@ pub use pattern::Pattern;
 pub use slate::Slate;
 pub use v4l2::V4l2Camera;
 
-use crate::media::{Bitrate, Frame, FrameRate, FrameSize, VideoFormat};
+use crate::media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
 
 /// What the configuration asks of a camera; it delivers what comes nearest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Want {
     pub size: FrameSize,
     /// How many a second.
     pub rate: FrameRate,
+    /// In this format only; otherwise in the one that is the least work.
+    pub format: Option<PixelFormat>,
     /// Whether it may encode by itself.
     pub own_encoding: OwnEncoding,
     /// Values for its controls. One that can't be set is complained of in the log; the picture comes nevertheless.
@@ -40,9 +42,9 @@ pub struct Want {
 /// What to think of a camera that gives H.264: it costs us no encoding, but the camera decides how good it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnEncoding {
-    /// It is taken where the camera gives the same size and rate otherwise, too.
+    /// It is taken where the camera gives a size and rate as near to what is wanted as otherwise, or nearly.
     Preferred,
-    /// It is taken where the camera gives nothing else that is as near to what is wanted.
+    /// It is taken where the camera gives nothing else in colours that is nearly as near to what is wanted.
     Possible,
     /// It is not taken.
     Never,

@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{Camera, CaptureError, Controls, VideoSource, Want};
-use crate::media::{Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
+use crate::media::{Colour, Frame, FrameRate, PixelFormat, Timestamp, VideoFormat};
 use picture::Picture;
 
 /// The test picture as a camera: always there, in any format that was asked for.
@@ -46,6 +46,7 @@ impl Source {
                 pixel: PixelFormat::Yu12,
                 size: want.size,
                 stride: picture.stride(),
+                colour: Colour::VIDEO,
                 rate: want.rate,
             },
             picture,
@@ -125,6 +126,7 @@ mod tests {
             .open(&Want {
                 size,
                 rate,
+                format: None,
                 own_encoding: super::super::OwnEncoding::Never,
                 controls: Controls::new(),
             })

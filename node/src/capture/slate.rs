@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use super::glyphs;
-use crate::media::{Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat};
+use crate::media::{Colour, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat};
 
 const BACKGROUND: u8 = 40;
 const TEXT: u8 = 180;
@@ -49,6 +49,7 @@ impl Slate {
                 size,
                 stride: u32::try_from(stride).unwrap_or(u32::MAX),
                 rate,
+                colour: Colour::VIDEO,
             },
             lines: mark..mark + thickness,
             number: 0,

@@ -3,7 +3,7 @@ use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The camera has to be opened anew: another device, size, rate or encoder.
+    /// The camera has to be opened anew: another device, size, rate, format or encoder.
     pub camera: bool,
     /// The camera's controls.
     pub controls: bool,
@@ -36,6 +36,7 @@ impl Changes {
                     device,
                     size,
                     fps,
+                    format,
                     controls,
                 },
             video: Video { bitrate, encoders },
@@ -57,6 +58,7 @@ impl Changes {
             camera: *device != old.camera.device
                 || *size != old.camera.size
                 || *fps != old.camera.fps
+                || *format != old.camera.format
                 || *encoders != old.video.encoders,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
@@ -108,6 +110,7 @@ mod tests {
             ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
             ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
             ("[[camera]]\nfps = 15", "camera", &[]),
+            ("[[camera]]\nformat = \"MJPEG\"", "camera", &[]),
             (
                 "[[camera]]\ndevice = { command = [\"x\"], format = \"mjpeg\" }",
                 "camera",

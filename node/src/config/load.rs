@@ -39,7 +39,7 @@ fn consistent(config: Config, path: &Path) -> Result<Config, ConfigError> {
         Some(mistake) => Err(ConfigError::Invalid {
             path: path.to_owned(),
             line: None,
-            mistake,
+            mistake: mistake.to_owned(),
         }),
     }
 }

@@ -19,7 +19,7 @@ use std::{
 use pinhole_signaling::{Name, ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::media::{Bitrate, FrameRate, FrameSize};
+use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
 
 pub use changes::Changes;
 pub use device::{Command, Device};
@@ -74,6 +74,9 @@ pub struct Camera {
     /// Frames per second to ask for.
     #[serde(deserialize_with = "frame_rate")]
     pub fps: FrameRate,
+    /// The only format to take; `auto` takes the best.
+    #[serde(deserialize_with = "pixel_format")]
+    pub format: Option<PixelFormat>,
     /// Controls to set when the camera is opened, by their V4L2 names.
     pub controls: BTreeMap<String, i64>,
 }
@@ -131,6 +134,7 @@ impl Default for Camera {
                 height: 720,
             },
             fps: FrameRate::per_second(30),
+            format: None,
             controls: BTreeMap::new(),
         }
     }
@@ -173,12 +177,24 @@ impl Config {
     }
 
     /// What two keys say together that can't be.
-    fn contradiction(&self) -> Option<String> {
+    fn contradiction(&self) -> Option<&'static str> {
         let passes = self.video.encoders.place(Encoder::Passthrough).is_some();
-        (self.camera.device.is_encoded() && !passes).then(|| {
-            "the camera's `device` writes H.264, which is only ever passed on, and `encoders` in [video] has no              \"passthrough\"; add it there, or have the command write \"mjpeg\" or \"yuv420p\""
-                .to_owned()
-        })
+        let is_h264 = self.camera.format == Some(PixelFormat::H264);
+        match &self.camera.device {
+            Device::Command(_) if self.camera.format.is_some() => Some(
+                "`format` in [[camera]] chooses among a camera's formats, and a command has one only; remove it: what the command \
+                 writes is the `format` within `device`",
+            ),
+            device if device.is_encoded() && !passes => Some(
+                "the camera's `device` writes H.264, which is only ever passed on, and `encoders` in [video] has no \
+                 \"passthrough\"; add it there, or have the command write \"mjpeg\" or \"yuv420p\"",
+            ),
+            Device::Name(_) if is_h264 && !passes => Some(
+                "`format` in [[camera]] is H.264, which is only ever passed on, and `encoders` in [video] has no \
+                 \"passthrough\"; add it there, or name another format",
+            ),
+            _ => None,
+        }
     }
 }
 
@@ -224,10 +240,20 @@ fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D
     }
 }
 
+fn pixel_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PixelFormat>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "auto" => Ok(None),
+        written => written.parse().map(Some).map_err(de::Error::custom),
+    }
+}
+
 fn one_camera<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Camera, D::Error> {
     let mut cameras = Vec::<Camera>::deserialize(deserializer)?;
     match cameras.len() {
         0 => Ok(Camera::default()),
+        1 if cameras[0].device == "pattern".into() && cameras[0].format.is_some() => Err(de::Error::custom(
+            "`format` is for cameras; the pattern has no choice of formats",
+        )),
         1 => Ok(cameras.remove(0)),
         several => Err(de::Error::custom(format!(
             "there are {several} [[camera]] sections; this version serves one camera, so run one node for each"
@@ -295,6 +321,13 @@ mod tests {
             ("[signaling]\ntoken_file = \"token\"", "not an absolute path"),
             ("[[camera]]\nfps = 0", "1 to 240"),
             ("[[camera]]\nsize = \"big\"", "1280x720"),
+            ("[[camera]]\nformat = \"YUV2\"", "`YUV2` is no format"),
+            ("[[camera]]\nformat = \"YUV2\"", "NV12, NV21"),
+            ("[[camera]]\nformat = \"YUV2\"", "MJPEG, H.264"),
+            (
+                "[[camera]]\ndevice = \"pattern\"\nformat = \"nv12\"",
+                "no choice of formats",
+            ),
             ("[[camera]]\n[[camera]]", "one node for each"),
             ("[webrtc]\nudp_port = 70000", "line 2"),
             (
@@ -328,7 +361,15 @@ mod tests {
             ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
             (
                 "[[camera]]\ndevice = { command = [\"x\"], format = \"h264\" }\n[video]\nencoders = [\"software\"]",
-                "only ever passed on",
+                "device` writes H.264, which is only ever passed on",
+            ),
+            (
+                "[[camera]]\nformat = \"h264\"\n[video]\nencoders = [\"software\"]",
+                "format` in [[camera]] is H.264",
+            ),
+            (
+                "[[camera]]\nformat = \"nv12\"\ndevice = { command = [\"x\"], format = \"mjpeg\" }",
+                "within `device`",
             ),
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),

@@ -1,15 +1,19 @@
 //! Whatever a camera delivers to YU12, which the software encoders take.
 //!
-//! Colours: everything that leaves here is BT.601 in limited range (16 to 235). Cameras deliver raw formats that
-//! way already (`V4L2_YCBCR_ENC_601`, the default for sRGB sources), VP8 knows nothing else, and the H.264 encoder
-//! writes it into its VUI. JPEG is BT.601 in full range (JFIF), so those pictures are squeezed.
+//! Colours: everything that leaves here is BT.601 in limited range ([`Colour::VIDEO`]): VP8 knows nothing else, the H.264
+//! encoder writes it into its VUI, and nearly all cameras deliver it already. What they deliver else is changed here, in
+//! the same pass: RGB, full range as in JPEG, and other matrices.
 
 mod h264;
 mod mjpeg;
 mod raw;
+mod recolour;
+mod rgb;
 
 use super::LayoutError;
-use crate::media::{Frame, FrameSize, PixelFormat, VideoFormat};
+use crate::media::{Colour, Frame, FrameSize, PixelFormat, VideoFormat};
+use raw::Lines;
+use recolour::Recolour;
 
 /// Lines start at multiples of this, so that the widest vector loads of today do not cross a cache line.
 const ALIGNMENT: usize = 64;
@@ -52,24 +56,25 @@ impl Converter {
 
     /// The format of what `to_yu12` makes of frames of `format`.
     pub fn output(format: VideoFormat) -> VideoFormat {
-        match format.pixel {
-            PixelFormat::Yu12 => format,
-            _ => VideoFormat {
-                pixel: PixelFormat::Yu12,
-                stride: u32::try_from(line_length(format.size.width)).unwrap_or(format.size.width),
-                ..format
-            },
+        if is_output(format) {
+            return format;
+        }
+        VideoFormat {
+            pixel: PixelFormat::Yu12,
+            stride: u32::try_from(line_length(format.size.width)).unwrap_or(format.size.width),
+            colour: Colour::VIDEO,
+            ..format
         }
     }
 
-    /// The picture of `frame` as YU12: the frame itself where it is that already, else a copy in this converter's
-    /// buffer. Of H.264 it has to see every unit, from a keyframe on; [`Converter::forget`] ends that.
+    /// The picture of `frame` as YU12 in [`Colour::VIDEO`]: the frame itself where it is that already, else a copy in
+    /// this converter's buffer. Of H.264 it has to see every unit, from a keyframe on; [`Converter::forget`] ends that.
     ///
     /// # Errors
     ///
     /// The frame is shorter than its format says, or cannot be decoded.
     pub fn to_yu12<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Frame<'a>, ConvertError> {
-        if frame.format.pixel == PixelFormat::Yu12 {
+        if is_output(frame.format) {
             return Ok(*frame);
         }
         if frame.format.pixel == PixelFormat::H264 {
@@ -77,9 +82,18 @@ impl Converter {
         }
         let format = Self::output(frame.format);
         let mut output = Output::new(&mut self.buffer, format.size);
+        let recolour = Recolour::from(frame.format.colour);
+        let recolour = recolour.as_ref();
         match frame.format.pixel {
-            PixelFormat::Yuyv => raw::yuyv(frame, &mut output)?,
-            PixelFormat::Nv12 => raw::nv12(frame, &mut output)?,
+            PixelFormat::Yuyv => raw::packed::<0, 1, 3>(frame, &mut output, recolour)?,
+            PixelFormat::Uyvy => raw::packed::<1, 0, 2>(frame, &mut output, recolour)?,
+            PixelFormat::Yvyu => raw::packed::<0, 3, 1>(frame, &mut output, recolour)?,
+            PixelFormat::Nv12 => raw::semi_planar::<0, 1>(frame, &mut output, recolour)?,
+            PixelFormat::Nv21 => raw::semi_planar::<1, 0>(frame, &mut output, recolour)?,
+            PixelFormat::Yu12 | PixelFormat::Yv12 => raw::planar(frame, &mut output, recolour)?,
+            PixelFormat::Grey => raw::grey(frame, &mut output, recolour)?,
+            PixelFormat::Rgb24 => rgb::packed::<0, 2>(frame, &mut output)?,
+            PixelFormat::Bgr24 => rgb::packed::<2, 0>(frame, &mut output)?,
             PixelFormat::Mjpeg => {
                 let decoder = match &mut self.jpeg {
                     Some(decoder) => decoder,
@@ -87,7 +101,8 @@ impl Converter {
                 };
                 decoder.decode(frame, &mut output)?;
             }
-            PixelFormat::Yu12 | PixelFormat::H264 => {}
+            // Above.
+            PixelFormat::H264 => {}
         }
         Ok(Frame {
             format,
@@ -120,9 +135,14 @@ impl Converter {
     }
 }
 
+/// Whether encoders take such frames as they are.
+fn is_output(format: VideoFormat) -> bool {
+    format.pixel == PixelFormat::Yu12 && format.colour == Colour::VIDEO
+}
+
 /// Bytes from line to line of a luma plane of `width` pixels; half of it for chroma.
 fn line_length(width: u32) -> usize {
-    (width as usize).next_multiple_of(2 * ALIGNMENT)
+    (width.max(1) as usize).next_multiple_of(2 * ALIGNMENT)
 }
 
 /// The planes of a YU12 picture to write.
@@ -165,11 +185,35 @@ impl<'a> Output<'a> {
         self.size.height as usize
     }
 
+    /// Its lines by two, from the top.
+    fn pairs(&mut self) -> impl Iterator<Item = Lines<'_>> {
+        let (width, chroma_width, stride) = (self.width(), self.chroma_width(), self.stride);
+        let chroma = self
+            .u
+            .chunks_mut(self.chroma_stride)
+            .zip(self.v.chunks_mut(self.chroma_stride));
+        self.y
+            .chunks_mut(2 * stride)
+            .zip(chroma)
+            .map(move |(luma, (u, v))| {
+                let (upper, lower) = luma.split_at_mut(stride);
+                let lower_width = width.min(lower.len());
+                Lines {
+                    upper: &mut upper[..width],
+                    lower: &mut lower[..lower_width],
+                    u: &mut u[..chroma_width],
+                    v: &mut v[..chroma_width],
+                }
+            })
+    }
+
     /// Pixels in a line of chroma.
     fn chroma_width(&self) -> usize {
         self.width().div_ceil(2)
     }
 }
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

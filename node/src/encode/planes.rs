@@ -48,30 +48,42 @@ impl<'a> Planes<'a> {
     ///
     /// The frame is not YU12 or shorter than its format says.
     pub fn of(frame: &Frame<'a>) -> Result<Self, LayoutError> {
-        let format = frame.format;
-        if format.pixel != PixelFormat::Yu12 {
-            return Err(LayoutError::Pixel(format.pixel, PixelFormat::Yu12));
+        let pixel = frame.format.pixel;
+        if pixel != PixelFormat::Yu12 {
+            return Err(LayoutError::Pixel(pixel, PixelFormat::Yu12));
         }
+        Self::of_either(frame)
+    }
+
+    /// The same for a frame that is YU12 or YV12.
+    pub(super) fn of_either(frame: &Frame<'a>) -> Result<Self, LayoutError> {
+        let format = frame.format;
         let FrameSize { width, height } = format.size;
-        let (stride, lines) = (format.stride as usize, height as usize);
-        if format.stride < width {
+        if format.stride < width.max(1) {
             return Err(LayoutError::Stride {
                 width,
                 stride: format.stride,
             });
         }
-        let (chroma_stride, chroma_lines) = (stride.div_ceil(2), lines.div_ceil(2));
-        let luma = stride * lines;
-        let chroma = chroma_stride * chroma_lines;
-        let needed = luma + 2 * chroma;
+        let needed = format.least_bytes();
         let Some(data) = frame.data.get(..needed) else {
             return Err(LayoutError::Short {
                 actual: frame.data.len(),
                 needed,
             });
         };
+        // No overflow: it is all within the frame.
+        let (stride, chroma_stride) = (format.stride as usize, format.chroma_stride() as usize);
+        let (luma, chroma) = (
+            stride * height as usize,
+            chroma_stride * height.div_ceil(2) as usize,
+        );
         let (y, rest) = data.split_at(luma);
-        let (u, v) = rest.split_at(chroma);
+        let (first, second) = rest.split_at(chroma);
+        let (u, v) = match format.pixel {
+            PixelFormat::Yv12 => (second, first),
+            _ => (first, second),
+        };
         Ok(Self {
             size: format.size,
             y,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::openh264::formats::YUVSource;
 
 use super::{vpx::decoder, *};
-use crate::media::{FrameRate, PixelFormat, Timestamp, clock};
+use crate::media::{Colour, FrameRate, PixelFormat, Timestamp, clock};
 
 const RATE: FrameRate = FrameRate::per_second(30);
 
@@ -53,6 +53,7 @@ fn hills(size: FrameSize, number: u32) -> Picture {
             pixel: PixelFormat::Yu12,
             size,
             stride,
+            colour: Colour::VIDEO,
             rate: RATE,
         },
         data,

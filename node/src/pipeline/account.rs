@@ -190,6 +190,7 @@ mod tests {
             pixel: crate::media::PixelFormat::Yuyv,
             size: "640x480".parse().expect("a size"),
             stride: 1280,
+            colour: crate::media::Colour::VIDEO,
             rate: crate::media::FrameRate::per_second(30),
         }
     }

@@ -82,7 +82,8 @@ impl Coded {
         }
     }
 
-    /// Gives one frame to everybody who watches. The inner error costs this frame, and those after it up to the next keyframe.
+    /// Gives one frame to everybody who watches, and tells whether it held a picture for them. The inner error costs this frame, and
+    /// those after it up to the next keyframe.
     pub(super) fn pass(
         &mut self,
         lines: &mut [Line],
@@ -90,10 +91,10 @@ impl Coded {
         account: &Account,
         bitrate: Bitrate,
         frame: &Frame<'_>,
-    ) -> Result<Result<(), ConvertError>, EncodeError> {
+    ) -> Result<Result<bool, ConvertError>, EncodeError> {
         let unit = match self.passthrough.take(frame) {
             Ok(Some(unit)) => unit,
-            Ok(None) => return Ok(Ok(())),
+            Ok(None) => return Ok(Ok(false)),
             Err(error) => {
                 account.damaged.one();
                 return Ok(Err(error));
@@ -109,10 +110,10 @@ impl Coded {
             if std::mem::take(&mut self.decoding) {
                 converter.forget();
             }
-            return Ok(Ok(()));
+            return Ok(Ok(true));
         }
         if !self.decoding && !unit.is_keyframe {
-            return Ok(Ok(()));
+            return Ok(Ok(true));
         }
         let start = Instant::now();
         let coded = Frame {
@@ -137,7 +138,7 @@ impl Coded {
                 line.encode(&planes, bitrate)?;
             }
         }
-        Ok(Ok(()))
+        Ok(Ok(true))
     }
 }
 

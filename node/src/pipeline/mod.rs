@@ -357,6 +357,8 @@ impl Work {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
+        // When the first picture went to viewers.
+        let mut shown_since = None;
         let mut sequence = None;
         let mut coded = Coded::new(self.settings.software);
         if is_coded(source.format()) {
@@ -410,16 +412,18 @@ impl Work {
                 encode(lines, converter, &self.account, self.settings.bitrate, &frame)
             };
             match outcome? {
-                Ok(()) => {
+                // Of a camera that encodes, nothing to show up to its first keyframe.
+                Ok(false) => {}
+                Ok(true) => {
                     damaged = false;
+                    let since = *shown_since.get_or_insert(last_frame);
                     if !self.account.is_live() {
                         self.account.becomes(State::Live {
                             device: device.to_owned(),
                             format,
                         });
                     }
-                    if retry.is_faulted() {
-                        retry.forget();
+                    if retry.is_over(last_frame.duration_since(since)) {
                         info!(%device, "the picture is back");
                     }
                 }
@@ -441,16 +445,17 @@ impl Work {
     }
 }
 
-/// Gives one frame to every encoder that somebody watches. The inner error costs this frame only.
+/// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
+/// frame only.
 fn encode(
     lines: &mut [Line],
     converter: &mut Converter,
     account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
-) -> Result<Result<(), ConvertError>, EncodeError> {
+) -> Result<Result<bool, ConvertError>, EncodeError> {
     if !lines.iter().any(Line::is_watched) {
-        return Ok(Ok(()));
+        return Ok(Ok(true));
     }
     // Once for all codecs.
     let start = Instant::now();
@@ -465,7 +470,7 @@ fn encode(
     for line in lines.iter_mut().filter(|line| line.is_watched()) {
         line.encode(&planes, bitrate)?;
     }
-    Ok(Ok(()))
+    Ok(Ok(true))
 }
 
 fn is_coded(format: VideoFormat) -> bool {

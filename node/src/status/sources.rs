@@ -126,7 +126,7 @@ impl Parts<'_> {
 pub(super) mod samples {
     use super::*;
     use crate::{
-        media::{FrameRate, PixelFormat, VideoFormat},
+        media::{Colour, FrameRate, PixelFormat, VideoFormat},
         peer::{Reception, Stage, Viewer},
         pipeline::{Condition, State},
     };
@@ -208,6 +208,7 @@ pub(super) mod samples {
                 pixel: PixelFormat::Yuyv,
                 size: "1280x720".parse().expect("a size"),
                 stride: 2560,
+                colour: Colour::VIDEO,
                 rate: FrameRate::per_second(30),
             },
         }

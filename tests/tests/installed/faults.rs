@@ -55,6 +55,7 @@ pub fn an_absent_camera_is_not(board: &Board) {
     let journal = machine.follow(NODE);
     let mark = journal.mark();
     machine.must(&format!("echo vivid.0 >{driver}/unbind"));
+    machine.wait_for(NODE, "StatusText", |text| text.contains("no picture"));
     // Were it to come, this is how.
     let verdict = journal.log().wait_since(mark, LONGER_THAN_THE_WATCHDOG, |line| {
         line.contains("Watchdog timeout")
@@ -71,6 +72,7 @@ pub fn an_absent_camera_is_not(board: &Board) {
         machine.property(NODE, "StatusText")
     ));
     machine.must(&format!("echo vivid.0 >{driver}/bind"));
+    machine.wait_for(NODE, "StatusText", |text| text.contains("camera live"));
     viewer.goes_on();
     viewer.stop();
     assert_eq!(

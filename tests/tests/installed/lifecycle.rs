@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pinhole_e2e::installed::{Board, NODE, NODE_TOML, SERVER, uptime};
+use pinhole_e2e::installed::{Board, NODE, NODE_TOML, SERVER, stop_took};
 use pinhole_e2e::scratch::Scratch;
 
 /// The journal has our values as fields, and so finds what concerns one viewer.
@@ -49,9 +49,8 @@ pub fn upgrade(board: &Board) {
 pub fn stop(board: &Board) {
     let machine = &board.machine;
     let viewer = board.watch("porch");
-    let started = uptime(machine);
     machine.must(&format!("systemctl stop {NODE}"));
-    let taken = uptime(machine).saturating_sub(started);
+    let taken = stop_took(machine, NODE);
     machine.report(&format!("{NODE} stopped in {taken:?} with a viewer watching"));
     assert_eq!(
         machine.property(NODE, "Result"),

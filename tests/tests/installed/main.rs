@@ -9,7 +9,7 @@ mod hardening;
 mod lifecycle;
 mod reload;
 
-use pinhole_e2e::installed::{Board, NODE, SERVER, memory};
+use pinhole_e2e::installed::Board;
 use pinhole_e2e::machine::System;
 
 /// The configuration that the checks begin with.
@@ -34,7 +34,7 @@ fn a_machine_lives_with_the_packages() {
     };
     let board = Board::boot(System::Bookworm, packages);
     board.install(PORCH);
-    footprint(&board);
+    board.report_footprint(PORCH);
     lifecycle::journal_has_fields(&board);
     hardening::exposure_is_low(&board);
     hardening::units_are_sound(&board);
@@ -57,17 +57,4 @@ fn the_same_packages_serve_debian_13() {
     board.install(PORCH);
     board.watch("porch").stop();
     board.remove_and_purge();
-}
-
-/// What the services take of memory, for docs/footprint.md.
-fn footprint(board: &Board) {
-    let machine = &board.machine;
-    machine.report(&format!("server: {}", memory(machine, SERVER)));
-    machine.report(&format!("node, nobody watches: {}", memory(machine, NODE)));
-    let viewer = board.watch("porch");
-    machine.wait_for(NODE, "StatusText", |text| text.ends_with("1 viewer"));
-    machine.report(&format!("node, one viewer of 640x360: {}", memory(machine, NODE)));
-    let summary = viewer.stop();
-    assert_eq!(summary["ended"], "stopped", "{summary}");
-    assert!(summary["changed_frames"].as_u64() >= Some(10), "{summary}");
 }

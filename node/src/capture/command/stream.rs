@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     capture::{CaptureError, Controls, VideoSource, Want},
-    media::{Frame, PixelFormat, Timestamp, VideoFormat},
+    media::{Colour, Frame, PixelFormat, Timestamp, VideoFormat},
 };
 
 /// A pause of this length may be the end of a frame. A program that writes a frame in several steps takes microseconds between
@@ -81,11 +81,11 @@ impl Source {
         limit: Arc<Limit>,
     ) -> Self {
         let cutter = cutter(pixel, want.size);
-        let stride = if pixel == PixelFormat::Yu12 {
-            want.size.width
-        } else {
-            0
+        let colour = match pixel {
+            PixelFormat::Mjpeg => Colour::JPEG,
+            _ => Colour::VIDEO,
         };
+        let stride = pixel.least_stride(want.size.width);
         Self {
             child,
             complaints: Complaints::new(name.clone(), limit),
@@ -94,6 +94,7 @@ impl Source {
                 pixel,
                 size: want.size,
                 stride,
+                colour,
                 rate: want.rate,
             },
             // Two raw frames: the one that the caller has, and the next.

@@ -20,6 +20,7 @@ fn want() -> Want {
     Want {
         size: "16x16".parse().unwrap(),
         rate: FrameRate::per_second(30),
+        format: None,
         own_encoding: OwnEncoding::Preferred,
         controls: Controls::new(),
     }

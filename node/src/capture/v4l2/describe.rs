@@ -103,7 +103,7 @@ fn offer(device: &Device, fourcc: v4l::FourCC) -> Format {
     };
     Format {
         fourcc: String::from_utf8_lossy(&fourcc.repr).trim_end().to_owned(),
-        usable: mode::usable(fourcc).is_some(),
+        usable: mode::usable(fourcc.repr).is_some(),
         sizes: sizes.into_iter().map(size).collect(),
     }
 }

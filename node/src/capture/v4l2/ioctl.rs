@@ -1,5 +1,5 @@
 //! The calls that the `v4l` crate does not offer in a form that survives every driver: it takes texts for UTF-8
-//! and panics on kinds of controls that are newer than itself.
+//! and panics on kinds of controls and colours that are newer than itself.
 #![allow(unsafe_code, reason = "ioctl takes untyped pointers")]
 
 use std::{io, mem, ptr};
@@ -8,10 +8,12 @@ use super::flags;
 
 use v4l::{
     Device,
-    v4l_sys::{v4l2_capability, v4l2_control, v4l2_input, v4l2_queryctrl},
+    v4l_sys::{v4l2_capability, v4l2_control, v4l2_format, v4l2_input, v4l2_queryctrl},
     v4l2::{
         self,
-        vidioc::{VIDIOC_ENUMINPUT, VIDIOC_G_CTRL, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL},
+        vidioc::{
+            VIDIOC_ENUMINPUT, VIDIOC_G_CTRL, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL, VIDIOC_S_FMT,
+        },
     },
 };
 
@@ -23,6 +25,24 @@ pub struct Capabilities {
     pub bus: String,
     /// `V4L2_CAP_*` of this node.
     pub flags: u32,
+}
+
+/// How pictures lie in memory, as a driver tells it (`struct v4l2_pix_format`).
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    pub fourcc: [u8; 4],
+    pub width: u32,
+    pub height: u32,
+    /// `bytesperline`.
+    pub stride: u32,
+    /// `sizeimage`.
+    pub image: u32,
+    /// `V4L2_COLORSPACE_*`.
+    pub colorspace: u32,
+    /// `V4L2_YCBCR_ENC_*`.
+    pub encoding: u32,
+    /// `V4L2_QUANTIZATION_*`.
+    pub quantization: u32,
 }
 
 /// A control as the driver describes it (`VIDIOC_QUERYCTRL`).
@@ -63,6 +83,35 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
         } else {
             raw.capabilities
         },
+    })
+}
+
+/// Asks for a format, and returns what the driver makes of it (`VIDIOC_S_FMT`).
+pub fn set_format(device: &Device, fourcc: [u8; 4], width: u32, height: u32) -> io::Result<Layout> {
+    // SAFETY: plain C data for which all zeros is a value: in each field the driver's own choice.
+    let mut raw: v4l2_format = unsafe { mem::zeroed() };
+    raw.type_ = flags::BUF_TYPE_VIDEO_CAPTURE;
+    // SAFETY: of the union only the part for this type is used, and every number is a value of it.
+    let pixels = unsafe { &mut raw.fmt.pix };
+    pixels.width = width;
+    pixels.height = height;
+    pixels.pixelformat = u32::from_le_bytes(fourcc);
+    // Without it old drivers leave what tells the colours as it is.
+    pixels.priv_ = flags::PIX_FMT_PRIV_MAGIC;
+    // SAFETY: the request takes a `v4l2_format`.
+    unsafe { v4l2::ioctl(device.handle().fd(), VIDIOC_S_FMT, ptr::from_mut(&mut raw).cast())? };
+    // SAFETY: as above.
+    let pixels = unsafe { raw.fmt.pix };
+    Ok(Layout {
+        fourcc: pixels.pixelformat.to_le_bytes(),
+        width: pixels.width,
+        height: pixels.height,
+        stride: pixels.bytesperline,
+        image: pixels.sizeimage,
+        colorspace: pixels.colorspace,
+        // SAFETY: both parts of the union are the same kind of number.
+        encoding: unsafe { pixels.__bindgen_anon_1.ycbcr_enc },
+        quantization: pixels.quantization,
     })
 }
 

@@ -6,6 +6,8 @@
 //!
 //! Kernel documentation: `userspace-api/media/v4l`.
 
+mod choice;
+mod colour;
 mod controls;
 mod describe;
 mod discover;
@@ -17,7 +19,11 @@ mod open;
 mod queue;
 mod stream;
 
-use std::{fmt, io, path::Path};
+use std::{
+    fmt, io,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use rustix::io::Errno;
 
@@ -30,20 +36,36 @@ use super::{Camera, CaptureError, VideoSource, Want};
 /// A camera of the kernel, by the name that a configuration gives it.
 pub struct V4l2Camera {
     name: String,
+    /// What was said last of how it is set up.
+    said: Mutex<Option<open::Report>>,
 }
 
 impl V4l2Camera {
     /// `name` is a path (`/dev/video0`, `/dev/v4l/by-id/…`), a number, or part of a card's name, in which upper and
     /// lower case are alike.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into() }
+        Self {
+            name: name.into(),
+            said: Mutex::default(),
+        }
+    }
+
+    /// Tells what was chosen, where that is something new.
+    fn say(&self, report: open::Report) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.as_ref() != Some(&report) {
+            report.log();
+            *said = Some(report);
+        }
     }
 }
 
 impl Camera for V4l2Camera {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let path = discover::resolve(&self.name)?;
-        Ok(Box::new(open::open(&path, want)?))
+        let (source, report) = open::open(&path, want)?;
+        self.say(report);
+        Ok(Box::new(source))
     }
 
     fn describe(&self) -> String {

@@ -1,28 +1,33 @@
 use std::{cmp::Reverse, fmt, io};
 
 use v4l::{
-    Device, FourCC, Fraction, frameinterval::FrameIntervalEnum, framesize::FrameSizeEnum, video::Capture,
+    Device, FourCC, Fraction,
+    frameinterval::{FrameIntervalEnum, Stepwise},
+    framesize::FrameSizeEnum,
+    video::Capture,
 };
 
 use crate::{
-    capture::{OwnEncoding, Want},
+    capture::Want,
     media::{FrameRate, FrameSize, PixelFormat},
 };
 
-/// What can be encoded here, by the kernel's names, the cheapest first. Planar 4:2:0 is what the encoders take,
-/// semi-planar is one pass away from it, packed 4:2:2 takes twice the bus and memory, and a JPEG has to be decoded.
-/// What the camera encodes by itself costs nothing; whether that is wanted says [`OwnEncoding`].
-const USABLE: [(&[u8; 4], PixelFormat); 6] = [
+/// What can be encoded or passed on here, by the kernel's names.
+const USABLE: [(&[u8; 4], PixelFormat); 13] = [
     (b"H264", PixelFormat::H264),
     (b"YU12", PixelFormat::Yu12),
+    (b"YV12", PixelFormat::Yv12),
     (b"NV12", PixelFormat::Nv12),
+    (b"NV21", PixelFormat::Nv21),
     (b"YUYV", PixelFormat::Yuyv),
+    (b"UYVY", PixelFormat::Uyvy),
+    (b"YVYU", PixelFormat::Yvyu),
+    (b"RGB3", PixelFormat::Rgb24),
+    (b"BGR3", PixelFormat::Bgr24),
+    (b"GREY", PixelFormat::Grey),
     (b"MJPG", PixelFormat::Mjpeg),
     (b"JPEG", PixelFormat::Mjpeg),
 ];
-
-/// Differences in rate below this share of the wanted one don't matter: 29.97 is as good as 30.
-const SAME_RATE: f64 = 0.05;
 
 /// A format and size that a device offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,10 +66,10 @@ pub fn usable_formats() -> String {
 }
 
 /// What the kernel's code stands for, where it can be encoded here.
-pub fn usable(fourcc: FourCC) -> Option<PixelFormat> {
+pub fn usable(fourcc: [u8; 4]) -> Option<PixelFormat> {
     USABLE
         .iter()
-        .find(|(code, _)| **code == fourcc.repr)
+        .find(|(code, _)| **code == fourcc)
         .map(|&(_, pixel)| pixel)
 }
 
@@ -80,7 +85,7 @@ pub fn modes(device: &Device, want: &Want) -> io::Result<Vec<Mode>> {
         let fourcc = format.fourcc;
         let mode = |size, rates| Mode {
             fourcc: fourcc.repr,
-            pixel: usable(fourcc),
+            pixel: usable(fourcc.repr),
             size,
             rates,
         };
@@ -97,52 +102,10 @@ pub fn modes(device: &Device, want: &Want) -> io::Result<Vec<Mode>> {
     Ok(modes)
 }
 
-/// The mode to ask for: the nearest size, then the nearest rate, then the cheapest format. With it the rate.
-pub fn choose<'a>(modes: &'a [Mode], want: &Want) -> Option<(&'a Mode, FrameRate)> {
-    let is_own = |mode: &Mode| mode.pixel == Some(PixelFormat::H264);
-    let usable = modes.iter().filter(|mode| mode.pixel.is_some());
-    let usable = usable.filter(|mode| !is_own(mode) || want.own_encoding != OwnEncoding::Never);
-    let with_rate = usable.map(|mode| {
-        let nearest = mode
-            .rates
-            .iter()
-            .min_by(|a, b| off(**a, want.rate).total_cmp(&off(**b, want.rate)));
-        (mode, nearest.copied().unwrap_or(want.rate))
-    });
-    with_rate.min_by(|(a, a_rate), (b, b_rate)| {
-        let distance = |mode: &Mode| mode.size.map_or(0, |size| size_distance(size, want.size));
-        let cost = |mode: &Mode| {
-            let is_last = is_own(mode) && want.own_encoding == OwnEncoding::Possible;
-            (is_last, USABLE.iter().position(|(code, _)| **code == mode.fourcc))
-        };
-        distance(a)
-            .cmp(&distance(b))
-            .then_with(|| coarse(off(*a_rate, want.rate)).total_cmp(&coarse(off(*b_rate, want.rate))))
-            .then_with(|| cost(a).cmp(&cost(b)))
-    })
-}
-
-/// How far a rate is from the wanted one, as a share of it. Too slow is worse than too fast.
-fn off(rate: FrameRate, want: FrameRate) -> f64 {
-    let ratio = rate.as_f64() / want.as_f64().max(f64::MIN_POSITIVE);
-    if ratio < 1.0 {
-        2.0 * (1.0 - ratio)
-    } else {
-        ratio - 1.0
-    }
-}
-
-/// Whether nobody would notice that a rate is not the wanted one.
-pub fn is_same_rate(rate: FrameRate, want: FrameRate) -> bool {
-    off(rate, want) < SAME_RATE
-}
-
-fn coarse(off: f64) -> f64 {
-    if off < SAME_RATE { 0.0 } else { off }
-}
-
-fn size_distance(a: FrameSize, b: FrameSize) -> u32 {
-    a.width.abs_diff(b.width) + a.height.abs_diff(b.height)
+/// Whether encoders take pictures of that size.
+pub fn is_possible(size: FrameSize) -> bool {
+    let possible = 16..=8192;
+    possible.contains(&size.width) && possible.contains(&size.height)
 }
 
 fn nearest_size(offer: &FrameSizeEnum, want: FrameSize) -> FrameSize {
@@ -178,18 +141,44 @@ fn rates(device: &Device, fourcc: FourCC, size: FrameSize, want: FrameRate) -> V
         .into_iter()
         .filter_map(|listed| match listed.interval {
             FrameIntervalEnum::Discrete(interval) => rate(interval),
-            FrameIntervalEnum::Stepwise(range) => {
-                let (fastest, slowest) = (rate(range.min)?, rate(range.max)?);
-                Some(match want {
-                    want if want.as_f64() > fastest.as_f64() => fastest,
-                    want if want.as_f64() < slowest.as_f64() => slowest,
-                    want => want,
-                })
-            }
+            FrameIntervalEnum::Stepwise(range) => nearest_rate(&range, want),
         })
         .collect();
     rates.sort_by_key(|rate| Reverse((rate.as_f64() * 1000.0).round() as u64));
     rates
+}
+
+/// The rate nearest to `want` that a range of intervals has.
+fn nearest_rate(range: &Stepwise, want: FrameRate) -> Option<FrameRate> {
+    let (fastest, slowest) = (rate(range.min)?, rate(range.max)?);
+    if want.as_f64() >= fastest.as_f64() {
+        return Some(fastest);
+    }
+    if want.as_f64() <= slowest.as_f64() {
+        return Some(slowest);
+    }
+    // Any interval of the range, which the kernel writes as a step of a whole second, or of none.
+    let Some(step) = rate(range.step).filter(|step| step.as_f64() > 1.0) else {
+        return Some(want);
+    };
+    // The shortest interval and so many steps, over a common denominator.
+    let steps = ((1.0 / want.as_f64() - 1.0 / fastest.as_f64()) * step.as_f64()).round();
+    let frames = u64::from(fastest.frames) * u64::from(step.frames);
+    let seconds = u64::from(fastest.seconds) * u64::from(step.frames)
+        + (steps as u64).saturating_mul(u64::from(step.seconds) * u64::from(fastest.frames));
+    let divisor = greatest_common_divisor(frames, seconds);
+    Some(FrameRate {
+        frames: u32::try_from(frames / divisor).ok()?,
+        seconds: u32::try_from(seconds / divisor).ok()?,
+    })
+}
+
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 {
+        a.max(1)
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 /// An interval of the kernel as a rate; `None` for the zeros that some drivers send.
@@ -204,85 +193,6 @@ pub fn rate(interval: Fraction) -> Option<FrameRate> {
 mod tests {
     use super::*;
 
-    fn mode(fourcc: &[u8; 4], size: &str, rates: &[u32]) -> Mode {
-        Mode {
-            fourcc: *fourcc,
-            pixel: usable(FourCC::new(fourcc)),
-            size: Some(size.parse().unwrap()),
-            rates: rates.iter().map(|&rate| FrameRate::per_second(rate)).collect(),
-        }
-    }
-
-    fn chosen(modes: &[Mode], size: &str, rate: u32) -> Option<String> {
-        chosen_with(OwnEncoding::Never, modes, size, rate)
-    }
-
-    fn chosen_with(own_encoding: OwnEncoding, modes: &[Mode], size: &str, rate: u32) -> Option<String> {
-        let want = Want {
-            size: size.parse().unwrap(),
-            rate: FrameRate::per_second(rate),
-            own_encoding,
-            controls: crate::capture::Controls::new(),
-        };
-        choose(modes, &want).map(|(mode, rate)| {
-            let fourcc = String::from_utf8_lossy(&mode.fourcc);
-            format!("{fourcc} {} {rate}", mode.size.unwrap())
-        })
-    }
-
-    #[test]
-    fn a_webcam_gives_jpeg_where_raw_pictures_are_too_slow() {
-        let webcam = [
-            mode(b"YUYV", "1280x720", &[10, 5]),
-            mode(b"YUYV", "640x480", &[30, 15]),
-            mode(b"MJPG", "1280x720", &[30, 15]),
-            mode(b"MJPG", "640x480", &[30]),
-        ];
-        assert_eq!(chosen(&webcam, "1280x720", 30).unwrap(), "MJPG 1280x720 30 fps");
-        assert_eq!(chosen(&webcam, "1280x720", 10).unwrap(), "YUYV 1280x720 10 fps");
-        assert_eq!(chosen(&webcam, "640x480", 30).unwrap(), "YUYV 640x480 30 fps");
-        assert_eq!(chosen(&webcam, "800x600", 25).unwrap(), "YUYV 640x480 30 fps");
-    }
-
-    #[test]
-    fn at_the_same_size_and_rate_the_cheapest_format_wins() {
-        let all = ["MJPG", "YUYV", "NV12", "H264", "YU12"];
-        let all = all.map(|code| mode(code.as_bytes().try_into().unwrap(), "1280x720", &[30]));
-        assert_eq!(chosen(&all, "1280x720", 30).unwrap(), "YU12 1280x720 30 fps");
-        assert_eq!(chosen(&all[..3], "1280x720", 30).unwrap(), "NV12 1280x720 30 fps");
-        assert_eq!(chosen(&all[..2], "1280x720", 30).unwrap(), "YUYV 1280x720 30 fps");
-        assert_eq!(chosen(&all[3..4], "1280x720", 30), None);
-    }
-
-    #[test]
-    fn a_camera_encodes_by_itself_where_that_is_wanted() {
-        let modes = [
-            mode(b"YUYV", "1280x720", &[30]),
-            mode(b"H264", "1280x720", &[30]),
-            mode(b"H264", "1920x1080", &[30]),
-        ];
-        for (own, size, expected) in [
-            (OwnEncoding::Preferred, "1280x720", "H264 1280x720 30 fps"),
-            (OwnEncoding::Preferred, "1920x1080", "H264 1920x1080 30 fps"),
-            (OwnEncoding::Possible, "1280x720", "YUYV 1280x720 30 fps"),
-            (OwnEncoding::Possible, "1920x1080", "H264 1920x1080 30 fps"),
-            (OwnEncoding::Never, "1920x1080", "YUYV 1280x720 30 fps"),
-        ] {
-            assert_eq!(chosen_with(own, &modes, size, 30).unwrap(), expected, "{own:?}");
-        }
-    }
-
-    #[test]
-    fn ntsc_rates_count_as_whole_ones() {
-        let mut slow = mode(b"YU12", "640x480", &[]);
-        slow.rates = vec![FrameRate {
-            frames: 30000,
-            seconds: 1001,
-        }];
-        let modes = [mode(b"MJPG", "640x480", &[30]), slow];
-        assert_eq!(chosen(&modes, "640x480", 30).unwrap(), "YU12 640x480 29.97 fps");
-    }
-
     #[test]
     fn a_size_is_found_in_steps() {
         assert_eq!(nearest(1280, 16, 4096, 2), 1280);
@@ -291,5 +201,28 @@ mod tests {
         assert_eq!(nearest(10, 16, 4096, 16), 16);
         assert_eq!(nearest(9999, 16, 4096, 16), 4096);
         assert_eq!(nearest(100, 64, 64, 0), 64);
+    }
+
+    #[test]
+    fn a_rate_is_found_in_steps() {
+        let found = |step: (u32, u32), want| {
+            let range = Stepwise {
+                min: Fraction::new(1, 60),
+                max: Fraction::new(1, 2),
+                step: Fraction::new(step.0, step.1),
+            };
+            nearest_rate(&range, want).unwrap().to_string()
+        };
+        let per_second = FrameRate::per_second;
+        assert_eq!(found((1, 60), per_second(30)), "30 fps");
+        assert_eq!(found((1, 60), per_second(25)), "30 fps", "between 30 and 20");
+        assert_eq!(found((1, 60), per_second(120)), "60 fps");
+        assert_eq!(found((1, 60), per_second(1)), "2 fps");
+        let ntsc = FrameRate {
+            frames: 30000,
+            seconds: 1001,
+        };
+        assert_eq!(found((1, 1), ntsc), "29.97 fps", "continuous");
+        assert_eq!(found((0, 0), per_second(25)), "25 fps");
     }
 }

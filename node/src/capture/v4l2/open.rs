@@ -1,9 +1,11 @@
 use std::{io, path::Path};
 
-use v4l::{Device, Format, FourCC, video::Capture};
+use v4l::{Device, video::Capture};
 
 use super::{
-    DeviceName, controls,
+    DeviceName, choice,
+    colour::colour,
+    controls,
     discover::is_camera,
     encoder::Encoder,
     flags::{
@@ -24,8 +26,8 @@ const BUFFERS: u32 = 4;
 /// For what the camera encodes itself: there a lost buffer costs all of the stream up to the next keyframe.
 const BUFFERS_IN_ORDER: u32 = 8;
 
-/// Opens the device, sets it up as near to `want` as it goes, and starts it.
-pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
+/// Opens the device, sets it up as near to `want` as it goes, and starts it. Also tells what was chosen and why.
+pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> {
     let name = DeviceName::of(path);
     let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
         Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
@@ -36,8 +38,8 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
     check(&device, &name)?;
 
     let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
-    let (mode, rate) = mode::choose(&modes, want).ok_or_else(|| unusable(&name, &modes))?;
-    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes))?;
+    let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes, want))?;
+    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
     let rate = set_rate(&device, &name, rate)?;
     let encoder = match format.pixel {
         PixelFormat::H264 => {
@@ -57,18 +59,45 @@ pub fn open(path: &Path, want: &Want) -> Result<Source, CaptureError> {
         BUFFERS
     };
     let queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
-    report(&name, &format, want);
-    let controls = want.controls.clone();
-    Ok(Source::new(device, name, format, queue, encoder, controls))
+    let report = Report::new(&name, &format, &modes, want);
+    let source = Source::new(device, name, format, queue, encoder, want.controls.clone());
+    Ok((source, report))
 }
 
-/// Tells what came of the wishes, loudly only where they were not met.
-fn report(name: &DeviceName, format: &VideoFormat, want: &Want) {
-    let wanted = format_args!("{} {}", want.size, want.rate);
-    if format.size == want.size && mode::is_same_rate(format.rate, want.rate) {
-        tracing::debug!(device = %name, %format, stride = format.stride, "the camera is set up as wanted");
-    } else {
-        tracing::info!(device = %name, %format, %wanted, "the camera has nothing nearer to what is wanted");
+/// What came of the wishes, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    device: String,
+    format: String,
+    colours: String,
+    why: String,
+}
+
+impl Report {
+    fn new(name: &DeviceName, format: &VideoFormat, modes: &[Mode], want: &Want) -> Self {
+        let mut why = choice::reason(modes, want, format.pixel);
+        if format.size != want.size || !choice::is_same_rate(format.rate, want.rate) {
+            why = format!("the nearest to {} {}; {why}", want.size, want.rate);
+        }
+        Self {
+            device: name.to_string(),
+            format: format.to_string(),
+            colours: match format.pixel {
+                PixelFormat::H264 => "as its stream says".to_owned(),
+                _ => format.colour.to_string(),
+            },
+            why,
+        }
+    }
+
+    pub fn log(&self) {
+        let Self {
+            device,
+            format,
+            colours,
+            why,
+        } = self;
+        tracing::info!(device, format, colours, why, "camera set up");
     }
 }
 
@@ -102,16 +131,25 @@ fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {
     })
 }
 
-fn unusable(name: &DeviceName, modes: &[Mode]) -> CaptureError {
-    let mut offers: Vec<String> = modes.iter().map(Mode::to_string).collect();
+fn unusable(name: &DeviceName, modes: &[Mode], want: &Want) -> CaptureError {
+    let device = name.to_string();
+    let mut offers: Vec<_> = modes
+        .iter()
+        .map(|mode| String::from_utf8_lossy(&mode.fourcc))
+        .collect();
     offers.dedup();
-    CaptureError::NoUsableFormat {
-        device: name.to_string(),
-        offers: if offers.is_empty() {
-            "none".to_owned()
-        } else {
-            offers.join(", ")
+    let offers = if offers.is_empty() {
+        "none".to_owned()
+    } else {
+        offers.join(", ")
+    };
+    match want.format {
+        Some(wanted) => CaptureError::NoSuchFormat {
+            device,
+            wanted,
+            offers,
         },
+        None => CaptureError::NoUsableFormat { device, offers },
     }
 }
 
@@ -123,38 +161,40 @@ fn set_format(
     mode: &Mode,
     want: &Want,
 ) -> Result<Option<VideoFormat>, CaptureError> {
-    let size = mode.size.unwrap_or(want.size);
-    let asked = Format::new(size.width, size.height, FourCC::new(&mode.fourcc));
-    let given = device
-        .set_format(&asked)
+    let asked = mode.size.unwrap_or(want.size);
+    let given = ioctl::set_format(device, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
-    let Some(pixel) = mode::usable(given.fourcc) else {
+    let pixel = mode::usable(given.fourcc).filter(|&pixel| want.format.is_none_or(|wanted| wanted == pixel));
+    let Some(pixel) = pixel else {
         return Ok(None);
     };
     let size = FrameSize {
         width: given.width,
         height: given.height,
     };
-    let possible = 16..=8192;
-    if !possible.contains(&size.width) || !possible.contains(&size.height) {
+    if !mode::is_possible(size) {
         return Ok(None);
     }
     Ok(Some(VideoFormat {
         pixel,
         size,
-        stride: stride(pixel, size, given.stride, given.size),
+        stride: stride(pixel, size, given.stride, given.image),
+        colour: colour(pixel, given.colorspace, given.encoding, given.quantization),
         rate: want.rate,
     }))
 }
 
 /// The driver's stride where it can be true: some give the bytes of all planes' lines together, some zero.
 fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
-    let (least, lines) = match pixel {
-        PixelFormat::Yuyv => (2 * size.width.next_multiple_of(2), 2 * size.height),
-        PixelFormat::Nv12 | PixelFormat::Yu12 => (size.width, 3 * size.height),
-        PixelFormat::Mjpeg | PixelFormat::H264 => return 0,
+    let least = pixel.least_stride(size.width);
+    if least == 0 {
+        return 0;
+    }
+    let lines = match pixel {
+        PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::Yu12 | PixelFormat::Yv12 => 3 * size.height,
+        _ => 2 * size.height,
     };
-    // Two lines of YUYV are two strides; two lines of 4:2:0 and their chroma are three.
+    // Two lines of a packed format are two strides; two lines of 4:2:0 and their chroma are three.
     let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
     if given >= least && (fits(given) || !fits(least)) {
         given
@@ -193,7 +233,14 @@ mod tests {
         assert_eq!(stride(PixelFormat::Nv12, size, 0, 460_800), 640);
         assert_eq!(stride(PixelFormat::Yuyv, size, 1280, 614_400), 1280);
         assert_eq!(stride(PixelFormat::Yuyv, size, 0, 614_400), 1280);
+        assert_eq!(stride(PixelFormat::Uyvy, size, 1344, 1344 * 480), 1344);
+        assert_eq!(stride(PixelFormat::Rgb24, size, 640, 921_600), 1920, "the pixels");
+        assert_eq!(stride(PixelFormat::Bgr24, size, 2048, 2048 * 480), 2048);
+        assert_eq!(stride(PixelFormat::Grey, size, 640, 307_200), 640);
+        assert_eq!(stride(PixelFormat::Yv12, size, 0, 460_800), 640);
+        assert_eq!(stride(PixelFormat::Nv21, size, 768, 768 * 720), 768);
         assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
+        assert_eq!(stride(PixelFormat::H264, size, 1280, 614_400), 0);
     }
 
     #[test]
@@ -201,6 +248,7 @@ mod tests {
         let want = Want {
             size: "640x480".parse().unwrap(),
             rate: FrameRate::per_second(30),
+            format: None,
             own_encoding: OwnEncoding::Preferred,
             controls: Controls::new(),
         };

@@ -161,9 +161,7 @@ impl Source {
                 let bytes = self.queue.bytes(buffer);
                 !(bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1]))
             }
-            PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Yu12 => {
-                buffer.used < least_bytes(self.format)
-            }
+            _ => buffer.used < self.format.least_bytes(),
         }
     }
 
@@ -257,21 +255,9 @@ fn captured_at(stamp: Duration, flags: u32, now: Timestamp) -> Timestamp {
     }
 }
 
-/// Bytes that a whole picture takes.
-fn least_bytes(format: VideoFormat) -> usize {
-    let (stride, lines) = (format.stride as usize, format.size.height as usize);
-    match format.pixel {
-        PixelFormat::Yuyv => stride * (lines - 1) + 2 * format.size.width as usize,
-        PixelFormat::Nv12 => stride * (lines + lines.div_ceil(2)),
-        PixelFormat::Yu12 => stride * lines + 2 * stride.div_ceil(2) * lines.div_ceil(2),
-        PixelFormat::Mjpeg | PixelFormat::H264 => 4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::FrameRate;
 
     #[test]
     fn only_credible_time_stamps_are_believed() {
@@ -299,20 +285,5 @@ mod tests {
         assert_eq!(numbers(&[0, 0, 0]), [1, 2, 3], "it does not count");
         assert_eq!(numbers(&[900_000, 0, 1]), [1, 2, 3], "it starts anew");
         assert_eq!(numbers(&[u32::MAX, 1]), [1, 3], "it wraps");
-    }
-
-    #[test]
-    fn a_whole_picture_has_all_its_lines() {
-        let least = |pixel, stride| {
-            least_bytes(VideoFormat {
-                pixel,
-                size: "642x361".parse().unwrap(),
-                stride,
-                rate: FrameRate::per_second(30),
-            })
-        };
-        assert_eq!(least(PixelFormat::Yuyv, 1284), 1284 * 361);
-        assert_eq!(least(PixelFormat::Nv12, 642), 642 * (361 + 181));
-        assert_eq!(least(PixelFormat::Yu12, 642), 642 * 361 + 2 * 321 * 181);
     }
 }

@@ -1,70 +1,157 @@
 //! The uncompressed formats. The inner loops are plain ones over slices of equal length, which the compiler turns
 //! into vector instructions on every target; no table of hand-written variants is needed.
+//!
+//! Where colours have to change, that is done line by line as they are unpacked, while they are in the cache.
 
-use super::Output;
-use crate::{encode::LayoutError, media::Frame};
+use super::{Output, recolour::Recolour};
+use crate::{
+    encode::{LayoutError, Planes},
+    media::Frame,
+};
 
-/// Packed 4:2:2. Each chroma line is the mean of the two that 4:2:0 has no room for.
-pub fn yuyv(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), LayoutError> {
-    let (stride, width, height) = (frame.format.stride as usize, output.width(), output.height());
-    let line_bytes = 2 * width.next_multiple_of(2);
-    let data = check(frame, line_bytes, stride, height)?;
-    let line = |number: usize| &data[number * stride..][..line_bytes];
-    for pair in 0..height.div_ceil(2) {
+/// Packed 4:2:2, in each four bytes luma at `Y` and two behind it, Cb at `CB`, Cr at `CR`. Each chroma line is the
+/// mean of the two that 4:2:0 has no room for.
+pub fn packed<const Y: usize, const CB: usize, const CR: usize>(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let (data, stride) = (check(frame)?, frame.format.stride as usize);
+    let (line_bytes, height) = (4 * output.chroma_width(), output.height());
+    let line = |number: usize| data[number * stride..][..line_bytes].as_chunks::<4>().0;
+    for (pair, lines) in output.pairs().enumerate() {
         // An odd last line is its own neighbour.
         let (upper, lower) = (line(2 * pair), line((2 * pair + 1).min(height - 1)));
-        let lines = output.y[2 * pair * output.stride..].chunks_mut(output.stride);
-        for (packed, y) in [upper, lower].into_iter().zip(lines) {
-            luma(packed, &mut y[..width]);
+        for (quads, luma) in [(upper, lines.upper), (lower, lines.lower)] {
+            match recolour {
+                None => packed_luma::<Y>(quads, luma),
+                Some(recolour) => recoloured_luma::<Y, CB, CR>(recolour, quads, luma),
+            }
         }
-        let start = pair * output.chroma_stride;
-        let chroma_width = output.chroma_width();
-        let u = &mut output.u[start..][..chroma_width];
-        let v = &mut output.v[start..][..chroma_width];
-        let quads = upper.as_chunks::<4>().0.iter().zip(lower.as_chunks::<4>().0);
-        for (((upper, lower), u), v) in quads.zip(u).zip(v) {
-            *u = mean(upper[1], lower[1]);
-            *v = mean(upper[3], lower[3]);
+        for (((upper, lower), u), v) in upper.iter().zip(lower).zip(&mut *lines.u).zip(&mut *lines.v) {
+            *u = mean(upper[CB], lower[CB]);
+            *v = mean(upper[CR], lower[CR]);
+        }
+        if let Some(recolour) = recolour {
+            recolour.chroma_lines(lines.u, lines.v);
         }
     }
     Ok(())
 }
 
-/// Two planes, the chroma of the second interleaved.
-pub fn nv12(frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), LayoutError> {
-    let (stride, width, height) = (frame.format.stride as usize, output.width(), output.height());
-    let data = check(
-        frame,
-        width.next_multiple_of(2),
-        stride,
-        height + height.div_ceil(2),
-    )?;
-    let (y, uv) = data.split_at(stride * height);
-    for (from, to) in y.chunks(stride).zip(output.y.chunks_mut(output.stride)) {
-        to[..width].copy_from_slice(&from[..width]);
-    }
-    let chroma_width = output.chroma_width();
-    let to = output
-        .u
-        .chunks_mut(output.chroma_stride)
-        .zip(output.v.chunks_mut(output.chroma_stride));
-    for (from, (u, v)) in uv.chunks(stride).zip(to) {
-        let pairs = from.as_chunks::<2>().0;
-        for ((pair, u), v) in pairs
+/// Two planes; in the second Cb is the byte `CB` of each pair, and Cr the byte `CR`.
+pub fn semi_planar<const CB: usize, const CR: usize>(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let data = check(frame)?;
+    let (stride, chroma_stride) = (
+        frame.format.stride as usize,
+        frame.format.chroma_stride() as usize,
+    );
+    let (y, chroma) = data.split_at(stride * output.height());
+    let woven = chroma.chunks(chroma_stride);
+    for ((luma, woven), lines) in y.chunks(2 * stride).zip(woven).zip(output.pairs()) {
+        for ((pair, u), v) in woven
+            .as_chunks::<2>()
+            .0
             .iter()
-            .zip(&mut u[..chroma_width])
-            .zip(&mut v[..chroma_width])
+            .zip(&mut *lines.u)
+            .zip(&mut *lines.v)
         {
-            *u = pair[0];
-            *v = pair[1];
+            *u = pair[CB];
+            *v = pair[CR];
         }
+        lines.finish(luma, stride, recolour);
     }
     Ok(())
 }
 
-fn luma(packed: &[u8], line: &mut [u8]) {
-    for (pair, y) in packed.as_chunks::<2>().0.iter().zip(line) {
-        *y = pair[0];
+/// Three planes, in this order of chroma or the other.
+pub fn planar(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let planes = Planes::of_either(frame)?;
+    let luma = planes.y.chunks(2 * planes.stride);
+    let chroma = planes
+        .u
+        .chunks(planes.chroma_stride)
+        .zip(planes.v.chunks(planes.chroma_stride));
+    for ((luma, (u, v)), lines) in luma.zip(chroma).zip(output.pairs()) {
+        lines.u.copy_from_slice(&u[..lines.u.len()]);
+        lines.v.copy_from_slice(&v[..lines.v.len()]);
+        lines.finish(luma, planes.stride, recolour);
+    }
+    Ok(())
+}
+
+/// Luma alone.
+pub fn grey(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let (data, stride, width) = (check(frame)?, frame.format.stride as usize, output.width());
+    for (from, to) in data.chunks(stride).zip(output.y.chunks_mut(output.stride)) {
+        let (from, to) = (&from[..width], &mut to[..width]);
+        match recolour {
+            None => to.copy_from_slice(from),
+            Some(recolour) => recolour.grey_line(from, to),
+        }
+    }
+    output.u.fill(128);
+    output.v.fill(128);
+    Ok(())
+}
+
+/// Two lines of the output with the chroma that they share.
+pub struct Lines<'a> {
+    pub upper: &'a mut [u8],
+    /// Empty behind an odd last line.
+    pub lower: &'a mut [u8],
+    pub u: &'a mut [u8],
+    pub v: &'a mut [u8],
+}
+
+impl Lines<'_> {
+    /// Luma from `luma`, two lines or an odd last one; chroma is there already, in its old colours.
+    fn finish(self, luma: &[u8], stride: usize, recolour: Option<&Recolour>) {
+        for (from, to) in luma.chunks(stride).zip([self.upper, self.lower]) {
+            let from = &from[..to.len()];
+            match recolour {
+                None => to.copy_from_slice(from),
+                Some(recolour) => recolour.luma_line(from, self.u, self.v, to),
+            }
+        }
+        if let Some(recolour) = recolour {
+            recolour.chroma_lines(self.u, self.v);
+        }
+    }
+}
+
+fn packed_luma<const Y: usize>(quads: &[[u8; 4]], line: &mut [u8]) {
+    for (pair, luma) in quads.as_flattened().as_chunks::<2>().0.iter().zip(line) {
+        *luma = pair[Y];
+    }
+}
+
+/// Of two lines that share their chroma in the output, each has its own still.
+fn recoloured_luma<const Y: usize, const CB: usize, const CR: usize>(
+    recolour: &Recolour,
+    quads: &[[u8; 4]],
+    line: &mut [u8],
+) {
+    let (pairs, last) = line.as_chunks_mut::<2>();
+    for (quad, luma) in quads.iter().zip(pairs) {
+        let tint = recolour.tint(quad[CB], quad[CR]);
+        luma[0] = recolour.luma(quad[Y], tint);
+        luma[1] = recolour.luma(quad[Y + 2], tint);
+    }
+    if let ([luma], Some(quad)) = (last, quads.last()) {
+        *luma = recolour.luma(quad[Y], recolour.tint(quad[CB], quad[CR]));
     }
 }
 
@@ -75,20 +162,16 @@ fn mean(a: u8, b: u8) -> u8 {
     mean
 }
 
-/// The frame's bytes, where they hold `lines` lines of `line_bytes`; the last may lack its padding.
-fn check<'a>(
-    frame: &Frame<'a>,
-    line_bytes: usize,
-    stride: usize,
-    lines: usize,
-) -> Result<&'a [u8], LayoutError> {
-    if stride < line_bytes {
+/// The frame's bytes, where they hold a whole picture.
+pub fn check<'a>(frame: &Frame<'a>) -> Result<&'a [u8], LayoutError> {
+    let format = frame.format;
+    if format.stride < format.pixel.least_stride(format.size.width).max(1) {
         return Err(LayoutError::Stride {
-            width: frame.format.size.width,
-            stride: frame.format.stride,
+            width: format.size.width,
+            stride: format.stride,
         });
     }
-    let needed = stride * (lines - 1) + line_bytes;
+    let needed = format.least_bytes();
     if frame.data.len() < needed {
         return Err(LayoutError::Short {
             actual: frame.data.len(),

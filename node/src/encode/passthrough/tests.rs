@@ -1,5 +1,5 @@
 use super::*;
-use crate::media::{FrameRate, PixelFormat, Timestamp, VideoFormat};
+use crate::media::{Colour, FrameRate, PixelFormat, Timestamp, VideoFormat};
 
 #[rustfmt::skip]
 const SPS: &[u8] = &[
@@ -32,6 +32,7 @@ impl Camera {
         let frame = Frame {
             format: VideoFormat {
                 pixel: PixelFormat::H264,
+                colour: Colour::VIDEO,
                 size: "1280x720".parse().unwrap(),
                 stride: 0,
                 rate: FrameRate::per_second(30),

@@ -16,8 +16,8 @@ use vpx_sys::{
     vpx_codec_control_, vpx_codec_ctx_t, vpx_codec_cx_pkt_kind, vpx_codec_destroy, vpx_codec_enc_cfg_t,
     vpx_codec_enc_config_default, vpx_codec_enc_config_set, vpx_codec_enc_init_ver, vpx_codec_encode,
     vpx_codec_err_t, vpx_codec_err_to_string, vpx_codec_error_detail, vpx_codec_get_cx_data,
-    vpx_codec_iter_t, vpx_codec_vp8_cx, vpx_enc_pass, vpx_image_t, vpx_img_fmt, vpx_img_wrap, vpx_kf_mode,
-    vpx_rc_mode,
+    vpx_codec_iter_t, vpx_codec_vp8_cx, vpx_enc_frame_flags_t, vpx_enc_pass, vpx_image_t, vpx_img_fmt,
+    vpx_img_wrap, vpx_kf_mode, vpx_rc_mode,
 };
 
 use crate::{
@@ -129,7 +129,8 @@ impl Encoder {
         // Time has to advance by a tick, or libvpx refuses the picture.
         let time = ticks(at).max(self.last_time + 1);
         self.last_time = time;
-        let flags = if keyframe { VPX_EFLAG_FORCE_KF } else { 0 };
+        // C's `long`, which has 32 bits on a 32-bit board.
+        let flags: vpx_enc_frame_flags_t = if keyframe { VPX_EFLAG_FORCE_KF as _ } else { 0 };
         // SAFETY: the context is initialised; the image's planes are borrowed for the whole call, `Planes` has
         // checked that they hold a picture of that size with these strides, and the encoder only reads them and
         // copies what it keeps.
@@ -139,7 +140,7 @@ impl Encoder {
                 &raw const image,
                 time,
                 self.duration,
-                flags.into(),
+                flags,
                 VPX_DL_REALTIME.into(),
             )
         };
