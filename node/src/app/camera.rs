@@ -1,6 +1,6 @@
 use crate::{
     capture::{self, Camera, OwnEncoding, Want},
-    config::{Config, Device, Encoder, Encoders},
+    config::{Config, Device, Encoder, Encoders, Written},
     pipeline,
 };
 
@@ -8,7 +8,10 @@ use crate::{
 pub(crate) fn camera(device: &Device) -> Box<dyn Camera> {
     match device {
         Device::Name(name) => capture::camera(name),
-        Device::Command(command) => Box::new(capture::Command::new(command.words.clone(), command.format)),
+        Device::Command(command) => {
+            let Written { pixel, colour } = command.format;
+            Box::new(capture::Command::new(command.words.clone(), pixel, colour))
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod stream;
 use std::sync::Arc;
 
 use super::{Camera, CaptureError, Controls, VideoSource, Want};
-use crate::media::PixelFormat;
+use crate::media::{Colour, PixelFormat};
 use child::Child;
 use complaints::Limit;
 use stream::Source;
@@ -23,16 +23,19 @@ use stream::Source;
 pub struct Command {
     words: Vec<String>,
     pixel: PixelFormat,
+    colour: Colour,
     /// Here, so that a command that is started again and again does not fill the log either.
     limit: Arc<Limit>,
 }
 
 impl Command {
-    /// `words` are the program and its arguments. It writes frames of `pixel`: H.264 as an Annex B byte stream, MJPEG, or YU12.
-    pub fn new(words: Vec<String>, pixel: PixelFormat) -> Self {
+    /// `words` are the program and its arguments. It writes frames of `pixel`: H.264 as an Annex B byte stream, MJPEG, or YU12 of
+    /// these colours.
+    pub fn new(words: Vec<String>, pixel: PixelFormat, colour: Colour) -> Self {
         Self {
             words,
             pixel,
+            colour,
             limit: Arc::default(),
         }
     }
@@ -48,7 +51,7 @@ impl Camera for Command {
             command: name.clone(),
             source,
         })?;
-        let source = Source::new(child, name, self.pixel, want, self.limit.clone());
+        let source = Source::new(child, name, (self.pixel, self.colour), want, self.limit.clone());
         Ok(Box::new(source))
     }
 

@@ -5,7 +5,7 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::media::PixelFormat;
+use crate::media::{Colour, PixelFormat};
 
 /// `device` of a `[[camera]]`: where its pictures come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,13 +25,22 @@ pub struct Command {
     pub words: Vec<String>,
     /// What it writes.
     #[serde(deserialize_with = "format")]
-    pub format: PixelFormat,
+    pub format: Written,
+}
+
+/// The `format` of a command, by ffmpeg's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// How its pictures lie in the stream.
+    pub pixel: PixelFormat,
+    /// What raw samples mean.
+    pub colour: Colour,
 }
 
 impl Device {
     /// Whether it encodes by itself, so that its pictures are passed on or not shown at all.
     pub fn is_encoded(&self) -> bool {
-        matches!(self, Device::Command(command) if command.format == PixelFormat::H264)
+        matches!(self, Device::Command(command) if command.format.pixel == PixelFormat::H264)
     }
 }
 
@@ -92,13 +101,17 @@ fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
     }
 }
 
-fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PixelFormat, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "h264" => Ok(PixelFormat::H264),
-        "mjpeg" => Ok(PixelFormat::Mjpeg),
-        "yuv420p" => Ok(PixelFormat::Yu12),
-        other => Err(de::Error::custom(format!(
-            "`{other}` is no format that a command can write; there are \"h264\", \"mjpeg\" and \"yuv420p\""
-        ))),
-    }
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+    let (pixel, colour) = match String::deserialize(deserializer)?.as_str() {
+        "h264" => (PixelFormat::H264, Colour::VIDEO),
+        "mjpeg" => (PixelFormat::Mjpeg, Colour::JPEG),
+        "yuv420p" => (PixelFormat::Yu12, Colour::VIDEO),
+        "yuvj420p" => (PixelFormat::Yu12, Colour::JPEG),
+        other => {
+            return Err(de::Error::custom(format!(
+                "`{other}` is no format that a command can write; there are \"h264\", \"mjpeg\", \"yuv420p\" and \"yuvj420p\""
+            )));
+        }
+    };
+    Ok(Written { pixel, colour })
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
 
 pub use changes::Changes;
-pub use device::{Command, Device};
+pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
@@ -342,7 +342,7 @@ mod tests {
             ),
             (
                 "[[camera]]\ndevice = { command = [\"x\"], format = \"mpeg\" }",
-                "\"h264\", \"mjpeg\" and \"yuv420p\"",
+                "\"h264\", \"mjpeg\", \"yuv420p\" and \"yuvj420p\"",
             ),
             (
                 "[[camera]]\ndevice = { command = [\"x\"], formt = \"h264\" }",
@@ -390,10 +390,13 @@ mod tests {
         let device = |text: &str| read(text).expect(text).camera.device;
         assert_eq!(device("[[camera]]\ndevice = \"C920\""), "C920".into());
         let command =
-            "[[camera]]\n[camera.device]\ncommand = [\"rpicam-vid\", \"-o\", \"-\"]\nformat = \"yuv420p\"";
+            "[[camera]]\n[camera.device]\ncommand = [\"rpicam-vid\", \"-o\", \"-\"]\nformat = \"yuvj420p\"";
         let expected = Command {
             words: vec!["rpicam-vid".to_owned(), "-o".to_owned(), "-".to_owned()],
-            format: crate::media::PixelFormat::Yu12,
+            format: Written {
+                pixel: PixelFormat::Yu12,
+                colour: crate::media::Colour::JPEG,
+            },
         };
         assert_eq!(device(command), Device::Command(expected));
         assert_eq!(device(command).to_string(), "rpicam-vid");

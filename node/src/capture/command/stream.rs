@@ -76,15 +76,11 @@ impl Source {
     pub(super) fn new(
         child: Child,
         name: String,
-        pixel: PixelFormat,
+        (pixel, colour): (PixelFormat, Colour),
         want: &Want,
         limit: Arc<Limit>,
     ) -> Self {
         let cutter = cutter(pixel, want.size);
-        let colour = match pixel {
-            PixelFormat::Mjpeg => Colour::JPEG,
-            _ => Colour::VIDEO,
-        };
         let stride = pixel.least_stride(want.size.width);
         Self {
             child,

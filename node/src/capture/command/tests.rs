@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 fn open(script: &str, pixel: PixelFormat) -> Box<dyn VideoSource> {
     let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-    Command::new(words, pixel)
+    Command::new(words, pixel, Colour::VIDEO)
         .open(&want())
         .expect("there is a shell")
 }
@@ -73,7 +73,8 @@ fn a_frame_is_there_although_the_command_has_ended() {
 
 #[test]
 fn what_cannot_be_started_is_said_and_needs_a_person() {
-    let open = |word: &str| Command::new(vec![word.to_owned()], PixelFormat::H264).open(&want());
+    let open =
+        |word: &str| Command::new(vec![word.to_owned()], PixelFormat::H264, Colour::VIDEO).open(&want());
     for word in ["no-such-program-of-any-name", "/dev/null", "/", ""] {
         let error = open(word).err().expect(word);
         assert!(matches!(error, CaptureError::CommandNotStarted { .. }), "{error}");
@@ -170,4 +171,16 @@ fn arguments_are_the_controls_of_a_command() {
         error.to_string(),
         "the command sh has no control `brightness`; it has none, but arguments"
     );
+}
+
+#[test]
+fn raw_pictures_have_the_colours_that_they_are_said_to_have() {
+    for colour in [Colour::VIDEO, Colour::JPEG] {
+        let words = ["sleep", "60"].map(str::to_owned).to_vec();
+        let command = Command::new(words, PixelFormat::Yu12, colour);
+        assert_eq!(
+            command.open(&want()).expect("there is sleep").format().colour,
+            colour
+        );
+    }
 }
