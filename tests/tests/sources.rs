@@ -175,6 +175,39 @@ fn a_command_that_ends_is_started_again() {
 }
 
 #[test]
+fn a_command_that_ends_again_and_again_is_complained_of_once() {
+    if skipped(
+        "a_command_that_ends_again_and_again_is_complained_of_once",
+        Need::Network,
+    ) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let script = format!(
+        "echo 'here I am' >&2; exec ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=640x360:rate=30 \
+         -frames:v 5 -pix_fmt yuv420p {X264} -f h264 -"
+    );
+    let node = start_node(&network, &command(&["sh", "-c", &script], "h264"));
+    let viewer = watch(&network, "h264");
+    let mut mark = Mark::default();
+    for _ in 0..4 {
+        node.wait_for_line_since(mark, "says: here I am", SOON);
+        mark = node.mark();
+    }
+    let said = node.log().since(Mark::default());
+    let count = |what: &str| said.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(
+        (count("no picture"), count("the picture is back")),
+        (1, 0),
+        "{}",
+        node.log().tail(40)
+    );
+    viewer.stop();
+    node.stop();
+}
+
+#[test]
 fn a_flood_of_complaints_drowns_neither_the_log_nor_the_picture() {
     if skipped(
         "a_flood_of_complaints_drowns_neither_the_log_nor_the_picture",
