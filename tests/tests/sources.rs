@@ -287,15 +287,17 @@ fn a_command_runs_while_somebody_watches_and_never_longer_than_the_node() {
 
     let files = Scratch::new("node");
     let file = files.path().join("node.toml");
-    fs::write(&file, config).expect("the directory can be written");
+    // The server still has the one that was killed.
+    fs::write(&file, config.replace("porch", "garden")).expect("the directory can be written");
     let mut start = network.command("env");
     start
         .arg("CREDENTIALS_DIRECTORY=/secret")
         .arg(binary("pinhole-node"));
     start.arg("--config").arg(&file);
     let (node, _) = Process::spawn("pinhole-node", start);
+    node.wait_for_line("signed in");
     let mark = node.mark();
-    let viewer = watch(&network, "h264");
+    let viewer = Viewer::watch(&network, &server_url(), "garden", &["--codec", "h264"], SOON);
     let third = process(&node, mark);
     assert!(has_said(&node, "secrets=<>"), "{}", node.log().tail(20));
     node.stop();
