@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use pinhole_node::{
-    capture::{self, Controls, Want},
+    capture::{self, Controls, OwnEncoding, Want},
     encode::Converter,
     media::{FrameRate, Timestamp},
 };
@@ -37,6 +37,7 @@ fn main() -> anyhow::Result<()> {
             .parse()?,
         rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
         format: None,
+        own_encoding: OwnEncoding::Preferred,
         controls: Controls::new(),
     };
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned()).parse()?;

@@ -1,5 +1,6 @@
 //! Puts the rooms together: the only place that sees all of them.
 
+pub(crate) mod camera;
 mod desk;
 mod reload;
 
@@ -23,12 +24,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    capture::{self, Hotplug, Want},
+    capture::Hotplug,
     config::Config,
     fanout::{self, Demand},
     media::Codec,
     peer::{self, Engine},
-    pipeline::{self, Pipeline},
+    pipeline::Pipeline,
     presence::{self, Presence},
     status::Sources,
 };
@@ -70,8 +71,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     info!(port = engine.port(), "viewers are served from this UDP port");
 
     let pipeline = Pipeline::start(
-        capture::camera(&config.camera.device),
-        camera_settings(&config),
+        camera::camera(&config.camera.device),
+        camera::settings(&config),
         publishers,
         demand,
         watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
@@ -173,18 +174,6 @@ async fn plugged(hotplug: &mut Option<Hotplug>) {
     if let Err(error) = watch.plugged().await {
         warn!("a camera that is plugged in is noticed later than usual: {error}");
         *hotplug = None;
-    }
-}
-
-fn camera_settings(config: &Config) -> pipeline::Settings {
-    pipeline::Settings {
-        want: Want {
-            size: config.camera.size,
-            rate: config.camera.fps,
-            format: config.camera.format,
-            controls: config.camera.controls.clone(),
-        },
-        bitrate: config.video.bitrate,
     }
 }
 

@@ -5,6 +5,7 @@ use std::{net::ToSocketAddrs, time::Duration};
 use pinhole_service::check::{Finding, Verdict};
 
 use crate::{
+    app::camera,
     capture::{self, Camera, CaptureError, Want},
     config::{Config, Listen},
     peer, presence,
@@ -35,13 +36,11 @@ pub async fn run(config: &Config) -> Vec<Finding> {
 }
 
 fn camera(config: &Config) -> Vec<Finding> {
-    let camera = capture::camera(&config.camera.device);
+    let camera = camera::camera(&config.camera.device);
     let want = Want {
-        size: config.camera.size,
-        rate: config.camera.fps,
-        format: config.camera.format,
         // One after the other, below: to say which of them is wrong.
         controls: capture::Controls::new(),
+        ..camera::want(config)
     };
     let failure = |error: &CaptureError| match error {
         // By the node that runs already, in most cases.
@@ -53,7 +52,8 @@ fn camera(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![failure(&error)],
     };
     let described = format!("{}, {}", camera.describe(), source.format());
-    let is_test_picture = config.camera.device == "auto" && camera.describe() == capture::Pattern.describe();
+    let is_test_picture =
+        config.camera.device == "auto".into() && camera.describe() == capture::Pattern.describe();
     let mut findings = vec![match source.next(FIRST_PICTURE) {
         Ok(Some(_)) if is_test_picture => Finding::new(
             "camera",

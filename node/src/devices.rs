@@ -82,6 +82,11 @@ impl fmt::Display for Devices {
                 f,
                 "  none: nothing under /dev/video* captures pictures, or this user may not open it (group `video`)"
             )?;
+            writeln!(
+                f,
+                "  a camera that only libcamera knows, as a Raspberry Pi's on a ribbon cable, is read by a command: see `device` in \
+                 node.toml"
+            )?;
         }
         for camera in &self.cameras {
             camera.fmt(f)?;

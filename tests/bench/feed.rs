@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use pinhole_node::{
-    capture::{Camera, Controls, Pattern, VideoSource, Want},
+    capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
     media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
@@ -108,6 +108,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
         rate: fast,
         controls: Controls::new(),
         format: None,
+        own_encoding: OwnEncoding::Never,
     })?;
     let mut format = source.format();
     format.rate = RATE;

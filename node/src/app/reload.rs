@@ -4,9 +4,8 @@ use pinhole_service::notify;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{camera_settings, desk::Desk, membership, viewer_settings};
+use super::{camera, desk::Desk, membership, viewer_settings};
 use crate::{
-    capture,
     config::{self, Changes, Config},
     peer,
     pipeline::Pipeline,
@@ -49,7 +48,7 @@ impl Reloader {
             words => info!(changed = words, "configuration read again"),
         }
         if changes.camera {
-            pipeline.replace(capture::camera(&config.camera.device), camera_settings(&config));
+            pipeline.replace(camera::camera(&config.camera.device), camera::settings(&config));
         } else {
             if changes.controls {
                 pipeline.set_controls(config.camera.controls.clone());

@@ -106,6 +106,48 @@ pub enum CaptureError {
         /// For how long.
         seconds: f64,
     },
+    /// A command can't be started.
+    #[error(
+        "{command} can't be started ({source}); `device` in [[camera]] names it, with its path where it is not in PATH"
+    )]
+    CommandNotStarted {
+        /// The command.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A command has ended.
+    #[error("{command} has {how}; {said}")]
+    CommandEnded {
+        /// The command.
+        command: String,
+        /// How: "ended (exit status: 1)".
+        how: String,
+        /// Its last words: "it said last: no cameras available".
+        said: String,
+    },
+    /// A command runs and delivers nothing.
+    #[error("{command} has delivered no picture for {seconds} s; {said}")]
+    CommandHangs {
+        /// The command.
+        command: String,
+        /// For how long.
+        seconds: u64,
+        /// Its last words.
+        said: String,
+    },
+    /// A command delivers something else than was promised.
+    #[error(
+        "{command} has written {bytes} bytes in which there is no picture in {pixel}; is its `format` another?"
+    )]
+    CommandGarbage {
+        /// The command.
+        command: String,
+        /// How much it has written.
+        bytes: usize,
+        /// What was promised.
+        pixel: PixelFormat,
+    },
     /// Anything else that the driver reports.
     #[error("{device} failed to {action}")]
     Io {
@@ -129,8 +171,12 @@ impl CaptureError {
             | CaptureError::NoProducer { .. }
             | CaptureError::Unplugged { .. }
             | CaptureError::Stalled { .. }
+            | CaptureError::CommandEnded { .. }
+            | CaptureError::CommandHangs { .. }
             | CaptureError::Io { .. } => true,
             CaptureError::Permission { .. }
+            | CaptureError::CommandNotStarted { .. }
+            | CaptureError::CommandGarbage { .. }
             | CaptureError::NotACamera { .. }
             | CaptureError::NoUsableFormat { .. }
             | CaptureError::NoSuchFormat { .. }

@@ -1,9 +1,10 @@
 //! Device to frame.
 //!
 //! A [`Camera`] is what may be unplugged, a [`VideoSource`] is what is plugged in. Nothing here waits longer than
-//! it was told to, and where pictures pile up the newest one wins.
+//! it was told to, and where pictures pile up the newest one wins, unless each needs the one before it.
 
 mod auto;
+pub mod command;
 mod error;
 mod glyphs;
 mod hotplug;
@@ -14,13 +15,14 @@ pub mod v4l2;
 use std::time::Duration;
 
 pub use auto::Auto;
+pub use command::Command;
 pub use error::CaptureError;
 pub use hotplug::Hotplug;
 pub use pattern::Pattern;
 pub use slate::Slate;
 pub use v4l2::V4l2Camera;
 
-use crate::media::{Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
+use crate::media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
 
 /// What the configuration asks of a camera; it delivers what comes nearest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +33,21 @@ pub struct Want {
     pub rate: FrameRate,
     /// In this format only; otherwise in the one that is the least work.
     pub format: Option<PixelFormat>,
+    /// Whether it may encode by itself.
+    pub own_encoding: OwnEncoding,
     /// Values for its controls. One that can't be set is complained of in the log; the picture comes nevertheless.
     pub controls: Controls,
+}
+
+/// What to think of a camera that gives H.264: it costs us no encoding, but the camera decides how good it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnEncoding {
+    /// It is taken where the camera gives a size and rate as near to what is wanted as otherwise, or nearly.
+    Preferred,
+    /// It is taken where the camera gives nothing else in colours that is nearly as near to what is wanted.
+    Possible,
+    /// It is not taken.
+    Never,
 }
 
 /// A device that may be there or not.
@@ -54,7 +69,8 @@ pub trait VideoSource: Send {
     fn format(&self) -> VideoFormat;
 
     /// The newest frame, waiting at most `patience` for one: `None` means that there was none. Frames that were
-    /// not fetched in time are lost, as [`Frame::sequence`] shows.
+    /// not fetched in time are lost, as [`Frame::sequence`] shows. Of a source that encodes by itself it is the oldest that
+    /// was not fetched yet: one that is passed over spoils those after it.
     ///
     /// # Errors
     ///
@@ -68,6 +84,16 @@ pub trait VideoSource: Send {
     ///
     /// The first that can't be set; the others are set.
     fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError>;
+
+    /// Asks a source that encodes for a keyframe as soon as one can be made; `false` where it can't be asked.
+    fn request_keyframe(&mut self) -> bool {
+        false
+    }
+
+    /// Tells a source that encodes which rate to keep to from now on; `false` where it can't be told.
+    fn set_bitrate(&mut self, _bitrate: Bitrate) -> bool {
+        false
+    }
 }
 
 /// Values for a camera's controls by their names, as in `[camera.controls]`.

@@ -127,6 +127,7 @@ mod tests {
                 size,
                 rate,
                 format: None,
+                own_encoding: super::super::OwnEncoding::Never,
                 controls: Controls::new(),
             })
             .unwrap()

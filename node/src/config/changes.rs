@@ -3,7 +3,7 @@ use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The camera has to be opened anew: another device, size, rate or format.
+    /// The camera has to be opened anew: another device, size, rate, format or encoder.
     pub camera: bool,
     /// The camera's controls.
     pub controls: bool,
@@ -39,7 +39,7 @@ impl Changes {
                     format,
                     controls,
                 },
-            video: Video { bitrate },
+            video: Video { bitrate, encoders },
             webrtc:
                 Webrtc {
                     udp_port,
@@ -54,10 +54,12 @@ impl Changes {
             restart.push("webrtc.udp_port");
         }
         Self {
+            // Which encoders there are decides which of its formats is taken.
             camera: *device != old.camera.device
                 || *size != old.camera.size
                 || *fps != old.camera.fps
-                || *format != old.camera.format,
+                || *format != old.camera.format
+                || *encoders != old.video.encoders,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
@@ -109,6 +111,16 @@ mod tests {
             ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
             ("[[camera]]\nfps = 15", "camera", &[]),
             ("[[camera]]\nformat = \"MJPEG\"", "camera", &[]),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mjpeg\" }",
+                "camera",
+                &[],
+            ),
+            (
+                "[video]\nencoders = [\"software\", \"passthrough\"]",
+                "camera",
+                &[],
+            ),
             ("[[camera]]\ncontrols = { brightness = 1 }", "controls", &[]),
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),

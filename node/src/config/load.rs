@@ -10,7 +10,7 @@ use super::Config;
 /// # Errors
 /// One of the two can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let mut config: Config = pinhole_service::config::read(path)?;
+    let mut config: Config = consistent(pinhole_service::config::read(path)?, path)?;
     let token = config.signaling.token_file.as_deref().map(Token::read);
     config.signaling.token = token.transpose().map_err(|cause| ConfigError::Secret {
         path: path.to_owned(),
@@ -28,7 +28,19 @@ pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
     or_default(load(path))
 }
 
+fn consistent(config: Config, path: &Path) -> Result<Config, ConfigError> {
+    match config.contradiction() {
+        None => Ok(config),
+        Some(mistake) => Err(ConfigError::Invalid {
+            path: path.to_owned(),
+            line: None,
+            mistake: mistake.to_owned(),
+        }),
+    }
+}
+
 #[cfg(test)]
 pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
-    pinhole_service::config::parse(text, "node.toml".as_ref())
+    let path = "node.toml".as_ref();
+    consistent(pinhole_service::config::parse(text, path)?, path)
 }

@@ -4,6 +4,8 @@
 //! worse than none.
 
 mod changes;
+mod device;
+mod encoders;
 mod listen;
 mod load;
 mod stun;
@@ -20,6 +22,8 @@ use serde::{Deserialize, Deserializer, de};
 use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
 
 pub use changes::Changes;
+pub use device::{Command, Device, Written};
+pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
@@ -63,9 +67,9 @@ pub struct Signaling {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Camera {
-    /// `auto`, `pattern`, a device path, a number, or a part of the card's name.
-    pub device: String,
-    /// The picture to ask for; the camera's nearest is taken.
+    /// Where its pictures come from.
+    pub device: Device,
+    /// The picture to ask for; the camera's nearest is taken. What a command writes raw is of this size.
     pub size: FrameSize,
     /// Frames per second to ask for.
     #[serde(deserialize_with = "frame_rate")]
@@ -83,6 +87,8 @@ pub struct Camera {
 pub struct Video {
     /// The encoders' rate.
     pub bitrate: Bitrate,
+    /// What may encode.
+    pub encoders: Encoders,
 }
 
 /// `[webrtc]`
@@ -122,7 +128,7 @@ impl Default for Signaling {
 impl Default for Camera {
     fn default() -> Self {
         Self {
-            device: "auto".to_owned(),
+            device: "auto".into(),
             size: FrameSize {
                 width: 1280,
                 height: 720,
@@ -138,6 +144,7 @@ impl Default for Video {
     fn default() -> Self {
         Self {
             bitrate: Bitrate::from_bps(2_000_000),
+            encoders: Encoders::default(),
         }
     }
 }
@@ -166,6 +173,27 @@ impl Config {
         match &self.name {
             Some(name) => Name::from(name.as_str()),
             None => Name::from(host_name().as_str()),
+        }
+    }
+
+    /// What two keys say together that can't be.
+    fn contradiction(&self) -> Option<&'static str> {
+        let passes = self.video.encoders.place(Encoder::Passthrough).is_some();
+        let is_h264 = self.camera.format == Some(PixelFormat::H264);
+        match &self.camera.device {
+            Device::Command(_) if self.camera.format.is_some() => Some(
+                "`format` in [[camera]] chooses among a camera's formats, and a command has one only; remove it: what the command \
+                 writes is the `format` within `device`",
+            ),
+            device if device.is_encoded() && !passes => Some(
+                "the camera's `device` writes H.264, which is only ever passed on, and `encoders` in [video] has no \
+                 \"passthrough\"; add it there, or have the command write \"mjpeg\" or \"yuv420p\"",
+            ),
+            Device::Name(_) if is_h264 && !passes => Some(
+                "`format` in [[camera]] is H.264, which is only ever passed on, and `encoders` in [video] has no \
+                 \"passthrough\"; add it there, or name another format",
+            ),
+            _ => None,
         }
     }
 }
@@ -211,7 +239,7 @@ fn one_camera<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Camera, D::E
     let mut cameras = Vec::<Camera>::deserialize(deserializer)?;
     match cameras.len() {
         0 => Ok(Camera::default()),
-        1 if cameras[0].device == "pattern" && cameras[0].format.is_some() => Err(de::Error::custom(
+        1 if cameras[0].device == "pattern".into() && cameras[0].format.is_some() => Err(de::Error::custom(
             "`format` is for cameras; the pattern has no choice of formats",
         )),
         1 => Ok(cameras.remove(0)),
@@ -250,6 +278,27 @@ mod tests {
     }
 
     #[test]
+    fn samples_of_cameras_are_valid() {
+        let in_file = include_str!("../../../config/node.toml").lines();
+        let in_file = in_file.filter_map(|line| {
+            line.strip_prefix("# ")
+                .filter(|line| line.starts_with("device = "))
+        });
+        let in_file: Vec<_> = in_file.map(|line| format!("[[camera]]\n{line}")).collect();
+        let page = include_str!("../../../docs/cameras.md");
+        let in_page = page.split("```").filter_map(|part| part.strip_prefix("toml\n"));
+        let in_page: Vec<_> = in_page
+            .filter(|part| part.starts_with("[[camera]]"))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!((in_file.len(), in_page.len()), (2, 3));
+        for sample in in_file.into_iter().chain(in_page) {
+            let camera = read(&sample).expect(&sample).camera;
+            assert!(matches!(camera.device, Device::Command(_)), "{sample}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
             ("[video]\nbitrat = \"2M\"", "line 2"),
@@ -262,6 +311,7 @@ mod tests {
             ("[[camera]]\nsize = \"big\"", "1280x720"),
             ("[[camera]]\nformat = \"YUV2\"", "`YUV2` is no format"),
             ("[[camera]]\nformat = \"YUV2\"", "NV12, NV21"),
+            ("[[camera]]\nformat = \"YUV2\"", "MJPEG, H.264"),
             (
                 "[[camera]]\ndevice = \"pattern\"\nformat = \"nv12\"",
                 "no choice of formats",
@@ -271,6 +321,43 @@ mod tests {
             (
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
+            ),
+            ("[[camera]]\ndevice = { command = [\"x\"] }", "format"),
+            ("[[camera]]\ndevice = { format = \"h264\" }", "command"),
+            (
+                "[[camera]]\ndevice = { command = [], format = \"h264\" }",
+                "rpicam-vid",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mpeg\" }",
+                "\"h264\", \"mjpeg\", \"yuv420p\" and \"yuvj420p\"",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], formt = \"h264\" }",
+                "did you mean `format`?",
+            ),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"mpeg\" }",
+                "line 2",
+            ),
+            ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
+            (
+                "[video]\nencoders = [\"hardware\"]",
+                "\"passthrough\" and \"software\"",
+            ),
+            ("[video]\nencoders = []", "empty"),
+            ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
+            (
+                "[[camera]]\ndevice = { command = [\"x\"], format = \"h264\" }\n[video]\nencoders = [\"software\"]",
+                "device` writes H.264, which is only ever passed on",
+            ),
+            (
+                "[[camera]]\nformat = \"h264\"\n[video]\nencoders = [\"software\"]",
+                "format` in [[camera]] is H.264",
+            ),
+            (
+                "[[camera]]\nformat = \"nv12\"\ndevice = { command = [\"x\"], format = \"mjpeg\" }",
+                "within `device`",
             ),
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
@@ -284,6 +371,23 @@ mod tests {
             );
             assert!(error.contains("node.toml"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_device_is_a_name_or_a_command() {
+        let device = |text: &str| read(text).expect(text).camera.device;
+        assert_eq!(device("[[camera]]\ndevice = \"C920\""), "C920".into());
+        let command =
+            "[[camera]]\n[camera.device]\ncommand = [\"rpicam-vid\", \"-o\", \"-\"]\nformat = \"yuvj420p\"";
+        let expected = Command {
+            words: vec!["rpicam-vid".to_owned(), "-o".to_owned(), "-".to_owned()],
+            format: Written {
+                pixel: PixelFormat::Yu12,
+                colour: crate::media::Colour::JPEG,
+            },
+        };
+        assert_eq!(device(command), Device::Command(expected));
+        assert_eq!(device(command).to_string(), "rpicam-vid");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! encoder writes it into its VUI, and nearly all cameras deliver it already. What they deliver else is changed here, in
 //! the same pass: RGB, full range as in JPEG, and other matrices.
 
+mod h264;
 mod mjpeg;
 mod raw;
 mod recolour;
@@ -22,6 +23,7 @@ const ALIGNMENT: usize = 64;
 pub struct Converter {
     buffer: Vec<u8>,
     jpeg: Option<mjpeg::Decoder>,
+    h264: Option<h264::Decoder>,
 }
 
 /// Why a frame was not converted. The next one may be fine.
@@ -33,6 +35,9 @@ pub enum ConvertError {
     /// A JPEG that cannot be decoded.
     #[error("a JPEG from the camera is damaged: {0}")]
     Jpeg(String),
+    /// A unit of H.264 that cannot be passed on or decoded.
+    #[error("an H.264 picture from the camera is damaged: {0}")]
+    H264(&'static str),
     /// A JPEG of a kind that no camera should send.
     #[error("a JPEG from the camera is {actual}, not {expected}")]
     JpegKind {
@@ -63,14 +68,17 @@ impl Converter {
     }
 
     /// The picture of `frame` as YU12 in [`Colour::VIDEO`]: the frame itself where it is that already, else a copy in
-    /// this converter's buffer.
+    /// this converter's buffer. Of H.264 it has to see every unit, from a keyframe on; [`Converter::forget`] ends that.
     ///
     /// # Errors
     ///
-    /// The frame is shorter than its format says, or a JPEG that cannot be decoded.
+    /// The frame is shorter than its format says, or cannot be decoded.
     pub fn to_yu12<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Frame<'a>, ConvertError> {
         if is_output(frame.format) {
             return Ok(*frame);
+        }
+        if frame.format.pixel == PixelFormat::H264 {
+            return self.decode(frame);
         }
         let format = Self::output(frame.format);
         let mut output = Output::new(&mut self.buffer, format.size);
@@ -93,12 +101,37 @@ impl Converter {
                 };
                 decoder.decode(frame, &mut output)?;
             }
+            // Above.
+            PixelFormat::H264 => {}
         }
         Ok(Frame {
             format,
             data: &self.buffer,
             ..*frame
         })
+    }
+
+    fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Frame<'a>, ConvertError> {
+        let decoder = match &mut self.h264 {
+            Some(decoder) => decoder,
+            none => none.insert(h264::Decoder::new()?),
+        };
+        match decoder.decode(frame.data, &mut self.buffer) {
+            Ok(size) => Ok(Frame {
+                format: Self::output(VideoFormat { size, ..frame.format }),
+                data: &self.buffer,
+                ..*frame
+            }),
+            Err(error) => {
+                self.forget();
+                Err(error)
+            }
+        }
+    }
+
+    /// Frees the H.264 decoder: the next unit that it sees is a keyframe.
+    pub fn forget(&mut self) {
+        self.h264 = None;
     }
 }
 

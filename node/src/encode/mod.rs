@@ -7,6 +7,7 @@
 mod convert;
 mod error;
 mod openh264;
+mod passthrough;
 mod planes;
 mod vpx;
 
@@ -14,6 +15,7 @@ use std::num::NonZero;
 
 pub use convert::{ConvertError, Converter};
 pub use error::EncodeError;
+pub use passthrough::Passthrough;
 pub use planes::{LayoutError, Planes};
 
 use crate::media::{AccessUnit, Bitrate, Codec, Frame, FrameSize, Orders, VideoFormat};

@@ -29,11 +29,14 @@ pub enum PixelFormat {
     Bgr24,
     /// One JPEG image per frame (`V4L2_PIX_FMT_MJPEG`).
     Mjpeg,
+    /// One access unit of H.264 per frame, an Annex B byte stream (`V4L2_PIX_FMT_H264`): the source encodes by itself, and
+    /// a frame that is lost spoils those after it.
+    H264,
 }
 
 impl PixelFormat {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         PixelFormat::Yuyv,
         PixelFormat::Uyvy,
         PixelFormat::Yvyu,
@@ -45,6 +48,7 @@ impl PixelFormat {
         PixelFormat::Rgb24,
         PixelFormat::Bgr24,
         PixelFormat::Mjpeg,
+        PixelFormat::H264,
     ];
 
     /// The kernel's four-character code.
@@ -61,6 +65,7 @@ impl PixelFormat {
             PixelFormat::Rgb24 => b"RGB3",
             PixelFormat::Bgr24 => b"BGR3",
             PixelFormat::Mjpeg => b"MJPG",
+            PixelFormat::H264 => b"H264",
         }
     }
 
@@ -79,7 +84,7 @@ impl PixelFormat {
             | PixelFormat::Yv12
             | PixelFormat::Grey => width,
             PixelFormat::Rgb24 | PixelFormat::Bgr24 => 3 * width,
-            PixelFormat::Mjpeg => 0,
+            PixelFormat::Mjpeg | PixelFormat::H264 => 0,
         }
     }
 }
@@ -98,6 +103,7 @@ impl fmt::Display for PixelFormat {
             PixelFormat::Rgb24 => "RGB24",
             PixelFormat::Bgr24 => "BGR24",
             PixelFormat::Mjpeg => "MJPEG",
+            PixelFormat::H264 => "H.264",
         })
     }
 }
@@ -213,9 +219,9 @@ pub struct VideoFormat {
     /// The visible picture.
     pub size: FrameSize,
     /// Bytes from the start of a line of the first plane to the start of the next (`bytesperline`); the
-    /// kernel derives the other planes' from it ([`VideoFormat::chroma_stride`]). Zero for MJPEG.
+    /// kernel derives the other planes' from it ([`VideoFormat::chroma_stride`]). Zero for MJPEG and H.264.
     pub stride: u32,
-    /// What the samples mean.
+    /// What the samples mean. Of H.264 its parameter sets tell that.
     pub colour: Colour,
     /// The nominal rate; the driver's time stamps are the truth.
     pub rate: FrameRate,
@@ -239,7 +245,7 @@ impl VideoFormat {
         let (lines, chroma_lines) = (u64::from(height), u64::from(height.div_ceil(2)));
         let last = u64::from(self.pixel.least_stride(width));
         let bytes = match self.pixel {
-            PixelFormat::Mjpeg => 0,
+            PixelFormat::Mjpeg | PixelFormat::H264 => 0,
             PixelFormat::Yu12 | PixelFormat::Yv12 => stride * lines + 2 * chroma_stride * chroma_lines,
             PixelFormat::Nv12 | PixelFormat::Nv21 => {
                 stride * lines + chroma_stride * chroma_lines.saturating_sub(1) + last.next_multiple_of(2)
@@ -303,6 +309,7 @@ mod tests {
         assert_eq!(least(PixelFormat::Nv21, 704), 704 * 361 + 704 * 180 + 642);
         assert_eq!(least(PixelFormat::Yu12, 641), 641 * 361 + 2 * 321 * 181);
         assert_eq!(least(PixelFormat::Mjpeg, 0), 0);
+        assert_eq!(least(PixelFormat::H264, 0), 0);
     }
 
     #[test]

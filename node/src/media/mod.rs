@@ -7,6 +7,7 @@ mod codec;
 mod colour;
 mod format;
 mod frame;
+pub mod h264;
 mod orders;
 mod timestamp;
 

@@ -171,8 +171,10 @@ fn rank(coding: &Coding) -> Option<u8> {
                 .parameter("profile-level-id")?
                 .get(..4)?
                 .to_ascii_lowercase();
-            // What we send is constrained baseline (RFC 6184, table 5); every decoder of a higher profile reads
-            // it too, as long as the description names that profile.
+            // What our encoders send is constrained baseline (RFC 6184, table 5); every decoder of a higher profile reads
+            // it too, as long as the description names that profile. A camera's own H.264 may be of a higher one, and is
+            // answered for in the same way: the camera may not be open yet, so its profile is not known, and decoders go
+            // by the stream's parameter set, not by the description.
             Some(match profile.as_str() {
                 "42e0" => 0,
                 "42c0" | "4200" => 1,

@@ -6,14 +6,19 @@ use super::account::{Account, LineAccount};
 use crate::{
     encode::{self, EncodeError, VideoEncoder},
     fanout::Publisher,
-    media::{AccessUnit, Bitrate, Frame, VideoFormat},
+    media::{AccessUnit, Bitrate, Codec, Frame, VideoFormat},
 };
+
+/// What stands in the place of an encoder's name where the camera encodes.
+pub const PASSTHROUGH: &str = "passthrough";
 
 /// One codec of a camera: the publisher, and the encoder while there is one.
 pub(super) struct Line {
     publisher: Publisher,
     account: Arc<Account>,
     encoder: Option<Running>,
+    /// Units of the camera's own encoder are passed on.
+    is_passing: bool,
 }
 
 struct Running {
@@ -28,7 +33,45 @@ impl Line {
             publisher,
             account,
             encoder: None,
+            is_passing: false,
         }
+    }
+
+    /// Whether it carries what cameras encode by themselves.
+    pub(super) fn passes(&self) -> bool {
+        self.publisher.codec() == Codec::H264
+    }
+
+    /// Whether its viewers want a keyframe, and may have one.
+    pub(super) fn wants_keyframe(&self, now: Instant) -> bool {
+        self.publisher.take_orders(now).keyframe
+    }
+
+    /// The camera was asked for a keyframe.
+    pub(super) fn keyframe_ordered(&self) {
+        self.account.line(self.publisher.codec()).keyframe_orders.one();
+    }
+
+    /// Publishes what the camera has encoded.
+    pub(super) fn pass(&mut self, unit: AccessUnit) {
+        let codec = self.publisher.codec();
+        if !self.is_passing {
+            // The slate's encoder, where the camera was away.
+            self.rest();
+            self.is_passing = true;
+        }
+        let figures = self.account.line(codec);
+        if figures.encoder().is_none() {
+            info!(%codec, "passthrough started: no encoder runs for it");
+            figures.set_encoder(Some(PASSTHROUGH));
+        }
+        count(figures, &unit);
+        self.publisher.publish(unit);
+    }
+
+    /// A frame comes too late to be encoded.
+    pub(super) fn leave_out(&self) {
+        self.account.line(self.publisher.codec()).skipped.one();
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -49,6 +92,7 @@ impl Line {
                 let encoder = encode::software(codec, frame.format, bitrate)?;
                 info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
                 self.account.line(codec).set_encoder(Some(encoder.name()));
+                self.is_passing = false;
                 slot.insert(Running {
                     encoder,
                     format: frame.format,
@@ -69,7 +113,8 @@ impl Line {
         }
         match running.encoder.encode(frame, orders) {
             Ok(Some(unit)) => {
-                count(figures, &unit, start);
+                figures.encoded.record(start.elapsed());
+                count(figures, &unit);
                 self.publisher.publish(unit);
             }
             // The encoder kept its rate by leaving this frame out.
@@ -85,6 +130,7 @@ impl Line {
     /// Frees the encoder until the next frame.
     pub(super) fn rest(&mut self) {
         self.account.line(self.publisher.codec()).set_encoder(None);
+        self.is_passing = false;
         if self.encoder.take().is_some() {
             let dropped = self.publisher.dropped();
             info!(codec = %self.publisher.codec(), dropped, "encoder stopped");
@@ -92,8 +138,7 @@ impl Line {
     }
 }
 
-fn count(figures: &LineAccount, unit: &AccessUnit, start: Instant) {
-    figures.encoded.record(start.elapsed());
+fn count(figures: &LineAccount, unit: &AccessUnit) {
     figures.units.one();
     figures.bytes.add(unit.data.len() as u64);
     if unit.is_keyframe {

@@ -5,6 +5,7 @@
 //! fault is logged once per change, not once per try.
 
 mod account;
+mod coded;
 mod line;
 mod retry;
 mod wishes;
@@ -26,13 +27,15 @@ use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, FrameRate, FrameSize, Timestamp},
+    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
 };
+use coded::{Coded, steer};
 use line::Line;
 use retry::Retry;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
+pub use line::PASSTHROUGH;
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -52,6 +55,8 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
+    /// Whether we may encode, in software.
+    pub software: bool,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -72,6 +77,10 @@ enum Fault {
     Encode(#[from] EncodeError),
     #[error("{device} delivers no frames ({silent:?} without one); opening it anew")]
     Silent { device: String, silent: Duration },
+    #[error(
+        "{device} delivers {format}, which is to be encoded, and `encoders` in [video] has nothing for that; add \"software\""
+    )]
+    NoEncoder { device: String, format: VideoFormat },
 }
 
 impl Pipeline {
@@ -265,6 +274,9 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
+        if !self.settings.software {
+            return Ok(());
+        }
         let frame = slate.draw();
         for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
             line.encode(&frame, self.settings.bitrate)?;
@@ -288,12 +300,15 @@ impl Work {
             self.settings = settings;
             open = Open::IsReplaced;
         }
+        let mut source = source.filter(|_| open == Open::GoesOn);
         if let Some(bitrate) = changes.bitrate {
             self.settings.bitrate = bitrate;
+            if let Some(source) = source.as_deref_mut().filter(|source| is_coded(source.format())) {
+                steer(source, bitrate);
+            }
         }
         if let Some(controls) = changes.controls {
-            if open == Open::GoesOn
-                && let Some(source) = source
+            if let Some(source) = source
                 && let Err(error) = source.set_controls(&controls)
             {
                 warn!("{error}");
@@ -311,9 +326,15 @@ impl Work {
         self.account.becomes(State::Opening);
         let mut source = self.camera.open(&self.settings.want)?;
         let device = self.camera.describe();
-        info!(%device, format = %source.format(), "camera open");
+        if retry.is_faulted() {
+            // A command can be started as often as it likes to end; what is news is the picture.
+            debug!(%device, format = %source.format(), "camera open");
+        } else {
+            info!(%device, format = %source.format(), "camera open");
+        }
         self.last_size = Some(source.format().size);
         let outcome = self.stream(&device, source.as_mut(), retry);
+        self.converter.forget();
         drop(source);
         if outcome.is_ok() {
             // After a fault the encoders go on with the slate.
@@ -336,7 +357,18 @@ impl Work {
         let mut last_watched = Instant::now();
         let mut last_frame = Instant::now();
         let mut damaged = false;
+        // When the first picture went to viewers.
+        let mut shown_since = None;
         let mut sequence = None;
+        let mut coded = Coded::new(self.settings.software);
+        if is_coded(source.format()) {
+            steer(source, self.settings.bitrate);
+        } else if !self.settings.software {
+            return Err(Fault::NoEncoder {
+                device: device.to_owned(),
+                format: source.format(),
+            });
+        }
         loop {
             self.pulse.beat();
             if self.is_stopping() {
@@ -352,6 +384,9 @@ impl Work {
                 return Ok(Over::Unwatched);
             }
             let rate = source.format().rate;
+            if is_coded(source.format()) {
+                coded.request_keyframe(&self.lines, source, now);
+            }
             let Some(frame) = source.next(PATIENCE)? else {
                 if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
                     return Err(Fault::Silent {
@@ -370,23 +405,25 @@ impl Work {
                 .missed
                 .add(missed(sequence.replace(frame.sequence), frame.sequence));
             let format = frame.format;
-            match encode(
-                &mut self.lines,
-                &mut self.converter,
-                &self.account,
-                self.settings.bitrate,
-                &frame,
-            )? {
-                Ok(()) => {
+            let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let outcome = if is_coded(format) {
+                coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
+            } else {
+                encode(lines, converter, &self.account, self.settings.bitrate, &frame)
+            };
+            match outcome? {
+                // Of a camera that encodes, nothing to show up to its first keyframe.
+                Ok(false) => {}
+                Ok(true) => {
                     damaged = false;
+                    let since = *shown_since.get_or_insert(last_frame);
                     if !self.account.is_live() {
                         self.account.becomes(State::Live {
                             device: device.to_owned(),
                             format,
                         });
                     }
-                    if retry.is_faulted() {
-                        retry.forget();
+                    if retry.is_over(last_frame.duration_since(since)) {
                         info!(%device, "the picture is back");
                     }
                 }
@@ -408,16 +445,17 @@ impl Work {
     }
 }
 
-/// Gives one frame to every encoder that somebody watches. The inner error costs this frame only.
+/// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
+/// frame only.
 fn encode(
     lines: &mut [Line],
     converter: &mut Converter,
     account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
-) -> Result<Result<(), ConvertError>, EncodeError> {
+) -> Result<Result<bool, ConvertError>, EncodeError> {
     if !lines.iter().any(Line::is_watched) {
-        return Ok(Ok(()));
+        return Ok(Ok(true));
     }
     // Once for all codecs.
     let start = Instant::now();
@@ -432,7 +470,11 @@ fn encode(
     for line in lines.iter_mut().filter(|line| line.is_watched()) {
         line.encode(&planes, bitrate)?;
     }
-    Ok(Ok(()))
+    Ok(Ok(true))
+}
+
+fn is_coded(format: VideoFormat) -> bool {
+    format.pixel == PixelFormat::H264
 }
 
 /// Frames between two that were fetched, by the driver's count. One that starts anew tells nothing.
@@ -448,7 +490,7 @@ fn missed(before: Option<u32>, now: u32) -> u64 {
 fn is_transient(fault: &Fault) -> bool {
     match fault {
         Fault::Capture(error) => error.is_transient(),
-        Fault::Encode(_) => false,
+        Fault::Encode(_) | Fault::NoEncoder { .. } => false,
         Fault::Silent { .. } => true,
     }
 }

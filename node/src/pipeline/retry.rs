@@ -14,6 +14,8 @@ impl Retry {
     const TRANSIENT: Duration = Duration::from_secs(3);
     /// … and what a person has to mend this often, so that mending it is enough.
     const LASTING: Duration = Duration::from_secs(30);
+    /// A picture that has come for so long is back. What fails again sooner is tried ever less often, and said once.
+    const HOLDS: Duration = Duration::from_secs(3);
 
     /// The pause after one more failure.
     pub(super) fn after(&mut self, is_transient: bool, fault: &str) -> Duration {
@@ -42,6 +44,15 @@ impl Retry {
         self.tries = 0;
     }
 
+    /// There has been a picture for `shown`: whether that ends a fault.
+    pub(super) fn is_over(&mut self, shown: Duration) -> bool {
+        let is_over = self.is_faulted() && shown >= Self::HOLDS;
+        if is_over {
+            self.forget();
+        }
+        is_over
+    }
+
     /// All is well again.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
@@ -68,6 +79,20 @@ mod tests {
         retry.hurry();
         assert_eq!(retry.after(true, "gone"), first);
         assert_eq!(retry.news(), None);
+    }
+
+    #[test]
+    fn a_picture_that_does_not_hold_ends_no_fault() {
+        let mut retry = Retry::default();
+        assert!(!retry.is_over(Retry::HOLDS), "there was none");
+        let first = retry.after(true, "ended");
+        assert!(!retry.is_over(Retry::HOLDS / 2));
+        assert!(retry.after(true, "ended") > first);
+        assert_eq!(retry.news(), None);
+        assert!(retry.is_over(Retry::HOLDS));
+        assert!(!retry.is_over(Retry::HOLDS), "it is over already");
+        assert_eq!(retry.after(true, "ended"), first);
+        assert_eq!(retry.news(), Some("ended"));
     }
 
     #[test]

@@ -114,11 +114,11 @@ impl Exposition {
             let row = move |encoder| (vec![("codec", Encoder::codec(encoder))], value(encoder) as f64);
             encoders.iter().map(row)
         };
-        let runs = |encoder: &Encoder| u64::from(encoder.encoder.is_some());
+        let runs = |encoder: &Encoder| u64::from(encoder.runs());
         page.gauges(
             "pinhole_encoder_running",
             None,
-            "1 while the encoder runs.",
+            "1 while the encoder runs; 0 also while the camera's own H.264 is passed on.",
             by_codec(runs),
         )?;
         let help = "Frames encoded, once for all viewers.";

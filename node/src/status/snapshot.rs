@@ -111,7 +111,7 @@ pub enum CameraState {
 pub struct Encoder {
     /// Its codec.
     pub codec: String,
-    /// Its name, while it runs.
+    /// Its name, while it runs; `passthrough` while the camera's own encoder does the work.
     pub encoder: Option<&'static str>,
     /// Frames encoded.
     pub frames: u64,
@@ -125,6 +125,13 @@ pub struct Encoder {
     pub skipped: u64,
     /// Encoded frames that were dropped because the network side lagged.
     pub lagged: u64,
+}
+
+impl Encoder {
+    /// Whether this machine encodes.
+    pub fn runs(&self) -> bool {
+        self.encoder.is_some_and(|name| name != pipeline::PASSTHROUGH)
+    }
 }
 
 /// What one stage of a frame's way took.

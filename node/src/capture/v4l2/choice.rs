@@ -9,13 +9,14 @@
 //! | half the rate | 0.69, the logarithm |
 //! | twice the rate | 0.35: nothing is lost, but each frame is encoded |
 //! | the format | 0 to 0.2, see [`format_price`]; 1.5 for a picture without colours |
+//! | H.264 of the camera's own | -0.1 or 0.3, as [`OwnEncoding`] says: it spares all encoding, but is not ours to judge |
 //!
 //! So a format that is dear to unpack is taken for a rate that is a fifth higher, and not for less; and a camera that
 //! reaches 720p at no more than 5 fps raw but 30 as MJPEG gives MJPEG.
 
 use super::mode::{Mode, is_possible};
 use crate::{
-    capture::Want,
+    capture::{OwnEncoding, Want},
     media::{FrameRate, FrameSize, PixelFormat},
 };
 
@@ -39,7 +40,7 @@ pub fn reason(modes: &[Mode], want: &Want, chosen: PixelFormat) -> String {
         .collect();
     let better = others
         .iter()
-        .filter(|offer| format_price(offer.pixel) < format_price(chosen))
+        .filter(|offer| format_price(offer.pixel, want) < format_price(chosen, want))
         .min_by(|a, b| a.price.total_cmp(&b.price));
     if let Some(Offer {
         mode, rate, pixel, ..
@@ -74,8 +75,9 @@ struct Offer<'a> {
 fn offers<'a>(modes: &'a [Mode], want: &'a Want) -> impl Iterator<Item = Offer<'a>> {
     modes.iter().filter_map(move |mode| {
         let pixel = mode.pixel?;
-        let is_refused = want.format.is_some_and(|wanted| wanted != pixel);
-        if is_refused || !mode.size.is_none_or(is_possible) {
+        let is_other = want.format.is_some_and(|wanted| wanted != pixel);
+        let is_refused = pixel == PixelFormat::H264 && want.own_encoding == OwnEncoding::Never;
+        if is_other || is_refused || !mode.size.is_none_or(is_possible) {
             return None;
         }
         let rates = mode.rates.iter().copied();
@@ -86,14 +88,20 @@ fn offers<'a>(modes: &'a [Mode], want: &'a Want) -> impl Iterator<Item = Offer<'
             mode,
             pixel,
             rate,
-            price: size_price + rate_price(rate, want.rate) + format_price(pixel),
+            price: size_price + rate_price(rate, want.rate) + format_price(pixel, want),
         })
     })
 }
 
 /// What it takes to make YU12 of a frame, in the order of what `encode_bench` measures, and what crosses the bus.
-fn format_price(pixel: PixelFormat) -> f64 {
+fn format_price(pixel: PixelFormat, want: &Want) -> f64 {
     match pixel {
+        PixelFormat::H264 => match want.own_encoding {
+            // Neither this nor an encoder.
+            OwnEncoding::Preferred => -0.1,
+            // Of what has colours the last resort.
+            OwnEncoding::Possible | OwnEncoding::Never => 0.3,
+        },
         // As the encoders take it.
         PixelFormat::Yu12 => 0.0,
         // The planes are copied.
@@ -143,6 +151,7 @@ mod tests {
             size: size.parse().unwrap(),
             rate: FrameRate::per_second(rate),
             format: None,
+            own_encoding: OwnEncoding::Preferred,
             controls: crate::capture::Controls::new(),
         }
     }
@@ -191,7 +200,7 @@ mod tests {
 
     #[test]
     fn at_the_same_size_and_rate_the_least_work_wins() {
-        let order = ["YU12", "YV12", "NV12", "UYVY", "RGB3", "MJPG", "GREY"];
+        let order = ["H264", "YU12", "YV12", "NV12", "UYVY", "RGB3", "MJPG", "GREY"];
         let all: Vec<Mode> = order
             .iter()
             .rev()
@@ -201,6 +210,59 @@ mod tests {
             let expected = format!("{code} 1280x720 30 fps");
             assert_eq!(chosen(&all[..=count], "1280x720", 30).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn a_camera_encodes_by_itself_where_that_is_wanted() {
+        let modes = [
+            mode(b"YUYV", "1280x720", &[30]),
+            mode(b"MJPG", "1280x720", &[30]),
+            mode(b"H264", "1280x720", &[30]),
+            mode(b"H264", "1920x1080", &[30]),
+            mode(b"GREY", "1920x1080", &[30]),
+        ];
+        for (own_encoding, size, expected) in [
+            (OwnEncoding::Preferred, "1280x720", "H264 1280x720"),
+            (OwnEncoding::Preferred, "1920x1080", "H264 1920x1080"),
+            (OwnEncoding::Possible, "1280x720", "YUYV 1280x720"),
+            (OwnEncoding::Possible, "1920x1080", "H264 1920x1080"),
+            (OwnEncoding::Never, "1280x720", "YUYV 1280x720"),
+        ] {
+            let want = Want {
+                own_encoding,
+                ..want(size, 30)
+            };
+            let (mode, _) = choose(&modes, &want).unwrap();
+            let taken = format!("{} {}", String::from_utf8_lossy(&mode.fourcc), mode.size.unwrap());
+            assert_eq!(taken, expected, "{own_encoding:?}");
+        }
+        for (own_encoding, is_taken) in [
+            (OwnEncoding::Preferred, true),
+            (OwnEncoding::Possible, true),
+            (OwnEncoding::Never, false),
+        ] {
+            let named = Want {
+                format: Some(PixelFormat::H264),
+                own_encoding,
+                ..want("640x480", 30)
+            };
+            let taken = choose(&modes, &named).map(|(mode, _)| mode.pixel);
+            let expected = is_taken.then_some(Some(PixelFormat::H264));
+            assert_eq!(taken, expected, "by name, {own_encoding:?}");
+        }
+        let modes = |raw| {
+            [
+                mode(b"H264", "1280x720", &[25]),
+                mode(b"YUYV", "1280x720", &[raw]),
+            ]
+        };
+        let (more, same) = (modes(30), modes(25));
+        assert_eq!(
+            chosen(&more, "1280x720", 30).unwrap(),
+            "YUYV 1280x720 30 fps",
+            "not at any price"
+        );
+        assert_eq!(chosen(&same, "1280x720", 30).unwrap(), "H264 1280x720 25 fps");
     }
 
     #[test]

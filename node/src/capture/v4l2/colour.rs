@@ -8,10 +8,12 @@ use super::flags::{
 use crate::media::{Colour, ColourMatrix, ColourRange, PixelFormat};
 
 /// The colours of a raw format by `V4L2_COLORSPACE_*`, `V4L2_YCBCR_ENC_*` and `V4L2_QUANTIZATION_*`. A number that is newer
-/// than this program counts as not told. JPEGs say themselves what they are.
+/// than this program counts as not told. JPEGs and H.264 say themselves what they are.
 pub fn colour(pixel: PixelFormat, colorspace: u32, encoding: u32, quantization: u32) -> Colour {
-    if pixel == PixelFormat::Mjpeg {
-        return Colour::JPEG;
+    match pixel {
+        PixelFormat::Mjpeg => return Colour::JPEG,
+        PixelFormat::H264 => return Colour::VIDEO,
+        _ => {}
     }
     // V4L2_MAP_YCBCR_ENC_DEFAULT
     let encoding = match encoding {

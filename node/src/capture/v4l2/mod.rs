@@ -2,7 +2,7 @@
 //!
 //! No call here waits for a device: it is opened with `O_NONBLOCK`, and every wait is a `poll` with an end. The
 //! kernel's few buffers are the only queue there is: a frame stays in its buffer until it is encoded, and what
-//! comes meanwhile replaces what came before.
+//! comes meanwhile replaces what came before, unless the camera encodes by itself: then all of it is taken in order.
 //!
 //! Kernel documentation: `userspace-api/media/v4l`.
 
@@ -11,6 +11,7 @@ mod colour;
 mod controls;
 mod describe;
 mod discover;
+mod encoder;
 mod flags;
 mod ioctl;
 mod mode;

@@ -12,8 +12,9 @@ use crate::{
     media::{FrameRate, FrameSize, PixelFormat},
 };
 
-/// What can be encoded here, by the kernel's names.
-const USABLE: [(&[u8; 4], PixelFormat); 12] = [
+/// What can be encoded or passed on here, by the kernel's names.
+const USABLE: [(&[u8; 4], PixelFormat); 13] = [
+    (b"H264", PixelFormat::H264),
     (b"YU12", PixelFormat::Yu12),
     (b"YV12", PixelFormat::Yv12),
     (b"NV12", PixelFormat::Nv12),

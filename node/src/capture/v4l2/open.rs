@@ -7,6 +7,7 @@ use super::{
     colour::colour,
     controls,
     discover::is_camera,
+    encoder::Encoder,
     flags::{
         CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
     },
@@ -22,6 +23,8 @@ use crate::{
 
 /// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
 const BUFFERS: u32 = 4;
+/// For what the camera encodes itself: there a lost buffer costs all of the stream up to the next keyframe.
+const BUFFERS_IN_ORDER: u32 = 8;
 
 /// Opens the device, sets it up as near to `want` as it goes, and starts it. Also tells what was chosen and why.
 pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> {
@@ -38,15 +41,26 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes, want))?;
     let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
     let rate = set_rate(&device, &name, rate)?;
+    let encoder = match format.pixel {
+        PixelFormat::H264 => {
+            Encoder::set_up(&device, rate).map_err(|source| name.error("set its encoder up", source))?
+        }
+        _ => Encoder::default(),
+    };
     let controls = controls::set(&device, &name, &want.controls, &Controls::new());
     if let Err(error) = controls {
         // A wrong control is no reason for no picture; a device that has gone says so at the next step.
         tracing::warn!("{error}");
     }
     let format = VideoFormat { rate, ..format };
-    let queue = Queue::start(&device, BUFFERS).map_err(|source| name.error("start", source))?;
+    let buffers = if format.pixel == PixelFormat::H264 {
+        BUFFERS_IN_ORDER
+    } else {
+        BUFFERS
+    };
+    let queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
     let report = Report::new(&name, &format, &modes, want);
-    let source = Source::new(device, name, format, queue, want.controls.clone());
+    let source = Source::new(device, name, format, queue, encoder, want.controls.clone());
     Ok((source, report))
 }
 
@@ -68,7 +82,10 @@ impl Report {
         Self {
             device: name.to_string(),
             format: format.to_string(),
-            colours: format.colour.to_string(),
+            colours: match format.pixel {
+                PixelFormat::H264 => "as its stream says".to_owned(),
+                _ => format.colour.to_string(),
+            },
             why,
         }
     }
@@ -201,6 +218,7 @@ fn set_rate(device: &Device, name: &DeviceName, rate: FrameRate) -> Result<Frame
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::OwnEncoding;
 
     #[test]
     fn a_stride_that_cannot_be_true_is_replaced() {
@@ -222,6 +240,7 @@ mod tests {
         assert_eq!(stride(PixelFormat::Yv12, size, 0, 460_800), 640);
         assert_eq!(stride(PixelFormat::Nv21, size, 768, 768 * 720), 768);
         assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
+        assert_eq!(stride(PixelFormat::H264, size, 1280, 614_400), 0);
     }
 
     #[test]
@@ -230,6 +249,7 @@ mod tests {
             size: "640x480".parse().unwrap(),
             rate: FrameRate::per_second(30),
             format: None,
+            own_encoding: OwnEncoding::Preferred,
             controls: Controls::new(),
         };
         let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();

@@ -8,12 +8,13 @@ use v4l::Device;
 
 use super::{
     DeviceName, controls,
+    encoder::Encoder,
     flags::{BUF_FLAG_ERROR, BUF_FLAG_TIMESTAMP_MASK, BUF_FLAG_TIMESTAMP_MONOTONIC},
     queue::{Buffer, Queue},
 };
 use crate::{
     capture::{CaptureError, Controls, VideoSource},
-    media::{Frame, PixelFormat, Timestamp, VideoFormat},
+    media::{Bitrate, Frame, PixelFormat, Timestamp, VideoFormat},
 };
 
 /// The longest single `poll`: not every driver wakes those who wait when its device goes.
@@ -31,6 +32,9 @@ pub struct Source {
     name: DeviceName,
     format: VideoFormat,
     queue: Queue,
+    /// The camera's own, where it encodes.
+    encoder: Encoder,
+    count: Count,
     /// The controls that were set.
     controls: Controls,
     /// The buffer that the caller's frame lies in.
@@ -78,6 +82,7 @@ impl Source {
         name: DeviceName,
         format: VideoFormat,
         queue: Queue,
+        encoder: Encoder,
         controls: Controls,
     ) -> Self {
         Self {
@@ -85,13 +90,15 @@ impl Source {
             name,
             format,
             queue,
+            encoder,
+            count: Count::default(),
             controls,
             held: None,
             health: Health::default(),
         }
     }
 
-    /// Waits for a good frame and holds the newest. `false` where there was none in time.
+    /// Waits for a good frame and holds it. `false` where there was none in time.
     fn fetch(&mut self, patience: Duration) -> Result<bool, CaptureError> {
         let deadline = Instant::now() + patience;
         loop {
@@ -100,7 +107,7 @@ impl Source {
                 .queue
                 .wait(left.min(LONGEST_POLL))
                 .map_err(|error| self.error("wait", error))?;
-            if ready && self.take_newest()? {
+            if ready && self.take_good()? {
                 return Ok(true);
             }
             if Instant::now() >= deadline {
@@ -113,13 +120,14 @@ impl Source {
         }
     }
 
-    /// Empties the queue into `held`, the newest good frame winning.
-    fn take_newest(&mut self) -> Result<bool, CaptureError> {
+    /// Empties the queue into `held`, the newest good frame winning; of an encoded stream it takes the oldest only.
+    fn take_good(&mut self) -> Result<bool, CaptureError> {
         // No more rounds than there are buffers: a driver may be faster than this loop.
         for _ in 0..self.queue.len() {
             let Some(buffer) = self.queue.take().map_err(|error| self.error("deliver", error))? else {
                 break;
             };
+            self.count.see(buffer.sequence);
             let superseded = if self.is_damaged(&buffer) {
                 self.health.damaged += 1;
                 Some(buffer)
@@ -128,6 +136,9 @@ impl Source {
             };
             if let Some(buffer) = superseded {
                 self.give_back(buffer)?;
+            }
+            if self.format.pixel == PixelFormat::H264 && self.held.is_some() {
+                break;
             }
         }
         Ok(self.held.is_some())
@@ -146,6 +157,10 @@ impl Source {
         }
         match self.format.pixel {
             PixelFormat::Mjpeg => !self.queue.bytes(buffer).starts_with(&[0xff, 0xd8]),
+            PixelFormat::H264 => {
+                let bytes = self.queue.bytes(buffer);
+                !(bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1]))
+            }
             _ => buffer.used < self.format.least_bytes(),
         }
     }
@@ -191,14 +206,41 @@ impl VideoSource for Source {
         Ok(self.held.as_ref().map(|buffer| Frame {
             format: self.format,
             captured_at: captured_at(buffer.time, buffer.flags, Timestamp::now()),
-            sequence: buffer.sequence,
+            sequence: self.count.0,
             data: self.queue.bytes(buffer),
         }))
+    }
+
+    fn request_keyframe(&mut self) -> bool {
+        self.encoder.request_keyframe(&self.device)
+    }
+
+    fn set_bitrate(&mut self, bitrate: Bitrate) -> bool {
+        self.encoder.set_bitrate(&self.device, bitrate)
     }
 
     fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError> {
         let before = std::mem::replace(&mut self.controls, controls.clone());
         controls::set(&self.device, &self.name, controls, &before)
+    }
+}
+
+/// The number of the last frame: the driver's count, which not every driver keeps. Without it a damaged frame that was left
+/// out would leave no gap.
+#[derive(Debug, Default)]
+struct Count(u32, Option<u32>);
+
+impl Count {
+    fn see(&mut self, driver: u32) {
+        let step = match self.1.replace(driver) {
+            Some(before) => driver.wrapping_sub(before),
+            None => 1,
+        };
+        // Anything else is a driver that does not count, or starts anew.
+        const CREDIBLE: u32 = 10_000;
+        self.0 = self
+            .0
+            .wrapping_add(if step <= CREDIBLE { step.max(1) } else { 1 });
     }
 }
 
@@ -227,5 +269,21 @@ mod tests {
         assert_eq!(at(99_900, 0), now, "of an unknown clock");
         assert_eq!(at(0, BUF_FLAG_TIMESTAMP_MONOTONIC), now, "never stamped");
         assert_eq!(at(100_001, BUF_FLAG_TIMESTAMP_MONOTONIC), now, "in the future");
+    }
+
+    #[test]
+    fn frames_are_counted_as_the_driver_does_or_else_one_by_one() {
+        let numbers = |driver: &[u32]| {
+            let mut count = Count::default();
+            let see = |&driver: &u32| {
+                count.see(driver);
+                count.0
+            };
+            driver.iter().map(see).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers(&[7, 8, 11, 12]), [1, 2, 5, 6]);
+        assert_eq!(numbers(&[0, 0, 0]), [1, 2, 3], "it does not count");
+        assert_eq!(numbers(&[900_000, 0, 1]), [1, 2, 3], "it starts anew");
+        assert_eq!(numbers(&[u32::MAX, 1]), [1, 3], "it wraps");
     }
 }

@@ -54,7 +54,7 @@ impl Source<'_> {
             PixelFormat::Grey => return [self.byte(line + x), 128.0, 128.0],
             PixelFormat::Rgb24 => [line + 3 * x, line + 3 * x + 1, line + 3 * x + 2],
             PixelFormat::Bgr24 => [line + 3 * x + 2, line + 3 * x + 1, line + 3 * x],
-            PixelFormat::Mjpeg => unreachable!("not raw"),
+            PixelFormat::Mjpeg | PixelFormat::H264 => unreachable!("not raw"),
         };
         at.map(|at| self.byte(at))
     }

@@ -1,0 +1,117 @@
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::media::{Colour, PixelFormat};
+
+/// `device` of a `[[camera]]`: where its pictures come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// `auto`, `pattern`, a device path, a number, or a part of the card's name.
+    Name(String),
+    /// A command that writes pictures to its standard output.
+    Command(Command),
+}
+
+/// `device = { command = […], format = "…" }`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The program, and its arguments one by one: there is no shell.
+    #[serde(rename = "command", deserialize_with = "words")]
+    pub words: Vec<String>,
+    /// What it writes.
+    #[serde(deserialize_with = "format")]
+    pub format: Written,
+}
+
+/// The `format` of a command, by ffmpeg's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// How its pictures lie in the stream.
+    pub pixel: PixelFormat,
+    /// What raw samples mean.
+    pub colour: Colour,
+}
+
+impl Device {
+    /// Whether it encodes by itself, so that its pictures are passed on or not shown at all.
+    pub fn is_encoded(&self) -> bool {
+        matches!(self, Device::Command(command) if command.format.pixel == PixelFormat::H264)
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Name(name) => f.write_str(name),
+            // Not its arguments: they are long, and may hold a password.
+            Device::Command(command) => f.write_str(command.words.first().map_or("", String::as_str)),
+        }
+    }
+}
+
+impl From<&str> for Device {
+    fn from(name: &str) -> Self {
+        Device::Name(name.to_owned())
+    }
+}
+
+impl<'de> Deserialize<'de> for Device {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameOrCommand;
+
+        impl<'de> Visitor<'de> for NameOrCommand {
+            type Value = Device;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    r#"a camera as "/dev/video0", or { command = ["PROGRAM", "ARGUMENT"], format = "h264" }"#,
+                )
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Device, E> {
+                Ok(name.into())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Device, A::Error> {
+                Command::deserialize(MapAccessDeserializer::new(map)).map(Device::Command)
+            }
+        }
+
+        deserializer.deserialize_any(NameOrCommand)
+    }
+}
+
+fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let words = Vec::<String>::deserialize(deserializer)?;
+    if words.first().is_none_or(String::is_empty) {
+        return Err(de::Error::custom(
+            "`command` is empty; write the program and its arguments, as [\"rpicam-vid\", \"--timeout\", \"0\"]",
+        ));
+    }
+    match words.iter().find(|word| word.contains('\0')) {
+        Some(word) => Err(de::Error::custom(format!(
+            "`command` has a zero byte in {word:?}"
+        ))),
+        None => Ok(words),
+    }
+}
+
+fn format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Written, D::Error> {
+    let (pixel, colour) = match String::deserialize(deserializer)?.as_str() {
+        "h264" => (PixelFormat::H264, Colour::VIDEO),
+        "mjpeg" => (PixelFormat::Mjpeg, Colour::JPEG),
+        "yuv420p" => (PixelFormat::Yu12, Colour::VIDEO),
+        "yuvj420p" => (PixelFormat::Yu12, Colour::JPEG),
+        other => {
+            return Err(de::Error::custom(format!(
+                "`{other}` is no format that a command can write; there are \"h264\", \"mjpeg\", \"yuv420p\" and \"yuvj420p\""
+            )));
+        }
+    };
+    Ok(Written { pixel, colour })
+}
