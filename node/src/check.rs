@@ -8,6 +8,10 @@ use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, Want},
     config::{Config, Listen},
+    encode::{
+        Way,
+        m2m::{self, CodedFormat},
+    },
     peer, presence,
 };
 
@@ -22,6 +26,7 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let trials = config.clone();
     let blocking = tokio::task::spawn_blocking(move || {
         let mut findings = camera(&trials);
+        findings.extend(encoder(&trials));
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
@@ -75,6 +80,30 @@ fn camera(config: &Config) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Whether hardware that may encode is there.
+fn encoder(config: &Config) -> Option<Finding> {
+    let ways = camera::ways(&config.video.encoders);
+    if !ways.contains(&Way::Hardware) {
+        return None;
+    }
+    let found = m2m::discover(CodedFormat::H264);
+    Some(
+        match found.iter().find(|found| found.takes_size(config.camera.size)) {
+            Some(found) => Finding::works(
+                "encoder",
+                format!("{} encodes H.264 in hardware", found.path.display()),
+            ),
+            // The default names it, and most machines have none; a camera may do it itself.
+            None if ways.contains(&Way::Software) || config.camera.device.is_encoded() => return None,
+            None => Finding::fails(
+                "encoder",
+                "`encoders` in [video] names \"m2m\" and no \"software\", and there is no H.264 encoder in hardware for such pictures, \
+             or this user may not open it (group `video`); add \"software\"",
+            ),
+        },
+    )
 }
 
 fn viewers(config: &Config) -> Finding {
