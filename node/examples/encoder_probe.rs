@@ -58,8 +58,8 @@ fn main() -> anyhow::Result<()> {
     for found in &found {
         println!("found {} ({})", found.path.display(), found.driver);
     }
-    let mut selection = Selection::new(Codec::H264, Some(CodedFormat::Fwht));
-    selection.look(&[Way::Hardware]);
+    let mut selection = Selection::new(Codec::H264);
+    selection.look(&[Way::Hardware], Some(CodedFormat::Fwht));
     let want = Want {
         size,
         rate,
@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<()> {
         },
         controls: Controls::new(),
     };
-    let mut source = capture::camera(&device).open(&want)?;
+    let mut source = capture::camera(&device, Vec::new()).open(&want)?;
     println!("camera {}", source.format());
     let mut converter = Converter::new();
     let mut studio = Studio {

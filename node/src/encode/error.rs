@@ -58,4 +58,12 @@ pub enum EncodeError {
         /// What is to be encoded.
         format: VideoFormat,
     },
+    /// An encoder of sound failed.
+    #[error("the {encoder} encoder failed: {reason}")]
+    Sound {
+        /// Its name.
+        encoder: &'static str,
+        /// The library's words.
+        reason: &'static str,
+    },
 }

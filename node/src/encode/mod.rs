@@ -6,9 +6,11 @@
 
 mod convert;
 mod error;
+pub mod g711;
 mod level;
 pub mod m2m;
 mod openh264;
+pub mod opus;
 mod passthrough;
 mod planes;
 mod select;

@@ -20,7 +20,7 @@ pub enum Way {
 #[derive(Debug)]
 pub struct Selection {
     codec: Codec,
-    /// What hardware has to make for this codec; none makes VP8 for us.
+    /// What hardware has to make for this codec.
     coded: Option<CodedFormat>,
     /// The preferred one first.
     ways: Vec<Way>,
@@ -41,11 +41,11 @@ pub struct Chosen {
 }
 
 impl Selection {
-    /// For `codec`, with `coded` as what hardware makes of it.
-    pub fn new(codec: Codec, coded: Option<CodedFormat>) -> Self {
+    /// For `codec`. Nothing is known yet of what there is: see [`Selection::look`].
+    pub fn new(codec: Codec) -> Self {
         Self {
             codec,
-            coded,
+            coded: None,
             ways: Vec::new(),
             found: Vec::new(),
             trust: Trust::default(),
@@ -53,11 +53,12 @@ impl Selection {
         }
     }
 
-    /// Looks what hardware there is, and trusts it again. Whenever a camera is about to be opened.
-    pub fn look(&mut self, ways: &[Way]) {
+    /// Looks what hardware there is that makes `coded`, and trusts it again. Whenever a camera is about to be opened.
+    pub fn look(&mut self, ways: &[Way], coded: Option<CodedFormat>) {
         let known = !self.found.is_empty() && self.found.iter().all(|found| found.path.exists());
-        let is_news = self.ways != ways || self.trust.is_shaken() || !known;
+        let is_news = self.ways != ways || self.coded != coded || self.trust.is_shaken() || !known;
         self.ways = ways.to_vec();
+        self.coded = coded;
         self.trust = Trust::default();
         // Each look opens every video device that there is.
         if is_news {
@@ -280,10 +281,10 @@ mod tests {
             codec: Codec::H264,
             format: yu12(),
         };
-        let mut selection = Selection::new(Codec::H264, Some(CodedFormat::H264));
+        let mut selection = Selection::new(Codec::H264);
         selection.ways = vec![Way::Hardware, Way::Software];
         assert_eq!([(); 4].map(|()| selection.failed(&failure())), [true; 4]);
-        let mut selection = Selection::new(Codec::H264, Some(CodedFormat::H264));
+        let mut selection = Selection::new(Codec::H264);
         selection.ways = vec![Way::Hardware];
         let goes_on = [(); 4].map(|()| selection.failed(&failure()));
         assert_eq!(goes_on, [true, true, false, false]);
@@ -293,8 +294,8 @@ mod tests {
     fn without_hardware_software_encodes_or_nothing_does() {
         let bitrate = Bitrate::from_bps(1_000_000);
         let choose = |codec, ways: &[Way]| {
-            let mut selection = Selection::new(codec, None);
-            selection.look(ways);
+            let mut selection = Selection::new(codec);
+            selection.look(ways, None);
             let is_possible = selection.is_possible();
             let chosen = selection.choose(yu12(), yu12(), bitrate);
             (is_possible, chosen.map(|chosen| chosen.encoder.name().to_owned()))

@@ -46,11 +46,10 @@ impl Running {
 
 impl Line {
     pub(super) fn new(publisher: Publisher, account: Arc<Account>) -> Self {
-        let codec = publisher.codec();
         Self {
+            selection: Selection::new(publisher.codec()),
             publisher,
             account,
-            selection: Selection::new(codec, (codec == Codec::H264).then_some(CodedFormat::H264)),
             encoder: None,
             is_passing: false,
         }
@@ -98,8 +97,10 @@ impl Line {
     }
 
     /// Looks what may encode for it, before a camera is opened.
-    pub(super) fn look(&mut self, ways: &[Way]) {
-        self.selection.look(ways);
+    pub(super) fn look(&mut self, ways: &[Way], hardware: CodedFormat) {
+        // No hardware makes VP8 for us.
+        let hardware = self.passes().then_some(hardware);
+        self.selection.look(ways, hardware);
     }
 
     /// The formats that its encoder will take as they are, beside what everything is converted to.

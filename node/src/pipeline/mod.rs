@@ -21,11 +21,11 @@ use std::{
 };
 
 use pinhole_service::watchdog::{BEAT, Pulse};
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError, Way},
+    encode::{ConvertError, Converter, EncodeError, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
 };
@@ -57,6 +57,8 @@ pub struct Settings {
     pub bitrate: Bitrate,
     /// What may encode here, the preferred one first.
     pub ways: Vec<Way>,
+    /// What hardware has to make for the viewers of H.264.
+    pub hardware: CodedFormat,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -85,7 +87,7 @@ enum Fault {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with.
+    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -95,6 +97,7 @@ impl Pipeline {
         publishers: Vec<Publisher>,
         demand: Demand,
         pulse: Pulse,
+        span: Span,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
@@ -112,9 +115,10 @@ impl Pipeline {
             last_size: None,
             pulse,
         };
-        let thread = std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || work.run())?;
+        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
+            let _here = span.entered();
+            work.run();
+        })?;
         Ok(Self {
             account,
             stopping,
@@ -164,25 +168,26 @@ impl Pipeline {
         }
     }
 
+    /// Has the camera closed, without waiting for it.
+    pub fn end(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.demand.change();
+    }
+
     /// Closes the camera and waits for it. Blocks: not for tasks.
     pub fn stop(mut self) {
-        self.signal_stop();
+        self.end();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             warn!("the camera thread had panicked");
         }
     }
-
-    fn signal_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.demand.change();
-    }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.signal_stop();
+        self.end();
     }
 }
 
@@ -329,7 +334,7 @@ impl Work {
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
         for line in &mut self.lines {
-            line.look(&self.settings.ways);
+            line.look(&self.settings.ways, self.settings.hardware);
         }
         let formats = self.lines.iter().flat_map(Line::formats);
         let want = Want {

@@ -6,7 +6,7 @@
 
 use std::{
     io, mem,
-    os::fd::{AsFd, AsRawFd, BorrowedFd},
+    os::fd::{AsFd, AsRawFd},
     ptr, slice,
     sync::Arc,
     time::Duration,
@@ -27,6 +27,7 @@ use super::{
     flags,
     ioctl::{Device, Side, call},
 };
+use crate::media::Dmabuf;
 
 /// The buffers of one side. Streaming ends and they are freed when this is dropped.
 #[derive(Debug)]
@@ -144,15 +145,15 @@ impl Buffers {
     }
 
     /// Lends the device a picture in memory of others, until it comes back by [`Buffers::take`]. The kernel keeps the memory
-    /// even where `file` is closed meanwhile.
+    /// even where it is closed meanwhile.
     pub fn lend(
         &mut self,
         index: usize,
-        file: BorrowedFd<'_>,
+        picture: Dmabuf<'_>,
         used: usize,
         stamp: Duration,
     ) -> io::Result<()> {
-        self.exchange(VIDIOC_QBUF, Some(index), used, Some(file), stamp)?;
+        self.exchange(VIDIOC_QBUF, Some(index), used, Some(picture), stamp)?;
         self.slots[index].is_queued = true;
         Ok(())
     }
@@ -242,24 +243,25 @@ impl Buffers {
         request: _IOC_TYPE,
         index: Option<usize>,
         used: usize,
-        file: Option<BorrowedFd<'_>>,
+        lent: Option<Dmabuf<'_>>,
         stamp: Duration,
     ) -> io::Result<Done> {
         let (mut raw, mut plane) = self.describe(index);
         let used = u32::try_from(used).map_err(io::Error::other)?;
-        let file = file.map_or(-1, |file| file.as_raw_fd());
-        let is_imported = self.memory == flags::MEMORY_DMABUF;
         raw.timestamp = time_of(stamp);
         if self.device.multi_planar {
             plane.bytesused = used;
-            if is_imported {
-                plane.m.fd = file;
+            if let Some(lent) = lent {
+                plane.m.fd = lent.fd.as_raw_fd();
+                // The kernel compares it with what is used before it looks for itself.
+                plane.length = u32::try_from(lent.length).map_err(io::Error::other)?;
             }
             raw.m.planes = ptr::from_mut(&mut plane);
         } else {
             raw.bytesused = used;
-            if is_imported {
-                raw.m.fd = file;
+            if let Some(lent) = lent {
+                raw.m.fd = lent.fd.as_raw_fd();
+                raw.length = u32::try_from(lent.length).map_err(io::Error::other)?;
             }
         }
         // SAFETY: the request takes a `v4l2_buffer`, whose plane is alive until it returns.

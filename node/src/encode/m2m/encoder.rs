@@ -234,7 +234,7 @@ impl Encoder {
                     let place = place_of(known, dmabuf.fd.as_raw_fd(), places.len());
                     let image = self.layout.image as usize;
                     return places
-                        .lend(place, dmabuf.fd, image, stamp)
+                        .lend(place, dmabuf, image, stamp)
                         .map_err(|error| failed(&self.name, "take a frame", error));
                 }
                 Way::Copied(copies, copying) => {
@@ -279,7 +279,7 @@ impl Encoder {
     fn import(&self, frame: &Frame<'_>, dmabuf: Dmabuf<'_>) -> io::Result<Way> {
         let mut places = Buffers::imported(self.device.clone(), IMPORTS)?;
         let stamp = frame.captured_at.as_duration();
-        places.lend(0, dmabuf.fd, self.layout.image as usize, stamp)?;
+        places.lend(0, dmabuf, self.layout.image as usize, stamp)?;
         places.start()?;
         Ok(Way::Lent(places, vec![dmabuf.fd.as_raw_fd()]))
     }
