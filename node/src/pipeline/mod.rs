@@ -7,7 +7,6 @@
 mod account;
 mod coded;
 mod line;
-mod retry;
 mod wishes;
 
 use std::{
@@ -28,10 +27,10 @@ use crate::{
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
+    retry::Retry,
 };
 use coded::{Coded, steer};
 use line::Line;
-use retry::Retry;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
