@@ -27,11 +27,12 @@ use crate::{
     capture::Hotplug,
     config::Config,
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, Ducking, TalkBack},
     peer::{self, Engine},
     pipeline::Pipeline,
     presence::{self, Presence},
     status::Sources,
+    voice::{self, Speaker},
 };
 use desk::Desk;
 use reload::Reloader;
@@ -67,8 +68,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
+
+    // What the microphone lowers itself by.
+    let ducking = Arc::<Ducking>::default();
+    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    engine.listen(speaker.intake());
 
     let pipeline = Pipeline::start(
         camera::camera(&config.camera.device),
@@ -87,6 +93,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         pipeline.account(),
         &tracks,
         engine.viewers(),
+        speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let mut desk = Desk::new(sources);
@@ -127,7 +134,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline, &mut desk).await,
+                Request::Reload => reloader.reload(&pipeline, &speaker, &mut desk).await,
             },
             part = tasks.join_next() => break Some(describe(part)),
             () = tokio::time::sleep(ROUND) => {
@@ -150,7 +157,11 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         }
         stop_presence.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = tokio::task::spawn_blocking(move || pipeline.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            speaker.stop();
+            pipeline.stop();
+        })
+        .await;
     };
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
@@ -184,7 +195,19 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        talk_back: config
+            .speaker
+            .as_ref()
+            .map_or(TalkBack::Nobody, |speaker| speaker.allow),
     }
+}
+
+fn speaker_settings(config: &Config) -> Option<voice::Settings> {
+    let speaker = config.speaker.as_ref()?;
+    Some(voice::Settings {
+        device: speaker.device.clone(),
+        volume: f32::from(speaker.volume) / 100.0,
+    })
 }
 
 fn membership(config: &Config) -> presence::Settings {

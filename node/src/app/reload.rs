@@ -4,12 +4,13 @@ use pinhole_service::notify;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{camera, desk::Desk, membership, viewer_settings};
+use super::{camera, desk::Desk, membership, speaker_settings, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
     pipeline::Pipeline,
     presence,
+    voice::Speaker,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -23,11 +24,11 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk) {
+    pub(super) async fn reload(&mut self, pipeline: &Pipeline, speaker: &Speaker, desk: &mut Desk) {
         notify::reloading();
         match config::load(&self.file) {
             Ok(config) => {
-                self.apply(config, pipeline, desk).await;
+                self.apply(config, pipeline, speaker, desk).await;
                 desk.set_mistake(None);
             }
             Err(error) => {
@@ -38,7 +39,7 @@ impl Reloader {
         notify::ready();
     }
 
-    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk) {
+    async fn apply(&mut self, config: Config, pipeline: &Pipeline, speaker: &Speaker, desk: &mut Desk) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -56,6 +57,9 @@ impl Reloader {
             if changes.bitrate {
                 pipeline.set_bitrate(config.video.bitrate);
             }
+        }
+        if changes.speaker {
+            speaker.replace(speaker_settings(&config));
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));

@@ -71,7 +71,11 @@ mod tests {
         assert_eq!(frame(false), [0.5; 960], "untouched");
         let down = frame(true);
         assert!(down.is_sorted_by(|one, next| one >= next));
-        assert!(down[240..].iter().all(|sample| *sample < 0.017), "{:?}", &down[236..244]);
+        assert!(
+            down[240..].iter().all(|sample| *sample < 0.017),
+            "{:?}",
+            &down[236..244]
+        );
         let jump = down.windows(2).map(|pair| pair[0] - pair[1]).fold(0.0, f32::max);
         assert!(jump < 0.01, "a click of {jump}");
         assert!(frame(true)[0] < 0.017);

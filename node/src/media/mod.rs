@@ -11,6 +11,7 @@ mod frame;
 pub mod h264;
 mod orders;
 mod sound;
+mod talk_back;
 mod timestamp;
 
 pub use access_unit::AccessUnit;
@@ -22,4 +23,5 @@ pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoForma
 pub use frame::Frame;
 pub use orders::Orders;
 pub use sound::{SOUND_FRAME, SOUND_RATE, SoundCodec, SoundUnit};
+pub use talk_back::TalkBack;
 pub use timestamp::Timestamp;

@@ -5,6 +5,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::speaker::Speaker;
 use super::{health::Health, sources::Parts};
 use crate::{
     figures::{Durations, Spread},
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub signaling: Signaling,
     /// How its camera is.
     pub camera: Camera,
+    /// How its loudspeaker is; none where none is configured.
+    pub speaker: Option<Speaker>,
     /// One for each codec, whether it runs or not.
     pub encoders: Vec<Encoder>,
     /// What each stage of a frame's way took so far.
@@ -207,6 +210,7 @@ impl Snapshot {
             name: parts.standing.name.clone(),
             signaling: signaling(&parts.standing, now),
             camera: camera(&parts.condition, parts.account, now),
+            speaker: Speaker::of(parts.speaker, now),
             encoders: encoders(&parts),
             latencies: latencies(&parts),
             sessions: Sessions {

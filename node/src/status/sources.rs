@@ -13,6 +13,7 @@ use crate::{
     peer::{Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
+    voice,
 };
 
 /// How long the engine may take to say who watches. It answers between two packets.
@@ -29,6 +30,7 @@ pub struct Sources {
     camera: Arc<Account>,
     tracks: Vec<(Codec, Arc<fanout::Figures>)>,
     viewers: Viewers,
+    speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
 
@@ -39,6 +41,7 @@ impl Sources {
         camera: Arc<Account>,
         tracks: &[Track],
         viewers: Viewers,
+        speaker: Arc<voice::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
@@ -50,6 +53,7 @@ impl Sources {
                 .map(|track| (track.codec(), track.figures()))
                 .collect(),
             viewers,
+            speaker,
             stuck,
         }
     }
@@ -80,6 +84,7 @@ impl Sources {
             tracks: &self.tracks,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            speaker: &self.speaker,
             stuck,
         };
         Snapshot::of(parts, Instant::now())
@@ -101,6 +106,7 @@ pub(super) struct Parts<'a> {
     pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
 
@@ -116,6 +122,9 @@ impl Parts<'_> {
         }
         if matches!(self.condition.state, pipeline::State::Faulted { .. }) {
             missing.push(words::camera(&self.condition.state));
+        }
+        if let voice::State::Faulted { why } = self.speaker.state() {
+            missing.push(format!("nobody can be heard: {why}"));
         }
         missing
     }
@@ -139,6 +148,7 @@ pub(super) mod samples {
         pub figures: crate::peer::Figures,
         pub tracks: Vec<(Codec, Arc<fanout::Figures>)>,
         pub report: Report,
+        pub speaker: voice::Account,
     }
 
     impl Default for Samples {
@@ -162,6 +172,7 @@ pub(super) mod samples {
                 figures: crate::peer::Figures::default(),
                 tracks: Codec::ALL.map(|codec| (codec, Arc::default())).into(),
                 report: Report::default(),
+                speaker: voice::Account::default(),
             }
         }
     }
@@ -195,6 +206,7 @@ pub(super) mod samples {
                 tracks: &self.tracks,
                 figures: &self.figures,
                 report: self.report.clone(),
+                speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
             Snapshot::of(parts, Instant::now())

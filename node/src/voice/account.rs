@@ -55,15 +55,42 @@ impl Account {
         self.condition.subscribe()
     }
 
+    /// The state.
+    pub fn state(&self) -> State {
+        self.condition.borrow().state.clone()
+    }
+
     /// Who talks, as of a moment ago.
     pub fn talkers(&self) -> Vec<TalkerReport> {
-        self.talkers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.talkers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The median time from a packet's arrival until it is heard, over the last some hundred packets.
     pub fn median(&self) -> Option<Duration> {
         let median = self.median.load(Relaxed);
         (median > 0).then(|| Duration::from_micros(median))
+    }
+
+    /// Somebody talks, for tests of those who tell it.
+    #[cfg(test)]
+    pub(crate) fn talking() -> Self {
+        let account = Self::default();
+        account.become_state(State::Playing {
+            device: "hw:CARD=Device,DEV=0, 48000 Hz, 2 channels, S16_LE".to_owned(),
+        });
+        let talker = TalkerReport {
+            talker: super::packet::Talker(5),
+            is_audible: true,
+            level: -20.0,
+            depth: Duration::from_millis(40),
+            target: Duration::from_millis(30),
+        };
+        account.tell(vec![talker], Some(Duration::from_millis(62)));
+        account.figures.concealed.add(3);
+        account
     }
 
     pub(super) fn become_state(&self, state: State) {

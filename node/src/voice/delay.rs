@@ -51,7 +51,11 @@ impl Delay {
         let spread = Duration::from_secs_f64((self.sorted[place] - least).max(0.0) / 1e3);
         let wanted = (spread + frame).clamp(Self::LEAST, Self::MOST);
         // A handful says little about the worst of a hundred.
-        self.target = if count < 10 { wanted.max(self.known) } else { wanted };
+        self.target = if count < 10 {
+            wanted.max(self.known)
+        } else {
+            wanted
+        };
     }
 
     /// How much sound to hold.

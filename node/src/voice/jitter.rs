@@ -82,7 +82,9 @@ pub(super) enum Fate {
 pub(super) enum Next {
     Packet(Held),
     /// One packet is missing. The one after it may carry a coarse copy (in-band FEC).
-    Lost { following: Option<Bytes> },
+    Lost {
+        following: Option<Bytes>,
+    },
     /// Nothing has come. Where it goes on for long the talker has ended.
     Empty,
     /// Sound is gathered first, or there is none.

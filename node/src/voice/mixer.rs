@@ -128,7 +128,8 @@ impl Mixer {
     /// By how much more sound waits than is meant to, on average over those who talk, in seconds. `None` where nobody does.
     pub(super) fn surplus(&self, now: Instant) -> Option<f64> {
         let audible = self.seats.iter().filter(|seat| seat.is_audible(now));
-        let surplus = audible.map(|seat| seat.speech.depth().as_secs_f64() - seat.speech.target().as_secs_f64());
+        let surplus =
+            audible.map(|seat| seat.speech.depth().as_secs_f64() - seat.speech.target().as_secs_f64());
         let (count, sum) = surplus.fold((0u32, 0.0), |(count, sum), one| (count + 1, sum + one));
         (count > 0).then(|| sum / f64::from(count))
     }
@@ -167,7 +168,11 @@ impl Mixer {
         }
         if self.seats.len() >= MOST_TALKERS {
             let silent_for = |seat: &Seat| now.saturating_duration_since(seat.audible.unwrap_or(seat.since));
-            let quietest = self.seats.iter().enumerate().max_by_key(|(_, seat)| silent_for(seat));
+            let quietest = self
+                .seats
+                .iter()
+                .enumerate()
+                .max_by_key(|(_, seat)| silent_for(seat));
             let (place, _) = quietest.filter(|(_, seat)| silent_for(seat) > YIELDS)?;
             self.seats.swap_remove(place);
         }

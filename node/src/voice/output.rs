@@ -55,13 +55,17 @@ pub enum OutputError {
         device: String,
     },
     /// Another program plays on it.
-    #[error("the loudspeaker `{device}` is in use by another program; stop that one, or name one that can be shared")]
+    #[error(
+        "the loudspeaker `{device}` is in use by another program; stop that one, or name one that can be shared"
+    )]
     Busy {
         /// Its name.
         device: String,
     },
     /// The system does not let us.
-    #[error("the loudspeaker `{device}` may not be used: {cause}; is the user of pinhole-node in the group `audio`?")]
+    #[error(
+        "the loudspeaker `{device}` may not be used: {cause}; is the user of pinhole-node in the group `audio`?"
+    )]
     Denied {
         /// Its name.
         device: String,

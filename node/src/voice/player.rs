@@ -49,7 +49,12 @@ impl Player {
     ///
     /// # Errors
     /// The output is lost.
-    pub(super) fn turn(&mut self, mixer: &mut Mixer, volume: f32, account: &Account) -> Result<(), OutputError> {
+    pub(super) fn turn(
+        &mut self,
+        mixer: &mut Mixer,
+        volume: f32,
+        account: &Account,
+    ) -> Result<(), OutputError> {
         loop {
             let queued = match self.output.queued() {
                 Ok(queued) => queued,

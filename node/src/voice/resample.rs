@@ -89,7 +89,11 @@ mod tests {
             (48_000, 192_000),
         ] {
             let output = resampled(from, to, 1.0);
-            assert!(output.len().abs_diff(to as usize) < to as usize / 50, "{from} {to}: {}", output.len());
+            assert!(
+                output.len().abs_diff(to as usize) < to as usize / 50,
+                "{from} {to}: {}",
+                output.len()
+            );
             let (frequency, share) = tone::dominant(&output[to as usize / 10..], to);
             assert!((frequency - 440.0).abs() < 1.0, "{from} {to}: {frequency}");
             assert!(share > 0.98, "{from} {to}: {share}");

@@ -183,7 +183,11 @@ impl Room {
     }
 
     fn at_rest(&self) -> State {
-        if self.settings.is_some() { State::Idle } else { State::Off }
+        if self.settings.is_some() {
+            State::Idle
+        } else {
+            State::Off
+        }
     }
 
     /// While the device is closed: waits for a packet, or for something else to look at.

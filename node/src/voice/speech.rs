@@ -132,8 +132,7 @@ impl Speech {
                 Next::Empty if self.filled.lasts < FILLED => {
                     self.filled.lasts += length(self.frame);
                     self.filled.frames += 1;
-                    self.decoder
-                        .conceal(None, self.frame as usize, &mut self.ready);
+                    self.decoder.conceal(None, self.frame as usize, &mut self.ready);
                 }
                 Next::Empty => {
                     // Most likely the talker has ended: nothing was missing.
@@ -204,8 +203,7 @@ impl Speech {
         let ahead = length(before as u32);
         if self.decoder.decode(&held.payload, &mut self.ready).is_err() {
             figures.damaged.one();
-            self.decoder
-                .conceal(None, held.samples as usize, &mut self.ready);
+            self.decoder.conceal(None, held.samples as usize, &mut self.ready);
         }
         if self.is_superfluous(before) {
             self.ready.truncate(before);
@@ -228,7 +226,8 @@ impl Speech {
             return;
         }
         self.plays = 0;
-        let never_needed = std::mem::replace(&mut self.least, Duration::MAX).saturating_sub(self.jitter.target());
+        let never_needed =
+            std::mem::replace(&mut self.least, Duration::MAX).saturating_sub(self.jitter.target());
         self.surplus = (never_needed > SURPLUS).then_some(never_needed);
     }
 

@@ -72,6 +72,9 @@ mod tests {
         let mut steer = Steer::default();
         steer.factor(Some(0.1), PERIOD);
         assert!((steer.factor(None, PERIOD) - 1.0).abs() < f64::EPSILON);
-        assert!((steer.factor(Some(0.0), PERIOD) - 1.0).abs() < f64::EPSILON, "it is forgotten");
+        assert!(
+            (steer.factor(Some(0.0), PERIOD) - 1.0).abs() < f64::EPSILON,
+            "it is forgotten"
+        );
     }
 }

@@ -17,7 +17,9 @@ use crate::{
 #[allow(clippy::cast_possible_truncation, reason = "samples are 32 bits wide")]
 pub fn sine(frequency: f64, rate: u32, samples: usize) -> Vec<f32> {
     let step = TAU * frequency / f64::from(rate);
-    (0..samples).map(|at| (0.5 * (step * at as f64).sin()) as f32).collect()
+    (0..samples)
+        .map(|at| (0.5 * (step * at as f64).sin()) as f32)
+        .collect()
 }
 
 /// The power of one frequency in these samples, as a share of all power: 1 for a pure tone.
@@ -54,7 +56,8 @@ pub fn packets(codec: SoundCodec, frequency: f64) -> Vec<Vec<u8>> {
     const NARROW: u32 = 8000;
     let law = match codec {
         SoundCodec::Opus => {
-            let mut encoder = opus::Encoder::new(SOUND_RATE, Channels::Mono, Application::Voip).expect("memory");
+            let mut encoder =
+                opus::Encoder::new(SOUND_RATE, Channels::Mono, Application::Voip).expect("memory");
             encoder.set_inband_fec(true).expect("known");
             encoder.set_packet_loss_perc(20).expect("known");
             let samples = sine(frequency, SOUND_RATE, SOUND_RATE as usize);

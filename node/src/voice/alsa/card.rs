@@ -40,7 +40,8 @@ pub(super) fn named(device: &str, cards: &[Card]) -> String {
     }
     let wanted = device.to_lowercase();
     let exactly = |card: &&Card| card.id.to_lowercase() == wanted || card.name.to_lowercase() == wanted;
-    let partly = |card: &&Card| card.id.to_lowercase().contains(&wanted) || card.name.to_lowercase().contains(&wanted);
+    let partly =
+        |card: &&Card| card.id.to_lowercase().contains(&wanted) || card.name.to_lowercase().contains(&wanted);
     let card = cards.iter().find(exactly).or_else(|| cards.iter().find(partly));
     card.map_or_else(|| device.to_owned(), |card| hardware(&card.id, card.device))
 }

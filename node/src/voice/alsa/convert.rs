@@ -80,7 +80,10 @@ mod tests {
                 Convert::S32,
                 vec![0xff, 0xff, 0xff, 0x7f, 0x01, 0, 0, 0x80, 0, 0, 0, 0],
             ),
-            (Convert::Float, vec![0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0]),
+            (
+                Convert::Float,
+                vec![0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0],
+            ),
             (Convert::U8, vec![0xff, 0x01, 0x80]),
         ] {
             let mut bytes = Vec::new();

@@ -176,4 +176,3 @@ fn description(error: &alsa::Error) -> String {
 fn hardware(card: &str, device: u32) -> String {
     format!("hw:CARD={card},DEV={device}")
 }
-

@@ -59,7 +59,14 @@ fn two_talkers_are_both_in_it() {
 fn many_at_once_are_lowered_and_not_cut_off() {
     let mut room = Room::new();
     let voices: Vec<_> = (0..4)
-        .map(|number| Voice::new(number, SoundCodec::Pcma, 300.0 + 150.0 * number as f64, room.start))
+        .map(|number| {
+            Voice::new(
+                number,
+                SoundCodec::Pcma,
+                300.0 + 150.0 * number as f64,
+                room.start,
+            )
+        })
         .collect();
     room.talk(&voices, 3);
     let last = &room.out[room.out.len() - SOUND_RATE as usize..];
@@ -81,8 +88,7 @@ fn no_more_talk_than_there_are_places_and_the_silent_give_theirs_up() {
         packet
     };
     for talker in 0..MOST_TALKERS as u64 {
-        room.mixer
-            .hear(silence(talker, Duration::ZERO), room.start);
+        room.mixer.hear(silence(talker, Duration::ZERO), room.start);
     }
     room.mixer.hear(silence(99, Duration::ZERO), room.start);
     assert_eq!(room.mixer.figures.refused.get(), 1);

@@ -56,7 +56,9 @@ impl Output for Fake {
         )]
         let played = played as usize;
         self.written = self.written.max(played) + samples.len();
-        let loudest = samples.iter().fold(0.0_f32, |most, sample| most.max(sample.abs()));
+        let loudest = samples
+            .iter()
+            .fold(0.0_f32, |most, sample| most.max(sample.abs()));
         let _ = self.heard.try_send(loudest);
         Ok(())
     }
@@ -191,9 +193,15 @@ fn a_device_that_is_busy_is_tried_again_and_one_that_is_gone_too() {
     let place = place(&[Card::IsBusy, Card::IsBusy, Card::Leaves(50), Card::Plays]);
     place.talk_until("faulted", |place| matches!(place.state(), State::Faulted { .. }));
     assert!(!place.ducking.is_on());
-    place.talk_until("played", |place| place.hears_something() && place.opened.try_iter().count() > 0);
-    place.talk_until("faulted again", |place| matches!(place.state(), State::Faulted { .. }));
-    place.talk_until("played again", |place| place.state() == playing() && place.hears_something());
+    place.talk_until("played", |place| {
+        place.hears_something() && place.opened.try_iter().count() > 0
+    });
+    place.talk_until("faulted again", |place| {
+        matches!(place.state(), State::Faulted { .. })
+    });
+    place.talk_until("played again", |place| {
+        place.state() == playing() && place.hears_something()
+    });
     assert_eq!(
         place.speaker.account().figures.faults.get(),
         2,

@@ -35,7 +35,8 @@ impl Run {
     fn plays(&mut self, ms: u64) {
         let now = self.voice.start + Duration::from_millis(ms);
         let mut samples = [0.0; 480];
-        self.speech.play(&mut samples, now, &mut self.waits, &self.figures);
+        self.speech
+            .play(&mut samples, now, &mut self.waits, &self.figures);
         self.out.extend(samples);
     }
 
@@ -48,7 +49,8 @@ impl Run {
         packets.sort_unstable();
         let mut packets = packets.into_iter().peekable();
         for ms in (0..u64::from(seconds) * 1000).step_by(10) {
-            while let Some((_, number, late)) = packets.next_if(|(at, _, _)| *at <= Duration::from_millis(ms)) {
+            while let Some((_, number, late)) = packets.next_if(|(at, _, _)| *at <= Duration::from_millis(ms))
+            {
                 self.comes(number, late);
             }
             self.plays(ms);
