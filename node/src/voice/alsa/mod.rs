@@ -46,6 +46,10 @@ struct Speaker {
 
 /// What is before the card: three periods of 10 ms. Two would do, were the thread never late.
 const GOAL: Duration = Duration::from_millis(30);
+/// Where the card has run dry all the same, so much more is put before it from then on …
+const MORE: Duration = Duration::from_millis(10);
+/// … up to this.
+const MOST_GOAL: Duration = Duration::from_millis(100);
 /// A card that has long periods needs more.
 const PERIODS: u32 = 2;
 /// A card that runs dry so often without playing in between does not work.
@@ -123,7 +127,10 @@ impl Speaker {
             _ => return self.failed(error),
         };
         self.dry += 1;
-        match outcome {
+        if error.errno() == libc::EPIPE && self.goal < MOST_GOAL {
+            self.goal += MORE;
+        }
+        match outcome.and_then(|()| self.be_woken()) {
             Err(error) => self.failed(&error),
             Ok(()) if self.dry > ALWAYS_DRY => self.failed(error),
             Ok(()) => OutputError::Dry,

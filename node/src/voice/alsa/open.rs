@@ -13,7 +13,7 @@ use crate::{media::SOUND_RATE, voice::output::OutputError};
 /// In microseconds: 10 ms, as much as is mixed at a time.
 const PERIOD: u32 = 10_000;
 /// In microseconds. What is before the card is bounded by the goal, so its buffer may be generous.
-const BUFFER: u32 = 120_000;
+const BUFFER: u32 = 200_000;
 
 impl Speaker {
     pub(super) fn open(device: &str) -> Result<Self, OutputError> {
@@ -29,8 +29,7 @@ impl Speaker {
         let chosen = choose(&pcm).map_err(|error| broken(&error))?;
         let period = Duration::from_secs_f64(chosen.period as f64 / f64::from(chosen.rate.max(1)));
         let goal = GOAL.max(period * PERIODS);
-        start_by_itself(&pcm, &chosen, goal).map_err(|error| broken(&error))?;
-        Ok(Self {
+        let speaker = Self {
             pcm,
             device: device.to_owned(),
             name,
@@ -43,7 +42,23 @@ impl Speaker {
             period,
             goal,
             dry: 0,
-        })
+        };
+        speaker.be_woken().map_err(|error| broken(&error))?;
+        Ok(speaker)
+    }
+
+    /// The card starts by itself when the goal is before it, and wakes us when a period of that is gone.
+    pub(super) fn be_woken(&self) -> alsa::Result<()> {
+        let frames = |time: Duration| {
+            #[allow(clippy::cast_possible_truncation, reason = "some thousands of frames")]
+            let frames = (time.as_secs_f64() * f64::from(self.rate)) as Frames;
+            frames
+        };
+        let goal = frames(self.goal).clamp(1, self.buffer);
+        let settings = self.pcm.sw_params_current()?;
+        settings.set_start_threshold(goal)?;
+        settings.set_avail_min((self.buffer - goal + frames(self.period)).clamp(1, self.buffer))?;
+        self.pcm.sw_params(&settings)
     }
 }
 
@@ -81,14 +96,4 @@ fn choose(pcm: &PCM) -> alsa::Result<Chosen> {
         period: wanted.get_period_size()?,
         buffer: wanted.get_buffer_size()?,
     })
-}
-
-/// The card starts when the goal is before it, and wakes us when a period of that is gone.
-fn start_by_itself(pcm: &PCM, chosen: &Chosen, goal: Duration) -> alsa::Result<()> {
-    #[allow(clippy::cast_possible_truncation, reason = "some thousands of frames")]
-    let goal = ((goal.as_secs_f64() * f64::from(chosen.rate)) as Frames).min(chosen.buffer);
-    let settings = pcm.sw_params_current()?;
-    settings.set_start_threshold(goal.max(1))?;
-    settings.set_avail_min((chosen.buffer - goal + chosen.period).clamp(1, chosen.buffer))?;
-    pcm.sw_params(&settings)
 }
