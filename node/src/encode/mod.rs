@@ -6,7 +6,9 @@
 
 mod convert;
 mod error;
+pub mod g711;
 mod openh264;
+pub mod opus;
 mod passthrough;
 mod planes;
 mod vpx;
