@@ -51,10 +51,12 @@ const TASK_PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
-    for camera in config.cameras.iter() {
-        let member = camera.member(&name);
-        info!(version = env!("CARGO_PKG_VERSION"), name = %member, camera = %camera.device, "pinhole-node starts");
-    }
+    let devices = config.cameras.iter().map(|camera| match &camera.name {
+        Some(name) => format!("{name} = {}", camera.device),
+        None => camera.device.to_string(),
+    });
+    let devices = devices.collect::<Vec<_>>().join(", ");
+    info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %devices, "pinhole-node starts");
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
