@@ -8,6 +8,10 @@ use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, Want},
     config::{self, Config, Device, Listen},
+    encode::{
+        Way,
+        m2m::{self, CodedFormat},
+    },
     peer, presence,
 };
 
@@ -23,6 +27,7 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let blocking = tokio::task::spawn_blocking(move || {
         let mut findings = shared(&trials);
         findings.extend(trials.cameras.iter().flat_map(|one| camera(&trials, one)));
+        findings.extend(encoder(&trials));
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
@@ -103,6 +108,32 @@ fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Whether hardware that may encode is there.
+fn encoder(config: &Config) -> Option<Finding> {
+    let ways = camera::ways(&config.video.encoders);
+    let cameras = config.cameras.iter().filter(|camera| !camera.device.is_encoded());
+    let largest = cameras
+        .map(|camera| camera.size)
+        .max_by_key(|size| size.width * size.height);
+    let size = largest.filter(|_| ways.contains(&Way::Hardware))?;
+    let found = m2m::discover(CodedFormat::H264);
+    match found.iter().find(|found| found.takes_size(size)) {
+        Some(found) => Some(Finding::works(
+            "encoder",
+            format!("{} encodes H.264 in hardware", found.path.display()),
+        )),
+        // The default names it, and most machines have none.
+        None if ways.contains(&Way::Software) => None,
+        None => Some(Finding::fails(
+            "encoder",
+            format!(
+                "`encoders` in [video] names \"m2m\" and not \"software\", and there is no H.264 encoder in hardware for {size}, or this \
+                 user may not open it (group `video`); add \"software\""
+            ),
+        )),
+    }
 }
 
 fn viewers(config: &Config) -> Finding {

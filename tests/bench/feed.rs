@@ -129,6 +129,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
             format,
             captured_at: Timestamp::from_monotonic(RATE.interval() * number),
             sequence: number,
+            dmabuf: None,
             data: &picture,
         };
         let orders = Orders {

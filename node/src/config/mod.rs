@@ -320,7 +320,7 @@ mod tests {
             ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
             (
                 "[video]\nencoders = [\"hardware\"]",
-                "\"passthrough\" and \"software\"",
+                "\"passthrough\", \"m2m\" and \"software\"",
             ),
             ("[video]\nencoders = []", "empty"),
             ("[video]\nencoders = [\"software\", \"software\"]", "twice"),

@@ -17,7 +17,7 @@ pub use bitrate::{Bitrate, BitrateError};
 pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
-pub use frame::Frame;
+pub use frame::{Dmabuf, Frame};
 pub use orders::Orders;
 pub use sound::{SOUND_FRAME, SOUND_RATE, SoundCodec, SoundUnit};
 pub use timestamp::Timestamp;

@@ -25,7 +25,7 @@ use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError},
+    encode::{ConvertError, Converter, EncodeError, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
 };
@@ -55,8 +55,10 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
-    /// Whether we may encode, in software.
-    pub software: bool,
+    /// What may encode here, the preferred one first.
+    pub ways: Vec<Way>,
+    /// What hardware has to make for the viewers of H.264.
+    pub hardware: CodedFormat,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -277,12 +279,16 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
-        if !self.settings.software {
-            return Ok(());
-        }
         let frame = slate.draw();
-        for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
-            line.encode(&frame, self.settings.bitrate)?;
+        let bitrate = self.settings.bitrate;
+        for line in self
+            .lines
+            .iter_mut()
+            .filter(|line| line.is_watched() && line.is_possible())
+        {
+            // It is YU12, which everything takes.
+            line.prepare(frame.format, bitrate)?;
+            line.encode(&frame, bitrate)?;
         }
         Ok(())
     }
@@ -327,7 +333,15 @@ impl Work {
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
-        let mut source = self.camera.open(&self.settings.want)?;
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
+        let formats = self.lines.iter().flat_map(Line::formats);
+        let want = Want {
+            encoder_formats: formats.copied().collect(),
+            ..self.settings.want.clone()
+        };
+        let mut source = self.camera.open(&want)?;
         let device = self.camera.describe();
         if retry.is_faulted() {
             // A command can be started as often as it likes to end; what is news is the picture.
@@ -363,10 +377,10 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.software);
+        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
         if is_coded(source.format()) {
             steer(source, self.settings.bitrate);
-        } else if !self.settings.software {
+        } else if !self.lines.iter().any(Line::is_possible) {
             return Err(Fault::NoEncoder {
                 device: device.to_owned(),
                 format: source.format(),
@@ -457,7 +471,16 @@ fn encode(
     bitrate: Bitrate,
     frame: &Frame<'_>,
 ) -> Result<Result<bool, ConvertError>, EncodeError> {
-    if !lines.iter().any(Line::is_watched) {
+    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    let mut convert = false;
+    for line in lines.iter_mut().filter(encodes) {
+        if line.prepare(frame.format, bitrate)? {
+            line.encode(frame, bitrate)?;
+        } else {
+            convert = true;
+        }
+    }
+    if !convert {
         return Ok(Ok(true));
     }
     // Once for all codecs.
@@ -470,8 +493,10 @@ fn encode(
         }
     };
     account.converted.record(start.elapsed());
-    for line in lines.iter_mut().filter(|line| line.is_watched()) {
-        line.encode(&planes, bitrate)?;
+    for line in lines.iter_mut().filter(encodes) {
+        if !line.takes(&frame.format) {
+            line.encode(&planes, bitrate)?;
+        }
     }
     Ok(Ok(true))
 }
