@@ -117,6 +117,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
         controls: Controls::new(),
         format: None,
         own_encoding: OwnEncoding::Never,
+        encoder_formats: Vec::new(),
     })?;
     let mut format = source.format();
     format.rate = RATE;
