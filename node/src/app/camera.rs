@@ -1,13 +1,14 @@
 use crate::{
     capture::{self, Camera, OwnEncoding, Want},
-    config::{Config, Device, Encoder, Encoders, Written},
+    config::{self, Config, Device, Encoder, Encoders, Written},
+    encode::{Way, m2m::CodedFormat},
     pipeline,
 };
 
-/// The camera that a configuration names.
-pub(crate) fn camera(device: &Device) -> Box<dyn Camera> {
-    match device {
-        Device::Name(name) => capture::camera(name),
+/// The device of one of the configuration's cameras.
+pub(crate) fn device(config: &Config, camera: &config::Camera) -> Box<dyn Camera> {
+    match &camera.device {
+        Device::Name(name) => capture::camera(name, config.cameras.named_besides(camera)),
         Device::Command(command) => {
             let Written { pixel, colour } = command.format;
             Box::new(capture::Command::new(command.words.clone(), pixel, colour))
@@ -16,30 +17,44 @@ pub(crate) fn camera(device: &Device) -> Box<dyn Camera> {
 }
 
 /// What a configuration asks of it.
-pub(crate) fn want(config: &Config) -> Want {
+pub(crate) fn want(config: &Config, camera: &config::Camera) -> Want {
     Want {
-        size: config.camera.size,
-        rate: config.camera.fps,
-        format: config.camera.format,
+        size: camera.size,
+        rate: camera.fps,
+        format: camera.format,
         own_encoding: own_encoding(&config.video.encoders),
-        controls: config.camera.controls.clone(),
+        encoder_formats: Vec::new(),
+        controls: camera.controls.clone(),
     }
 }
 
-pub(super) fn settings(config: &Config) -> pipeline::Settings {
+pub(super) fn settings(config: &Config, camera: &config::Camera) -> pipeline::Settings {
     pipeline::Settings {
-        want: want(config),
+        want: want(config, camera),
         bitrate: config.video.bitrate,
-        software: config.video.encoders.place(Encoder::Software).is_some(),
+        ways: ways(&config.video.encoders),
+        hardware: CodedFormat::H264,
     }
+}
+
+/// What of it encodes on this machine.
+pub(crate) fn ways(encoders: &Encoders) -> Vec<Way> {
+    let way = |encoder| match encoder {
+        Encoder::Passthrough => None,
+        Encoder::M2m => Some(Way::Hardware),
+        Encoder::Software => Some(Way::Software),
+    };
+    encoders.iter().filter_map(way).collect()
 }
 
 fn own_encoding(encoders: &Encoders) -> OwnEncoding {
     let Some(passthrough) = encoders.place(Encoder::Passthrough) else {
         return OwnEncoding::Never;
     };
-    match encoders.place(Encoder::Software) {
-        Some(software) if software < passthrough => OwnEncoding::Possible,
+    // Whatever may encode is there in most cases, so that the first counts.
+    let others = [Encoder::M2m, Encoder::Software].map(|encoder| encoders.place(encoder));
+    match others.into_iter().flatten().min() {
+        Some(other) if other < passthrough => OwnEncoding::Possible,
         _ => OwnEncoding::Preferred,
     }
 }

@@ -107,6 +107,7 @@ impl Converter {
         Ok(Frame {
             format,
             data: &self.buffer,
+            dmabuf: None,
             ..*frame
         })
     }
@@ -120,6 +121,7 @@ impl Converter {
             Ok(size) => Ok(Frame {
                 format: Self::output(VideoFormat { size, ..frame.format }),
                 data: &self.buffer,
+                dmabuf: None,
                 ..*frame
             }),
             Err(error) => {

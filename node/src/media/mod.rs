@@ -20,7 +20,7 @@ pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use ducking::{Ducked, Ducking};
 pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
-pub use frame::Frame;
+pub use frame::{Dmabuf, Frame};
 pub use orders::Orders;
 pub use sound::{SOUND_FRAME, SOUND_RATE, SoundCodec, SoundUnit};
 pub use talk_back::TalkBack;

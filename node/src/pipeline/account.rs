@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -64,7 +64,7 @@ pub struct Account {
 #[derive(Debug, Default)]
 pub struct LineAccount {
     /// Written at its start and end only.
-    encoder: Mutex<Option<&'static str>>,
+    encoder: Mutex<Option<Arc<str>>>,
     /// Access units that the encoder made.
     pub units: Counter,
     /// The bytes of them.
@@ -73,8 +73,12 @@ pub struct LineAccount {
     pub keyframes: Counter,
     /// Keyframes that were ordered of the encoder: wishes of viewers, merged and limited in rate.
     pub keyframe_orders: Counter,
-    /// Frames that the encoder left out.
+    /// Frames that the encoder left out, or failed at.
     pub skipped: Counter,
+    /// Frames that an encoder in hardware read in the camera's memory.
+    pub imported: Counter,
+    /// Frames that were copied for an encoder in hardware.
+    pub copied: Counter,
     /// What encoding one frame took.
     pub encoded: Durations,
 }
@@ -114,7 +118,7 @@ impl Account {
 
     /// It is so from now on. A camera that is tried again after a fault is not [`State::Opening`] for others:
     /// nothing has changed before it succeeds.
-    pub(super) fn becomes(&self, state: State) {
+    pub(crate) fn becomes(&self, state: State) {
         let changed = self.condition.send_if_modified(|condition| {
             let is_another_try = state == State::Opening && matches!(condition.state, State::Faulted { .. });
             if condition.state == state || is_another_try {
@@ -144,12 +148,15 @@ impl Account {
 
 impl LineAccount {
     /// The encoder's name, while there is one.
-    pub fn encoder(&self) -> Option<&'static str> {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn encoder(&self) -> Option<Arc<str>> {
+        self.encoder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    pub(super) fn set_encoder(&self, name: Option<&'static str>) {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    pub(super) fn set_encoder(&self, name: Option<&str>) {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
     }
 }
 

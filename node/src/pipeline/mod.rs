@@ -20,11 +20,11 @@ use std::{
 };
 
 use pinhole_service::watchdog::{BEAT, Pulse};
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError},
+    encode::{ConvertError, Converter, EncodeError, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
     retry::Retry,
@@ -54,8 +54,10 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
-    /// Whether we may encode, in software.
-    pub software: bool,
+    /// What may encode here, the preferred one first.
+    pub ways: Vec<Way>,
+    /// What hardware has to make for the viewers of H.264.
+    pub hardware: CodedFormat,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -84,7 +86,7 @@ enum Fault {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with.
+    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -94,6 +96,7 @@ impl Pipeline {
         publishers: Vec<Publisher>,
         demand: Demand,
         pulse: Pulse,
+        span: Span,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
@@ -111,9 +114,10 @@ impl Pipeline {
             last_size: None,
             pulse,
         };
-        let thread = std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || work.run())?;
+        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
+            let _here = span.entered();
+            work.run();
+        })?;
         Ok(Self {
             account,
             stopping,
@@ -163,25 +167,26 @@ impl Pipeline {
         }
     }
 
+    /// Has the camera closed, without waiting for it.
+    pub fn end(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.demand.change();
+    }
+
     /// Closes the camera and waits for it. Blocks: not for tasks.
     pub fn stop(mut self) {
-        self.signal_stop();
+        self.end();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             warn!("the camera thread had panicked");
         }
     }
-
-    fn signal_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.demand.change();
-    }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.signal_stop();
+        self.end();
     }
 }
 
@@ -273,12 +278,16 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
-        if !self.settings.software {
-            return Ok(());
-        }
         let frame = slate.draw();
-        for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
-            line.encode(&frame, self.settings.bitrate)?;
+        let bitrate = self.settings.bitrate;
+        for line in self
+            .lines
+            .iter_mut()
+            .filter(|line| line.is_watched() && line.is_possible())
+        {
+            // It is YU12, which everything takes.
+            line.prepare(frame.format, bitrate)?;
+            line.encode(&frame, bitrate)?;
         }
         Ok(())
     }
@@ -323,7 +332,15 @@ impl Work {
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
-        let mut source = self.camera.open(&self.settings.want)?;
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
+        let formats = self.lines.iter().flat_map(Line::formats);
+        let want = Want {
+            encoder_formats: formats.copied().collect(),
+            ..self.settings.want.clone()
+        };
+        let mut source = self.camera.open(&want)?;
         let device = self.camera.describe();
         if retry.is_faulted() {
             // A command can be started as often as it likes to end; what is news is the picture.
@@ -359,10 +376,10 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.software);
+        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
         if is_coded(source.format()) {
             steer(source, self.settings.bitrate);
-        } else if !self.settings.software {
+        } else if !self.lines.iter().any(Line::is_possible) {
             return Err(Fault::NoEncoder {
                 device: device.to_owned(),
                 format: source.format(),
@@ -453,7 +470,16 @@ fn encode(
     bitrate: Bitrate,
     frame: &Frame<'_>,
 ) -> Result<Result<bool, ConvertError>, EncodeError> {
-    if !lines.iter().any(Line::is_watched) {
+    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    let mut convert = false;
+    for line in lines.iter_mut().filter(encodes) {
+        if line.prepare(frame.format, bitrate)? {
+            line.encode(frame, bitrate)?;
+        } else {
+            convert = true;
+        }
+    }
+    if !convert {
         return Ok(Ok(true));
     }
     // Once for all codecs.
@@ -466,8 +492,10 @@ fn encode(
         }
     };
     account.converted.record(start.elapsed());
-    for line in lines.iter_mut().filter(|line| line.is_watched()) {
-        line.encode(&planes, bitrate)?;
+    for line in lines.iter_mut().filter(encodes) {
+        if !line.takes(&frame.format) {
+            line.encode(&planes, bitrate)?;
+        }
     }
     Ok(Ok(true))
 }

@@ -22,6 +22,6 @@ pub use server::Server;
 pub use snapshot::{
     Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
 };
-pub use sources::{Sources, Stuck};
+pub use sources::{CameraSource, Roster, Sources, Stuck};
 pub use speaker::{Speaker, SpeakerState, Talker};
 pub use watch::Watch;
