@@ -12,7 +12,7 @@ use crate::{
         Way,
         m2m::{self, CodedFormat},
     },
-    peer, presence,
+    peer, presence, voice,
 };
 
 /// How long a camera may take to its first picture. Some need a second or two to find their exposure.
@@ -31,6 +31,7 @@ pub async fn run(config: &Config) -> Vec<Finding> {
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
+        findings.extend(speaker(&trials));
         findings
     });
     match blocking.await {
@@ -170,6 +171,18 @@ fn status(config: &Config) -> Option<Finding> {
         Ok(_) => Finding::works("status", format!("http://{address}/")),
         // Most likely by the node that runs already; and the camera works without.
         Err(error) => Finding::new("status", Verdict::Note, error.to_string()),
+    })
+}
+
+fn speaker(config: &Config) -> Option<Finding> {
+    let speaker = config.speaker.as_ref()?;
+    Some(match voice::try_device(&speaker.device) {
+        Ok(device) => Finding::works("speaker", device),
+        // By the node that runs already, while somebody talks.
+        Err(error @ voice::OutputError::Busy { .. }) => {
+            Finding::new("speaker", Verdict::Note, error.to_string())
+        }
+        Err(error) => Finding::fails("speaker", error.to_string()),
     })
 }
 

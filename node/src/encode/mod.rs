@@ -18,7 +18,7 @@ mod vpx;
 
 use std::num::NonZero;
 
-pub use convert::{ConvertError, Converter};
+pub use convert::{ConvertError, Converter, Scale, Shrinker};
 pub use error::EncodeError;
 pub use passthrough::Passthrough;
 pub use planes::{LayoutError, Planes};

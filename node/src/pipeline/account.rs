@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     figures::{Counter, Durations},
-    media::{Codec, VideoFormat},
+    media::{Codec, FrameRate, FrameSize, VideoFormat},
 };
 
 /// How a camera is.
@@ -40,10 +40,24 @@ pub struct Condition {
     pub since: Instant,
 }
 
+/// What viewers don't get because the machine is too slow for all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overload {
+    /// How many steps were made down from the whole.
+    pub level: usize,
+    /// The frames that are left.
+    pub rate: FrameRate,
+    /// The size that is left.
+    pub size: FrameSize,
+    /// Whether the kernel said that the processor is slowed down.
+    pub is_hot: bool,
+}
+
 /// What a pipeline tells of itself: its state, to be waited for, and its figures.
 #[derive(Debug)]
 pub struct Account {
     condition: watch::Sender<Condition>,
+    overload: watch::Sender<Option<Overload>>,
     /// Frames that the camera delivered and that were fetched.
     pub frames: Counter,
     /// Frames that the camera made and that were not fetched, by its own count: newer ones had come meanwhile, they
@@ -51,6 +65,12 @@ pub struct Account {
     pub missed: Counter,
     /// Frames that could not be converted.
     pub damaged: Counter,
+    /// Frames that were left out because encoding all of them would take too long.
+    pub left_out: Counter,
+    /// How often more was given up because encoding takes too long.
+    pub steps_down: Counter,
+    /// How often something of that was taken back.
+    pub steps_up: Counter,
     /// How often the state became [`State::Faulted`], or the reason of it changed.
     pub faults: Counter,
     /// From the time stamp of a frame until it was fetched.
@@ -91,9 +111,13 @@ impl Default for Account {
         };
         Self {
             condition: watch::Sender::new(idle),
+            overload: watch::Sender::new(None),
             frames: Counter::default(),
             missed: Counter::default(),
             damaged: Counter::default(),
+            left_out: Counter::default(),
+            steps_down: Counter::default(),
+            steps_up: Counter::default(),
             faults: Counter::default(),
             waited: Durations::default(),
             converted: Durations::default(),
@@ -106,6 +130,16 @@ impl Account {
     /// How the camera is, at any time and at every change.
     pub fn watch(&self) -> watch::Receiver<Condition> {
         self.condition.subscribe()
+    }
+
+    /// What is given up because the machine is too slow, at any time and at every change. `None` where nothing is.
+    pub fn overload(&self) -> watch::Receiver<Option<Overload>> {
+        self.overload.subscribe()
+    }
+
+    pub(crate) fn gives_up(&self, overload: Option<Overload>) {
+        self.overload
+            .send_if_modified(|before| std::mem::replace(before, overload.clone()) != overload);
     }
 
     /// The figures of `codec`.

@@ -6,8 +6,9 @@
 
 mod account;
 mod coded;
+mod governor;
+mod heat;
 mod line;
-mod retry;
 mod wishes;
 
 use std::{
@@ -25,16 +26,18 @@ use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError, Way, m2m::CodedFormat},
+    encode::{ConvertError, Converter, EncodeError, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
+    retry::Retry,
 };
 use coded::{Coded, steer};
+use governor::{Governor, Relief, Step};
+use heat::Heat;
 use line::Line;
-use retry::Retry;
 use wishes::{Changes, Wishes};
 
-pub use account::{Account, Condition, LineAccount, State};
+pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use line::PASSTHROUGH;
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
@@ -103,6 +106,7 @@ impl Pipeline {
         let wishes = Wishes::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
+        let rate = settings.want.rate;
         let mut work = Work {
             camera,
             settings,
@@ -112,6 +116,9 @@ impl Pipeline {
             stopping: stopping.clone(),
             wishes: wishes.clone(),
             converter: Converter::default(),
+            shrinker: Shrinker::default(),
+            governor: Governor::new(rate),
+            heat: Heat::find("/sys".as_ref()),
             last_size: None,
             pulse,
         };
@@ -200,6 +207,10 @@ struct Work {
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
     converter: Converter,
+    shrinker: Shrinker,
+    /// What encoding costs is the machine's and the camera's matter, not that of one opening.
+    governor: Governor,
+    heat: Heat,
     /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
     last_size: Option<FrameSize>,
     pulse: Pulse,
@@ -349,8 +360,10 @@ impl Work {
         } else {
             info!(%device, format = %source.format(), "camera open");
         }
-        self.last_size = Some(source.format().size);
+        self.governor.opened(source.format().rate);
+        self.tell_overload(source.format(), false);
         let outcome = self.stream(&device, source.as_mut(), retry);
+        self.account.gives_up(None);
         self.converter.forget();
         drop(source);
         if outcome.is_ok() {
@@ -418,15 +431,27 @@ impl Work {
                 .waited
                 .record(Timestamp::now().since(frame.captured_at));
             self.account.frames.one();
-            self.account
-                .missed
-                .add(missed(sequence.replace(frame.sequence), frame.sequence));
+            let missed = missed(sequence.replace(frame.sequence), frame.sequence);
+            self.account.missed.add(missed);
             let format = frame.format;
             let (lines, converter) = (&mut self.lines, &mut self.converter);
             let outcome = if is_coded(format) {
                 coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
+            } else if !lines.iter().any(Line::is_watched) {
+                Ok(Ok(true))
+            } else if !self.governor.takes(frame.captured_at, missed) {
+                self.account.left_out.one();
+                Ok(Ok(true))
             } else {
-                encode(lines, converter, &self.account, self.settings.bitrate, &frame)
+                let relief = self.governor.relief();
+                let tools = (converter, &mut self.shrinker);
+                let outcome = encode(lines, tools, &self.account, self.settings.bitrate, &frame, relief);
+                outcome.map(|outcome| {
+                    outcome.map(|took| {
+                        self.govern(format, took);
+                        true
+                    })
+                })
             };
             match outcome? {
                 // Of a camera that encodes, nothing to show up to its first keyframe.
@@ -453,6 +478,50 @@ impl Work {
         }
     }
 
+    /// Has the governor see what encoding took, and obeys it.
+    fn govern(&mut self, format: VideoFormat, took: Duration) {
+        self.governor.set_hot(self.heat.is_hot(Instant::now()));
+        let Some(step) = self.governor.took(took, Timestamp::now()) else {
+            return;
+        };
+        let Step {
+            relief,
+            is_down,
+            load,
+            is_hot,
+        } = step;
+        let (rate, size) = (relief.rate(format.rate), relief.scale.of(format.size));
+        let busy = format!("{:.0} %", load * 100.0);
+        if is_down {
+            self.account.steps_down.one();
+            let why = if is_hot {
+                "the processor is slowed down to keep it from harm, and encoding takes much of it"
+            } else {
+                "this machine is too slow to encode all of it"
+            };
+            warn!(%rate, %size, %busy, "viewers get less of the picture: {why}");
+        } else {
+            self.account.steps_up.one();
+            info!(%rate, %size, %busy, "viewers get more of the picture again");
+        }
+        self.tell_overload(format, is_hot);
+    }
+
+    /// Tells what is given up of a picture of this format.
+    fn tell_overload(&mut self, format: VideoFormat, is_hot: bool) {
+        let relief = self.governor.relief();
+        let size = relief.scale.of(format.size);
+        self.last_size = Some(size);
+        let overload = Overload {
+            level: self.governor.level(),
+            rate: relief.rate(format.rate),
+            size,
+            is_hot,
+        };
+        self.account
+            .gives_up((relief != Relief::NONE && !is_coded(format)).then_some(overload));
+    }
+
     fn is_watched(&self) -> bool {
         self.lines.iter().any(Line::is_watched)
     }
@@ -462,15 +531,16 @@ impl Work {
     }
 }
 
-/// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
-/// frame only.
+/// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
+/// its own. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
-    converter: &mut Converter,
+    (converter, shrinker): (&mut Converter, &mut Shrinker),
     account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
-) -> Result<Result<bool, ConvertError>, EncodeError> {
+    relief: Relief,
+) -> Result<Result<Duration, ConvertError>, EncodeError> {
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
     let mut convert = false;
     for line in lines.iter_mut().filter(encodes) {
@@ -481,12 +551,22 @@ fn encode(
         }
     }
     if !convert {
-        return Ok(Ok(true));
+        return Ok(Ok(Duration::ZERO));
     }
     // Once for all codecs.
     let start = Instant::now();
-    let planes = match converter.to_yu12(frame) {
-        Ok(planes) => planes,
+    let planes = converter
+        .to_yu12(frame)
+        .and_then(|planes| Ok(shrinker.shrink(&planes, relief.scale)?));
+    let planes = match planes {
+        // The encoders divide their bits among as many frames as there are.
+        Ok(planes) => Frame {
+            format: VideoFormat {
+                rate: relief.rate(planes.format.rate),
+                ..planes.format
+            },
+            ..planes
+        },
         Err(error) => {
             account.damaged.one();
             return Ok(Err(error));
@@ -498,7 +578,7 @@ fn encode(
             line.encode(&planes, bitrate)?;
         }
     }
-    Ok(Ok(true))
+    Ok(Ok(start.elapsed()))
 }
 
 fn is_coded(format: VideoFormat) -> bool {

@@ -3,6 +3,7 @@
 
 mod page;
 mod process;
+mod speaker;
 
 use std::fmt;
 
@@ -43,6 +44,9 @@ impl Collector for Exposition {
         self.node(&mut page)?;
         self.signaling(&mut page)?;
         self.cameras(&mut page)?;
+        if let Some(speaker) = &self.snapshot.speaker {
+            speaker::write(speaker, &mut page)?;
+        }
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
