@@ -21,8 +21,8 @@ use crate::{
     media::{AccessUnit, Bitrate, Dmabuf, Frame, Orders, PixelFormat, VideoFormat},
 };
 
-/// An encoder that does nothing for so long hangs. One at its limit takes a frame interval.
-const HANGS: Duration = Duration::from_secs(2);
+/// An encoder that does nothing for so long hangs. One at its limit takes a frame interval; a camera is given as long.
+const HANGS: Duration = Duration::from_secs(5);
 /// One that has done with a raw picture and gives no coded one for so long keeps it back.
 const KEEPS: Duration = Duration::from_millis(250);
 /// The longest single `poll`: not every driver wakes those who wait when its device goes.

@@ -1,7 +1,7 @@
 //! Encoders in hardware, behind the kernel's V4L2 ("Memory-to-Memory Stateful Video Encoder Interface").
 //!
 //! They are found by what they can do, never by a path or the name of a board. A frame that lies in memory as the encoder wants it
-//! is lent to it as a DMABUF and not copied; any other is copied once. No call waits longer than two seconds for a device, and what
+//! is lent to it as a DMABUF and not copied; any other is copied once. No call waits longer than five seconds for a device, and what
 //! fails ends in an error: whoever uses it makes another encoder.
 
 mod buffers;
