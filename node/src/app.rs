@@ -27,8 +27,10 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
+    media::{Ducking, TalkBack},
     peer::{self, Engine},
     status::Sources,
+    voice::{self, Speaker},
 };
 use cameras::Cameras;
 use desk::Desk;
@@ -62,8 +64,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings)?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
+
+    // What the microphone lowers itself by.
+    let ducking = Arc::<Ducking>::default();
+    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
@@ -75,6 +82,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let sources = Sources::new(
         cameras.roster(),
         engine.viewers(),
+        speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let mut desk = Desk::new(sources);
@@ -110,6 +118,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         cameras: &mut cameras,
                         tasks: &mut tasks,
                         stop: &stop_presences,
+                        speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
                 }
@@ -136,7 +145,11 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         while ended.is_none() && !matches!(tasks.join_next().await, Some(Ok(Part::Engine)) | None) {}
         stop_presences.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = tokio::task::spawn_blocking(move || cameras.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            speaker.stop();
+            cameras.stop();
+        })
+        .await;
     };
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
@@ -170,7 +183,19 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        talk_back: config
+            .speaker
+            .as_ref()
+            .map_or(TalkBack::Nobody, |speaker| speaker.allow),
     }
+}
+
+fn speaker_settings(config: &Config) -> Option<voice::Settings> {
+    let speaker = config.speaker.as_ref()?;
+    Some(voice::Settings {
+        device: speaker.device.clone(),
+        volume: f32::from(speaker.volume) / 100.0,
+    })
 }
 
 /// What has ended.

@@ -2,6 +2,7 @@
 //
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
+import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
 
@@ -12,6 +13,7 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
   #watch = null;
   #autoplayBlocked = false;
@@ -114,6 +116,7 @@ export class View {
     const stream = watch?.stream ?? null;
     find("sound").disabled = !watch?.hasSound;
     this.#showSound();
+    this.#talk.attach(watch?.voice ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;

@@ -5,10 +5,11 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Part, cameras::Cameras, desk::Desk, viewer_settings};
+use super::{Part, cameras::Cameras, desk::Desk, speaker_settings, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
+    voice::Speaker,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -25,6 +26,7 @@ pub(super) struct Running<'a> {
     pub(super) tasks: &'a mut JoinSet<Part>,
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
+    pub(super) speaker: &'a Speaker,
 }
 
 impl Reloader {
@@ -53,8 +55,16 @@ impl Reloader {
             words if words.is_empty() => info!("configuration read again: nothing to do"),
             words => info!(changed = words, "configuration read again"),
         }
-        let Running { cameras, tasks, stop } = running;
+        let Running {
+            cameras,
+            tasks,
+            stop,
+            speaker,
+        } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
+        if changes.speaker {
+            speaker.replace(speaker_settings(&config));
+        }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
         }

@@ -9,6 +9,7 @@ mod device;
 mod encoders;
 mod listen;
 mod load;
+mod speaker;
 mod stun;
 
 use std::{
@@ -28,6 +29,7 @@ pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
+pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
@@ -43,6 +45,8 @@ pub struct Config {
     pub cameras: Cameras,
     /// How the picture is encoded.
     pub video: Video,
+    /// Where viewers are heard. None: nowhere.
+    pub speaker: Option<Speaker>,
     /// How viewers are reached.
     pub webrtc: Webrtc,
     /// Where the status is told.
@@ -242,6 +246,7 @@ mod tests {
         }
         .into();
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
+        expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
 
@@ -320,7 +325,7 @@ mod tests {
             ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
             (
                 "[video]\nencoders = [\"hardware\"]",
-                "\"passthrough\" and \"software\"",
+                "\"passthrough\", \"m2m\" and \"software\"",
             ),
             ("[video]\nencoders = []", "empty"),
             ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
@@ -339,6 +344,11 @@ mod tests {
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
+            ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
+            ("[speaker]\nvolume = 101", "0 to 100 percent"),
+            ("[speaker]\ndevice = \"\"", "a card's name"),
+            ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
+            ("[speaker]\nvolum = 1", "did you mean `volume`?"),
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);

@@ -110,6 +110,7 @@ impl Converter {
         Ok(Frame {
             format,
             data: &self.buffer,
+            dmabuf: None,
             ..*frame
         })
     }
@@ -123,6 +124,7 @@ impl Converter {
             Ok(size) => Ok(Frame {
                 format: Self::output(VideoFormat { size, ..frame.format }),
                 data: &self.buffer,
+                dmabuf: None,
                 ..*frame
             }),
             Err(error) => {

@@ -27,7 +27,8 @@ use super::{
 };
 use crate::{
     fanout::Track,
-    media::{AccessUnit, Codec, Timestamp},
+    media::{AccessUnit, Codec, TalkBack, Timestamp},
+    voice::Intake,
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
     pub stun_servers: Vec<(String, u16)>,
+    /// Who may be heard; the default is for a node with a loudspeaker.
+    pub talk_back: TalkBack,
 }
 
 /// Why the engine can't start.
@@ -60,6 +63,8 @@ pub struct Engine {
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
+    /// Where viewers are heard.
+    pub(super) intake: Option<Intake>,
 }
 
 impl Engine {
@@ -87,7 +92,13 @@ impl Engine {
             feeds: Vec::new(),
             floor,
             desk: Desk::default(),
+            intake: None,
         })
+    }
+
+    /// Gives what viewers say to `intake`, as far as the settings allow.
+    pub fn listen(&mut self, intake: Intake) {
+        self.intake = Some(intake);
     }
 
     /// The UDP port of all viewers.
@@ -164,6 +175,9 @@ impl Engine {
         if settings.stun_servers != self.settings.stun_servers {
             self.floor.reflexive = Reflexive::default();
             *names = Names::new(settings.stun_servers.clone());
+        }
+        for session in self.floor.sessions.values_mut() {
+            session.hear_only(settings.talk_back);
         }
         self.settings = settings;
     }

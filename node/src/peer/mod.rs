@@ -27,6 +27,7 @@ mod session;
 mod setup;
 mod socket;
 mod stream;
+mod voice;
 
 pub use contact::{Call, CameraId, Contact, Letter};
 pub use ending::Ending;

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -84,7 +84,7 @@ pub struct Account {
 #[derive(Debug, Default)]
 pub struct LineAccount {
     /// Written at its start and end only.
-    encoder: Mutex<Option<&'static str>>,
+    encoder: Mutex<Option<Arc<str>>>,
     /// Access units that the encoder made.
     pub units: Counter,
     /// The bytes of them.
@@ -93,8 +93,12 @@ pub struct LineAccount {
     pub keyframes: Counter,
     /// Keyframes that were ordered of the encoder: wishes of viewers, merged and limited in rate.
     pub keyframe_orders: Counter,
-    /// Frames that the encoder left out.
+    /// Frames that the encoder left out, or failed at.
     pub skipped: Counter,
+    /// Frames that an encoder in hardware read in the camera's memory.
+    pub imported: Counter,
+    /// Frames that were copied for an encoder in hardware.
+    pub copied: Counter,
     /// What encoding one frame took.
     pub encoded: Durations,
 }
@@ -178,12 +182,15 @@ impl Account {
 
 impl LineAccount {
     /// The encoder's name, while there is one.
-    pub fn encoder(&self) -> Option<&'static str> {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn encoder(&self) -> Option<Arc<str>> {
+        self.encoder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    pub(super) fn set_encoder(&self, name: Option<&'static str>) {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    pub(super) fn set_encoder(&self, name: Option<&str>) {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
     }
 }
 

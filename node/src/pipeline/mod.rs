@@ -9,7 +9,6 @@ mod coded;
 mod governor;
 mod heat;
 mod line;
-mod retry;
 mod wishes;
 
 use std::{
@@ -27,15 +26,15 @@ use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError, Shrinker},
+    encode::{ConvertError, Converter, EncodeError, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
+    retry::Retry,
 };
 use coded::{Coded, steer};
 use governor::{Governor, Relief, Step};
 use heat::Heat;
 use line::Line;
-use retry::Retry;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
@@ -59,8 +58,10 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
-    /// Whether we may encode, in software.
-    pub software: bool,
+    /// What may encode here, the preferred one first.
+    pub ways: Vec<Way>,
+    /// What hardware has to make for the viewers of H.264.
+    pub hardware: CodedFormat,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -289,12 +290,16 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
-        if !self.settings.software {
-            return Ok(());
-        }
         let frame = slate.draw();
-        for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
-            line.encode(&frame, self.settings.bitrate)?;
+        let bitrate = self.settings.bitrate;
+        for line in self
+            .lines
+            .iter_mut()
+            .filter(|line| line.is_watched() && line.is_possible())
+        {
+            // It is YU12, which everything takes.
+            line.prepare(frame.format, bitrate)?;
+            line.encode(&frame, bitrate)?;
         }
         Ok(())
     }
@@ -339,7 +344,15 @@ impl Work {
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
-        let mut source = self.camera.open(&self.settings.want)?;
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
+        let formats = self.lines.iter().flat_map(Line::formats);
+        let want = Want {
+            encoder_formats: formats.copied().collect(),
+            ..self.settings.want.clone()
+        };
+        let mut source = self.camera.open(&want)?;
         let device = self.camera.describe();
         if retry.is_faulted() {
             // A command can be started as often as it likes to end; what is news is the picture.
@@ -377,10 +390,10 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.software);
+        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
         if is_coded(source.format()) {
             steer(source, self.settings.bitrate);
-        } else if !self.settings.software {
+        } else if !self.lines.iter().any(Line::is_possible) {
             return Err(Fault::NoEncoder {
                 device: device.to_owned(),
                 format: source.format(),
@@ -433,8 +446,12 @@ impl Work {
                 let relief = self.governor.relief();
                 let tools = (converter, &mut self.shrinker);
                 let outcome = encode(lines, tools, &self.account, self.settings.bitrate, &frame, relief);
-                self.govern(format, last_frame.elapsed());
-                outcome
+                outcome.map(|outcome| {
+                    outcome.map(|took| {
+                        self.govern(format, took);
+                        true
+                    })
+                })
             };
             match outcome? {
                 // Of a camera that encodes, nothing to show up to its first keyframe.
@@ -514,8 +531,8 @@ impl Work {
     }
 }
 
-/// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
-/// frame only.
+/// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
+/// its own. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
     (converter, shrinker): (&mut Converter, &mut Shrinker),
@@ -523,7 +540,19 @@ fn encode(
     bitrate: Bitrate,
     frame: &Frame<'_>,
     relief: Relief,
-) -> Result<Result<bool, ConvertError>, EncodeError> {
+) -> Result<Result<Duration, ConvertError>, EncodeError> {
+    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    let mut convert = false;
+    for line in lines.iter_mut().filter(encodes) {
+        if line.prepare(frame.format, bitrate)? {
+            line.encode(frame, bitrate)?;
+        } else {
+            convert = true;
+        }
+    }
+    if !convert {
+        return Ok(Ok(Duration::ZERO));
+    }
     // Once for all codecs.
     let start = Instant::now();
     let planes = converter
@@ -544,10 +573,12 @@ fn encode(
         }
     };
     account.converted.record(start.elapsed());
-    for line in lines.iter_mut().filter(|line| line.is_watched()) {
-        line.encode(&planes, bitrate)?;
+    for line in lines.iter_mut().filter(encodes) {
+        if !line.takes(&frame.format) {
+            line.encode(&planes, bitrate)?;
+        }
     }
-    Ok(Ok(true))
+    Ok(Ok(start.elapsed()))
 }
 
 fn is_coded(format: VideoFormat) -> bool {

@@ -12,6 +12,7 @@ mod page;
 mod server;
 mod snapshot;
 mod sources;
+mod speaker;
 mod watch;
 
 pub use health::{Health, Verdict};
@@ -23,4 +24,5 @@ pub use snapshot::{
     Viewer,
 };
 pub use sources::{CameraSource, Roster, Sources, Stuck};
+pub use speaker::{Speaker, SpeakerState, Talker};
 pub use watch::Watch;

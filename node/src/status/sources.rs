@@ -13,6 +13,7 @@ use crate::{
     peer::{CameraId, Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
+    voice,
 };
 
 /// How long the engine may take to say who watches. It answers between two packets.
@@ -27,6 +28,7 @@ pub struct Sources {
     started: Instant,
     roster: watch::Receiver<Roster>,
     viewers: Viewers,
+    speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
 
@@ -77,11 +79,17 @@ impl CameraSource {
 
 impl Sources {
     /// `stuck` is asked whenever somebody asks for the node's health. The node's age counts from now on.
-    pub fn new(roster: watch::Receiver<Roster>, viewers: Viewers, stuck: Stuck) -> Self {
+    pub fn new(
+        roster: watch::Receiver<Roster>,
+        viewers: Viewers,
+        speaker: Arc<voice::Account>,
+        stuck: Stuck,
+    ) -> Self {
         Self {
             started: Instant::now(),
             roster,
             viewers,
+            speaker,
             stuck,
         }
     }
@@ -105,6 +113,7 @@ impl Sources {
             cameras: roster.cameras.iter().map(CameraParts::of).collect(),
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            speaker: &self.speaker,
             stuck,
         };
         Snapshot::of(parts, Instant::now())
@@ -124,6 +133,7 @@ pub(super) struct Parts<'a> {
     pub(super) cameras: Vec<CameraParts<'a>>,
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
 
@@ -169,6 +179,9 @@ impl Parts<'_> {
                 missing.push(words::camera(camera.name, &camera.condition.state));
             }
         }
+        if let voice::State::Faulted { why } = self.speaker.state() {
+            missing.push(format!("nobody can be heard: {why}"));
+        }
         missing
     }
 
@@ -195,6 +208,7 @@ pub(super) mod samples {
         pub viewers: watch::Sender<usize>,
         pub figures: crate::peer::Figures,
         pub report: Report,
+        pub speaker: voice::Account,
     }
 
     /// One of its cameras.
@@ -252,6 +266,7 @@ pub(super) mod samples {
                 viewers: watch::Sender::new(0),
                 figures: crate::peer::Figures::default(),
                 report: Report::default(),
+                speaker: voice::Account::default(),
             }
         }
 
@@ -283,6 +298,7 @@ pub(super) mod samples {
                     .collect(),
                 figures: &self.figures,
                 report: self.report.clone(),
+                speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
             Snapshot::of(parts, Instant::now())

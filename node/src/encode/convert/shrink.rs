@@ -95,6 +95,7 @@ impl Shrinker {
         Ok(Frame {
             format,
             data: &self.buffer,
+            dmabuf: None,
             ..*frame
         })
     }
@@ -192,6 +193,7 @@ mod tests {
             captured_at: Timestamp::now(),
             sequence: 0,
             data,
+            dmabuf: None,
         };
         shrinker.shrink(&frame, scale).expect("a whole frame")
     }
@@ -279,6 +281,7 @@ mod tests {
             captured_at: Timestamp::now(),
             sequence: 0,
             data: &data,
+            dmabuf: None,
         };
         let mut shrinker = Shrinker::default();
         assert!(matches!(
