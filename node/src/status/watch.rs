@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::sources::{CameraSource, Roster};
 use crate::{
-    pipeline::{self, Condition},
+    pipeline::{self, Condition, Overload},
     presence::{self, Standing},
 };
 
@@ -21,6 +21,7 @@ struct CameraWatch {
     name: Option<String>,
     presence: watch::Receiver<Standing>,
     condition: watch::Receiver<Condition>,
+    overload: watch::Receiver<Option<Overload>>,
 }
 
 impl Watch {
@@ -53,8 +54,7 @@ impl Watch {
 
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let cameras = self.cameras.iter();
-        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = self.cameras.iter().map(CameraWatch::line);
         let cameras = cameras.collect::<Vec<_>>().join("; ");
         let viewers = match *self.viewers.borrow() {
             0 => "no viewer".to_owned(),
@@ -85,6 +85,17 @@ impl CameraWatch {
             name: source.name.clone(),
             presence: source.presence.clone(),
             condition: source.account.watch(),
+            overload: source.account.overload(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let camera = camera(self.name.as_deref(), &self.condition.borrow().state);
+        match &*self.overload.borrow() {
+            Some(Overload { rate, size, .. }) => {
+                format!("{camera}, of which this machine has time for {size} at {rate}")
+            }
+            None => camera,
         }
     }
 
@@ -92,6 +103,7 @@ impl CameraWatch {
         tokio::select! {
             Ok(()) = self.presence.changed() => {}
             Ok(()) = self.condition.changed() => {}
+            Ok(()) = self.overload.changed() => {}
             else => std::future::pending().await,
         }
     }
@@ -158,6 +170,15 @@ mod tests {
             watch.line(),
             "signed in to http://192.0.2.1:8888 as porch; camera live 1280x720 at 30 fps; 2 viewers"
         );
+        samples.account().gives_up(Some(samples::overload()));
+        assert!(
+            watch
+                .line()
+                .contains("at 30 fps, of which this machine has time for 1280x720 at 15 fps; 2"),
+            "{}",
+            watch.line()
+        );
+        samples.account().gives_up(None);
         samples.camera(samples::faulted());
         samples.viewers.send_replace(1);
         assert!(
