@@ -117,7 +117,7 @@ impl Engine {
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
             info!(%viewer, max_viewers = most, "refused a viewer: all places are taken");
-            let reason = format!("all {most} places at this camera are taken (max_viewers); try again later");
+            let reason = format!("all {most} places here are taken (max_viewers); try again later");
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();

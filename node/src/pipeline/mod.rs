@@ -439,16 +439,16 @@ impl Work {
                 coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
             } else if !lines.iter().any(Line::is_watched) {
                 Ok(Ok(true))
-            } else if !self.governor.takes(frame.captured_at, missed) {
-                self.account.left_out.one();
-                Ok(Ok(true))
             } else {
-                let relief = self.governor.relief();
+                let takes = self.governor.takes(frame.captured_at, missed);
+                let relief = takes.then(|| self.governor.relief());
                 let tools = (converter, &mut self.shrinker);
                 let outcome = encode(lines, tools, &self.account, self.settings.bitrate, &frame, relief);
                 outcome.map(|outcome| {
                     outcome.map(|took| {
-                        self.govern(format, took);
+                        if let Some(took) = took {
+                            self.govern(format, took);
+                        }
                         true
                     })
                 })
@@ -532,15 +532,15 @@ impl Work {
 }
 
 /// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
-/// its own. The inner error costs this frame only.
+/// its own. Without `relief` the encoders of this machine leave it out, and nothing is told. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
     (converter, shrinker): (&mut Converter, &mut Shrinker),
     account: &Account,
     bitrate: Bitrate,
     frame: &Frame<'_>,
-    relief: Relief,
-) -> Result<Result<Duration, ConvertError>, EncodeError> {
+    relief: Option<Relief>,
+) -> Result<Result<Option<Duration>, ConvertError>, EncodeError> {
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
     let mut convert = false;
     for line in lines.iter_mut().filter(encodes) {
@@ -551,8 +551,12 @@ fn encode(
         }
     }
     if !convert {
-        return Ok(Ok(Duration::ZERO));
+        return Ok(Ok(Some(Duration::ZERO)));
     }
+    let Some(relief) = relief else {
+        account.left_out.one();
+        return Ok(Ok(None));
+    };
     // Once for all codecs.
     let start = Instant::now();
     let planes = converter
@@ -578,7 +582,7 @@ fn encode(
             line.encode(&planes, bitrate)?;
         }
     }
-    Ok(Ok(start.elapsed()))
+    Ok(Ok(Some(start.elapsed())))
 }
 
 fn is_coded(format: VideoFormat) -> bool {
