@@ -3,6 +3,7 @@
 pub(crate) mod camera;
 mod desk;
 mod reload;
+mod sound;
 
 use std::{
     path::PathBuf,
@@ -27,9 +28,9 @@ use crate::{
     capture::Hotplug,
     config::Config,
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, SoundCodec},
     peer::{self, Engine},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, SoundPipeline},
     presence::{self, Presence},
     status::Sources,
 };
@@ -63,11 +64,22 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         .iter()
         .map(|codec| fanout::track(*codec, demand.clone()))
         .unzip();
+    let sound_demand = Demand::default();
+    let (sound_publishers, sounds): (Vec<_>, Vec<_>) = SoundCodec::ALL
+        .iter()
+        .map(|codec| fanout::sound_track(*codec, sound_demand.clone()))
+        .unzip();
     let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
+    let engine = Engine::bind(
+        config.webrtc.udp_port,
+        settings,
+        tracks.clone(),
+        sounds.clone(),
+        letters,
+    )?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
     let pipeline = Pipeline::start(
@@ -78,6 +90,14 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
     )
     .context("camera thread")?;
+    let microphone = SoundPipeline::start(
+        sound::microphone(&config),
+        sound::settings(&config),
+        sound_publishers,
+        sound_demand,
+        watchdog.pulse("the microphone's thread", CAMERA_PATIENCE),
+    )
+    .context("microphone thread")?;
     let (membership, settings) = watch::channel(membership(&config));
     let presence = Presence::new(settings, calls, mailbox);
 
@@ -85,7 +105,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let sources = Sources::new(
         presence.standing(),
         pipeline.account(),
+        microphone.account(),
         &tracks,
+        &sounds,
         engine.viewers(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
@@ -117,7 +139,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     notify::ready();
     desk.tell();
     let mut hotplug = Hotplug::watch()
-        .inspect_err(|error| warn!("a camera that is plugged in is noticed later than usual: {error}"))
+        .inspect_err(|error| warn!("what is plugged in is noticed later than usual: {error}"))
         .ok();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
@@ -127,16 +149,22 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline, &mut desk).await,
+                Request::Reload => reloader.reload(&pipeline, &microphone, &mut desk).await,
             },
             part = tasks.join_next() => break Some(describe(part)),
             () = tokio::time::sleep(ROUND) => {
                 if !pipeline.is_running() {
                     break Some("the camera's thread".to_owned());
                 }
+                if !microphone.is_running() {
+                    break Some("the microphone's thread".to_owned());
+                }
             }
             () = desk.changed() => desk.tell(),
-            () = plugged(&mut hotplug) => pipeline.plugged(),
+            () = plugged(&mut hotplug) => {
+                pipeline.plugged();
+                microphone.plugged();
+            }
             () = &mut feed => {}
         }
     };
@@ -150,7 +178,11 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         }
         stop_presence.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = tokio::task::spawn_blocking(move || pipeline.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            pipeline.stop();
+            microphone.stop();
+        })
+        .await;
     };
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
@@ -166,13 +198,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until a camera may have come.
+/// Waits until a camera or a sound card may have come.
 async fn plugged(hotplug: &mut Option<Hotplug>) {
     let Some(watch) = hotplug else {
         return std::future::pending().await;
     };
     if let Err(error) = watch.plugged().await {
-        warn!("a camera that is plugged in is noticed later than usual: {error}");
+        warn!("what is plugged in is noticed later than usual: {error}");
         *hotplug = None;
     }
 }
@@ -184,6 +216,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        sound: config.microphone.is_some(),
     }
 }
 

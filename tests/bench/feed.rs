@@ -75,8 +75,9 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         let (_viewers, settings) = watch::channel(peer::Settings {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
+            sound: false,
         });
-        let engine = Engine::bind(0, settings, vec![track], letters)?;
+        let engine = Engine::bind(0, settings, vec![track], vec![], letters)?;
         let (_membership, settings) = watch::channel(presence::Settings {
             server: server.parse()?,
             token: None,

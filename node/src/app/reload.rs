@@ -4,11 +4,11 @@ use pinhole_service::notify;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{camera, desk::Desk, membership, viewer_settings};
+use super::{camera, desk::Desk, membership, sound, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
-    pipeline::Pipeline,
+    pipeline::{Pipeline, SoundPipeline},
     presence,
 };
 
@@ -23,11 +23,11 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk) {
+    pub(super) async fn reload(&mut self, pipeline: &Pipeline, microphone: &SoundPipeline, desk: &mut Desk) {
         notify::reloading();
         match config::load(&self.file) {
             Ok(config) => {
-                self.apply(config, pipeline, desk).await;
+                self.apply(config, pipeline, microphone, desk).await;
                 desk.set_mistake(None);
             }
             Err(error) => {
@@ -38,7 +38,13 @@ impl Reloader {
         notify::ready();
     }
 
-    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk) {
+    async fn apply(
+        &mut self,
+        config: Config,
+        pipeline: &Pipeline,
+        microphone: &SoundPipeline,
+        desk: &mut Desk,
+    ) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -56,6 +62,12 @@ impl Reloader {
             if changes.bitrate {
                 pipeline.set_bitrate(config.video.bitrate);
             }
+        }
+        if changes.sound {
+            microphone.set(sound::settings(&config));
+        }
+        if changes.microphone {
+            microphone.replace(sound::microphone(&config));
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));

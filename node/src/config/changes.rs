@@ -1,4 +1,4 @@
-use super::{Camera, Config, Http, Signaling, Video, Webrtc};
+use super::{Camera, Config, Http, Microphone, Signaling, Video, Webrtc};
 
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub struct Changes {
     pub controls: bool,
     /// The encoders' rate.
     pub bitrate: bool,
+    /// There is another microphone, one more or one fewer.
+    pub microphone: bool,
+    /// How its sound is sent.
+    pub sound: bool,
     /// The name, the server or its token: sign out and in.
     pub membership: bool,
     /// Who may watch, and how viewers are reached.
@@ -46,8 +50,22 @@ impl Changes {
                     ice_servers,
                     max_viewers,
                 },
+            microphone,
             http: Http { listen },
         } = new;
+        let device_and_sound = |microphone: &Option<Microphone>| {
+            microphone.clone().map(|microphone| {
+                let Microphone {
+                    device,
+                    bitrate,
+                    dtx,
+                    gain,
+                } = microphone;
+                (device, (bitrate, dtx, gain))
+            })
+        };
+        let (old_device, old_sound) = device_and_sound(&old.microphone).unzip();
+        let (device_of_sound, sound) = device_and_sound(microphone).unzip();
         let mut restart = Vec::new();
         if *udp_port != old.webrtc.udp_port {
             // Every running session's candidates name the old port.
@@ -62,8 +80,12 @@ impl Changes {
                 || *encoders != old.video.encoders,
             controls: *controls != old.camera.controls,
             bitrate: *bitrate != old.video.bitrate,
+            microphone: device_of_sound != old_device,
+            sound: sound != old_sound,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
-            viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
+            viewers: *ice_servers != old.webrtc.ice_servers
+                || *max_viewers != old.webrtc.max_viewers
+                || microphone.is_some() != old.microphone.is_some(),
             status: *listen != old.http.listen,
             restart,
         }
@@ -75,6 +97,8 @@ impl Changes {
             (self.camera, "camera"),
             (self.controls, "controls"),
             (self.bitrate, "bitrate"),
+            (self.microphone, "microphone"),
+            (self.sound, "sound"),
             (self.membership, "name, server or token"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
@@ -131,6 +155,21 @@ mod tests {
             let changes = Changes::between(&Config::default(), &config(text));
             assert_eq!(changes.words(), words, "{text}");
             assert_eq!(changes.restart, restart, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_another_microphone_is_opened() {
+        let with = |text: &str| config(&format!("[[microphone]]\n{text}"));
+        let old = with("");
+        for (new, words) in [
+            (with("device = \"tone\""), "microphone"),
+            (with("bitrate = \"24k\""), "sound"),
+            (with("dtx = true"), "sound"),
+            (with("gain = 6.0"), "sound"),
+            (Config::default(), "microphone, sound, viewers"),
+        ] {
+            assert_eq!(Changes::between(&old, &new).words(), words, "{new:?}");
         }
     }
 

@@ -8,6 +8,7 @@ mod device;
 mod encoders;
 mod listen;
 mod load;
+mod microphone;
 mod stun;
 
 use std::{
@@ -26,6 +27,7 @@ pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
+pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
 pub use stun::{StunServer, StunServerError};
 
@@ -42,6 +44,9 @@ pub struct Config {
     pub camera: Camera,
     /// How the picture is encoded.
     pub video: Video,
+    /// The microphone; none where the section is missing.
+    #[serde(deserialize_with = "microphone::one")]
+    pub microphone: Option<Microphone>,
     /// How viewers are reached.
     pub webrtc: Webrtc,
     /// Where the status is told.
@@ -273,6 +278,7 @@ mod tests {
         };
         expected.signaling.token_file = Some("/run/credentials/pinhole-node.service/pinhole.token".into());
         expected.camera.controls.insert("brightness".into(), 128);
+        expected.microphone = Some(Microphone::default());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
@@ -362,6 +368,11 @@ mod tests {
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
+            ("[[microphone]]\n[[microphone]]", "one"),
+            ("[[microphone]]\nbitrate = \"1k\"", "6k to 256k"),
+            ("[[microphone]]\ngain = 100", "-60 to 40 decibels"),
+            ("[[microphone]]\ndevice = \"\"", "no sound device"),
+            ("[[microphone]]\ndevce = \"tone\"", "did you mean `device`?"),
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);

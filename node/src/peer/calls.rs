@@ -90,8 +90,11 @@ impl Engine {
         if let Some(id) = session {
             let known = self.floor.sessions.get_mut(&id);
             if let Some(known) = known.filter(|known| known.is_continued_by(&described)) {
-                return match known.renegotiate(offer, Instant::now()) {
-                    Ok(answer) => self.describe(id, DescriptionKind::Answer, answer),
+                return match known.renegotiate(&described, offer, Instant::now()) {
+                    Ok(answer) => {
+                        self.count_listeners();
+                        self.describe(id, DescriptionKind::Answer, answer);
+                    }
                     Err(error) => self.fail(id, &error),
                 };
             }
@@ -104,7 +107,8 @@ impl Engine {
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
-        match Session::answer(contact, viewer.clone(), offer, &addresses, Instant::now()) {
+        let terms = self.settings.terms();
+        match Session::answer(contact, viewer.clone(), offer, &addresses, terms, Instant::now()) {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
@@ -113,6 +117,7 @@ impl Engine {
                     // The camera opens while the viewer connects.
                     feed.enter();
                 }
+                self.count_listeners();
                 self.describe(id, DescriptionKind::Answer, answer);
                 self.look_outside();
             }

@@ -22,12 +22,13 @@ use super::{
     outbox::Outbox,
     reflexive::Reflexive,
     report::Desk,
-    session::{Outcome, Session},
+    session::{Outcome, Session, Terms},
     socket::{self, Buffers, Socket},
+    sound::SoundFeed,
 };
 use crate::{
-    fanout::Track,
-    media::{AccessUnit, Codec, Timestamp},
+    fanout::{SoundTrack, Track},
+    media::{AccessUnit, Codec, SoundUnit, Timestamp},
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -37,6 +38,14 @@ pub struct Settings {
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
     pub stun_servers: Vec<(String, u16)>,
+    /// Whether those who call are offered sound.
+    pub sound: bool,
+}
+
+impl Settings {
+    pub(super) fn terms(&self) -> Terms {
+        Terms { sound: self.sound }
+    }
 }
 
 /// Why the engine can't start.
@@ -58,13 +67,14 @@ pub struct Engine {
     changes: watch::Receiver<Settings>,
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) sounds: Vec<SoundFeed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
 }
 
 impl Engine {
-    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks`; what is for
-    /// them leaves by `letters`.
+    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks` and `sounds`; what
+    /// is for them leaves by `letters`.
     ///
     /// # Errors
     /// The port can't be used.
@@ -72,6 +82,7 @@ impl Engine {
         udp_port: u16,
         mut settings: watch::Receiver<Settings>,
         tracks: Vec<Track>,
+        sounds: Vec<SoundTrack>,
         letters: mpsc::Sender<Letter>,
     ) -> Result<Self, EngineError> {
         let sockets = bind(udp_port)?;
@@ -91,6 +102,7 @@ impl Engine {
             changes: settings,
             sockets,
             feeds: tracks.into_iter().map(Feed::new).collect(),
+            sounds: sounds.into_iter().map(SoundFeed::new).collect(),
             floor,
             desk: Desk::default(),
         })
@@ -114,6 +126,7 @@ impl Engine {
                 () = stop.cancelled() => break,
                 // Before the sockets: a flood of packets must not delay the picture.
                 (index, unit) = next_unit(&mut self.feeds) => self.broadcast(index, unit),
+                (index, unit) = next_sound(&mut self.sounds) => self.broadcast_sound(index, unit),
                 call = calls.recv() => match call {
                     Some(call) => self.take(call),
                     None => break,
@@ -175,6 +188,37 @@ impl Engine {
                 .figures
                 .captured_to_sent
                 .record(Timestamp::now().since(captured_at));
+        }
+    }
+
+    /// Sends 20 ms of sound to everyone who hears this codec.
+    fn broadcast_sound(&mut self, index: usize, unit: Option<SoundUnit>) {
+        let feed = &mut self.sounds[index];
+        let codec = feed.codec();
+        let Some(unit) = unit else {
+            // As with pictures: the process is about to end.
+            return feed.set_heard(false);
+        };
+        let now = Instant::now();
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        let hears = |session: &&mut Session| session.hears() == Some(codec);
+        let mut sent = false;
+        for session in sessions.values_mut().filter(hears) {
+            session.send_sound(&unit, &self.sockets, outbox, now);
+            sent |= session.is_connected();
+        }
+        if sent {
+            let took = Timestamp::now().since(unit.captured_at);
+            self.desk.figures.sound_captured_to_sent.record(took);
+        }
+    }
+
+    /// Takes part in the sound that sessions hear, and in no other.
+    pub(super) fn count_listeners(&mut self) {
+        for feed in &mut self.sounds {
+            let codec = feed.codec();
+            let mut sessions = self.floor.sessions.values();
+            feed.set_heard(sessions.any(|session| session.hears() == Some(codec)));
         }
     }
 
@@ -255,6 +299,7 @@ impl Engine {
         if let Some(feed) = feed_of(&mut self.feeds, session.codec()) {
             feed.leave();
         }
+        self.count_listeners();
         session.close(&self.sockets, &mut self.floor.outbox);
         if tell {
             self.floor.post(session.contact, Message::Bye);
@@ -293,6 +338,19 @@ pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {
 
 /// The next unit of any feed, with the feed's index.
 async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
+    poll_fn(|context| {
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            if let Poll::Ready(unit) = feed.poll_unit(context) {
+                return Poll::Ready((index, unit));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The next sound of any feed, with the feed's index.
+async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
     poll_fn(|context| {
         for (index, feed) in feeds.iter_mut().enumerate() {
             if let Poll::Ready(unit) = feed.poll_unit(context) {

@@ -21,6 +21,7 @@ use rtc::{
 };
 
 use super::{
+    clock::CaptureClock,
     contact::Contact,
     ending::Ending,
     feed::Packetised,
@@ -35,6 +36,7 @@ use super::{
     stream::Stream,
 };
 use crate::media::Codec;
+use sound::{SoundSender, announce};
 
 /// Why a viewer's offer was not taken, or its session ended, in words for the viewer.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,8 @@ pub(super) struct Session {
     fingerprint: String,
     stream: Stream,
     sender: RTCRtpSenderId,
+    /// Where the viewer's offer has a place for it, and the node has a microphone.
+    sound: Option<SoundSender>,
     /// Video has to be offered by us as soon as the first answer is out.
     owes_offer: bool,
     awaits_answer: bool,
@@ -90,6 +94,13 @@ pub(super) struct Session {
 struct Sent {
     packets: u64,
     bytes: u64,
+}
+
+/// What a viewer may have besides the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// The microphone's sound.
+    pub(super) sound: bool,
 }
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
@@ -117,6 +128,7 @@ impl Session {
         name: String,
         offer: RTCSessionDescription,
         addresses: &[SocketAddr],
+        terms: Terms,
         now: Instant,
     ) -> Result<(Self, String), SessionError> {
         let described = negotiation::read(&offer)?;
@@ -133,10 +145,14 @@ impl Session {
         };
         let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
         let feedback = Arc::new(Feedback::default());
-        let reader = FeedbackReader::new(feedback.clone());
-        let mut connection = setup::connection(&coding, &described.audio, reader, now)?;
-        connection.set_remote_description(now, offer)?;
         let stream = Stream::new(codec, coding.payload_type);
+        let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
+        let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
+        let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
+        let clock = CaptureClock::new(clocks.into_iter().flatten().collect());
+        let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
+        let mut connection = setup::connection(&coding, audio, reader, clock, now)?;
+        connection.set_remote_description(now, offer)?;
         for address in addresses {
             connection.add_local_candidate(setup::host_candidate(*address)?)?;
         }
@@ -145,10 +161,13 @@ impl Session {
         if !owes_offer {
             sender = Some(connection.add_track(stream.track(&coding))?);
         }
-        rest_all_but(&mut connection, sender);
+        if let Some(sound) = &mut sound {
+            sound.join(&mut connection)?;
+        }
+        rest_all_but(&mut connection, &sending(sender, sound.as_ref()));
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
-        let sdp = local_sdp(&connection)?;
+        let sdp = local_sdp(&connection, sound.as_ref())?;
         let sender = match sender {
             Some(sender) => sender,
             None => connection.add_track(stream.track(&coding))?,
@@ -161,6 +180,7 @@ impl Session {
             fingerprint: described.fingerprint,
             stream,
             sender,
+            sound,
             owes_offer,
             awaits_answer: false,
             stage: Stage::Connecting,
@@ -191,20 +211,25 @@ impl Session {
         if !std::mem::take(&mut self.owes_offer) {
             return Ok(None);
         }
-        rest_all_but(&mut self.connection, Some(self.sender));
+        rest_all_but(
+            &mut self.connection,
+            &sending(Some(self.sender), self.sound.as_ref()),
+        );
         let offer = self.connection.create_offer(None)?;
         self.connection.set_local_description(now, offer)?;
         self.awaits_answer = true;
         self.deadline = Some(now);
-        Ok(Some(local_sdp(&self.connection)?))
+        Ok(Some(local_sdp(&self.connection, self.sound.as_ref())?))
     }
 
-    /// Takes another offer within the session, for example an ICE restart. Returns the answer.
+    /// Takes another offer within the session, for example an ICE restart, or sound that is switched on or off. Returns the
+    /// answer.
     ///
     /// # Errors
     /// As for [`Session::answer`].
     pub(super) fn renegotiate(
         &mut self,
+        described: &Description,
         offer: RTCSessionDescription,
         now: Instant,
     ) -> Result<String, SessionError> {
@@ -215,11 +240,17 @@ impl Session {
             self.owes_offer = true;
         }
         self.connection.set_remote_description(now, offer)?;
-        rest_all_but(&mut self.connection, Some(self.sender));
+        if let Some(sound) = &mut self.sound {
+            sound.obey(described.sound.as_ref());
+        }
+        rest_all_but(
+            &mut self.connection,
+            &sending(Some(self.sender), self.sound.as_ref()),
+        );
         let answer = self.connection.create_answer(None)?;
         self.connection.set_local_description(now, answer)?;
         self.deadline = Some(now);
-        local_sdp(&self.connection)
+        local_sdp(&self.connection, self.sound.as_ref())
     }
 
     /// Takes the answer to our offer.
@@ -440,13 +471,21 @@ impl Summary {
     }
 }
 
-/// We send video and nothing else: every other section is accepted and kept still, so that a desktop's
-/// microphone is not sent for nothing.
-fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderId>) {
+/// The senders that send.
+fn sending(video: Option<RTCRtpSenderId>, sound: Option<&SoundSender>) -> Vec<RTCRtpSenderId> {
+    let sound = sound.and_then(SoundSender::sending);
+    video.into_iter().chain(sound).collect()
+}
+
+/// Every section in which we do not send is accepted and kept still, so that a desktop's microphone is not sent for nothing.
+fn rest_all_but(connection: &mut RTCPeerConnection, senders: &[RTCRtpSenderId]) {
     let all: Vec<_> = connection.get_transceivers().collect();
     for id in all {
         if let Some(mut transceiver) = connection.rtp_transceiver(id) {
-            transceiver.set_direction(if sender.is_some() && transceiver.sender() == sender {
+            let sends = transceiver
+                .sender()
+                .is_some_and(|sender| senders.contains(&sender));
+            transceiver.set_direction(if sends {
                 RTCRtpTransceiverDirection::Sendonly
             } else {
                 RTCRtpTransceiverDirection::Inactive
@@ -460,13 +499,15 @@ pub(super) fn fragment(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))
 }
 
-fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
-    Ok(connection
+fn local_sdp(connection: &RTCPeerConnection, sound: Option<&SoundSender>) -> Result<String, SessionError> {
+    let sdp = connection
         .local_description()
         .ok_or(Error::ErrConnectionClosed)?
-        .sdp)
+        .sdp;
+    Ok(if sound.is_some() { announce(&sdp) } else { sdp })
 }
 
 mod report;
+mod sound;
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::{feedback::FeedbackReader, negotiation::Coding};
+use super::{clock::CaptureClock, feedback::FeedbackReader, negotiation::Coding};
 
 /// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
 /// viewer's stream to nobody for that long; a page calls again by itself after a longer gap.
@@ -36,6 +36,7 @@ pub(super) fn connection(
     video: &Coding,
     audio: &[Coding],
     feedback: FeedbackReader,
+    clock: CaptureClock,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
@@ -49,6 +50,8 @@ pub(super) fn connection(
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
+        // What the sender reports are written through.
+        .with(Slot::from(10_500), clock)
         // Application-ward of everything: it reads what the others have read.
         .with(Slot::from(14_000), feedback);
     let settings = SettingEngineBuilder::new()

@@ -8,6 +8,7 @@ mod account;
 mod coded;
 mod line;
 mod retry;
+mod sound;
 mod wishes;
 
 use std::{
@@ -36,6 +37,7 @@ use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
 pub use line::PASSTHROUGH;
+pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);

@@ -19,7 +19,8 @@ pub use listen::ListenError;
 pub use metrics::{Process, metrics};
 pub use server::Server;
 pub use snapshot::{
-    Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
+    Camera, CameraState, Encoder, Latency, Microphone, MicrophoneState, ServerState, Sessions, Signaling,
+    Snapshot, Viewer,
 };
 pub use sources::{Sources, Stuck};
 pub use watch::Watch;

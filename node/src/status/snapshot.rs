@@ -10,7 +10,8 @@ use crate::{
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
-    pipeline, presence,
+    pipeline::{self, SoundState},
+    presence,
 };
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub signaling: Signaling,
     /// How its camera is.
     pub camera: Camera,
+    /// How its microphone is.
+    pub microphone: Microphone,
     /// One for each codec, whether it runs or not.
     pub encoders: Vec<Encoder>,
     /// What each stage of a frame's way took so far.
@@ -106,6 +109,64 @@ pub enum CameraState {
     Faulted,
 }
 
+/// How the microphone is.
+#[derive(Clone, Debug, Serialize)]
+pub struct Microphone {
+    /// In one word.
+    pub state: MicrophoneState,
+    /// The device in words, while it is live.
+    pub device: Option<String>,
+    /// What it delivers, while it is live: `44100 Hz S16_LE, stereo`.
+    pub format: Option<String>,
+    /// What is wrong, while it is faulted.
+    pub why: Option<String>,
+    /// How long it has been so.
+    pub for_seconds: f64,
+    /// How loud it is on average, in dB of full scale, while it is live.
+    pub level_decibels: Option<f32>,
+    /// Its highest sample lately, in dB of full scale, while it is live.
+    pub peak_decibels: Option<f32>,
+    /// Frames of 20 ms that it gave.
+    pub frames: u64,
+    /// Frames of silence in place of missing sound.
+    pub silent: u64,
+    /// Bytes of encoded sound.
+    pub bytes: u64,
+    /// How often sound was lost because it was not taken from the card in time.
+    pub overruns: u64,
+    /// Encoded frames that were dropped because the network side lagged.
+    pub lagged: u64,
+    /// Faults.
+    pub faults: u64,
+}
+
+/// How a microphone is, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MicrophoneState {
+    /// There is none.
+    Off,
+    /// Closed, as nobody listens.
+    Idle,
+    /// Being opened.
+    Opening,
+    /// Sound comes.
+    Live,
+    /// No sound comes.
+    Faulted,
+}
+
+impl MicrophoneState {
+    /// All of them, with their labels.
+    pub(super) const ALL: [(&'static str, MicrophoneState); 5] = [
+        ("off", MicrophoneState::Off),
+        ("idle", MicrophoneState::Idle),
+        ("opening", MicrophoneState::Opening),
+        ("live", MicrophoneState::Live),
+        ("faulted", MicrophoneState::Faulted),
+    ];
+}
+
 /// The encoder of one codec.
 #[derive(Clone, Debug, Serialize)]
 pub struct Encoder {
@@ -137,7 +198,8 @@ impl Encoder {
 /// What one stage of a frame's way took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Latency {
-    /// `capture`, `convert`, `encode`, `queue`, `send`, or `total` for all of them and the time between.
+    /// `capture`, `convert`, `encode`, `queue`, `send`, `total` for all of them and the time between; `sound_encode`, and
+    /// `sound_total` for all that 20 ms of sound take, these 20 ms included.
     pub stage: &'static str,
     /// Where it differs from codec to codec.
     pub codec: Option<String>,
@@ -159,6 +221,10 @@ pub struct Viewer {
     pub name: String,
     /// What it gets.
     pub codec: String,
+    /// In which codec it hears the microphone, while it does.
+    pub sound: Option<String>,
+    /// Packets of sound sent.
+    pub sound_packets: u64,
     /// `connecting`, `awaiting_keyframe` or `watching`.
     pub stage: &'static str,
     /// Since its offer.
@@ -207,6 +273,7 @@ impl Snapshot {
             name: parts.standing.name.clone(),
             signaling: signaling(&parts.standing, now),
             camera: camera(&parts.condition, parts.account, now),
+            microphone: microphone(&parts, now),
             encoders: encoders(&parts),
             latencies: latencies(&parts),
             sessions: Sessions {
@@ -274,6 +341,42 @@ fn camera(condition: &pipeline::Condition, account: &pipeline::Account, now: Ins
     }
 }
 
+fn microphone(parts: &Parts<'_>, now: Instant) -> Microphone {
+    let (condition, account) = (&parts.sound_condition, parts.sound);
+    let (state, device, format, why) = match &condition.state {
+        SoundState::Off => (MicrophoneState::Off, None, None, None),
+        SoundState::Idle => (MicrophoneState::Idle, None, None, None),
+        SoundState::Opening => (MicrophoneState::Opening, None, None, None),
+        SoundState::Live { device, shape } => (
+            MicrophoneState::Live,
+            Some(device.clone()),
+            Some(shape.to_string()),
+            None,
+        ),
+        SoundState::Faulted { why } => (MicrophoneState::Faulted, None, None, Some(why.clone())),
+    };
+    let while_live = |decibels: f32| (state == MicrophoneState::Live).then_some(decibels);
+    Microphone {
+        state,
+        device,
+        format,
+        why,
+        for_seconds: since(condition.since, now),
+        level_decibels: while_live(account.level.mean()),
+        peak_decibels: while_live(account.level.peak()),
+        frames: account.frames.get(),
+        silent: account.silent.get(),
+        bytes: account.bytes.get(),
+        overruns: account.overruns.get(),
+        lagged: parts
+            .sounds
+            .iter()
+            .map(|(_, figures)| figures.dropped.get())
+            .sum(),
+        faults: account.faults.get(),
+    }
+}
+
 fn encoders(parts: &Parts<'_>) -> Vec<Encoder> {
     let encoder = |(codec, figures): &(Codec, std::sync::Arc<crate::fanout::Figures>)| {
         let line = parts.account.line(*codec);
@@ -313,6 +416,8 @@ fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
     }
     all.push(latency("send", None, &figures.sent));
     all.push(latency("total", None, &figures.captured_to_sent));
+    all.push(latency("sound_encode", None, &parts.sound.encoded));
+    all.push(latency("sound_total", None, &figures.sound_captured_to_sent));
     all
 }
 
@@ -322,6 +427,8 @@ impl From<peer::Viewer> for Viewer {
         Self {
             session: viewer.session,
             codec: viewer.codec.to_string(),
+            sound: viewer.sound.map(|codec| codec.to_string()),
+            sound_packets: viewer.sound_packets,
             stage: stage(viewer.stage),
             for_seconds: viewer.lasts.as_secs_f64(),
             bits_per_second: viewer.bits_per_second,
@@ -372,6 +479,8 @@ mod tests {
         assert_eq!(json["signaling"]["state"], "signed_in");
         assert_eq!(json["camera"]["format"], "1280x720 YUYV 30 fps");
         assert_eq!(json["camera"]["frames"], 2700);
+        assert_eq!(json["microphone"]["state"], "off");
+        assert_eq!(json["viewers"][0]["sound"], "Opus");
         let viewer = &json["viewers"][0];
         assert_eq!(viewer["name"], "<b>\"Jo\"\n");
         assert_eq!(viewer["bits_per_second"], 2e6);
@@ -389,6 +498,14 @@ mod tests {
         let health = samples.snapshot(&[]).health;
         assert_eq!(health.status, Verdict::Degraded);
         assert_eq!(health.problems, ["no picture: it was unplugged"]);
+        samples.microphone(SoundState::Faulted {
+            why: "in use".to_owned(),
+        });
+        let health = samples.snapshot(&[]).health;
+        assert_eq!(
+            health.problems,
+            ["no picture: it was unplugged", "no sound: in use"]
+        );
         let health = samples.snapshot(&["the camera thread does not move"]).health;
         assert_eq!(health.status, Verdict::Failing);
     }

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 
 use super::{Snapshot, Watch, watch as words};
 use crate::{
-    fanout::{self, Track},
-    media::Codec,
+    fanout::{self, SoundTrack, Track},
+    media::{Codec, SoundCodec},
     peer::{Report, Viewers},
-    pipeline::{self, Account},
+    pipeline::{self, Account, SoundAccount, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
@@ -27,7 +27,9 @@ pub struct Sources {
     started: Instant,
     presence: watch::Receiver<Standing>,
     camera: Arc<Account>,
+    microphone: Arc<SoundAccount>,
     tracks: Vec<(Codec, Arc<fanout::Figures>)>,
+    sounds: Vec<(SoundCodec, Arc<fanout::Figures>)>,
     viewers: Viewers,
     stuck: Stuck,
 }
@@ -37,7 +39,9 @@ impl Sources {
     pub fn new(
         presence: watch::Receiver<Standing>,
         camera: Arc<Account>,
+        microphone: Arc<SoundAccount>,
         tracks: &[Track],
+        sounds: &[SoundTrack],
         viewers: Viewers,
         stuck: Stuck,
     ) -> Self {
@@ -45,7 +49,12 @@ impl Sources {
             started: Instant::now(),
             presence,
             camera,
+            microphone,
             tracks: tracks
+                .iter()
+                .map(|track| (track.codec(), track.figures()))
+                .collect(),
+            sounds: sounds
                 .iter()
                 .map(|track| (track.codec(), track.figures()))
                 .collect(),
@@ -59,6 +68,7 @@ impl Sources {
         Watch {
             presence: self.presence.clone(),
             camera: self.camera.watch(),
+            microphone: self.microphone.watch(),
             viewers: self.viewers.count(),
         }
     }
@@ -77,7 +87,10 @@ impl Sources {
             standing,
             condition,
             account: &self.camera,
+            sound_condition: self.microphone.watch().borrow().clone(),
+            sound: &self.microphone,
             tracks: &self.tracks,
+            sounds: &self.sounds,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
             stuck,
@@ -98,7 +111,10 @@ pub(super) struct Parts<'a> {
     pub(super) standing: Standing,
     pub(super) condition: pipeline::Condition,
     pub(super) account: &'a Account,
+    pub(super) sound_condition: SoundCondition,
+    pub(super) sound: &'a SoundAccount,
     pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
+    pub(super) sounds: &'a [(SoundCodec, Arc<fanout::Figures>)],
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
     pub(super) stuck: Vec<String>,
@@ -116,6 +132,9 @@ impl Parts<'_> {
         }
         if matches!(self.condition.state, pipeline::State::Faulted { .. }) {
             missing.push(words::camera(&self.condition.state));
+        }
+        if let SoundState::Faulted { why } = &self.sound_condition.state {
+            missing.push(format!("no sound: {why}"));
         }
         missing
     }
@@ -136,6 +155,9 @@ pub(super) mod samples {
         pub condition: watch::Sender<Condition>,
         pub viewers: watch::Sender<usize>,
         pub account: Account,
+        pub microphone: watch::Sender<SoundCondition>,
+        pub sound: SoundAccount,
+        pub sounds: Vec<(SoundCodec, Arc<fanout::Figures>)>,
         pub figures: crate::peer::Figures,
         pub tracks: Vec<(Codec, Arc<fanout::Figures>)>,
         pub report: Report,
@@ -159,6 +181,12 @@ pub(super) mod samples {
                 condition: watch::Sender::new(condition),
                 viewers: watch::Sender::new(0),
                 account: Account::default(),
+                microphone: watch::Sender::new(SoundCondition {
+                    state: SoundState::Off,
+                    since: Instant::now(),
+                }),
+                sound: SoundAccount::default(),
+                sounds: SoundCodec::ALL.map(|codec| (codec, Arc::default())).into(),
                 figures: crate::peer::Figures::default(),
                 tracks: Codec::ALL.map(|codec| (codec, Arc::default())).into(),
                 report: Report::default(),
@@ -171,6 +199,7 @@ pub(super) mod samples {
             Watch {
                 presence: self.presence.subscribe(),
                 camera: self.condition.subscribe(),
+                microphone: self.microphone.subscribe(),
                 viewers: self.viewers.subscribe(),
             }
         }
@@ -186,12 +215,19 @@ pub(super) mod samples {
             self.condition.send_modify(|condition| condition.state = state);
         }
 
+        pub fn microphone(&self, state: SoundState) {
+            self.microphone.send_modify(|condition| condition.state = state);
+        }
+
         pub fn snapshot(&self, stuck: &[&str]) -> Snapshot {
             let parts = Parts {
                 age: Duration::from_millis(61_500),
                 standing: self.presence.borrow().clone(),
                 condition: self.condition.borrow().clone(),
                 account: &self.account,
+                sound_condition: self.microphone.borrow().clone(),
+                sound: &self.sound,
+                sounds: &self.sounds,
                 tracks: &self.tracks,
                 figures: &self.figures,
                 report: self.report.clone(),
@@ -225,6 +261,8 @@ pub(super) mod samples {
             session,
             name: name.to_owned(),
             codec: Codec::H264,
+            sound: Some(SoundCodec::Opus),
+            sound_packets: 4500,
             stage: Stage::Watching,
             lasts: Duration::from_secs(90),
             units: 2700,

@@ -1,25 +1,27 @@
 use tokio::sync::watch;
 
 use crate::{
-    pipeline::{self, Condition},
+    pipeline::{self, Condition, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
-/// The three things that a line about the node tells, and the wait for a change of them.
+/// What a line about the node tells, and the wait for a change of it.
 #[derive(Clone, Debug)]
 pub struct Watch {
     pub(super) presence: watch::Receiver<Standing>,
     pub(super) camera: watch::Receiver<Condition>,
+    pub(super) microphone: watch::Receiver<SoundCondition>,
     pub(super) viewers: watch::Receiver<usize>,
 }
 
 impl Watch {
-    /// Waits until the sign-in, the camera or the number of viewers has changed since the last call. Never, once
+    /// Waits until the sign-in, the camera, the microphone or the number of viewers has changed since the last call. Never, once
     /// the node has ended. Cancel safe.
     pub async fn changed(&mut self) {
         tokio::select! {
             Ok(()) = self.presence.changed() => {}
             Ok(()) = self.camera.changed() => {}
+            Ok(()) = self.microphone.changed() => {}
             Ok(()) = self.viewers.changed() => {}
             else => std::future::pending().await,
         }
@@ -29,12 +31,18 @@ impl Watch {
     pub fn line(&self) -> String {
         let signaling = signaling(&self.presence.borrow());
         let camera = camera(&self.camera.borrow().state);
+        // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
+        let sound = match &self.microphone.borrow().state {
+            SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Live { .. } => "; microphone live".to_owned(),
+            SoundState::Faulted { why } => format!("; no sound: {why}"),
+        };
         let viewers = match *self.viewers.borrow() {
             0 => "no viewer".to_owned(),
             1 => "1 viewer".to_owned(),
             several => format!("{several} viewers"),
         };
-        format!("{signaling}; {camera}; {viewers}")
+        format!("{signaling}; {camera}{sound}; {viewers}")
     }
 }
 
@@ -85,6 +93,22 @@ mod tests {
             "{}",
             watch.line()
         );
+    }
+
+    #[test]
+    fn sound_is_told_of_where_it_is_or_should_be() {
+        let samples = Samples::default();
+        let watch = samples.watch();
+        samples.microphone(SoundState::Faulted {
+            why: "it was unplugged".to_owned(),
+        });
+        assert!(
+            watch.line().contains("; no sound: it was unplugged; no viewer"),
+            "{}",
+            watch.line()
+        );
+        samples.microphone(SoundState::Idle);
+        assert!(!watch.line().contains("sound"), "{}", watch.line());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use pinhole_signaling::PeerId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::media::SoundCodec;
 
 /// What Debian's Chromium offers from the viewer page.
 const BROWSER: &str = include_str!("browser-offer.sdp");
@@ -20,8 +21,22 @@ fn addresses() -> [SocketAddr; 1] {
 }
 
 fn answered(sdp: &str) -> Result<(Session, String), SessionError> {
-    let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))?;
-    Session::answer(contact(), "viewer".into(), offer, &addresses(), Instant::now())
+    answered_on(sdp, Terms::default())
+}
+
+fn answered_on(sdp: &str, terms: Terms) -> Result<(Session, String), SessionError> {
+    Session::answer(
+        contact(),
+        "viewer".into(),
+        offer(sdp)?,
+        &addresses(),
+        terms,
+        Instant::now(),
+    )
+}
+
+fn offer(sdp: &str) -> Result<RTCSessionDescription, Error> {
+    RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))
 }
 
 /// The lines of the section of this kind.
@@ -65,6 +80,72 @@ fn a_browser_gets_h264_and_sends_us_nothing() {
     assert!(answer.contains("192.0.2.1 5000 typ host"), "{answer}");
     let audio = section(&answer, "audio");
     assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
+}
+
+const WITH_SOUND: Terms = Terms { sound: true };
+
+#[test]
+fn a_browser_that_wants_sound_gets_opus_and_both_play_together() {
+    let (session, answer) = answered_on(BROWSER, WITH_SOUND).expect("an answer");
+    assert_eq!(session.hears(), Some(SoundCodec::Opus));
+    let (audio, video) = (section(&answer, "audio"), section(&answer, "video"));
+    for line in ["a=sendonly", "a=rtpmap:111 opus/48000/2", "a=msid:pinhole audio"] {
+        assert!(
+            audio.iter().any(|other| other == line),
+            "{line} is not in {audio:#?}"
+        );
+    }
+    assert!(!audio.iter().any(|line| line.contains("G722")), "{audio:#?}");
+    assert!(
+        video.iter().any(|line| line == "a=msid:pinhole video"),
+        "{video:#?}"
+    );
+    assert!(answer.contains("\r\na=x-pinhole-sound\r\nm=video"), "{answer}");
+}
+
+#[test]
+fn a_muted_page_is_told_of_the_sound_and_gets_it_when_it_asks_again() {
+    let (before, audio) = BROWSER.split_once("m=audio").expect("a section for sound");
+    let muted = format!("{before}m=audio{}", audio.replacen("a=recvonly", "a=inactive", 1));
+    let (mut session, answer) = answered_on(&muted, WITH_SOUND).expect("an answer");
+    assert_eq!(session.hears(), None);
+    assert!(answer.contains("a=x-pinhole-sound"), "{answer}");
+    assert!(
+        section(&answer, "audio").iter().any(|line| line == "a=inactive"),
+        "{answer}"
+    );
+    let mut ask = |sdp: &str| {
+        let offer = offer(sdp).expect("an offer");
+        let described = negotiation::read(&offer).expect("readable");
+        let answer = session
+            .renegotiate(&described, offer, Instant::now())
+            .expect("an answer");
+        (session.hears(), section(&answer, "audio"))
+    };
+    let (hears, audio) = ask(BROWSER);
+    assert_eq!(hears, Some(SoundCodec::Opus));
+    assert!(audio.iter().any(|line| line == "a=sendonly"), "{audio:#?}");
+    let (hears, audio) = ask(&muted);
+    assert_eq!(hears, None);
+    assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
+}
+
+#[test]
+fn a_desktop_without_a_camera_hears_us_before_it_sees_us() {
+    let (mut session, answer) = answered_on(&without_video(), WITH_SOUND).expect("an answer");
+    assert_eq!(session.hears(), Some(SoundCodec::Opus));
+    assert!(
+        section(&answer, "audio").iter().any(|line| line == "a=sendonly"),
+        "{answer}"
+    );
+    let offer = session
+        .take_owed_offer(Instant::now())
+        .expect("an offer")
+        .expect("it is owed");
+    for kind in ["audio", "video"] {
+        let section = section(&offer, kind);
+        assert!(section.iter().any(|line| line == "a=sendonly"), "{section:#?}");
+    }
 }
 
 #[test]
@@ -159,7 +240,8 @@ fn damaged_descriptions_end_in_words() {
         };
         let sdp = damage(&base, &mut random);
         let run = || {
-            let (mut session, _) = answered(&sdp).ok()?;
+            let terms = Terms { sound: seed % 2 == 0 };
+            let (mut session, _) = answered_on(&sdp, terms).ok()?;
             let now = Instant::now();
             let owed = session.take_owed_offer(now);
             // Then the same description again, damaged otherwise, as offer or as answer.
@@ -167,7 +249,10 @@ fn damaged_descriptions_end_in_words() {
             if owed.is_ok_and(|offer| offer.is_some()) {
                 let _ = RTCSessionDescription::answer(again).map(|answer| session.accept(answer, now));
             } else {
-                let _ = RTCSessionDescription::offer(again).map(|offer| session.renegotiate(offer, now));
+                let _ = RTCSessionDescription::offer(again)
+                    .ok()
+                    .and_then(|offer| Some((negotiation::read(&offer).ok()?, offer)))
+                    .map(|(described, offer)| session.renegotiate(&described, offer, now));
             }
             let _ = session.add_candidate("candidate:1 1 udp 1 192.0.2.9 9 typ host", now);
             session.advance(&sockets, &mut Outbox::default(), now);

@@ -31,8 +31,9 @@ impl Node {
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
+            sound: false,
         });
-        let engine = Engine::bind(0, settings, vec![track.clone()], letters).expect("a free port");
+        let engine = Engine::bind(0, settings, vec![track.clone()], vec![], letters).expect("a free port");
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),
@@ -45,7 +46,9 @@ impl Node {
         let sources = Sources::new(
             presence.subscribe(),
             Arc::<Account>::default(),
+            Arc::default(),
             &[track],
+            &[],
             engine.viewers(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );
