@@ -1,6 +1,7 @@
 //! Puts the rooms together: the only place that sees all of them.
 
 pub(crate) mod camera;
+mod cameras;
 mod desk;
 mod reload;
 mod sound;
@@ -27,13 +28,10 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
-    fanout::{self, Demand},
-    media::{Codec, SoundCodec},
     peer::{self, Engine},
-    pipeline::{Pipeline, SoundPipeline},
-    presence::{self, Presence},
-    status::Sources,
+    status::{MicrophoneSource, Sources},
 };
+use cameras::Cameras;
 use desk::Desk;
 use reload::Reloader;
 
@@ -42,12 +40,10 @@ use reload::Reloader;
 const MAIL: usize = 1024;
 /// What a graceful stop may take.
 const GRACE: Duration = Duration::from_secs(4);
-/// How often the camera thread is looked after.
+/// How often the cameras' threads are looked after.
 const ROUND: Duration = Duration::from_secs(1);
 /// How long a task may be busy without getting around.
 const TASK_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the camera's thread may. A USB camera that is going bad lets each of a handful of requests wait for 5 s.
-const CAMERA_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
@@ -56,85 +52,48 @@ const CAMERA_PATIENCE: Duration = Duration::from_secs(20);
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
-    info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %config.camera.device, "pinhole-node starts");
+    let devices = config.cameras.iter().map(|camera| match &camera.name {
+        Some(name) => format!("{name} = {}", camera.device),
+        None => camera.device.to_string(),
+    });
+    let devices = devices.collect::<Vec<_>>().join(", ");
+    info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %devices, "pinhole-node starts");
 
     let watchdog = Watchdog::default();
-    let demand = Demand::default();
-    let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL
-        .iter()
-        .map(|codec| fanout::track(*codec, demand.clone()))
-        .unzip();
-    let sound_demand = Demand::default();
-    let (sound_publishers, sounds): (Vec<_>, Vec<_>) = SoundCodec::ALL
-        .iter()
-        .map(|codec| fanout::sound_track(*codec, sound_demand.clone()))
-        .unzip();
-    let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
+    let (microphone, sounds) = sound::start(&config, &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(
-        config.webrtc.udp_port,
-        settings,
-        tracks.clone(),
-        sounds.clone(),
-        letters,
-    )?;
+    let engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
-    let pipeline = Pipeline::start(
-        camera::camera(&config.camera.device),
-        camera::settings(&config),
-        publishers,
-        demand,
-        watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
-    )
-    .context("camera thread")?;
-    let microphone = SoundPipeline::start(
-        sound::microphone(&config),
-        sound::settings(&config),
-        sound_publishers,
-        sound_demand,
-        watchdog.pulse("the microphone's thread", CAMERA_PATIENCE),
-    )
-    .context("microphone thread")?;
-    let (membership, settings) = watch::channel(membership(&config));
-    let presence = Presence::new(settings, calls, mailbox);
+    // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
+    let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    let mut cameras = Cameras::new(calls, watchdog.clone());
+    cameras.start(&config, &mut tasks, &stop_presences).await?;
 
     let stuck = watchdog.clone();
     let sources = Sources::new(
-        presence.standing(),
-        pipeline.account(),
-        microphone.account(),
-        &tracks,
-        &sounds,
+        cameras.roster(),
+        MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let mut desk = Desk::new(sources);
     desk.listen(config.http.listen).await;
 
-    // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
-    let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());
-    let mut tasks = JoinSet::new();
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
     tasks.spawn(async move {
         engine.run(inbox, stop, pulse).await;
         Part::Engine
     });
-    let stop = stop_presence.clone();
-    let pulse = watchdog.pulse("the task that stays signed in", TASK_PATIENCE);
-    tasks.spawn(async move {
-        presence.run(stop, pulse).await;
-        Part::Presence
-    });
 
     let mut reloader = Reloader {
         file,
         config,
         viewers,
-        membership,
     };
     notify::ready();
     desk.tell();
@@ -149,12 +108,23 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline, &microphone, &mut desk).await,
+                Request::Reload => {
+                    let mut running = reload::Running {
+                        cameras: &mut cameras,
+                        tasks: &mut tasks,
+                        stop: &stop_presences,
+                        microphone: &microphone,
+                    };
+                    reloader.reload(&mut running, &mut desk).await;
+                }
             },
-            part = tasks.join_next() => break Some(describe(part)),
+            part = tasks.join_next() => match part {
+                Some(Ok(Part::Gone)) => {}
+                part => break Some(describe(part)),
+            },
             () = tokio::time::sleep(ROUND) => {
-                if !pipeline.is_running() {
-                    break Some("the camera's thread".to_owned());
+                if !cameras.are_running() {
+                    break Some("a camera's thread".to_owned());
                 }
                 if !microphone.is_running() {
                     break Some("the microphone's thread".to_owned());
@@ -162,7 +132,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
             }
             () = desk.changed() => desk.tell(),
             () = plugged(&mut hotplug) => {
-                pipeline.plugged();
+                cameras.plugged();
                 microphone.plugged();
             }
             () = &mut feed => {}
@@ -172,14 +142,12 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     notify::stopping();
     let stopping = async {
         stop_engine.cancel();
-        // Whichever ends first is the engine: it is the only one that was told to.
-        if ended.is_none() {
-            tasks.join_next().await;
-        }
-        stop_presence.cancel();
+        // The engine has to be done before, unless something has ended that should not.
+        while ended.is_none() && !matches!(tasks.join_next().await, Some(Ok(Part::Engine)) | None) {}
+        stop_presences.cancel();
         while tasks.join_next().await.is_some() {}
         let _ = tokio::task::spawn_blocking(move || {
-            pipeline.stop();
+            cameras.stop();
             microphone.stop();
         })
         .await;
@@ -220,24 +188,20 @@ fn viewer_settings(config: &Config) -> peer::Settings {
     }
 }
 
-fn membership(config: &Config) -> presence::Settings {
-    presence::Settings {
-        server: config.signaling.server.clone(),
-        token: config.signaling.token.clone(),
-        name: config.display_name(),
-    }
-}
-
+/// What has ended.
 #[derive(Debug)]
 enum Part {
     Engine,
     Presence,
+    /// What was told to.
+    Gone,
 }
 
 fn describe(part: Option<Result<Part, tokio::task::JoinError>>) -> String {
     match part {
         Some(Ok(Part::Engine)) => "the task that serves viewers".to_owned(),
-        Some(Ok(Part::Presence)) => "the task that stays signed in".to_owned(),
+        Some(Ok(Part::Presence)) => "a task that stays signed in".to_owned(),
+        Some(Ok(Part::Gone)) => "what was told to".to_owned(),
         Some(Err(error)) => format!("a task ({error})"),
         None => "every task".to_owned(),
     }

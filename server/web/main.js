@@ -11,7 +11,8 @@
 //   #status[data-trouble]       the code of what is wrong (words.js), or empty
 //   #detail                     what can be done about it, in words
 //   video#picture               the picture
-//   #sound #figures #fullscreen #close #retry #play     buttons
+//   #sound #figures #fullscreen #close #retry #play     buttons; #sound-group is hidden where the camera has no microphone
+//   #volume #level              how loud to play, how loud it is, while the sound is on
 //   #panel [data-stat="KEY"]    resolution fps bitrate loss rtt buffer dropped codec sound path
 //   #watch=NAME                 in the address: watch the camera of that name, now or when it comes
 

@@ -29,6 +29,8 @@ export class Session extends EventTarget {
   /** Whether the camera's answer has come: from here on the call no longer needs the signaling server. */
   answered = false;
   connected = false;
+  /** Whether the camera has a microphone, as its answer says. */
+  offersSound = false;
 
   #send;
   #peer = null;
@@ -39,11 +41,15 @@ export class Session extends EventTarget {
   #refusal = null;
   #pictured = false;
   #over = false;
+  #sound = null; // the transceiver of the camera's sound
+  #listens;
+  #asked; // what the camera was told of that last
 
-  /** `send(body)` takes a message to the camera and returns a promise. */
-  constructor(send) {
+  /** `send(body)` takes a message to the camera and returns a promise; `listens`: whether to ask for its sound at once. */
+  constructor(send, listens) {
     super();
     this.#send = send;
+    this.#listens = listens;
   }
 
   async start() {
@@ -53,7 +59,9 @@ export class Session extends EventTarget {
     peer.ontrack = ({ track, receiver }) => this.#receive(track, receiver);
     peer.onicecandidate = ({ candidate }) => this.#offerCandidate(candidate);
     peer.onconnectionstatechange = () => this.#connectionChanged();
-    for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+    peer.addTransceiver("video", { direction: "recvonly" });
+    this.#asked = this.#listens;
+    this.#sound = peer.addTransceiver("audio", { direction: this.#listens ? "recvonly" : "inactive" });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();
@@ -94,8 +102,35 @@ export class Session extends EventTarget {
     return this.#peer.connectionState;
   }
 
+  /** Whether sound may come at this moment. */
   get hasSound() {
-    return this.stream.getAudioTracks().length > 0;
+    return this.#sound?.currentDirection === "recvonly";
+  }
+
+  /** Asks the camera for its sound from now on, or for none. */
+  async listen(listens) {
+    if (this.#over || listens === this.#listens) return;
+    this.#listens = listens;
+    await this.#ask();
+  }
+
+  /** Tells the camera what has changed since the last answer. */
+  async #ask() {
+    const peer = this.#peer;
+    // One question at a time: the answer to this one brings the next.
+    if (!this.answered || !this.offersSound || peer.signalingState !== "stable") return;
+    if (this.#asked === this.#listens) return;
+    this.#asked = this.#listens;
+    try {
+      this.#sound.direction = this.#listens ? "recvonly" : "inactive";
+      await peer.setLocalDescription();
+      await this.#post({ type: "offer", sdp: peer.localDescription.sdp });
+    } catch (error) {
+      // The picture is worth more than the sound: the call stays as it is.
+      console.warn("the sound could not be switched:", error.message);
+      this.#asked = null;
+      if (peer.signalingState === "have-local-offer") await peer.setLocalDescription({ type: "rollback" }).catch(() => {});
+    }
   }
 
   /** See StatsDigest.take. */
@@ -159,7 +194,16 @@ export class Session extends EventTarget {
     }
     await peer.setRemoteDescription({ type, sdp });
     if (this.#over) return;
+    // Our camera says it in words, because it must not say it in the section of a page that does not listen.
+    this.offersSound = /^a=x-pinhole-sound\r?$/m.test(sdp) || this.hasSound;
+    this.dispatchEvent(new Event("track"));
+    if (this.answered) {
+      await this.#ask();
+      return;
+    }
     this.answered = true;
+    await this.#ask();
+    if (this.#over) return;
     for (const candidate of this.#early.splice(0)) await addCandidate(peer, candidate);
     const video = peer.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === "video");
     if (type === "answer" && video.currentDirection !== "recvonly") {

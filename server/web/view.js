@@ -2,6 +2,7 @@
 //
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
+import { Sound } from "./sound.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
 
@@ -13,6 +14,10 @@ export class View {
   #actions;
   #video = find("picture");
   #trend = new Trend(find("trend"));
+  #sound = new Sound(this.#video, {
+    group: find("sound-group"), button: find("sound"), volume: find("volume"), meter: find("level"),
+    label: (on) => label(find("sound"), on ? "sound-on" : "sound-off", on ? "Sound off" : "Sound on"),
+  });
   #watch = null;
   #autoplayBlocked = false;
   #idle = null;
@@ -24,7 +29,6 @@ export class View {
     find("retry").addEventListener("click", actions.retry);
     find("close").addEventListener("click", actions.close);
     find("play").addEventListener("click", () => this.#play());
-    find("sound").addEventListener("click", () => this.#toggleSound());
     find("figures").addEventListener("click", () => this.#toggleFigures());
     find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
     find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
@@ -33,7 +37,6 @@ export class View {
     for (const motion of ["pointermove", "pointerdown", "focusin"]) {
       find("stage").addEventListener(motion, () => this.#stir(), { passive: true });
     }
-    this.#video.addEventListener("volumechange", () => this.#showSound());
   }
 
   server(state, error) {
@@ -112,8 +115,7 @@ export class View {
   stream(watch) {
     const video = this.#video;
     const stream = watch?.stream ?? null;
-    find("sound").disabled = !watch?.hasSound;
-    this.#showSound();
+    this.#sound.follow(watch);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;
@@ -141,7 +143,7 @@ export class View {
 
   stats(stats, watch) {
     this.#trend.add(stats.bitrate ?? 0);
-    const texts = describeStats(stats, watch.hasSound);
+    const texts = describeStats(stats, watch.offersSound, watch.hasSound);
     for (const [key, text] of Object.entries(texts)) {
       const figure = find("panel").querySelector(`[data-stat="${key}"]`);
       if (figure.textContent !== text) figure.textContent = text;
@@ -218,8 +220,14 @@ export class View {
       await this.#video.play();
       this.#setAutoplayBlocked(false);
     } catch (error) {
-      // Another stream has taken its place meanwhile, or the person has to tap first.
-      if (error.name === "NotAllowedError" && this.#video.srcObject === stream) this.#setAutoplayBlocked(true);
+      // Another stream has taken its place meanwhile, or the person has to tap first; without sound perhaps not.
+      if (error.name !== "NotAllowedError" || this.#video.srcObject !== stream) return;
+      if (this.#video.muted) {
+        this.#setAutoplayBlocked(true);
+      } else {
+        this.#sound.refused();
+        await this.#play();
+      }
     }
   }
 
@@ -234,18 +242,6 @@ export class View {
     frozen.dataset.filled = "false";
     frozen.width = 0; // Frees its memory.
     frozen.height = 0;
-  }
-
-  #toggleSound() {
-    this.#video.muted = !this.#video.muted;
-    if (!this.#video.muted) this.#play();
-  }
-
-  #showSound() {
-    const button = find("sound");
-    const on = !this.#video.muted && !button.disabled;
-    label(button, on ? "sound-on" : "sound-off", button.disabled ? "No sound" : on ? "Sound off" : "Sound on");
-    button.setAttribute("aria-pressed", String(on));
   }
 
   #toggleFigures() {
@@ -281,7 +277,7 @@ export class View {
 
   #key(event) {
     if (!this.#watch || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
-    if (event.key === "m" && !find("sound").disabled) this.#toggleSound();
+    if (event.key === "m") this.#sound.toggle();
     else if (event.key === "i") this.#toggleFigures();
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();

@@ -45,6 +45,7 @@ export class Watch extends EventTarget {
   #flow = null; // of the present call: when packets (of any kind) and pictures last came, their counts, the usual fps
   #liveSince = null;
   #stopped = false;
+  #listens = false;
   #listening = new AbortController();
 
   /** `id` is preferred where several cameras have the name; null takes the newest. */
@@ -70,8 +71,20 @@ export class Watch extends EventTarget {
     return this.#session?.stream ?? null;
   }
 
+  /** Whether sound may come at this moment. */
   get hasSound() {
     return this.#session?.hasSound ?? false;
+  }
+
+  /** Whether the camera has a microphone. */
+  get offersSound() {
+    return this.#session?.offersSound ?? false;
+  }
+
+  /** Asks for the camera's sound, in this call and those after it, or for none. */
+  listen(listens) {
+    this.#listens = listens;
+    this.#session?.listen(listens);
   }
 
   start() {
@@ -194,7 +207,7 @@ export class Watch extends EventTarget {
     clearTimeout(this.#timer);
     this.#target = id;
     this.#newestKnown = this.#candidates()[0].id;
-    const session = new Session((body) => this.#signaling.send(this.#target, body));
+    const session = new Session((body) => this.#signaling.send(this.#target, body), this.#listens);
     this.#session = session;
     const now = performance.now();
     this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0 };

@@ -16,6 +16,7 @@ pub mod process;
 pub mod programs;
 pub mod scratch;
 pub mod skip;
+pub mod status;
 pub mod stock_server;
 pub mod viewer;
 pub mod wire;

@@ -1,15 +1,15 @@
 use std::path::PathBuf;
 
 use pinhole_service::notify;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{camera, desk::Desk, membership, sound, viewer_settings};
+use super::{Part, cameras::Cameras, desk::Desk, sound, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
-    pipeline::{Pipeline, SoundPipeline},
-    presence,
+    pipeline::SoundPipeline,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -18,16 +18,24 @@ pub(super) struct Reloader {
     /// What runs.
     pub(super) config: Config,
     pub(super) viewers: watch::Sender<peer::Settings>,
-    pub(super) membership: watch::Sender<presence::Settings>,
+}
+
+/// What runs and comes and goes with the configuration.
+pub(super) struct Running<'a> {
+    pub(super) cameras: &'a mut Cameras,
+    pub(super) tasks: &'a mut JoinSet<Part>,
+    /// Ends the cameras' presences.
+    pub(super) stop: &'a CancellationToken,
+    pub(super) microphone: &'a SoundPipeline,
 }
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) async fn reload(&mut self, pipeline: &Pipeline, microphone: &SoundPipeline, desk: &mut Desk) {
+    pub(super) async fn reload(&mut self, running: &mut Running<'_>, desk: &mut Desk) {
         notify::reloading();
         match config::load(&self.file) {
             Ok(config) => {
-                self.apply(config, pipeline, microphone, desk).await;
+                self.apply(config, running, desk).await;
                 desk.set_mistake(None);
             }
             Err(error) => {
@@ -38,13 +46,7 @@ impl Reloader {
         notify::ready();
     }
 
-    async fn apply(
-        &mut self,
-        config: Config,
-        pipeline: &Pipeline,
-        microphone: &SoundPipeline,
-        desk: &mut Desk,
-    ) {
+    async fn apply(&mut self, config: Config, running: &mut Running<'_>, desk: &mut Desk) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -53,16 +55,13 @@ impl Reloader {
             words if words.is_empty() => info!("configuration read again: nothing to do"),
             words => info!(changed = words, "configuration read again"),
         }
-        if changes.camera {
-            pipeline.replace(camera::camera(&config.camera.device), camera::settings(&config));
-        } else {
-            if changes.controls {
-                pipeline.set_controls(config.camera.controls.clone());
-            }
-            if changes.bitrate {
-                pipeline.set_bitrate(config.video.bitrate);
-            }
-        }
+        let Running {
+            cameras,
+            tasks,
+            stop,
+            microphone,
+        } = running;
+        cameras.apply(&changes, &config, tasks, stop).await;
         if changes.sound {
             microphone.set(sound::settings(&config));
         }
@@ -71,9 +70,6 @@ impl Reloader {
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
-        }
-        if changes.membership {
-            self.membership.send_replace(membership(&config));
         }
         if changes.status {
             desk.listen(config.http.listen).await;

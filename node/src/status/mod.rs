@@ -8,6 +8,7 @@ mod answer;
 mod health;
 mod listen;
 mod metrics;
+mod microphone;
 mod page;
 mod server;
 mod snapshot;
@@ -17,10 +18,10 @@ mod watch;
 pub use health::{Health, Verdict};
 pub use listen::ListenError;
 pub use metrics::{Process, metrics};
+pub use microphone::{Microphone, MicrophoneSource, MicrophoneState};
 pub use server::Server;
 pub use snapshot::{
-    Camera, CameraState, Encoder, Latency, Microphone, MicrophoneState, ServerState, Sessions, Signaling,
-    Snapshot, Viewer,
+    Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
 };
-pub use sources::{Sources, Stuck};
+pub use sources::{CameraSource, Roster, Sources, Stuck};
 pub use watch::Watch;

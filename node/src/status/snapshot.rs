@@ -1,3 +1,5 @@
+mod camera;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -5,14 +7,14 @@ use std::{
 
 use serde::Serialize;
 
-use super::{health::Health, sources::Parts};
+use super::{health::Health, microphone::Microphone, sources::Parts};
 use crate::{
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
-    pipeline::{self, SoundState},
-    presence,
 };
+
+pub use camera::{Camera, CameraState, Encoder, ServerState, Signaling};
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
 #[derive(Clone, Debug, Serialize)]
@@ -21,18 +23,14 @@ pub struct Snapshot {
     pub version: &'static str,
     /// Since the start.
     pub uptime_seconds: f64,
-    /// What viewers see in their list.
+    /// What viewers see in their list, in front of a camera's own name.
     pub name: String,
     /// Whether it is well.
     pub health: Health,
-    /// How it stands with its server.
-    pub signaling: Signaling,
-    /// How its camera is.
-    pub camera: Camera,
+    /// How each of its cameras is.
+    pub cameras: Vec<Camera>,
     /// How its microphone is.
     pub microphone: Microphone,
-    /// One for each codec, whether it runs or not.
-    pub encoders: Vec<Encoder>,
     /// What each stage of a frame's way took so far.
     pub latencies: Vec<Latency>,
     /// Who watches or is about to.
@@ -41,166 +39,14 @@ pub struct Snapshot {
     pub sessions: Sessions,
 }
 
-/// How the node stands with its server.
-#[derive(Clone, Debug, Serialize)]
-pub struct Signaling {
-    /// The server's address.
-    pub server: String,
-    /// In one word.
-    pub state: ServerState,
-    /// The id on the server, where it is signed in.
-    pub id: Option<String>,
-    /// What failed last, where it is not.
-    pub why: Option<String>,
-    /// How long it has been so.
-    pub for_seconds: f64,
-    /// Sign-ins since the start.
-    pub sign_ins: u64,
-}
-
-/// Whether the node is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerState {
-    /// For the first time, on its way.
-    SigningIn,
-    /// Yes.
-    SignedIn,
-    /// No.
-    Away,
-    /// No more, as the node stops.
-    SignedOut,
-}
-
-/// How the camera is.
-#[derive(Clone, Debug, Serialize)]
-pub struct Camera {
-    /// In one word.
-    pub state: CameraState,
-    /// The device in words, while it is live.
-    pub device: Option<String>,
-    /// What it delivers, while it is live: `1280x720 YUYV 30 fps`.
-    pub format: Option<String>,
-    /// What is wrong, while it is faulted.
-    pub why: Option<String>,
-    /// How long it has been so.
-    pub for_seconds: f64,
-    /// Frames fetched.
-    pub frames: u64,
-    /// Frames that the camera made and that were not fetched.
-    pub missed: u64,
-    /// Frames that could not be converted.
-    pub damaged: u64,
-    /// Faults.
-    pub faults: u64,
-}
-
-/// How a camera is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CameraState {
-    /// Closed, as nobody watches.
-    Idle,
-    /// Being opened.
-    Opening,
-    /// Frames come.
-    Live,
-    /// No frames come.
-    Faulted,
-}
-
-/// How the microphone is.
-#[derive(Clone, Debug, Serialize)]
-pub struct Microphone {
-    /// In one word.
-    pub state: MicrophoneState,
-    /// The device in words, while it is live.
-    pub device: Option<String>,
-    /// What it delivers, while it is live: `44100 Hz S16_LE, stereo`.
-    pub format: Option<String>,
-    /// What is wrong, while it is faulted.
-    pub why: Option<String>,
-    /// How long it has been so.
-    pub for_seconds: f64,
-    /// How loud it is on average, in dB of full scale, while it is live.
-    pub level_decibels: Option<f32>,
-    /// Its highest sample lately, in dB of full scale, while it is live.
-    pub peak_decibels: Option<f32>,
-    /// Frames of 20 ms that it gave.
-    pub frames: u64,
-    /// Frames of silence in place of missing sound.
-    pub silent: u64,
-    /// Bytes of encoded sound.
-    pub bytes: u64,
-    /// How often sound was lost because it was not taken from the card in time.
-    pub overruns: u64,
-    /// Encoded frames that were dropped because the network side lagged.
-    pub lagged: u64,
-    /// Faults.
-    pub faults: u64,
-}
-
-/// How a microphone is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MicrophoneState {
-    /// There is none.
-    Off,
-    /// Closed, as nobody listens.
-    Idle,
-    /// Being opened.
-    Opening,
-    /// Sound comes.
-    Live,
-    /// No sound comes.
-    Faulted,
-}
-
-impl MicrophoneState {
-    /// All of them, with their labels.
-    pub(super) const ALL: [(&'static str, MicrophoneState); 5] = [
-        ("off", MicrophoneState::Off),
-        ("idle", MicrophoneState::Idle),
-        ("opening", MicrophoneState::Opening),
-        ("live", MicrophoneState::Live),
-        ("faulted", MicrophoneState::Faulted),
-    ];
-}
-
-/// The encoder of one codec.
-#[derive(Clone, Debug, Serialize)]
-pub struct Encoder {
-    /// Its codec.
-    pub codec: String,
-    /// Its name, while it runs; `passthrough` while the camera's own encoder does the work.
-    pub encoder: Option<&'static str>,
-    /// Frames encoded.
-    pub frames: u64,
-    /// The bytes of them.
-    pub bytes: u64,
-    /// How many of them are keyframes.
-    pub keyframes: u64,
-    /// Keyframes ordered.
-    pub keyframe_orders: u64,
-    /// Frames that the encoder left out.
-    pub skipped: u64,
-    /// Encoded frames that were dropped because the network side lagged.
-    pub lagged: u64,
-}
-
-impl Encoder {
-    /// Whether this machine encodes.
-    pub fn runs(&self) -> bool {
-        self.encoder.is_some_and(|name| name != pipeline::PASSTHROUGH)
-    }
-}
-
 /// What one stage of a frame's way took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Latency {
     /// `capture`, `convert`, `encode`, `queue`, `send`, `total` for all of them and the time between; `sound_encode`, and
     /// `sound_total` for all that 20 ms of sound take, these 20 ms included.
     pub stage: &'static str,
+    /// The camera's own name, where it has one; `None` also for what all cameras have in common.
+    pub camera: Option<String>,
     /// Where it differs from codec to codec.
     pub codec: Option<String>,
     /// How many times.
@@ -217,6 +63,8 @@ pub struct Latency {
 pub struct Viewer {
     /// Its number; none is used twice.
     pub session: u64,
+    /// The own name of the camera that it watches, where that has one.
+    pub camera: Option<String>,
     /// What the viewer calls itself. From outside: anything may stand in it.
     pub name: String,
     /// What it gets.
@@ -270,11 +118,13 @@ impl Snapshot {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: parts.age.as_secs_f64(),
-            name: parts.standing.name.clone(),
-            signaling: signaling(&parts.standing, now),
-            camera: camera(&parts.condition, parts.account, now),
-            microphone: microphone(&parts, now),
-            encoders: encoders(&parts),
+            name: parts.name.to_owned(),
+            cameras: parts
+                .cameras
+                .iter()
+                .map(|camera| Camera::of(camera, now))
+                .collect(),
+            microphone: Microphone::of(parts.microphone, now),
             latencies: latencies(&parts),
             sessions: Sessions {
                 started: parts.figures.started.get(),
@@ -284,7 +134,12 @@ impl Snapshot {
                     .into(),
                 unsent_packets: parts.report.unsent,
             },
-            viewers: parts.report.viewers.into_iter().map(Viewer::from).collect(),
+            viewers: parts
+                .report
+                .viewers
+                .iter()
+                .map(|viewer| Viewer::of(viewer, parts.name_of(viewer.camera)))
+                .collect(),
             health: Health::of(missing, parts.stuck),
         }
     }
@@ -299,133 +154,48 @@ impl Snapshot {
     }
 }
 
-fn signaling(standing: &presence::Standing, now: Instant) -> Signaling {
-    let (state, id, why) = match &standing.state {
-        presence::State::SigningIn => (ServerState::SigningIn, None, None),
-        presence::State::SignedIn { id } => (ServerState::SignedIn, Some(id.clone()), None),
-        presence::State::Away { why } => (ServerState::Away, None, Some(why.clone())),
-        presence::State::SignedOut => (ServerState::SignedOut, None, None),
-    };
-    Signaling {
-        server: standing.server.clone(),
-        state,
-        id,
-        why,
-        for_seconds: since(standing.since, now),
-        sign_ins: standing.sign_ins,
-    }
-}
-
-fn camera(condition: &pipeline::Condition, account: &pipeline::Account, now: Instant) -> Camera {
-    let (state, device, format, why) = match &condition.state {
-        pipeline::State::Idle => (CameraState::Idle, None, None, None),
-        pipeline::State::Opening => (CameraState::Opening, None, None, None),
-        pipeline::State::Live { device, format } => (
-            CameraState::Live,
-            Some(device.clone()),
-            Some(format.to_string()),
-            None,
-        ),
-        pipeline::State::Faulted { why } => (CameraState::Faulted, None, None, Some(why.clone())),
-    };
-    Camera {
-        state,
-        device,
-        format,
-        why,
-        for_seconds: since(condition.since, now),
-        frames: account.frames.get(),
-        missed: account.missed.get(),
-        damaged: account.damaged.get(),
-        faults: account.faults.get(),
-    }
-}
-
-fn microphone(parts: &Parts<'_>, now: Instant) -> Microphone {
-    let (condition, account) = (&parts.sound_condition, parts.sound);
-    let (state, device, format, why) = match &condition.state {
-        SoundState::Off => (MicrophoneState::Off, None, None, None),
-        SoundState::Idle => (MicrophoneState::Idle, None, None, None),
-        SoundState::Opening => (MicrophoneState::Opening, None, None, None),
-        SoundState::Live { device, shape } => (
-            MicrophoneState::Live,
-            Some(device.clone()),
-            Some(shape.to_string()),
-            None,
-        ),
-        SoundState::Faulted { why } => (MicrophoneState::Faulted, None, None, Some(why.clone())),
-    };
-    let while_live = |decibels: f32| (state == MicrophoneState::Live).then_some(decibels);
-    Microphone {
-        state,
-        device,
-        format,
-        why,
-        for_seconds: since(condition.since, now),
-        level_decibels: while_live(account.level.mean()),
-        peak_decibels: while_live(account.level.peak()),
-        frames: account.frames.get(),
-        silent: account.silent.get(),
-        bytes: account.bytes.get(),
-        overruns: account.overruns.get(),
-        lagged: parts
-            .sounds
-            .iter()
-            .map(|(_, figures)| figures.dropped.get())
-            .sum(),
-        faults: account.faults.get(),
-    }
-}
-
-fn encoders(parts: &Parts<'_>) -> Vec<Encoder> {
-    let encoder = |(codec, figures): &(Codec, std::sync::Arc<crate::fanout::Figures>)| {
-        let line = parts.account.line(*codec);
-        Encoder {
-            codec: codec.to_string(),
-            encoder: line.encoder(),
-            frames: line.units.get(),
-            bytes: line.bytes.get(),
-            keyframes: line.keyframes.get(),
-            keyframe_orders: line.keyframe_orders.get(),
-            skipped: line.skipped.get(),
-            lagged: figures.dropped.get(),
-        }
-    };
-    parts.tracks.iter().map(encoder).collect()
-}
-
 fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
-    let latency = |stage, codec: Option<Codec>, durations: &Durations| {
+    let latency = |stage, camera: Option<&str>, codec: Option<Codec>, durations: &Durations| {
         let spread = durations.read();
         Latency {
             stage,
+            camera: camera.map(ToOwned::to_owned),
             codec: codec.map(|codec| codec.to_string()),
             count: spread.count(),
             mean_seconds: spread.mean(),
             spread,
         }
     };
-    let (account, figures) = (parts.account, parts.figures);
-    let mut all = vec![
-        latency("capture", None, &account.waited),
-        latency("convert", None, &account.converted),
-    ];
-    for (codec, track) in parts.tracks {
-        all.push(latency("encode", Some(*codec), &account.line(*codec).encoded));
-        all.push(latency("queue", Some(*codec), &track.waited));
+    let mut all = Vec::new();
+    for camera in &parts.cameras {
+        let (name, account) = (camera.name, camera.account);
+        all.push(latency("capture", name, None, &account.waited));
+        all.push(latency("convert", name, None, &account.converted));
+        for (codec, track) in camera.tracks {
+            all.push(latency(
+                "encode",
+                name,
+                Some(*codec),
+                &account.line(*codec).encoded,
+            ));
+            all.push(latency("queue", name, Some(*codec), &track.waited));
+        }
     }
-    all.push(latency("send", None, &figures.sent));
-    all.push(latency("total", None, &figures.captured_to_sent));
-    all.push(latency("sound_encode", None, &parts.sound.encoded));
-    all.push(latency("sound_total", None, &figures.sound_captured_to_sent));
+    all.push(latency("send", None, None, &parts.figures.sent));
+    all.push(latency("total", None, None, &parts.figures.captured_to_sent));
+    let sound = &parts.microphone.account.encoded;
+    all.push(latency("sound_encode", None, None, sound));
+    let sound = &parts.figures.sound_captured_to_sent;
+    all.push(latency("sound_total", None, None, sound));
     all
 }
 
-impl From<peer::Viewer> for Viewer {
-    fn from(viewer: peer::Viewer) -> Self {
+impl Viewer {
+    fn of(viewer: &peer::Viewer, camera: Option<&str>) -> Self {
         let reception = viewer.reception;
         Self {
             session: viewer.session,
+            camera: camera.map(ToOwned::to_owned),
             codec: viewer.codec.to_string(),
             sound: viewer.sound.map(|codec| codec.to_string()),
             sound_packets: viewer.sound_packets,
@@ -441,7 +211,7 @@ impl From<peer::Viewer> for Viewer {
             round_trip_seconds: viewer.round_trip.as_ref().map(Duration::as_secs_f64),
             keyframe_requests: viewer.keyframe_requests,
             nacked: viewer.nacked,
-            name: viewer.name,
+            name: viewer.name.clone(),
         }
     }
 }
@@ -465,6 +235,8 @@ mod tests {
         sources::samples::{self, Samples},
     };
     use super::*;
+    use crate::peer::CameraId;
+    use crate::pipeline::SoundState;
     use serde_json::json;
 
     #[test]
@@ -473,14 +245,13 @@ mod tests {
         samples.sign_in();
         samples.camera(samples::live());
         samples.report.viewers.push(samples::viewer(4, "<b>\"Jo\"\n"));
-        samples.account.frames.add(2700);
+        samples.account().frames.add(2700);
         let json = serde_json::to_value(samples.snapshot(&[])).expect("JSON");
         assert_eq!(json["health"], json!({"status": "ok", "problems": []}));
-        assert_eq!(json["signaling"]["state"], "signed_in");
-        assert_eq!(json["camera"]["format"], "1280x720 YUYV 30 fps");
-        assert_eq!(json["camera"]["frames"], 2700);
-        assert_eq!(json["microphone"]["state"], "off");
-        assert_eq!(json["viewers"][0]["sound"], "Opus");
+        let camera = &json["cameras"][0];
+        assert_eq!(camera["signaling"]["state"], "signed_in");
+        assert_eq!(camera["format"], "1280x720 YUYV 30 fps");
+        assert_eq!(camera["frames"], 2700);
         let viewer = &json["viewers"][0];
         assert_eq!(viewer["name"], "<b>\"Jo\"\n");
         assert_eq!(viewer["bits_per_second"], 2e6);
@@ -508,6 +279,30 @@ mod tests {
         );
         let health = samples.snapshot(&["the camera thread does not move"]).health;
         assert_eq!(health.status, Verdict::Failing);
+    }
+
+    #[test]
+    fn each_of_several_cameras_is_told_by_its_name() {
+        let mut samples = Samples::of(&[Some("front"), Some("garden")]);
+        samples.cameras[0].sign_in();
+        samples.camera(samples::faulted());
+        let mut viewer = samples::viewer(1, "Jo");
+        viewer.camera = CameraId(1);
+        samples.report.viewers.push(viewer);
+        let snapshot = samples.snapshot(&[]);
+        assert_eq!(
+            snapshot.health.problems,
+            [
+                "signing in to http://192.0.2.1:8888 as porch garden",
+                "no picture of camera front: it was unplugged"
+            ]
+        );
+        let json = serde_json::to_value(&snapshot).expect("JSON");
+        assert_eq!(json["cameras"][0]["name"], "front");
+        assert_eq!(json["cameras"][0]["state"], "faulted");
+        assert_eq!(json["cameras"][1]["signaling"]["member"], "porch garden");
+        assert_eq!(json["cameras"][1]["state"], "idle");
+        assert_eq!(json["viewers"][0]["camera"], "garden");
     }
 
     #[test]

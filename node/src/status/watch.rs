@@ -1,5 +1,8 @@
+use std::{future::Future, pin::Pin, task::Poll};
+
 use tokio::sync::watch;
 
+use super::sources::{CameraSource, Roster};
 use crate::{
     pipeline::{self, Condition, SoundCondition, SoundState},
     presence::{self, Standing},
@@ -8,19 +11,47 @@ use crate::{
 /// What a line about the node tells, and the wait for a change of it.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    pub(super) presence: watch::Receiver<Standing>,
-    pub(super) camera: watch::Receiver<Condition>,
-    pub(super) microphone: watch::Receiver<SoundCondition>,
-    pub(super) viewers: watch::Receiver<usize>,
+    roster: watch::Receiver<Roster>,
+    cameras: Vec<CameraWatch>,
+    microphone: watch::Receiver<SoundCondition>,
+    viewers: watch::Receiver<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct CameraWatch {
+    name: Option<String>,
+    presence: watch::Receiver<Standing>,
+    condition: watch::Receiver<Condition>,
 }
 
 impl Watch {
-    /// Waits until the sign-in, the camera, the microphone or the number of viewers has changed since the last call. Never, once
+    pub(super) fn new(
+        mut roster: watch::Receiver<Roster>,
+        microphone: watch::Receiver<SoundCondition>,
+        viewers: watch::Receiver<usize>,
+    ) -> Self {
+        let cameras = roster
+            .borrow_and_update()
+            .cameras
+            .iter()
+            .map(CameraWatch::new)
+            .collect();
+        Self {
+            roster,
+            cameras,
+            microphone,
+            viewers,
+        }
+    }
+
+    /// Waits until a sign-in, a camera, the microphone or the number of viewers has changed since the last call. Never, once
     /// the node has ended. Cancel safe.
     pub async fn changed(&mut self) {
         tokio::select! {
-            Ok(()) = self.presence.changed() => {}
-            Ok(()) = self.camera.changed() => {}
+            Ok(()) = self.roster.changed() => {
+                *self = Self::new(self.roster.clone(), self.microphone.clone(), self.viewers.clone());
+            }
+            () = any_changed(&mut self.cameras) => {}
             Ok(()) = self.microphone.changed() => {}
             Ok(()) = self.viewers.changed() => {}
             else => std::future::pending().await,
@@ -29,8 +60,9 @@ impl Watch {
 
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let signaling = signaling(&self.presence.borrow());
-        let camera = camera(&self.camera.borrow().state);
+        let cameras = self.cameras.iter();
+        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = cameras.collect::<Vec<_>>().join("; ");
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
             SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
@@ -42,8 +74,57 @@ impl Watch {
             1 => "1 viewer".to_owned(),
             several => format!("{several} viewers"),
         };
-        format!("{signaling}; {camera}{sound}; {viewers}")
+        format!("{}; {cameras}{sound}; {viewers}", self.signaling())
     }
+
+    /// All of them where they are all signed in, or else the first that is not.
+    fn signaling(&self) -> String {
+        let standings: Vec<_> = self.cameras.iter().map(|watch| watch.presence.borrow()).collect();
+        let is_in = |standing: &Standing| matches!(standing.state, presence::State::SignedIn { .. });
+        match standings.iter().find(|standing| !is_in(standing)) {
+            Some(away) => signaling(away),
+            None => {
+                let names: Vec<_> = standings.iter().map(|standing| standing.name.as_str()).collect();
+                let server = standings.first().map_or("", |standing| standing.server.as_str());
+                format!("signed in to {server} as {}", names.join(", "))
+            }
+        }
+    }
+}
+
+impl CameraWatch {
+    fn new(source: &CameraSource) -> Self {
+        Self {
+            name: source.name.clone(),
+            presence: source.presence.clone(),
+            condition: source.account.watch(),
+        }
+    }
+
+    async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.presence.changed() => {}
+            Ok(()) = self.condition.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// Waits until one of them has changed. Cancel safe.
+async fn any_changed(cameras: &mut [CameraWatch]) {
+    type Change<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    let mut all: Vec<Change<'_>> = cameras
+        .iter_mut()
+        .map(|camera| Box::pin(camera.changed()) as Change<'_>)
+        .collect();
+    std::future::poll_fn(|context| {
+        if all.iter_mut().any(|one| one.as_mut().poll(context).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 pub(super) fn signaling(standing: &Standing) -> String {
@@ -56,12 +137,16 @@ pub(super) fn signaling(standing: &Standing) -> String {
     }
 }
 
-pub(super) fn camera(state: &pipeline::State) -> String {
-    match state {
-        pipeline::State::Idle => "camera closed, as nobody watches".to_owned(),
-        pipeline::State::Opening => "camera opening".to_owned(),
-        pipeline::State::Live { format, .. } => format!("camera live {} at {}", format.size, format.rate),
-        pipeline::State::Faulted { why } => format!("no picture: {why}"),
+pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
+    let camera = name.map_or("camera".to_owned(), |name| format!("camera {name}"));
+    match (state, name) {
+        (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
+        (pipeline::State::Opening, _) => format!("{camera} opening"),
+        (pipeline::State::Live { format, .. }, _) => {
+            format!("{camera} live {} at {}", format.size, format.rate)
+        }
+        (pipeline::State::Faulted { why }, None) => format!("no picture: {why}"),
+        (pipeline::State::Faulted { why }, Some(_)) => format!("no picture of {camera}: {why}"),
     }
 }
 
@@ -96,19 +181,29 @@ mod tests {
     }
 
     #[test]
-    fn sound_is_told_of_where_it_is_or_should_be() {
-        let samples = Samples::default();
+    fn the_line_names_each_of_several_cameras() {
+        let samples = Samples::of(&[Some("front"), Some("garden")]);
         let watch = samples.watch();
-        samples.microphone(SoundState::Faulted {
-            why: "it was unplugged".to_owned(),
-        });
+        samples.cameras[0].sign_in();
+        let idle =
+            "camera front closed, as nobody watches; camera garden closed, as nobody watches; no viewer";
+        assert_eq!(
+            watch.line(),
+            format!("signing in to http://192.0.2.1:8888 as porch garden; {idle}")
+        );
+        samples.sign_in();
+        assert_eq!(
+            watch.line(),
+            format!("signed in to http://192.0.2.1:8888 as porch front, porch garden; {idle}")
+        );
+        samples.camera(samples::faulted());
         assert!(
-            watch.line().contains("; no sound: it was unplugged; no viewer"),
+            watch
+                .line()
+                .contains("no picture of camera front: it was unplugged; camera garden closed"),
             "{}",
             watch.line()
         );
-        samples.microphone(SoundState::Idle);
-        assert!(!watch.line().contains("sound"), "{}", watch.line());
     }
 
     #[tokio::test]
@@ -129,6 +224,9 @@ mod tests {
         samples.viewers.send_replace(1);
         watch.changed().await;
         assert!(nothing(&mut watch).await);
+        samples.roster.send_modify(|roster| roster.cameras.clear());
+        watch.changed().await;
+        assert!(!watch.line().contains("camera"), "{}", watch.line());
         drop(samples);
         assert!(nothing(&mut watch).await, "a node that has ended does not spin");
     }

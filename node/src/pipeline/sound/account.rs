@@ -86,7 +86,7 @@ impl SoundAccount {
     }
 
     /// It is so from now on. Another try after a fault changes nothing for others before it succeeds.
-    pub(super) fn becomes(&self, state: SoundState) {
+    pub(crate) fn becomes(&self, state: SoundState) {
         let is_fault = matches!(state, SoundState::Faulted { .. });
         let changed = self.condition.send_if_modified(|condition| {
             let is_another_try =
