@@ -428,7 +428,7 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "hidden",
   "freezes", "text", "press", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();

@@ -286,6 +286,8 @@ class StockClient {
       case "call": return this.#start(words.member, words.camera);
       case "frames": return this.frames(words);
       case "media": return this.media();
+      case "listen": return this.listen(words);
+      case "codecs": return this.codecs(words);
       case "log": return { log: this.log };
       case "hang_up": return this.hang_up();
       case "sign_out": return this.sign_out();

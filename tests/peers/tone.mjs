@@ -1,6 +1,7 @@
 // What is heard, in figures: which tone, how pure, and where it is missing. Shared by the viewers.
 
-const WINDOW = 32_768; // samples of the transform: 1.5 Hz a line at 48 kHz, a hundredth of that after interpolation
+/** Samples of the transform, at most and at least: at 48 kHz 1.5 Hz a line, and a hundredth of that after interpolation. */
+const [MOST, LEAST] = [32_768, 4_096];
 const SPELL = 0.01; // s: the grid on which gaps are looked for
 
 /**
@@ -27,10 +28,12 @@ export function analyse(samples, rate, tones = []) {
     seconds: samples.length / rate, level: usual, gaps: gaps * SPELL * 1000, longestGap: longest * SPELL * 1000,
     hertz: null, purity: null, tones: tones.map(() => null),
   };
-  if (samples.length < WINDOW) return facts;
-  const power = spectrum(samples, samples.length - WINDOW);
+  let window = MOST;
+  while (window > samples.length) window /= 2;
+  if (window < LEAST) return facts;
+  const power = spectrum(samples.slice(samples.length - window));
   const total = power.reduce((sum, each) => sum + each, 0);
-  const line = rate / WINDOW;
+  const line = rate / window;
   const share = (bin, width) => power.slice(Math.max(1, bin - width), bin + width + 1).reduce((sum, each) => sum + each, 0) / (total || 1);
   let peak = 2;
   for (let bin = 2; bin < power.length - 2; bin += 1) if (power[bin] > power[peak]) peak = bin;
@@ -42,19 +45,20 @@ export function analyse(samples, rate, tones = []) {
   };
 }
 
-/** The power of each line of a window from `start`, under Hann's window. */
-function spectrum(samples, start) {
-  const re = new Float64Array(WINDOW), im = new Float64Array(WINDOW);
-  const bits = Math.log2(WINDOW);
-  for (let at = 0; at < WINDOW; at += 1) {
+/** The power of each line, under Hann's window. */
+function spectrum(samples) {
+  const { length } = samples;
+  const re = new Float64Array(length), im = new Float64Array(length);
+  const bits = Math.log2(length);
+  for (let at = 0; at < length; at += 1) {
     let mirrored = 0;
     for (let bit = 0; bit < bits; bit += 1) mirrored |= ((at >> bit) & 1) << (bits - 1 - bit);
-    re[mirrored] = samples[start + at] * (0.5 - 0.5 * Math.cos((2 * Math.PI * at) / WINDOW));
+    re[mirrored] = samples[at] * (0.5 - 0.5 * Math.cos((2 * Math.PI * at) / length));
   }
-  for (let half = 1; half < WINDOW; half *= 2) {
+  for (let half = 1; half < length; half *= 2) {
     for (let step = 0; step < half; step += 1) {
       const [cos, sin] = [Math.cos((-Math.PI * step) / half), Math.sin((-Math.PI * step) / half)];
-      for (let at = step; at < WINDOW; at += 2 * half) {
+      for (let at = step; at < length; at += 2 * half) {
         const other = at + half;
         const [r, i] = [re[other] * cos - im[other] * sin, re[other] * sin + im[other] * cos];
         [re[other], im[other]] = [re[at] - r, im[at] - i];
@@ -63,5 +67,5 @@ function spectrum(samples, start) {
       }
     }
   }
-  return Array.from({ length: WINDOW / 2 }, (_, bin) => re[bin] ** 2 + im[bin] ** 2);
+  return Array.from({ length: length / 2 }, (_, bin) => re[bin] ** 2 + im[bin] ** 2);
 }
