@@ -195,7 +195,8 @@ function instrument() {
     recorder.disconnect();
     source.disconnect();
     const after = (await media()).audio;
-    const bytes = new Uint8Array(await new Blob(pieces).arrayBuffer());
+    // The graph begins with silence, until its source has filled its buffer.
+    const bytes = new Uint8Array(await new Blob(pieces.slice(2)).arrayBuffer());
     let text = "";
     for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
     const grown = (key) => (after?.[key] ?? 0) - (before?.[key] ?? 0);
@@ -327,6 +328,8 @@ class Viewer {
   }
 
   async listen({ seconds, tones }) {
+    const hears = () => (document.querySelector("video#picture").srcObject?.getAudioTracks().length ?? 0) > 0;
+    await this.#until(hears, null, 10, "there is nothing to hear");
     const { samples, rate, ...rest } = await this.#page.evaluate((time) => window.pinholeTest.listen(time), seconds);
     const bytes = Buffer.from(samples, "base64");
     const heard = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
