@@ -135,6 +135,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 if !cameras.are_running() {
                     break Some("a camera's thread".to_owned());
                 }
+                if !speaker.is_running() {
+                    break Some("the loudspeaker's thread".to_owned());
+                }
                 if !microphone.is_running() {
                     break Some("the microphone's thread".to_owned());
                 }
