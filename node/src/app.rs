@@ -28,8 +28,10 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
+    media::{Ducking, TalkBack},
     peer::{self, Engine},
     status::{MicrophoneSource, Sources},
+    voice::{self, Speaker},
 };
 use cameras::Cameras;
 use desk::Desk;
@@ -61,11 +63,16 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
-    let (microphone, sounds) = sound::start(&config, &watchdog)?;
+    // What the microphone lowers itself by.
+    let ducking = Arc::<Ducking>::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
     info!(port = engine.port(), "viewers are served from this UDP port");
+
+    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
@@ -78,6 +85,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         cameras.roster(),
         MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
+        speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let mut desk = Desk::new(sources);
@@ -114,6 +122,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         tasks: &mut tasks,
                         stop: &stop_presences,
                         microphone: &microphone,
+                        speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
                 }
@@ -125,6 +134,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
             () = tokio::time::sleep(ROUND) => {
                 if !cameras.are_running() {
                     break Some("a camera's thread".to_owned());
+                }
+                if !speaker.is_running() {
+                    break Some("the loudspeaker's thread".to_owned());
                 }
                 if !microphone.is_running() {
                     break Some("the microphone's thread".to_owned());
@@ -147,6 +159,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         stop_presences.cancel();
         while tasks.join_next().await.is_some() {}
         let _ = tokio::task::spawn_blocking(move || {
+            speaker.stop();
             cameras.stop();
             microphone.stop();
         })
@@ -185,7 +198,19 @@ fn viewer_settings(config: &Config) -> peer::Settings {
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
         sound: config.microphone.is_some(),
+        talk_back: config
+            .speaker
+            .as_ref()
+            .map_or(TalkBack::Nobody, |speaker| speaker.allow),
     }
+}
+
+fn speaker_settings(config: &Config) -> Option<voice::Settings> {
+    let speaker = config.speaker.as_ref()?;
+    Some(voice::Settings {
+        device: speaker.device.clone(),
+        volume: f32::from(speaker.volume) / 100.0,
+    })
 }
 
 /// What has ended.

@@ -20,7 +20,7 @@ const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
  */
 
 /**
- * Events: `connected` (there is a network path), `ended` (`detail.code`, `detail.reason`).
+ * Events: `connected` (there is a network path), `track` (another one, or another answer of the camera), `ended` (`detail.code`, `detail.reason`).
  * After end() or `ended` nothing is sent or emitted any more.
  */
 export class Session extends EventTarget {
@@ -61,11 +61,11 @@ export class Session extends EventTarget {
     peer.onconnectionstatechange = () => this.#connectionChanged();
     peer.addTransceiver("video", { direction: "recvonly" });
     this.#asked = this.#listens;
-    this.#sound = peer.addTransceiver("audio", { direction: this.#listens ? "recvonly" : "inactive" });
+    this.#sound = peer.addTransceiver("audio", { direction: this.#direction });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();
-      const offer = this.#post({ type: "offer", sdp: peer.localDescription.sdp });
+      const offer = this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
       for (const candidate of this.#held) this.#postCandidate(candidate);
       this.#held = null;
       await offer;
@@ -102,9 +102,15 @@ export class Session extends EventTarget {
     return this.#peer.connectionState;
   }
 
+  /** The RTCRtpSender on which the camera would hear us; null where it has no loudspeaker, or does not want to. */
+  get voice() {
+    const heard = ["sendrecv", "sendonly"].includes(this.#sound?.currentDirection);
+    return heard && !this.#over ? this.#sound.sender : null;
+  }
+
   /** Whether sound may come at this moment. */
   get hasSound() {
-    return this.#sound?.currentDirection === "recvonly";
+    return ["recvonly", "sendrecv"].includes(this.#sound?.currentDirection);
   }
 
   /** Asks the camera for its sound from now on, or for none. */
@@ -112,6 +118,11 @@ export class Session extends EventTarget {
     if (this.#over || listens === this.#listens) return;
     this.#listens = listens;
     await this.#ask();
+  }
+
+  /** Of the section for sound. We would always talk; without a track nothing is sent before the person does (talk.js). */
+  get #direction() {
+    return this.#listens ? "sendrecv" : "sendonly";
   }
 
   /** Tells the camera what has changed since the last answer. */
@@ -122,9 +133,9 @@ export class Session extends EventTarget {
     if (this.#asked === this.#listens) return;
     this.#asked = this.#listens;
     try {
-      this.#sound.direction = this.#listens ? "recvonly" : "inactive";
+      this.#sound.direction = this.#direction;
       await peer.setLocalDescription();
-      await this.#post({ type: "offer", sdp: peer.localDescription.sdp });
+      await this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
     } catch (error) {
       // The picture is worth more than the sound: the call stays as it is.
       console.warn("the sound could not be switched:", error.message);
@@ -281,6 +292,14 @@ export class Session extends EventTarget {
     this.#clearDeadline();
     this.#peer?.close(); // Raises no events.
   }
+}
+
+/**
+ * Says in an offer that our microphone is on only while a person wants it: cameras that let nobody else talk (`allow = "page"`) go
+ * by this. Others pass over an attribute that they don't know.
+ */
+function markTalk(sdp) {
+  return sdp.replace(/^m=audio .*\r\n(?:[^m].*\r\n)*/m, (section) => `${section}a=x-pinhole-talk\r\n`);
 }
 
 async function addCandidate(peer, candidate) {

@@ -3,6 +3,7 @@
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
 import { Sound } from "./sound.js";
+import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
 
@@ -13,6 +14,7 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
   #sound = new Sound(this.#video, {
     group: find("sound-group"), button: find("sound"), volume: find("volume"), meter: find("level"),
@@ -116,6 +118,7 @@ export class View {
     const video = this.#video;
     const stream = watch?.stream ?? null;
     this.#sound.follow(watch);
+    this.#talk.attach(watch?.voice ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;

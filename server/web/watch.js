@@ -26,7 +26,7 @@ const LEAST_PAUSE = {
 /**
  * Events:
  * - `state`: `state` ("connecting", "live", "waiting", "error") or `trouble` has changed
- * - `stream`: `stream` has changed (null: no call)
+ * - `stream`: `stream` (null: no call), `hasSound` or `voice` has changed
  * - `freeze`: the picture is about to go: keep what is on the screen
  * - `stats`: `detail` is a digest (stats.js)
  */
@@ -69,6 +69,11 @@ export class Watch extends EventTarget {
 
   get stream() {
     return this.#session?.stream ?? null;
+  }
+
+  /** The RTCRtpSender to talk on; null where the camera does not listen. */
+  get voice() {
+    return this.#session?.voice ?? null;
   }
 
   /** Whether sound may come at this moment. */

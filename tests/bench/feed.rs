@@ -13,7 +13,7 @@ use pinhole_node::{
     capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
+    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, TalkBack, Timestamp},
     peer::{self, Call, CameraId, Engine},
     presence::{self, Presence},
 };
@@ -76,6 +76,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
             sound: false,
+            talk_back: TalkBack::Nobody,
         });
         let engine = Engine::bind(0, settings, vec![])?;
         let camera = CameraId::default();
@@ -118,6 +119,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
         controls: Controls::new(),
         format: None,
         own_encoding: OwnEncoding::Never,
+        encoder_formats: Vec::new(),
     })?;
     let mut format = source.format();
     format.rate = RATE;
@@ -130,6 +132,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
             format,
             captured_at: Timestamp::from_monotonic(RATE.interval() * number),
             sequence: number,
+            dmabuf: None,
             data: &picture,
         };
         let orders = Orders {

@@ -12,46 +12,57 @@ const ROOMS: &[(&str, &[&str])] = &[
         "figures",
         &[
             "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
-            "system", "app",
+            "system", "app", "voice",
         ],
     ),
     (
         "media",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
     (
         "capture",
         &[
-            "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
     (
         "encode",
         &[
-            "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
     (
         "fanout",
         &[
-            "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
+            "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
-    ("pipeline", &["peer", "presence", "config", "status", "app"]),
+    (
+        "pipeline",
+        &["peer", "presence", "config", "status", "app", "voice"],
+    ),
     (
         "peer",
         &["capture", "encode", "pipeline", "presence", "status", "app"],
     ),
     (
         "presence",
-        &["capture", "encode", "fanout", "pipeline", "status", "app"],
+        &[
+            "capture", "encode", "fanout", "pipeline", "status", "app", "voice",
+        ],
     ),
     (
         "config",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app", "voice",
+        ],
+    ),
+    (
+        "voice",
+        &[
+            "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     ("status", &["capture", "encode", "config", "app"]),

@@ -5,11 +5,12 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Part, cameras::Cameras, desk::Desk, sound, viewer_settings};
+use super::{Part, cameras::Cameras, desk::Desk, sound, speaker_settings, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
     pipeline::SoundPipeline,
+    voice::Speaker,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -27,6 +28,7 @@ pub(super) struct Running<'a> {
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
     pub(super) microphone: &'a SoundPipeline,
+    pub(super) speaker: &'a Speaker,
 }
 
 impl Reloader {
@@ -60,6 +62,7 @@ impl Reloader {
             tasks,
             stop,
             microphone,
+            speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
         if changes.sound {
@@ -67,6 +70,9 @@ impl Reloader {
         }
         if changes.microphone {
             microphone.replace(sound::microphone(&config));
+        }
+        if changes.speaker {
+            speaker.replace(speaker_settings(&config));
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));

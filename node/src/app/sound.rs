@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use pinhole_service::watchdog::Watchdog;
@@ -7,7 +7,7 @@ use crate::{
     capture::{self, Microphone},
     config::{self, Config},
     fanout::{self, Demand, SoundTrack},
-    media::SoundCodec,
+    media::{Ducking, SoundCodec},
     pipeline::{SoundPipeline, SoundSettings},
 };
 
@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// later one may.
 pub(super) fn start(
     config: &Config,
+    ducking: Arc<Ducking>,
     watchdog: &Watchdog,
 ) -> anyhow::Result<(SoundPipeline, Vec<SoundTrack>)> {
     let demand = Demand::default();
@@ -26,7 +27,14 @@ pub(super) fn start(
         .map(|codec| fanout::sound_track(*codec, demand.clone()))
         .unzip();
     let pulse = watchdog.pulse("the microphone's thread", PATIENCE);
-    let pipeline = SoundPipeline::start(microphone(config), settings(config), publishers, demand, pulse);
+    let pipeline = SoundPipeline::start(
+        microphone(config),
+        settings(config),
+        publishers,
+        demand,
+        ducking,
+        pulse,
+    );
     Ok((pipeline.context("microphone thread")?, tracks))
 }
 

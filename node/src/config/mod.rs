@@ -10,6 +10,7 @@ mod encoders;
 mod listen;
 mod load;
 mod microphone;
+mod speaker;
 mod stun;
 
 use std::{
@@ -30,6 +31,7 @@ pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
+pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
@@ -48,6 +50,8 @@ pub struct Config {
     /// The microphone; none where the section is missing.
     #[serde(deserialize_with = "microphone::one")]
     pub microphone: Option<Microphone>,
+    /// Where viewers are heard. None: nowhere.
+    pub speaker: Option<Speaker>,
     /// How viewers are reached.
     pub webrtc: Webrtc,
     /// Where the status is told.
@@ -248,6 +252,7 @@ mod tests {
         .into();
         expected.microphone = Some(Microphone::default());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
+        expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
 
@@ -326,7 +331,7 @@ mod tests {
             ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
             (
                 "[video]\nencoders = [\"hardware\"]",
-                "\"passthrough\" and \"software\"",
+                "\"passthrough\", \"m2m\" and \"software\"",
             ),
             ("[video]\nencoders = []", "empty"),
             ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
@@ -345,6 +350,11 @@ mod tests {
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
+            ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
+            ("[speaker]\nvolume = 101", "0 to 100 percent"),
+            ("[speaker]\ndevice = \"\"", "a card's name"),
+            ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
+            ("[speaker]\nvolum = 1", "did you mean `volume`?"),
             ("[[microphone]]\n[[microphone]]", "one"),
             ("[[microphone]]\nbitrate = \"1k\"", "6k to 256k"),
             ("[[microphone]]\ngain = 100", "-60 to 40 decibels"),

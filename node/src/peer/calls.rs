@@ -15,9 +15,10 @@ use super::{
     feed::Feed,
     floor::kind_of,
     negotiation,
-    session::{self, Session, SessionError},
+    session::{self, Session, SessionError, Terms},
     socket::Socket,
 };
+use crate::voice::Talker;
 
 impl Engine {
     pub(super) fn take(&mut self, call: Call) {
@@ -123,7 +124,11 @@ impl Engine {
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
-        let terms = self.settings.terms();
+        let terms = Terms {
+            intake: self.intake.clone(),
+            talker: Talker(self.floor.next_session),
+            ..self.settings.terms()
+        };
         match Session::answer(contact, viewer.clone(), offer, &addresses, terms, Instant::now()) {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");

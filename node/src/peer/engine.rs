@@ -28,7 +28,8 @@ use super::{
 };
 use crate::{
     fanout::{SoundTrack, Track},
-    media::{AccessUnit, Codec, SoundUnit, Timestamp},
+    media::{AccessUnit, Codec, SoundUnit, TalkBack, Timestamp},
+    voice::Intake,
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -38,13 +39,19 @@ pub struct Settings {
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
     pub stun_servers: Vec<(String, u16)>,
+    /// Who may be heard; the default is for a node with a loudspeaker.
+    pub talk_back: TalkBack,
     /// Whether those who call are offered sound.
     pub sound: bool,
 }
 
 impl Settings {
     pub(super) fn terms(&self) -> Terms {
-        Terms { sound: self.sound }
+        Terms {
+            sound: self.sound,
+            talk_back: self.talk_back,
+            ..Terms::default()
+        }
     }
 }
 
@@ -70,6 +77,8 @@ pub struct Engine {
     pub(super) sounds: Vec<SoundFeed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
+    /// Where viewers are heard.
+    pub(super) intake: Option<Intake>,
 }
 
 impl Engine {
@@ -102,7 +111,13 @@ impl Engine {
             sounds: sounds.into_iter().map(SoundFeed::new).collect(),
             floor,
             desk: Desk::default(),
+            intake: None,
         })
+    }
+
+    /// Gives what viewers say to `intake`, as far as the settings allow.
+    pub fn listen(&mut self, intake: Intake) {
+        self.intake = Some(intake);
     }
 
     /// The UDP port of all viewers.
@@ -180,6 +195,9 @@ impl Engine {
         if settings.stun_servers != self.settings.stun_servers {
             self.floor.reflexive = Reflexive::default();
             *names = Names::new(settings.stun_servers.clone());
+        }
+        for session in self.floor.sessions.values_mut() {
+            session.hear_only(settings.talk_back);
         }
         self.settings = settings;
     }

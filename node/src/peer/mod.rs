@@ -29,6 +29,7 @@ mod setup;
 mod socket;
 mod sound;
 mod stream;
+mod voice;
 
 pub use contact::{Call, CameraId, Contact, Letter};
 pub use ending::Ending;

@@ -34,8 +34,12 @@ use super::{
     setup,
     socket::{Datagram, Socket},
     stream::Stream,
+    voice::Ear,
 };
-use crate::media::Codec;
+use crate::{
+    media::{Codec, TalkBack},
+    voice::{Intake, Talker},
+};
 use sound::{SoundSender, announce};
 
 /// Why a viewer's offer was not taken, or its session ended, in words for the viewer.
@@ -82,6 +86,8 @@ pub(super) struct Session {
     started: Instant,
     sent: Sent,
     meter: Meter,
+    /// What listens to the viewer, where it may be heard.
+    ear: Option<Ear>,
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     first_mid: String,
     told_reflexive: bool,
@@ -97,10 +103,25 @@ struct Sent {
 }
 
 /// What a viewer may have besides the picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Terms {
     /// The microphone's sound.
     pub(super) sound: bool,
+    /// Who may be heard.
+    pub(super) talk_back: TalkBack,
+    /// And where; none: there is no loudspeaker.
+    pub(super) intake: Option<Intake>,
+    /// What the viewer is called there.
+    pub(super) talker: Talker,
+}
+
+impl Terms {
+    fn ear(&self, described: &Description, now: Instant) -> Option<Ear> {
+        let microphone = described.microphone.as_ref()?;
+        let is_heard = microphone.is_allowed(self.talk_back);
+        let intake = self.intake.as_ref().filter(|_| is_heard)?;
+        Some(Ear::new(microphone.clone(), self.talker, intake.clone(), now))
+    }
 }
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
@@ -145,13 +166,14 @@ impl Session {
         };
         let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
         let feedback = Arc::new(Feedback::default());
+        let ear = terms.ear(&described, now);
         let stream = Stream::new(codec, coding.payload_type);
         let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
         let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
         let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
         let clock = CaptureClock::new(clocks.into_iter().flatten().collect());
         let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
-        let mut connection = setup::connection(&coding, audio, reader, clock, now)?;
+        let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, now)?;
         connection.set_remote_description(now, offer)?;
         for address in addresses {
             connection.add_local_candidate(setup::host_candidate(*address)?)?;
@@ -164,7 +186,7 @@ impl Session {
         if let Some(sound) = &mut sound {
             sound.join(&mut connection)?;
         }
-        rest_all_but(&mut connection, &sending(sender, sound.as_ref()));
+        rest_all_but(&mut connection, &sending(sender, sound.as_ref()), ear.as_ref());
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
         let sdp = local_sdp(&connection, sound.as_ref())?;
@@ -187,6 +209,7 @@ impl Session {
             started: now,
             sent: Sent::default(),
             meter: Meter::new(now),
+            ear,
             first_mid: described.first_mid,
             told_reflexive: false,
             deadline: Some(now),
@@ -214,6 +237,7 @@ impl Session {
         rest_all_but(
             &mut self.connection,
             &sending(Some(self.sender), self.sound.as_ref()),
+            self.ear.as_ref(),
         );
         let offer = self.connection.create_offer(None)?;
         self.connection.set_local_description(now, offer)?;
@@ -246,6 +270,7 @@ impl Session {
         rest_all_but(
             &mut self.connection,
             &sending(Some(self.sender), self.sound.as_ref()),
+            self.ear.as_ref(),
         );
         let answer = self.connection.create_answer(None)?;
         self.connection.set_local_description(now, answer)?;
@@ -365,8 +390,12 @@ impl Session {
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
             return Outcome::Over(Ending::Closed);
         }
-        // Nothing that comes in is of use here, but it must not pile up.
-        while self.connection.poll_read().is_some() {}
+        // Nothing else that comes in is of use here, but it must not pile up.
+        while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
+            if let (RTCMessage::RtpPacket(_, packet), Some(ear)) = (message, &mut self.ear) {
+                ear.hear(packet, now);
+            }
+        }
         self.drain(sockets, outbox);
         // A deadline that lies in the past again must not make a busy loop.
         let soonest = now + Duration::from_millis(5);
@@ -375,6 +404,13 @@ impl Session {
             .poll_timeout()
             .map(|deadline| deadline.max(soonest));
         outcome
+    }
+
+    /// Obeys a change of who may be heard. Who was not heard at the beginning of the call stays so until the next one.
+    pub(super) fn hear_only(&mut self, talk_back: TalkBack) {
+        if let Some(ear) = &mut self.ear {
+            ear.obey(talk_back);
+        }
     }
 
     /// Whether the viewer asked for a keyframe since the last call, or waits for its first.
@@ -477,18 +513,21 @@ fn sending(video: Option<RTCRtpSenderId>, sound: Option<&SoundSender>) -> Vec<RT
     video.into_iter().chain(sound).collect()
 }
 
-/// Every section in which we do not send is accepted and kept still, so that a desktop's microphone is not sent for nothing.
-fn rest_all_but(connection: &mut RTCPeerConnection, senders: &[RTCRtpSenderId]) {
+/// Every section in which we neither send nor hear is accepted and kept still, so that a desktop's microphone is not sent for
+/// nothing.
+fn rest_all_but(connection: &mut RTCPeerConnection, senders: &[RTCRtpSenderId], ear: Option<&Ear>) {
     let all: Vec<_> = connection.get_transceivers().collect();
     for id in all {
         if let Some(mut transceiver) = connection.rtp_transceiver(id) {
             let sends = transceiver
                 .sender()
                 .is_some_and(|sender| senders.contains(&sender));
-            transceiver.set_direction(if sends {
-                RTCRtpTransceiverDirection::Sendonly
-            } else {
-                RTCRtpTransceiverDirection::Inactive
+            let hears = ear.is_some_and(|ear| transceiver.mid().as_deref() == Some(ear.mid()));
+            transceiver.set_direction(match (sends, hears) {
+                (true, true) => RTCRtpTransceiverDirection::Sendrecv,
+                (true, false) => RTCRtpTransceiverDirection::Sendonly,
+                (false, true) => RTCRtpTransceiverDirection::Recvonly,
+                (false, false) => RTCRtpTransceiverDirection::Inactive,
             });
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{health::Health, microphone::Microphone, sources::Parts};
+use super::{health::Health, microphone::Microphone, sources::Parts, speaker::Speaker};
 use crate::{
     figures::{Durations, Spread},
     media::Codec,
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub cameras: Vec<Camera>,
     /// How its microphone is.
     pub microphone: Microphone,
+    /// How its loudspeaker is; none where none is configured.
+    pub speaker: Option<Speaker>,
     /// What each stage of a frame's way took so far.
     pub latencies: Vec<Latency>,
     /// Who watches or is about to.
@@ -125,6 +127,7 @@ impl Snapshot {
                 .map(|camera| Camera::of(camera, now))
                 .collect(),
             microphone: Microphone::of(parts.microphone, now),
+            speaker: Speaker::of(parts.speaker, now),
             latencies: latencies(&parts),
             sessions: Sessions {
                 started: parts.figures.started.get(),

@@ -13,6 +13,7 @@ use crate::{
     peer::{CameraId, Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
+    voice,
 };
 
 /// How long the engine may take to say who watches. It answers between two packets.
@@ -28,6 +29,7 @@ pub struct Sources {
     roster: watch::Receiver<Roster>,
     microphone: MicrophoneSource,
     viewers: Viewers,
+    speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
 
@@ -82,6 +84,7 @@ impl Sources {
         roster: watch::Receiver<Roster>,
         microphone: MicrophoneSource,
         viewers: Viewers,
+        speaker: Arc<voice::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
@@ -89,6 +92,7 @@ impl Sources {
             roster,
             microphone,
             viewers,
+            speaker,
             stuck,
         }
     }
@@ -114,6 +118,7 @@ impl Sources {
             microphone: &self.microphone,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            speaker: &self.speaker,
             stuck,
         };
         Snapshot::of(parts, Instant::now())
@@ -134,6 +139,7 @@ pub(super) struct Parts<'a> {
     pub(super) microphone: &'a MicrophoneSource,
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
 
@@ -180,6 +186,9 @@ impl Parts<'_> {
             }
         }
         missing.extend(self.microphone.missing());
+        if let voice::State::Faulted { why } = self.speaker.state() {
+            missing.push(format!("nobody can be heard: {why}"));
+        }
         missing
     }
 
@@ -207,6 +216,7 @@ pub(super) mod samples {
         pub viewers: watch::Sender<usize>,
         pub figures: crate::peer::Figures,
         pub report: Report,
+        pub speaker: voice::Account,
     }
 
     /// One of its cameras.
@@ -265,6 +275,7 @@ pub(super) mod samples {
                 viewers: watch::Sender::new(0),
                 figures: crate::peer::Figures::default(),
                 report: Report::default(),
+                speaker: voice::Account::default(),
             }
         }
 
@@ -302,6 +313,7 @@ pub(super) mod samples {
                 microphone: &self.microphone,
                 figures: &self.figures,
                 report: self.report.clone(),
+                speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
             Snapshot::of(parts, Instant::now())

@@ -37,6 +37,54 @@ fn answered_on(sdp: &str, terms: Terms) -> Result<(Session, String), SessionErro
     )
 }
 
+fn hearing(talk_back: TalkBack) -> Terms {
+    Terms {
+        talk_back,
+        intake: Some(Intake::unheard()),
+        ..Terms::default()
+    }
+}
+
+/// The direction of the audio section in the answer to this offer.
+fn sound(sdp: &str, terms: Terms) -> String {
+    let (_, answer) = answered_on(sdp, terms).expect("an answer");
+    let directions = ["a=inactive", "a=recvonly", "a=sendonly", "a=sendrecv"];
+    section(&answer, "audio")
+        .into_iter()
+        .find(|line| directions.contains(&line.as_str()))
+        .expect("a direction")
+}
+
+#[test]
+fn a_microphone_is_asked_for_only_where_it_may_be_heard() {
+    let (head, audio) = BROWSER.split_once("m=audio").expect("an audio section");
+    let desktop = format!("{head}m=audio{}", audio.replace("a=recvonly", "a=sendrecv"));
+    let page = format!(
+        "{}a=x-pinhole-talk\n",
+        desktop.trim_end_matches('\n').to_owned() + "\n"
+    );
+    for (offer, talk_back, expected) in [
+        (BROWSER, TalkBack::All, "a=inactive"),
+        (&desktop, TalkBack::Nobody, "a=inactive"),
+        (&desktop, TalkBack::Page, "a=inactive"),
+        (&desktop, TalkBack::All, "a=recvonly"),
+        (&page, TalkBack::Nobody, "a=inactive"),
+        (&page, TalkBack::Page, "a=recvonly"),
+        (&page, TalkBack::All, "a=recvonly"),
+    ] {
+        assert_eq!(
+            sound(offer, hearing(talk_back)),
+            expected,
+            "{talk_back:?}: {offer}"
+        );
+        let nowhere = Terms {
+            intake: None,
+            ..hearing(talk_back)
+        };
+        assert_eq!(sound(offer, nowhere), "a=inactive", "without a loudspeaker");
+    }
+}
+
 fn offer(sdp: &str) -> Result<RTCSessionDescription, Error> {
     RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))
 }
@@ -84,11 +132,16 @@ fn a_browser_gets_h264_and_sends_us_nothing() {
     assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
 }
 
-const WITH_SOUND: Terms = Terms { sound: true };
+fn with_sound() -> Terms {
+    Terms {
+        sound: true,
+        ..Terms::default()
+    }
+}
 
 #[test]
 fn a_browser_that_wants_sound_gets_opus_and_both_play_together() {
-    let (session, answer) = answered_on(BROWSER, WITH_SOUND).expect("an answer");
+    let (session, answer) = answered_on(BROWSER, with_sound()).expect("an answer");
     assert_eq!(session.hears(), Some(SoundCodec::Opus));
     let (audio, video) = (section(&answer, "audio"), section(&answer, "video"));
     for line in ["a=sendonly", "a=rtpmap:111 opus/48000/2", "a=msid:pinhole audio"] {
@@ -109,7 +162,7 @@ fn a_browser_that_wants_sound_gets_opus_and_both_play_together() {
 fn a_muted_page_is_told_of_the_sound_and_gets_it_when_it_asks_again() {
     let (before, audio) = BROWSER.split_once("m=audio").expect("a section for sound");
     let muted = format!("{before}m=audio{}", audio.replacen("a=recvonly", "a=inactive", 1));
-    let (mut session, answer) = answered_on(&muted, WITH_SOUND).expect("an answer");
+    let (mut session, answer) = answered_on(&muted, with_sound()).expect("an answer");
     assert_eq!(session.hears(), None);
     assert!(answer.contains("a=x-pinhole-sound"), "{answer}");
     assert!(
@@ -134,7 +187,7 @@ fn a_muted_page_is_told_of_the_sound_and_gets_it_when_it_asks_again() {
 
 #[test]
 fn a_desktop_without_a_camera_hears_us_before_it_sees_us() {
-    let (mut session, answer) = answered_on(&without_video(), WITH_SOUND).expect("an answer");
+    let (mut session, answer) = answered_on(&without_video(), with_sound()).expect("an answer");
     assert_eq!(session.hears(), Some(SoundCodec::Opus));
     assert!(
         section(&answer, "audio").iter().any(|line| line == "a=sendonly"),
@@ -242,7 +295,10 @@ fn damaged_descriptions_end_in_words() {
         };
         let sdp = damage(&base, &mut random);
         let run = || {
-            let terms = Terms { sound: seed % 2 == 0 };
+            let terms = Terms {
+                sound: seed % 2 == 0,
+                ..hearing(TalkBack::All)
+            };
             let (mut session, _) = answered_on(&sdp, terms).ok()?;
             let now = Instant::now();
             let owed = session.take_owed_offer(now);

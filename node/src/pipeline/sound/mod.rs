@@ -24,12 +24,12 @@ use std::{
 use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
-use super::retry::Retry;
 use crate::{
     capture::{Microphone, SoundError, SoundSource},
     encode::EncodeError,
     fanout::{Demand, SoundPublisher},
-    media::{Bitrate, SOUND_FRAME, Timestamp},
+    media::{Bitrate, Ducked, Ducking, SOUND_FRAME, Timestamp},
+    retry::Retry,
 };
 use align::{Align, Position};
 use level::Meter;
@@ -93,7 +93,7 @@ enum Fault {
 
 impl SoundPipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' tracks were made
-    /// with. Without a microphone it rests.
+    /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -102,6 +102,7 @@ impl SoundPipeline {
         settings: SoundSettings,
         publishers: Vec<SoundPublisher>,
         demand: Demand,
+        ducking: Arc<Ducking>,
         pulse: Pulse,
     ) -> io::Result<Self> {
         let (account, stopping) = (Arc::<SoundAccount>::default(), Arc::<AtomicBool>::default());
@@ -116,6 +117,8 @@ impl SoundPipeline {
             wishes: wishes.clone(),
             next: None,
             meter: Meter::default(),
+            ducking,
+            ducked: Ducked::default(),
             pulse,
         };
         let thread = std::thread::Builder::new()
@@ -195,6 +198,8 @@ struct Work {
     /// Where the next frame belongs, while somebody listens.
     next: Option<Position>,
     meter: Meter,
+    ducking: Arc<Ducking>,
+    ducked: Ducked,
     pulse: Pulse,
 }
 
@@ -386,6 +391,7 @@ impl Work {
             {
                 amplify(frame, self.settings.gain);
                 self.meter.take(frame, &self.account.level);
+                self.ducked.apply(&self.ducking, frame);
                 self.account.frames.one();
                 self.lines.encode(frame, next, &self.account)?;
                 self.next = Some(Position(next.0 + SOUND_FRAME as u64));

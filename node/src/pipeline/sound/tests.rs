@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     capture::{Shape, Sound, microphone},
+    encode::g711::Law,
     fanout::{SoundSubscriber, SoundTrack, sound_track},
     media::{SOUND_RATE, SoundCodec, SoundUnit},
 };
@@ -13,13 +14,20 @@ const SETTINGS: SoundSettings = SoundSettings {
 };
 
 fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Vec<SoundTrack>) {
+    started_beside(Arc::default(), microphone)
+}
+
+fn started_beside(
+    ducking: Arc<Ducking>,
+    microphone: Option<Box<dyn Microphone>>,
+) -> (SoundPipeline, Vec<SoundTrack>) {
     let demand = Demand::default();
     let (publishers, tracks) = SoundCodec::ALL
         .iter()
         .map(|codec| sound_track(*codec, demand.clone()))
         .unzip();
     let pulse = Watchdog::default().pulse("the microphone's thread", Duration::from_secs(20));
-    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, pulse);
+    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, pulse);
     (pipeline.expect("a thread"), tracks)
 }
 
@@ -157,6 +165,27 @@ async fn through_faults_time_goes_on_with_silence() {
     assert!(units.iter().filter(|unit| !quiet(unit)).count() > 10);
 }
 
+#[tokio::test]
+async fn while_a_voice_is_played_the_microphone_is_low() {
+    let ducking = Arc::<Ducking>::default();
+    let (pipeline, tracks) = started_beside(ducking.clone(), Some(microphone("tone")));
+    let track = tracks.iter().find(|track| track.codec() == SoundCodec::Pcmu);
+    let mut subscriber = track.expect("one for each codec").subscribe();
+    let mut loudest = async || {
+        // What was encoded before the change is over after a few.
+        let units = units(&mut subscriber, 20).await;
+        let samples = units[10..].iter().flat_map(|unit| unit.data.iter());
+        samples.map(|code| Law::Mu.decode(*code).unsigned_abs()).max()
+    };
+    let before = loudest().await.expect("samples");
+    ducking.set(true);
+    let low = loudest().await.expect("samples");
+    assert!(low > 0 && low < before / 20, "{before}, then {low}");
+    ducking.set(false);
+    assert!(loudest().await > Some(before / 2));
+    pipeline.stop();
+}
+
 #[test]
 fn after_a_suspend_only_the_last_moments_are_silence() {
     let demand = Demand::default();
@@ -171,6 +200,8 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         wishes: Arc::default(),
         next: Some(Position(0)),
         meter: Meter::default(),
+        ducking: Arc::default(),
+        ducked: Ducked::default(),
         pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
     };
     let _subscriber = track.subscribe();

@@ -32,6 +32,7 @@ impl Node {
             max_viewers: 1,
             stun_servers: vec![],
             sound: false,
+            ..peer::Settings::default()
         });
         let engine = Engine::bind(0, settings, vec![]).expect("a free port");
         let presence = watch::Sender::new(Standing {
@@ -58,6 +59,7 @@ impl Node {
             roster,
             MicrophoneSource::default(),
             engine.viewers(),
+            Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
