@@ -14,7 +14,7 @@ use crate::{
     peer::{self, Ending, Stage},
 };
 
-pub use camera::{Camera, CameraState, Encoder, ServerState, Signaling};
+pub use camera::{Camera, CameraState, Encoder, Overload, ServerState, Signaling, Steps};
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
 #[derive(Clone, Debug, Serialize)]
@@ -292,6 +292,7 @@ mod tests {
         let mut viewer = samples::viewer(1, "Jo");
         viewer.camera = CameraId(1);
         samples.report.viewers.push(viewer);
+        samples.account().gives_up(Some(samples::overload()));
         let snapshot = samples.snapshot(&[]);
         assert_eq!(
             snapshot.health.problems,
@@ -303,6 +304,11 @@ mod tests {
         let json = serde_json::to_value(&snapshot).expect("JSON");
         assert_eq!(json["cameras"][0]["name"], "front");
         assert_eq!(json["cameras"][0]["state"], "faulted");
+        assert_eq!(
+            json["cameras"][0]["overload"],
+            json!({"level": 1, "fps": 15.0, "size": "1280x720", "hot": false})
+        );
+        assert!(json["cameras"][1]["overload"].is_null());
         assert_eq!(json["cameras"][1]["signaling"]["member"], "porch garden");
         assert_eq!(json["cameras"][1]["state"], "idle");
         assert_eq!(json["viewers"][0]["camera"], "garden");

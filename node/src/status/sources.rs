@@ -333,6 +333,15 @@ pub(super) mod samples {
         }
     }
 
+    pub fn overload() -> pipeline::Overload {
+        pipeline::Overload {
+            level: 1,
+            rate: FrameRate::per_second(15),
+            size: "1280x720".parse().expect("a size"),
+            is_hot: false,
+        }
+    }
+
     pub fn faulted() -> State {
         State::Faulted {
             why: "it was unplugged".to_owned(),

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::sources::{CameraSource, Roster};
 use crate::{
-    pipeline::{self, Condition, SoundCondition, SoundState},
+    pipeline::{self, Condition, Overload, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
@@ -22,6 +22,7 @@ struct CameraWatch {
     name: Option<String>,
     presence: watch::Receiver<Standing>,
     condition: watch::Receiver<Condition>,
+    overload: watch::Receiver<Option<Overload>>,
 }
 
 impl Watch {
@@ -60,8 +61,7 @@ impl Watch {
 
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let cameras = self.cameras.iter();
-        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = self.cameras.iter().map(CameraWatch::line);
         let cameras = cameras.collect::<Vec<_>>().join("; ");
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
@@ -98,6 +98,17 @@ impl CameraWatch {
             name: source.name.clone(),
             presence: source.presence.clone(),
             condition: source.account.watch(),
+            overload: source.account.overload(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let camera = camera(self.name.as_deref(), &self.condition.borrow().state);
+        match &*self.overload.borrow() {
+            Some(Overload { rate, size, .. }) => {
+                format!("{camera}, of which this machine has time for {size} at {rate}")
+            }
+            None => camera,
         }
     }
 
@@ -105,6 +116,7 @@ impl CameraWatch {
         tokio::select! {
             Ok(()) = self.presence.changed() => {}
             Ok(()) = self.condition.changed() => {}
+            Ok(()) = self.overload.changed() => {}
             else => std::future::pending().await,
         }
     }
@@ -171,6 +183,15 @@ mod tests {
             watch.line(),
             "signed in to http://192.0.2.1:8888 as porch; camera live 1280x720 at 30 fps; 2 viewers"
         );
+        samples.account().gives_up(Some(samples::overload()));
+        assert!(
+            watch
+                .line()
+                .contains("at 30 fps, of which this machine has time for 1280x720 at 15 fps; 2"),
+            "{}",
+            watch.line()
+        );
+        samples.account().gives_up(None);
         samples.camera(samples::faulted());
         samples.viewers.send_replace(1);
         assert!(
