@@ -4,6 +4,7 @@ pub(crate) mod camera;
 mod cameras;
 mod desk;
 mod reload;
+mod sound;
 
 use std::{
     path::PathBuf,
@@ -29,7 +30,7 @@ use crate::{
     config::Config,
     media::{Ducking, TalkBack},
     peer::{self, Engine},
-    status::Sources,
+    status::{MicrophoneSource, Sources},
     voice::{self, Speaker},
 };
 use cameras::Cameras;
@@ -62,13 +63,14 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
-
-    let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings)?;
-    info!(port = engine.port(), "viewers are served from this UDP port");
-
     // What the microphone lowers itself by.
     let ducking = Arc::<Ducking>::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), &watchdog)?;
+
+    let (viewers, settings) = watch::channel(viewer_settings(&config));
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    info!(port = engine.port(), "viewers are served from this UDP port");
+
     let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
     engine.listen(speaker.intake());
 
@@ -81,6 +83,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let stuck = watchdog.clone();
     let sources = Sources::new(
         cameras.roster(),
+        MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
         speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
@@ -103,7 +106,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     notify::ready();
     desk.tell();
     let mut hotplug = Hotplug::watch()
-        .inspect_err(|error| warn!("a camera that is plugged in is noticed later than usual: {error}"))
+        .inspect_err(|error| warn!("what is plugged in is noticed later than usual: {error}"))
         .ok();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
@@ -118,6 +121,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         cameras: &mut cameras,
                         tasks: &mut tasks,
                         stop: &stop_presences,
+                        microphone: &microphone,
                         speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
@@ -131,9 +135,18 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 if !cameras.are_running() {
                     break Some("a camera's thread".to_owned());
                 }
+                if !speaker.is_running() {
+                    break Some("the loudspeaker's thread".to_owned());
+                }
+                if !microphone.is_running() {
+                    break Some("the microphone's thread".to_owned());
+                }
             }
             () = desk.changed() => desk.tell(),
-            () = plugged(&mut hotplug) => cameras.plugged(),
+            () = plugged(&mut hotplug) => {
+                cameras.plugged();
+                microphone.plugged();
+            }
             () = &mut feed => {}
         }
     };
@@ -148,6 +161,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         let _ = tokio::task::spawn_blocking(move || {
             speaker.stop();
             cameras.stop();
+            microphone.stop();
         })
         .await;
     };
@@ -165,13 +179,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until a camera may have come.
+/// Waits until a camera or a sound card may have come.
 async fn plugged(hotplug: &mut Option<Hotplug>) {
     let Some(watch) = hotplug else {
         return std::future::pending().await;
     };
     if let Err(error) = watch.plugged().await {
-        warn!("a camera that is plugged in is noticed later than usual: {error}");
+        warn!("what is plugged in is noticed later than usual: {error}");
         *hotplug = None;
     }
 }
@@ -183,6 +197,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        sound: config.microphone.is_some(),
         talk_back: config
             .speaker
             .as_ref()

@@ -30,7 +30,7 @@ pub enum Command {
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Lists the cameras of this machine with their formats and controls, and the encoders.
+    /// Lists the cameras of this machine with their formats and controls, the sound cards, and the encoders.
     Devices {
         /// For programs: one JSON object.
         #[arg(long)]

@@ -5,10 +5,11 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Part, cameras::Cameras, desk::Desk, speaker_settings, viewer_settings};
+use super::{Part, cameras::Cameras, desk::Desk, sound, speaker_settings, viewer_settings};
 use crate::{
     config::{self, Changes, Config},
     peer,
+    pipeline::SoundPipeline,
     voice::Speaker,
 };
 
@@ -26,6 +27,7 @@ pub(super) struct Running<'a> {
     pub(super) tasks: &'a mut JoinSet<Part>,
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
+    pub(super) microphone: &'a SoundPipeline,
     pub(super) speaker: &'a Speaker,
 }
 
@@ -59,9 +61,16 @@ impl Reloader {
             cameras,
             tasks,
             stop,
+            microphone,
             speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
+        if changes.sound {
+            microphone.set(sound::settings(&config));
+        }
+        if changes.microphone {
+            microphone.replace(sound::microphone(&config));
+        }
         if changes.speaker {
             speaker.replace(speaker_settings(&config));
         }

@@ -9,6 +9,7 @@ mod device;
 mod encoders;
 mod listen;
 mod load;
+mod microphone;
 mod speaker;
 mod stun;
 
@@ -28,6 +29,7 @@ pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
+pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
 pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
@@ -45,6 +47,9 @@ pub struct Config {
     pub cameras: Cameras,
     /// How the picture is encoded.
     pub video: Video,
+    /// The microphone; none where the section is missing.
+    #[serde(deserialize_with = "microphone::one")]
+    pub microphone: Option<Microphone>,
     /// Where viewers are heard. None: nowhere.
     pub speaker: Option<Speaker>,
     /// How viewers are reached.
@@ -245,6 +250,7 @@ mod tests {
             ..Camera::default()
         }
         .into();
+        expected.microphone = Some(Microphone::default());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");
@@ -349,6 +355,11 @@ mod tests {
             ("[speaker]\ndevice = \"\"", "a card's name"),
             ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
             ("[speaker]\nvolum = 1", "did you mean `volume`?"),
+            ("[[microphone]]\n[[microphone]]", "one"),
+            ("[[microphone]]\nbitrate = \"1k\"", "6k to 256k"),
+            ("[[microphone]]\ngain = 100", "-60 to 40 decibels"),
+            ("[[microphone]]\ndevice = \"\"", "no sound device"),
+            ("[[microphone]]\ndevce = \"tone\"", "did you mean `device`?"),
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);

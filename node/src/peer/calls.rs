@@ -15,7 +15,7 @@ use super::{
     feed::Feed,
     floor::kind_of,
     negotiation,
-    session::{self, Hearing, Session, SessionError},
+    session::{self, Session, SessionError, Terms},
     socket::Socket,
 };
 use crate::voice::Talker;
@@ -107,8 +107,11 @@ impl Engine {
         if let Some(id) = session {
             let known = self.floor.sessions.get_mut(&id);
             if let Some(known) = known.filter(|known| known.is_continued_by(&described)) {
-                return match known.renegotiate(offer, Instant::now()) {
-                    Ok(answer) => self.describe(id, DescriptionKind::Answer, answer),
+                return match known.renegotiate(&described, offer, Instant::now()) {
+                    Ok(answer) => {
+                        self.count_listeners();
+                        self.describe(id, DescriptionKind::Answer, answer);
+                    }
                     Err(error) => self.fail(id, &error),
                 };
             }
@@ -121,19 +124,12 @@ impl Engine {
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
-        let hearing = Hearing {
-            talk_back: self.settings.talk_back,
+        let terms = Terms {
             intake: self.intake.clone(),
             talker: Talker(self.floor.next_session),
+            ..self.settings.terms()
         };
-        match Session::answer(
-            contact,
-            viewer.clone(),
-            offer,
-            &addresses,
-            &hearing,
-            Instant::now(),
-        ) {
+        match Session::answer(contact, viewer.clone(), offer, &addresses, terms, Instant::now()) {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
@@ -142,6 +138,7 @@ impl Engine {
                     // The camera opens while the viewer connects.
                     feed.enter();
                 }
+                self.count_listeners();
                 self.describe(id, DescriptionKind::Answer, answer);
                 self.look_outside();
             }

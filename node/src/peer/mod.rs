@@ -10,6 +10,7 @@
 
 mod calls;
 mod candidates;
+mod clock;
 mod contact;
 mod demux;
 mod ending;
@@ -26,6 +27,7 @@ mod report;
 mod session;
 mod setup;
 mod socket;
+mod sound;
 mod stream;
 mod voice;
 

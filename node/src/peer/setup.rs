@@ -16,7 +16,7 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::{feedback::FeedbackReader, negotiation::Coding};
+use super::{clock::CaptureClock, feedback::FeedbackReader, negotiation::Coding};
 
 /// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
 /// viewer's stream to nobody for that long; a page calls again by itself after a longer gap.
@@ -37,6 +37,7 @@ pub(super) fn connection(
     audio: &[Coding],
     hears: bool,
     feedback: FeedbackReader,
+    clock: CaptureClock,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
@@ -50,6 +51,8 @@ pub(super) fn connection(
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
+        // What the sender reports are written through.
+        .with(Slot::from(10_500), clock)
         // Application-ward of everything: it reads what the others have read.
         .with(Slot::from(14_000), feedback);
     if hears {

@@ -9,6 +9,7 @@ mod coded;
 mod governor;
 mod heat;
 mod line;
+mod sound;
 mod wishes;
 
 use std::{
@@ -39,6 +40,7 @@ use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use line::PASSTHROUGH;
+pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);

@@ -8,6 +8,7 @@ mod answer;
 mod health;
 mod listen;
 mod metrics;
+mod microphone;
 mod page;
 mod server;
 mod snapshot;
@@ -18,6 +19,7 @@ mod watch;
 pub use health::{Health, Verdict};
 pub use listen::ListenError;
 pub use metrics::{Process, metrics};
+pub use microphone::{Microphone, MicrophoneSource, MicrophoneState};
 pub use server::Server;
 pub use snapshot::{
     Camera, CameraState, Encoder, Latency, Overload, ServerState, Sessions, Signaling, Snapshot, Steps,

@@ -4,15 +4,16 @@ use tokio::sync::watch;
 
 use super::sources::{CameraSource, Roster};
 use crate::{
-    pipeline::{self, Condition, Overload},
+    pipeline::{self, Condition, Overload, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
-/// The three things that a line about the node tells, and the wait for a change of them.
+/// What a line about the node tells, and the wait for a change of it.
 #[derive(Clone, Debug)]
 pub struct Watch {
     roster: watch::Receiver<Roster>,
     cameras: Vec<CameraWatch>,
+    microphone: watch::Receiver<SoundCondition>,
     viewers: watch::Receiver<usize>,
 }
 
@@ -25,7 +26,11 @@ struct CameraWatch {
 }
 
 impl Watch {
-    pub(super) fn new(mut roster: watch::Receiver<Roster>, viewers: watch::Receiver<usize>) -> Self {
+    pub(super) fn new(
+        mut roster: watch::Receiver<Roster>,
+        microphone: watch::Receiver<SoundCondition>,
+        viewers: watch::Receiver<usize>,
+    ) -> Self {
         let cameras = roster
             .borrow_and_update()
             .cameras
@@ -35,18 +40,20 @@ impl Watch {
         Self {
             roster,
             cameras,
+            microphone,
             viewers,
         }
     }
 
-    /// Waits until a sign-in, a camera or the number of viewers has changed since the last call. Never, once
+    /// Waits until a sign-in, a camera, the microphone or the number of viewers has changed since the last call. Never, once
     /// the node has ended. Cancel safe.
     pub async fn changed(&mut self) {
         tokio::select! {
             Ok(()) = self.roster.changed() => {
-                *self = Self::new(self.roster.clone(), self.viewers.clone());
+                *self = Self::new(self.roster.clone(), self.microphone.clone(), self.viewers.clone());
             }
             () = any_changed(&mut self.cameras) => {}
+            Ok(()) = self.microphone.changed() => {}
             Ok(()) = self.viewers.changed() => {}
             else => std::future::pending().await,
         }
@@ -56,12 +63,18 @@ impl Watch {
     pub fn line(&self) -> String {
         let cameras = self.cameras.iter().map(CameraWatch::line);
         let cameras = cameras.collect::<Vec<_>>().join("; ");
+        // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
+        let sound = match &self.microphone.borrow().state {
+            SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Live { .. } => "; microphone live".to_owned(),
+            SoundState::Faulted { why } => format!("; no sound: {why}"),
+        };
         let viewers = match *self.viewers.borrow() {
             0 => "no viewer".to_owned(),
             1 => "1 viewer".to_owned(),
             several => format!("{several} viewers"),
         };
-        format!("{}; {cameras}; {viewers}", self.signaling())
+        format!("{}; {cameras}{sound}; {viewers}", self.signaling())
     }
 
     /// All of them where they are all signed in, or else the first that is not.
