@@ -190,7 +190,10 @@ fn a_busy_camera_is_live_when_the_other_program_ends() {
     let scene = Scene::new("true");
     let other = scene.guest.start(
         "other",
-        &format!("exec v4l2-ctl -d {} --stream-mmap --stream-count=0 --verbose", scene.device()),
+        &format!(
+            "exec v4l2-ctl -d {} --stream-mmap --stream-count=0 --verbose",
+            scene.device()
+        ),
     );
     other.wait_for_line("VIDIOC_STREAMON");
     let viewers = scene.watched();

@@ -15,6 +15,10 @@ pub struct Changes {
     pub viewers: bool,
     /// Where the status is served.
     pub status: bool,
+    /// What hangs on the pins: those that are used are given up, and taken anew.
+    pub gpio: bool,
+    /// Who may do what, and the socket of the bridge.
+    pub control: bool,
     /// Keys that are obeyed at the next start only.
     pub restart: Vec<&'static str>,
 }
@@ -47,6 +51,8 @@ impl Changes {
                     max_viewers,
                 },
             http: Http { listen },
+            gpio,
+            control,
         } = new;
         let mut restart = Vec::new();
         if *udp_port != old.webrtc.udp_port {
@@ -65,6 +71,8 @@ impl Changes {
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
             status: *listen != old.http.listen,
+            gpio: *gpio != old.gpio,
+            control: *control != old.control,
             restart,
         }
     }
@@ -78,6 +86,8 @@ impl Changes {
             (self.membership, "name, server or token"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
+            (self.gpio, "gpio"),
+            (self.control, "control"),
         ];
         let words: Vec<_> = named
             .into_iter()
@@ -126,6 +136,8 @@ mod tests {
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
             ("[http]\nlisten = \"off\"", "status page", &[]),
+            ("[gpio.tally]\npin = 4", "gpio", &[]),
+            ("[control]\noutputs = \"all\"", "control", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
         ] {
             let changes = Changes::between(&Config::default(), &config(text));

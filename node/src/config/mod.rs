@@ -4,8 +4,10 @@
 //! worse than none.
 
 mod changes;
+mod control;
 mod device;
 mod encoders;
+pub mod gpio;
 mod listen;
 mod load;
 mod stun;
@@ -22,8 +24,10 @@ use serde::{Deserialize, Deserializer, de};
 use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
 
 pub use changes::Changes;
+pub use control::{Allow, Control};
 pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
+pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
@@ -46,6 +50,11 @@ pub struct Config {
     pub webrtc: Webrtc,
     /// Where the status is told.
     pub http: Http,
+    /// What hangs on the board's pins.
+    #[serde(deserialize_with = "gpio::consistent")]
+    pub gpio: Gpio,
+    /// What viewers may do besides watching.
+    pub control: Control,
 }
 
 /// `[signaling]`

@@ -9,6 +9,7 @@ mod format;
 mod frame;
 pub mod h264;
 mod orders;
+mod privacy;
 mod timestamp;
 
 pub use access_unit::AccessUnit;
@@ -18,4 +19,5 @@ pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
 pub use frame::Frame;
 pub use orders::Orders;
+pub use privacy::Privacy;
 pub use timestamp::Timestamp;

@@ -1,0 +1,17 @@
+//! What a viewer, a button or a program on this machine may do to the node's body: lights, switches, servos, the camera's
+//! controls. docs/control.md tells the protocol.
+//!
+//! [`Room`] thinks, without IO; [`Control`] is its thread, which owns the pins; [`gpio`] drives them; [`bridge`] lets
+//! programs on this machine take part. Viewers' messages come from outside of this room, through [`Handle`].
+//!
+//! Invariants: whatever happens to a viewer, the network or this process, an output that somebody has to answer for is safe
+//! within [`HEARTBEAT`], or when the process has been started anew; nobody who sends can make this room wait or grow.
+
+pub mod gpio;
+mod protocol;
+mod rights;
+mod room;
+
+pub use protocol::{CameraControl, Code, LONGEST, Refusal};
+pub use rights::Origin;
+pub use room::{ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
