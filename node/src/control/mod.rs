@@ -7,11 +7,19 @@
 //! Invariants: whatever happens to a viewer, the network or this process, an output that somebody has to answer for is safe
 //! within [`HEARTBEAT`], or when the process has been started anew; nobody who sends can make this room wait or grow.
 
+mod account;
 pub mod gpio;
+mod inbox;
 mod protocol;
 mod rights;
 mod room;
+mod snapshot;
+mod thread;
 
+pub use account::{Account, Body};
+pub use inbox::{Behind, Full, Handle, Outlet};
 pub use protocol::{CameraControl, Code, LONGEST, Refusal};
 pub use rights::Origin;
 pub use room::{ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
+pub use snapshot::{Jpeg, LARGEST};
+pub use thread::{Control, Eye, Settings};

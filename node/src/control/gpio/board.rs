@@ -48,7 +48,7 @@ impl Board {
                     let words = error.to_string();
                     let all = parts.into_iter();
                     return all
-                        .map(|(part, _)| (part, Some(GpioError::NoPi(words.clone()))))
+                        .map(|(part, _)| (part, Some(GpioError::NoDriver(words.clone()))))
                         .collect();
                 }
             }

@@ -25,6 +25,9 @@ pub enum GpioError {
         "this machine can't be driven as a Raspberry Pi: {0}; `driver = \"cdev\"` in [gpio] uses the kernel's character device"
     )]
     NoPi(String),
+    /// The driver can't be used, as was said in these words.
+    #[error("{0}")]
+    NoDriver(String),
     /// There is no chip of that name.
     #[error("there is no GPIO chip `{chip}`; {known}")]
     NoChip {

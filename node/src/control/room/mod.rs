@@ -292,6 +292,28 @@ impl Room {
         }
     }
 
+    /// A pin was not to be had before: it is to be what it is by now.
+    pub fn restore(&mut self, part: Part) {
+        match part {
+            Part::Output(index) => {
+                if let Some(output) = self.outputs.get(index) {
+                    self.orders.push_back(Order::Switch(part, output.on));
+                }
+            }
+            Part::Status | Part::Tally => {
+                if let Some(on) = self.lights.get(&part) {
+                    self.orders.push_back(Order::Switch(part, *on));
+                }
+            }
+            Part::Servo(index) => {
+                if let Some(servo) = self.servos.get(index) {
+                    self.orders.push_back(Order::Turn(index, servo.motion.position()));
+                }
+            }
+            Part::Privacy | Part::Input(_) => {}
+        }
+    }
+
     /// Everything that this client may know, again: it has missed something.
     pub fn tell_state(&mut self, id: ClientId) {
         let Some(client) = self.clients.get(&id) else {
