@@ -1,6 +1,7 @@
 //! Puts the rooms together: the only place that sees all of them.
 
 pub(crate) mod camera;
+mod control;
 mod desk;
 mod reload;
 
@@ -26,13 +27,15 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
+    control::Control,
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, Privacy},
     peer::{self, Engine},
     pipeline::Pipeline,
     presence::{self, Presence},
     status::Sources,
 };
+use control::{Ears, Liaison, Socket, Wanted};
 use desk::Desk;
 use reload::Reloader;
 
@@ -47,6 +50,9 @@ const ROUND: Duration = Duration::from_secs(1);
 const TASK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the camera's thread may. A USB camera that is going bad lets each of a handful of requests wait for 5 s.
 const CAMERA_PATIENCE: Duration = Duration::from_secs(20);
+/// How long the thread that drives the pins may. Each of its calls takes less than a millisecond, but for a PWM channel's
+/// start.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
@@ -67,17 +73,35 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
+    let privacy = Privacy::default();
     let pipeline = Pipeline::start(
         camera::camera(&config.camera.device),
         camera::settings(&config),
         publishers,
         demand,
+        privacy.clone(),
         watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
     )
     .context("camera thread")?;
+    let wanted = Wanted::new(&config.camera.controls);
+    let control = Control::start(
+        control::settings(&config),
+        privacy.clone(),
+        |handle| {
+            Box::new(control::Camera {
+                reins: pipeline.reins(),
+                wanted: wanted.clone(),
+                handle,
+            })
+        },
+        watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
+    )
+    .context("control thread")?;
+    engine.listen(Arc::new(Ears(control.handle())));
+    engine.keep(privacy.clone());
     let (membership, settings) = watch::channel(membership(&config));
     let presence = Presence::new(settings, calls, mailbox);
 
@@ -87,13 +111,27 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         pipeline.account(),
         &tracks,
         engine.viewers(),
+        control.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let mut desk = Desk::new(sources);
     desk.listen(config.http.listen).await;
+    let mut socket = Socket::new(control.handle());
+    socket.listen(&config).await;
+    let liaison = Liaison {
+        handle: control.handle(),
+        reins: pipeline.reins(),
+        standing: presence.standing(),
+        condition: pipeline.account().watch(),
+        viewers: engine.viewers().count(),
+        controls: pipeline.account().controls(),
+        privacy,
+    };
 
     // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
     let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());
+    let mut attendants = JoinSet::new();
+    attendants.spawn(liaison.run());
     let mut tasks = JoinSet::new();
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
@@ -113,6 +151,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         config,
         viewers,
         membership,
+        control: control.handle(),
+        wanted,
     };
     notify::ready();
     desk.tell();
@@ -127,12 +167,15 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline, &mut desk).await,
+                Request::Reload => reloader.reload(&pipeline, &mut desk, &mut socket).await,
             },
             part = tasks.join_next() => break Some(describe(part)),
             () = tokio::time::sleep(ROUND) => {
                 if !pipeline.is_running() {
                     break Some("the camera's thread".to_owned());
+                }
+                if !control.is_running() {
+                    break Some("the thread that drives the pins".to_owned());
                 }
             }
             () = desk.changed() => desk.tell(),
@@ -152,6 +195,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         while tasks.join_next().await.is_some() {}
         let _ = tokio::task::spawn_blocking(move || pipeline.stop()).await;
     };
+    // First of all: the pins don't wait for the network.
+    let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || control.stop())).await;
+    drop(socket);
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
             if outcome.is_err() {

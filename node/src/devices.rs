@@ -6,16 +6,19 @@ use serde::Serialize;
 
 use crate::{
     capture::v4l2::{self, Description, Found},
+    control::gpio::{self, Chip},
     encode,
 };
 
-/// The cameras and encoders of a machine.
+/// The cameras, encoders and GPIO chips of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Devices {
     /// In the order of their numbers: `device = "auto"` takes the first that opens.
     pub cameras: Vec<Camera>,
     /// Those that every machine has.
     pub encoders: Vec<Encoder>,
+    /// What the pins of `[gpio]` are lines of.
+    pub gpio_chips: Vec<Chip>,
 }
 
 /// A camera.
@@ -70,6 +73,7 @@ impl Devices {
         Self {
             cameras: v4l2::discover().into_iter().map(describe).collect(),
             encoders: encode::SOFTWARE.into_iter().map(encoder).collect(),
+            gpio_chips: gpio::chips(),
         }
     }
 }
@@ -94,6 +98,16 @@ impl fmt::Display for Devices {
         writeln!(f, "encoders")?;
         for Encoder { name, codec } in &self.encoders {
             writeln!(f, "  {name}  {codec}")?;
+        }
+        writeln!(f, "GPIO chips")?;
+        if self.gpio_chips.is_empty() {
+            writeln!(
+                f,
+                "  none: there is no /dev/gpiochip*, or this user may not open it (group `gpio`)"
+            )?;
+        }
+        for chip in &self.gpio_chips {
+            writeln!(f, "  {}  {chip}", chip.path.display())?;
         }
         Ok(())
     }
@@ -174,6 +188,12 @@ mod tests {
                 offers,
             }],
             encoders: Vec::new(),
+            gpio_chips: vec![Chip {
+                name: "gpiochip0".to_owned(),
+                label: "pinctrl-bcm2835".to_owned(),
+                lines: 54,
+                path: "/dev/gpiochip0".into(),
+            }],
         }
     }
 

@@ -4,9 +4,15 @@ use pinhole_service::notify;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{camera, desk::Desk, membership, viewer_settings};
+use super::{
+    camera,
+    control::{self, Socket, Wanted},
+    desk::Desk,
+    membership, viewer_settings,
+};
 use crate::{
     config::{self, Changes, Config},
+    control::Handle,
     peer,
     pipeline::Pipeline,
     presence,
@@ -19,15 +25,17 @@ pub(super) struct Reloader {
     pub(super) config: Config,
     pub(super) viewers: watch::Sender<peer::Settings>,
     pub(super) membership: watch::Sender<presence::Settings>,
+    pub(super) control: Handle,
+    pub(super) wanted: Wanted,
 }
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk) {
+    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk, socket: &mut Socket) {
         notify::reloading();
         match config::load(&self.file) {
             Ok(config) => {
-                self.apply(config, pipeline, desk).await;
+                self.apply(config, pipeline, desk, socket).await;
                 desk.set_mistake(None);
             }
             Err(error) => {
@@ -38,7 +46,7 @@ impl Reloader {
         notify::ready();
     }
 
-    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk) {
+    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk, socket: &mut Socket) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -46,6 +54,9 @@ impl Reloader {
         match changes.words() {
             words if words.is_empty() => info!("configuration read again: nothing to do"),
             words => info!(changed = words, "configuration read again"),
+        }
+        if changes.camera || changes.controls {
+            self.wanted.reset(&config.camera.controls);
         }
         if changes.camera {
             pipeline.replace(camera::camera(&config.camera.device), camera::settings(&config));
@@ -62,6 +73,12 @@ impl Reloader {
         }
         if changes.membership {
             self.membership.send_replace(membership(&config));
+        }
+        if changes.gpio || changes.control || config.display_name() != self.config.display_name() {
+            self.control.reconfigure(control::settings(&config));
+        }
+        if config.control.socket != self.config.control.socket {
+            socket.listen(&config).await;
         }
         if changes.status {
             desk.listen(config.http.listen).await;

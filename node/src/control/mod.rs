@@ -8,6 +8,7 @@
 //! within [`HEARTBEAT`], or when the process has been started anew; nobody who sends can make this room wait or grow.
 
 mod account;
+pub mod bridge;
 pub mod gpio;
 mod inbox;
 mod protocol;
@@ -22,4 +23,4 @@ pub use protocol::{CameraControl, Code, LONGEST, Refusal};
 pub use rights::Origin;
 pub use room::{ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
 pub use snapshot::{Jpeg, LARGEST};
-pub use thread::{Control, Eye, Settings};
+pub use thread::{Control, Eye, Settings, make_safe, try_pins};

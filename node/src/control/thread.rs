@@ -1,7 +1,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    sync::Arc,
+    sync::{Arc, mpsc::SyncSender},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -22,6 +22,8 @@ use crate::{
 
 /// Between two tries for pins that were not to be had.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long a start waits for the pins. A PWM channel takes up to a second.
+const START: Duration = Duration::from_secs(5);
 /// Between two looks for room in clients' queues, while there is something to be said.
 const FEED: Duration = Duration::from_millis(10);
 
@@ -82,9 +84,14 @@ impl Control {
             faults: BTreeMap::new(),
             retry_at: None,
         };
+        let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || work.run())?;
+            .spawn(move || work.run(&ready))?;
+        // The privacy switch is known before anybody can see anything. Should a pin hang, the rest works on.
+        if is_ready.recv_timeout(START).is_err() {
+            warn!("the pins take longer than {START:?} to be taken");
+        }
         Ok(Self {
             handle,
             account,
@@ -144,11 +151,12 @@ struct Work {
 }
 
 impl Work {
-    fn run(&mut self) {
+    fn run(&mut self, ready: &SyncSender<()>) {
         self.take_pins();
         loop {
             self.look_at_contacts();
             self.obey();
+            let _ = ready.try_send(());
             self.feed();
             self.publish();
             let news = self.handle.wait(self.deadline());
@@ -276,7 +284,7 @@ impl Work {
                     self.room.no_picture(client, &private);
                 }
                 Ok(jpeg) => {
-                    if let Some(id) = self.room.picture(client, now) {
+                    if let Some(id) = self.room.picture(client) {
                         self.account.pictures.one();
                         self.transfers.begin(client, id, jpeg);
                     }
@@ -406,6 +414,29 @@ impl Work {
             changed
         });
     }
+}
+
+/// Makes every output of a configuration safe, where no node runs that could; tells what could not be.
+pub fn make_safe(gpio: &Gpio) -> Vec<String> {
+    // What is only read needs no safety, and may be in use.
+    let driven = Gpio {
+        privacy: None,
+        inputs: Vec::new(),
+        ..gpio.clone()
+    };
+    let mut board = Board::new(&driven, Arc::new(|| {}));
+    let taken = board.take().into_iter();
+    let failed = taken.filter_map(|(part, error)| Some(format!("{}: {}", name_of(&driven, part), error?)));
+    failed.collect()
+}
+
+/// Tries whether the pins of a configuration can be had, and gives them up again; of each what it is, and what is wrong
+/// with it.
+pub fn try_pins(gpio: &Gpio) -> (Option<&'static str>, Vec<(String, Option<String>)>) {
+    let mut board = Board::new(gpio, Arc::new(|| {}));
+    let taken = board.take().into_iter();
+    let taken = taken.map(|(part, error)| (name_of(gpio, part), error.map(|error| error.to_string())));
+    (board.driver(), taken.collect())
 }
 
 /// A part in words, for the log.

@@ -6,6 +6,7 @@
 
 mod convert;
 mod error;
+mod jpeg;
 mod openh264;
 mod passthrough;
 mod planes;
@@ -15,6 +16,7 @@ use std::num::NonZero;
 
 pub use convert::{ConvertError, Converter};
 pub use error::EncodeError;
+pub use jpeg::jpeg;
 pub use passthrough::Passthrough;
 pub use planes::{LayoutError, Planes};
 

@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::poll_fn,
     io,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::{
+    channel::{Channels, Ears, Outgoing},
     contact::{Call, Letter},
     demux::{Demux, SessionId},
     ending::Ending,
@@ -27,7 +29,7 @@ use super::{
 };
 use crate::{
     fanout::Track,
-    media::{AccessUnit, Codec, Timestamp},
+    media::{AccessUnit, Codec, Privacy, Timestamp},
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -60,6 +62,8 @@ pub struct Engine {
     pub(super) feeds: Vec<Feed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
+    pub(super) channels: Option<Channels>,
+    privacy: Privacy,
 }
 
 impl Engine {
@@ -93,7 +97,19 @@ impl Engine {
             feeds: tracks.into_iter().map(Feed::new).collect(),
             floor,
             desk: Desk::default(),
+            channels: None,
+            privacy: Privacy::default(),
         })
+    }
+
+    /// Viewers may open a control channel, to which `ears` listen.
+    pub fn listen(&mut self, ears: Arc<dyn Ears>) {
+        self.channels = Some(Channels::new(ears));
+    }
+
+    /// What was captured before this is switched on is not sent any more.
+    pub fn keep(&mut self, privacy: Privacy) {
+        self.privacy = privacy;
     }
 
     /// The UDP port of all viewers.
@@ -119,6 +135,7 @@ impl Engine {
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                Some(outgoing) = next_outgoing(&mut self.channels) => self.tell(outgoing),
                 Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
@@ -154,6 +171,10 @@ impl Engine {
             }
             return;
         };
+        // It was on its way when the switch was thrown.
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
         let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
@@ -175,6 +196,14 @@ impl Engine {
                 .figures
                 .captured_to_sent
                 .record(Timestamp::now().since(captured_at));
+        }
+    }
+
+    /// Sends a control message.
+    fn tell(&mut self, outgoing: Outgoing) {
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        if let Some(session) = sessions.get_mut(&outgoing.session) {
+            session.say(outgoing, &self.sockets, outbox, Instant::now());
         }
     }
 
@@ -302,6 +331,14 @@ async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
         Poll::Pending
     })
     .await
+}
+
+/// The next control message to a viewer. Never, where there are none.
+async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
+    match channels {
+        Some(channels) => channels.outgoing.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The index of a socket that has something.

@@ -10,6 +10,7 @@
 
 mod calls;
 mod candidates;
+mod channel;
 mod contact;
 mod demux;
 mod ending;
@@ -28,6 +29,7 @@ mod setup;
 mod socket;
 mod stream;
 
+pub use channel::{Ears, LABEL, Line, PAGE};
 pub use contact::{Call, Contact, Letter};
 pub use ending::Ending;
 pub use engine::{Engine, EngineError, Settings, try_port};

@@ -8,6 +8,7 @@ mod account;
 mod coded;
 mod line;
 mod retry;
+mod snapshot;
 mod wishes;
 
 use std::{
@@ -27,15 +28,17 @@ use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
+    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
 };
 use coded::{Coded, steer};
 use line::Line;
 use retry::Retry;
+use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, State};
 pub use line::PASSTHROUGH;
+pub use snapshot::{Snapshot, Taker};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -64,8 +67,36 @@ pub struct Pipeline {
     account: Arc<Account>,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
+    snapshots: Snapshots,
     demand: Demand,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What others than the owner may ask of a running pipeline. Cheap to clone.
+#[derive(Clone)]
+pub struct Reins {
+    wishes: Wishes,
+    snapshots: Snapshots,
+    demand: Demand,
+}
+
+impl Reins {
+    /// As [`Pipeline::set_controls`].
+    pub fn set_controls(&self, controls: Controls) {
+        self.wishes
+            .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// Has the next picture made into a file of at most so many bytes, where there are pictures: while somebody watches.
+    pub fn snapshot(&self, largest: usize, taker: Taker) {
+        self.snapshots.want(largest, taker);
+        self.demand.change();
+    }
+
+    /// Something that the thread looks at has changed.
+    pub fn look(&self) {
+        self.demand.change();
+    }
 }
 
 /// Why a camera's picture ended.
@@ -85,7 +116,8 @@ enum Fault {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with.
+    /// `publishers`' tracks were made with. While `privacy` is on the device is closed and viewers see that; whoever
+    /// switches it says so by [`Reins::look`].
     ///
     /// # Errors
     /// The system gives no thread.
@@ -94,10 +126,12 @@ impl Pipeline {
         settings: Settings,
         publishers: Vec<Publisher>,
         demand: Demand,
+        privacy: Privacy,
         pulse: Pulse,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
+        let snapshots = Snapshots::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
         let mut work = Work {
@@ -108,8 +142,11 @@ impl Pipeline {
             demand: demand.clone(),
             stopping: stopping.clone(),
             wishes: wishes.clone(),
+            snapshots: snapshots.clone(),
+            privacy,
             converter: Converter::default(),
             last_size: None,
+            controls_changed: false,
             pulse,
         };
         let thread = std::thread::Builder::new()
@@ -119,6 +156,7 @@ impl Pipeline {
             account,
             stopping,
             wishes,
+            snapshots,
             demand,
             thread: Some(thread),
         })
@@ -149,6 +187,15 @@ impl Pipeline {
     pub fn set_controls(&self, controls: Controls) {
         self.wishes
             .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// For others than the owner.
+    pub fn reins(&self) -> Reins {
+        Reins {
+            wishes: self.wishes.clone(),
+            snapshots: self.snapshots.clone(),
+            demand: self.demand.clone(),
+        }
     }
 
     /// Encodes at this rate from the next frame on.
@@ -194,9 +241,13 @@ struct Work {
     demand: Demand,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
+    snapshots: Snapshots,
+    privacy: Privacy,
     converter: Converter,
     /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
     last_size: Option<FrameSize>,
+    /// They are to be read again.
+    controls_changed: bool,
     pulse: Pulse,
 }
 
@@ -205,6 +256,7 @@ enum Over {
     Stopping,
     Unwatched,
     Replaced,
+    Private,
 }
 
 /// What a change of the configuration means for the camera that is open.
@@ -230,14 +282,26 @@ impl Work {
                 Open::GoesOn => {}
             }
             if !self.is_watched() {
+                self.snapshots
+                    .refuse("the camera is closed, as nobody watches; it opens for viewers");
                 self.rest();
+                if !self.account.is_faulted() {
+                    self.account.becomes(State::Idle);
+                }
                 self.demand.wait(seen, Some(BEAT));
+                continue;
+            }
+            if self.privacy.is_on() {
+                retry.forget();
+                self.be_private(seen);
                 continue;
             }
             match self.run_once(&mut retry) {
                 Ok(()) => {
                     retry.forget();
-                    self.account.becomes(State::Idle);
+                    if !self.privacy.is_on() {
+                        self.account.becomes(State::Idle);
+                    }
                 }
                 Err(fault) => {
                     self.account.becomes(State::Faulted {
@@ -262,6 +326,7 @@ impl Work {
         let mut slate = Slate::new(size, SLATE_RATE, "NO SIGNAL");
         loop {
             self.pulse.beat();
+            self.snapshots.refuse("the camera gives no picture");
             if let Err(error) = self.show(&mut slate) {
                 debug!("no slate: {error}");
             }
@@ -271,6 +336,26 @@ impl Work {
                 return;
             }
         }
+    }
+
+    /// Viewers see that the camera is private, until something changes.
+    fn be_private(&mut self, seen: u64) {
+        self.account.becomes(State::Private);
+        // No picture of theirs builds upon one of before.
+        self.rest();
+        let size = self.last_size.unwrap_or(self.settings.want.size);
+        let mut slate = Slate::new(size, SLATE_RATE, "PRIVACY");
+        while self.privacy.is_on() && !self.is_stopping() && self.is_watched() {
+            self.pulse.beat();
+            self.snapshots.refuse("the camera is private now");
+            if let Err(error) = self.show(&mut slate) {
+                debug!("no slate: {error}");
+            }
+            if self.demand.wait(seen, Some(SLATE_RATE.interval())) != seen {
+                break;
+            }
+        }
+        self.rest();
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
@@ -314,6 +399,7 @@ impl Work {
                 warn!("{error}");
             }
             self.settings.want.controls = controls;
+            self.controls_changed = true;
         }
         if open == Open::GoesOn && changes.plugged {
             open = Open::MayBeBack;
@@ -333,6 +419,7 @@ impl Work {
             info!(%device, format = %source.format(), "camera open");
         }
         self.last_size = Some(source.format().size);
+        self.controls_changed = true;
         let outcome = self.stream(&device, source.as_mut(), retry);
         self.converter.forget();
         drop(source);
@@ -343,6 +430,7 @@ impl Work {
         match &outcome {
             Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
             Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Private) => info!(%device, "camera closed: the privacy switch is on"),
             Ok(Over::Stopping) | Err(_) => {}
         }
         outcome.map(drop)
@@ -377,6 +465,12 @@ impl Work {
             if self.obey(Some(&mut *source)) == Open::IsReplaced {
                 return Ok(Over::Replaced);
             }
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
+            if std::mem::take(&mut self.controls_changed) {
+                self.account.set_controls(source.controls());
+            }
             let now = Instant::now();
             if self.is_watched() {
                 last_watched = now;
@@ -405,11 +499,21 @@ impl Work {
                 .missed
                 .add(missed(sequence.replace(frame.sequence), frame.sequence));
             let format = frame.format;
+            // It was captured before the switch, or after it: nobody gets it.
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
             let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let outlet = Outlet {
+                account: &self.account,
+                snapshots: &self.snapshots,
+                privacy: &self.privacy,
+                bitrate: self.settings.bitrate,
+            };
             let outcome = if is_coded(format) {
-                coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
+                coded.pass(lines, converter, outlet, &frame)
             } else {
-                encode(lines, converter, &self.account, self.settings.bitrate, &frame)
+                encode(lines, converter, outlet, &frame)
             };
             match outcome? {
                 // Of a camera that encodes, nothing to show up to its first keyframe.
@@ -445,15 +549,24 @@ impl Work {
     }
 }
 
+/// What a frame meets on its way, besides encoders.
+#[derive(Clone, Copy)]
+struct Outlet<'a> {
+    account: &'a Account,
+    snapshots: &'a Snapshots,
+    privacy: &'a Privacy,
+    bitrate: Bitrate,
+}
+
 /// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
 /// frame only.
 fn encode(
     lines: &mut [Line],
     converter: &mut Converter,
-    account: &Account,
-    bitrate: Bitrate,
+    outlet: Outlet<'_>,
     frame: &Frame<'_>,
 ) -> Result<Result<bool, ConvertError>, EncodeError> {
+    let Outlet { account, bitrate, .. } = outlet;
     if !lines.iter().any(Line::is_watched) {
         return Ok(Ok(true));
     }
@@ -467,6 +580,9 @@ fn encode(
         }
     };
     account.converted.record(start.elapsed());
+    if outlet.snapshots.are_wanted() {
+        outlet.snapshots.serve(&planes, outlet.privacy);
+    }
     for line in lines.iter_mut().filter(|line| line.is_watched()) {
         line.encode(&planes, bitrate)?;
     }

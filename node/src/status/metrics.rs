@@ -1,6 +1,7 @@
 //! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
 //! compares.
 
+mod control;
 mod page;
 mod process;
 
@@ -46,7 +47,8 @@ impl Collector for Exposition {
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
-        self.viewers(&mut page)
+        self.viewers(&mut page)?;
+        self.control(&mut page)
     }
 }
 
@@ -91,6 +93,7 @@ impl Exposition {
         let states = [
             ("idle", camera.state == CameraState::Idle),
             ("opening", camera.state == CameraState::Opening),
+            ("private", camera.state == CameraState::Private),
             ("live", camera.state == CameraState::Live),
             ("faulted", camera.state == CameraState::Faulted),
         ];

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{health::Health, sources::Parts};
 use crate::{
+    control,
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
@@ -36,6 +37,26 @@ pub struct Snapshot {
     pub viewers: Vec<Viewer>,
     /// All sessions since the start.
     pub sessions: Sessions,
+    /// The pins, and those who may use them.
+    pub control: Control,
+}
+
+/// The pins, and those who may use them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// How everything is.
+    #[serde(flatten)]
+    pub body: control::Body,
+    /// Requests that were obeyed, heartbeats included.
+    pub obeyed: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that nobody looked at, because they came too fast.
+    pub flooded: u64,
+    /// Messages that a client did not get, because it took none for too long.
+    pub missed: u64,
+    /// Pictures that were made as files.
+    pub pictures: u64,
 }
 
 /// How the node stands with its server.
@@ -100,6 +121,8 @@ pub enum CameraState {
     Idle,
     /// Being opened.
     Opening,
+    /// Closed by the privacy switch.
+    Private,
     /// Frames come.
     Live,
     /// No frames come.
@@ -218,6 +241,7 @@ impl Snapshot {
                 unsent_packets: parts.report.unsent,
             },
             viewers: parts.report.viewers.into_iter().map(Viewer::from).collect(),
+            control: control(parts.control),
             health: Health::of(missing, parts.stuck),
         }
     }
@@ -229,6 +253,17 @@ impl Snapshot {
             .iter()
             .filter(|viewer| viewer.stage != connecting)
             .count()
+    }
+}
+
+fn control(account: &control::Account) -> Control {
+    Control {
+        body: account.watch().borrow().clone(),
+        obeyed: account.obeyed.get(),
+        refused: account.refused.get(),
+        flooded: account.flooded.get(),
+        missed: account.missed.get(),
+        pictures: account.pictures.get(),
     }
 }
 
@@ -253,6 +288,7 @@ fn camera(condition: &pipeline::Condition, account: &pipeline::Account, now: Ins
     let (state, device, format, why) = match &condition.state {
         pipeline::State::Idle => (CameraState::Idle, None, None, None),
         pipeline::State::Opening => (CameraState::Opening, None, None, None),
+        pipeline::State::Private => (CameraState::Private, None, None, None),
         pipeline::State::Live { device, format } => (
             CameraState::Live,
             Some(device.clone()),

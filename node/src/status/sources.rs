@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{Snapshot, Watch, watch as words};
 use crate::{
+    control,
     fanout::{self, Track},
     media::Codec,
     peer::{Report, Viewers},
@@ -29,6 +30,7 @@ pub struct Sources {
     camera: Arc<Account>,
     tracks: Vec<(Codec, Arc<fanout::Figures>)>,
     viewers: Viewers,
+    control: Arc<control::Account>,
     stuck: Stuck,
 }
 
@@ -39,6 +41,7 @@ impl Sources {
         camera: Arc<Account>,
         tracks: &[Track],
         viewers: Viewers,
+        control: Arc<control::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
@@ -50,6 +53,7 @@ impl Sources {
                 .map(|track| (track.codec(), track.figures()))
                 .collect(),
             viewers,
+            control,
             stuck,
         }
     }
@@ -80,6 +84,7 @@ impl Sources {
             tracks: &self.tracks,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            control: &self.control,
             stuck,
         };
         Snapshot::of(parts, Instant::now())
@@ -101,6 +106,7 @@ pub(super) struct Parts<'a> {
     pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) control: &'a control::Account,
     pub(super) stuck: Vec<String>,
 }
 
@@ -117,6 +123,7 @@ impl Parts<'_> {
         if matches!(self.condition.state, pipeline::State::Faulted { .. }) {
             missing.push(words::camera(&self.condition.state));
         }
+        missing.extend(self.control.watch().borrow().faults.iter().cloned());
         missing
     }
 }
@@ -139,6 +146,7 @@ pub(super) mod samples {
         pub figures: crate::peer::Figures,
         pub tracks: Vec<(Codec, Arc<fanout::Figures>)>,
         pub report: Report,
+        pub control: control::Account,
     }
 
     impl Default for Samples {
@@ -162,6 +170,7 @@ pub(super) mod samples {
                 figures: crate::peer::Figures::default(),
                 tracks: Codec::ALL.map(|codec| (codec, Arc::default())).into(),
                 report: Report::default(),
+                control: control::Account::default(),
             }
         }
     }
@@ -195,6 +204,7 @@ pub(super) mod samples {
                 tracks: &self.tracks,
                 figures: &self.figures,
                 report: self.report.clone(),
+                control: &self.control,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
             Snapshot::of(parts, Instant::now())

@@ -52,6 +52,7 @@ pub(super) fn camera(state: &pipeline::State) -> String {
     match state {
         pipeline::State::Idle => "camera closed, as nobody watches".to_owned(),
         pipeline::State::Opening => "camera opening".to_owned(),
+        pipeline::State::Private => "camera closed by the privacy switch".to_owned(),
         pipeline::State::Live { format, .. } => format!("camera live {} at {}", format.size, format.rate),
         pipeline::State::Faulted { why } => format!("no picture: {why}"),
     }

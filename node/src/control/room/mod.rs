@@ -93,8 +93,8 @@ struct Client {
     origin: Origin,
     rights: Rights,
     heard: Instant,
-    /// The picture that it waits for: the request's id, and since when.
-    picture: Option<(Option<RequestId>, Instant)>,
+    /// The picture that it waits for: the request's id, and since when; no more when it is on its way.
+    picture: Option<(Option<RequestId>, Option<Instant>)>,
 }
 
 /// All that this room knows.
@@ -386,7 +386,7 @@ impl Room {
         self.turn(now);
         self.light(now);
         let late = |client: &Client| {
-            let since = client.picture.as_ref().map(|(_, since)| *since);
+            let since = client.picture.as_ref().and_then(|(_, since)| *since);
             since.is_some_and(|since| now.saturating_duration_since(since) >= SNAPSHOT_PATIENCE)
         };
         let late: Vec<_> = self.clients.iter().filter(|(_, client)| late(client)).collect();
@@ -419,7 +419,7 @@ impl Room {
         });
         let pictures = self.clients.values().filter_map(|client| {
             let (_, since) = client.picture.as_ref()?;
-            Some(*since + SNAPSHOT_PATIENCE)
+            Some((*since)? + SNAPSHOT_PATIENCE)
         });
         beats
             .chain(steps)

@@ -183,7 +183,7 @@ impl Room {
             return Err(Refusal::new(Code::Privacy, "the camera is private now"));
         }
         if let Some(client) = self.clients.get_mut(&from) {
-            client.picture = Some((id.cloned(), now));
+            client.picture = Some((id.cloned(), Some(now)));
         }
         self.orders.push_back(Order::Picture(from));
         Ok(Obeyed::Answered)
@@ -191,10 +191,10 @@ impl Room {
 
     /// The picture is there: the id of the request for it, where the client still waits for it. It may ask for the next
     /// one when this one was delivered ([`Room::delivered`]).
-    pub fn picture(&mut self, client: ClientId, now: Instant) -> Option<Option<RequestId>> {
+    pub fn picture(&mut self, client: ClientId) -> Option<Option<RequestId>> {
         let (id, since) = self.clients.get_mut(&client)?.picture.as_mut()?;
         // The way over the network takes what it takes; a client that is stuck leaves in the end.
-        *since = now;
+        since.take()?;
         Some(id.clone())
     }
 
@@ -209,7 +209,7 @@ impl Room {
         }
     }
 
-    /// All parts of a picture are on their way; also: some are, and so it is not late.
+    /// All parts of a picture are on their way.
     pub fn delivered(&mut self, client: ClientId) {
         if let Some(client) = self.clients.get_mut(&client) {
             client.picture = None;

@@ -510,9 +510,9 @@ fn a_picture_is_asked_for_once_and_not_waited_for_without_end() {
         [Order::Picture(PAGE)],
         "it may ask again"
     );
-    assert_eq!(stage.room.picture(PAGE, stage.now), Some(None));
+    assert_eq!(stage.room.picture(PAGE), Some(None));
     stage.room.delivered(PAGE);
-    assert_eq!(stage.room.picture(PAGE, stage.now), None, "nobody waits for it");
+    assert_eq!(stage.room.picture(PAGE), None, "nobody waits for it");
 }
 
 #[test]

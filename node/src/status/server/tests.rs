@@ -47,6 +47,7 @@ impl Node {
             Arc::<Account>::default(),
             &[track],
             engine.viewers(),
+            Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
