@@ -48,7 +48,7 @@ fn main() -> anyhow::Result<()> {
         want.controls.insert(name.to_owned(), value.parse()?);
     }
 
-    let camera = capture::camera(&device);
+    let camera = capture::camera(&device, Vec::new());
     let asked = Instant::now();
     let mut source = camera.open(&want)?;
     println!(

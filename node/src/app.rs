@@ -1,6 +1,7 @@
 //! Puts the rooms together: the only place that sees all of them.
 
 pub(crate) mod camera;
+mod cameras;
 mod control;
 mod desk;
 mod reload;
@@ -28,14 +29,12 @@ use crate::{
     capture::Hotplug,
     config::Config,
     control::Control,
-    fanout::{self, Demand},
-    media::{Codec, Privacy},
+    media::Privacy,
     peer::{self, Engine},
-    pipeline::Pipeline,
-    presence::{self, Presence},
     status::Sources,
 };
-use control::{Ears, Liaison, Socket, Wanted};
+use cameras::Cameras;
+use control::{Ears, Eyes, Liaison, Socket};
 use desk::Desk;
 use reload::Reloader;
 
@@ -44,12 +43,10 @@ use reload::Reloader;
 const MAIL: usize = 1024;
 /// What a graceful stop may take.
 const GRACE: Duration = Duration::from_secs(4);
-/// How often the camera thread is looked after.
+/// How often the cameras' threads are looked after.
 const ROUND: Duration = Duration::from_secs(1);
 /// How long a task may be busy without getting around.
 const TASK_PATIENCE: Duration = Duration::from_secs(10);
-/// How long the camera's thread may. A USB camera that is going bad lets each of a handful of requests wait for 5 s.
-const CAMERA_PATIENCE: Duration = Duration::from_secs(20);
 /// How long the thread that drives the pins may. Each of its calls takes less than a millisecond, but for a PWM channel's
 /// start.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
@@ -61,98 +58,75 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
-    info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %config.camera.device, "pinhole-node starts");
+    for camera in config.cameras.iter() {
+        let member = camera.member(&name);
+        info!(version = env!("CARGO_PKG_VERSION"), name = %member, camera = %camera.device, "pinhole-node starts");
+    }
 
     let watchdog = Watchdog::default();
-    let demand = Demand::default();
-    let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL
-        .iter()
-        .map(|codec| fanout::track(*codec, demand.clone()))
-        .unzip();
-    let (letters, mailbox) = mpsc::channel(MAIL);
     let (calls, inbox) = mpsc::channel(MAIL);
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings, tracks.clone(), letters)?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
+    // Before any camera: the privacy switch is known when the first frame is captured.
     let privacy = Privacy::default();
-    let pipeline = Pipeline::start(
-        camera::camera(&config.camera.device),
-        camera::settings(&config),
-        publishers,
-        demand,
-        privacy.clone(),
-        watchdog.pulse("the camera's thread", CAMERA_PATIENCE),
-    )
-    .context("camera thread")?;
-    let wanted = Wanted::new(&config.camera.controls);
+    let eyes = Eyes::default();
     let control = Control::start(
         control::settings(&config),
         privacy.clone(),
-        |handle| {
-            Box::new(control::Camera {
-                reins: pipeline.reins(),
-                wanted: wanted.clone(),
-                handle,
-            })
-        },
+        |handle| Box::new(eyes.of(handle)),
         watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
     )
     .context("control thread")?;
     engine.listen(Arc::new(Ears(control.handle())));
     engine.keep(privacy.clone());
-    let (membership, settings) = watch::channel(membership(&config));
-    let presence = Presence::new(settings, calls, mailbox);
+
+    // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
+    let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
+    let mut cameras = Cameras::new(
+        calls,
+        watchdog.clone(),
+        privacy.clone(),
+        eyes.clone(),
+        control.handle(),
+    );
+    cameras.start(&config, &mut tasks, &stop_presences).await?;
 
     let stuck = watchdog.clone();
     let sources = Sources::new(
-        presence.standing(),
-        pipeline.account(),
-        &tracks,
+        cameras.roster(),
         engine.viewers(),
         control.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
+    let liaison = Liaison {
+        handle: control.handle(),
+        eyes,
+        watch: sources.watch(),
+        privacy,
+    };
+    let mut attendants = JoinSet::new();
+    attendants.spawn(liaison.run());
     let mut desk = Desk::new(sources);
     desk.listen(config.http.listen).await;
     let mut socket = Socket::new(control.handle());
     socket.listen(&config).await;
-    let liaison = Liaison {
-        handle: control.handle(),
-        reins: pipeline.reins(),
-        standing: presence.standing(),
-        condition: pipeline.account().watch(),
-        viewers: engine.viewers().count(),
-        controls: pipeline.account().controls(),
-        privacy,
-    };
 
-    // First the engine says goodbye to the viewers, then the presence delivers that and signs out.
-    let (stop_engine, stop_presence) = (CancellationToken::new(), CancellationToken::new());
-    let mut attendants = JoinSet::new();
-    attendants.spawn(liaison.run());
-    let mut tasks = JoinSet::new();
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
     tasks.spawn(async move {
         engine.run(inbox, stop, pulse).await;
         Part::Engine
     });
-    let stop = stop_presence.clone();
-    let pulse = watchdog.pulse("the task that stays signed in", TASK_PATIENCE);
-    tasks.spawn(async move {
-        presence.run(stop, pulse).await;
-        Part::Presence
-    });
 
     let mut reloader = Reloader {
         file,
         config,
         viewers,
-        membership,
         control: control.handle(),
-        wanted,
     };
     notify::ready();
     desk.tell();
@@ -167,19 +141,30 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                     info!("{signal}: stopping");
                     break None;
                 }
-                Request::Reload => reloader.reload(&pipeline, &mut desk, &mut socket).await,
+                Request::Reload => {
+                    let mut running = reload::Running {
+                        cameras: &mut cameras,
+                        tasks: &mut tasks,
+                        stop: &stop_presences,
+                        socket: &mut socket,
+                    };
+                    reloader.reload(&mut running, &mut desk).await;
+                }
             },
-            part = tasks.join_next() => break Some(describe(part)),
+            part = tasks.join_next() => match part {
+                Some(Ok(Part::Gone)) => {}
+                part => break Some(describe(part)),
+            },
             () = tokio::time::sleep(ROUND) => {
-                if !pipeline.is_running() {
-                    break Some("the camera's thread".to_owned());
+                if !cameras.are_running() {
+                    break Some("a camera's thread".to_owned());
                 }
                 if !control.is_running() {
                     break Some("the thread that drives the pins".to_owned());
                 }
             }
             () = desk.changed() => desk.tell(),
-            () = plugged(&mut hotplug) => pipeline.plugged(),
+            () = plugged(&mut hotplug) => cameras.plugged(),
             () = &mut feed => {}
         }
     };
@@ -187,13 +172,11 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     notify::stopping();
     let stopping = async {
         stop_engine.cancel();
-        // Whichever ends first is the engine: it is the only one that was told to.
-        if ended.is_none() {
-            tasks.join_next().await;
-        }
-        stop_presence.cancel();
+        // The engine has to be done before, unless something has ended that should not.
+        while ended.is_none() && !matches!(tasks.join_next().await, Some(Ok(Part::Engine)) | None) {}
+        stop_presences.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = tokio::task::spawn_blocking(move || pipeline.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || cameras.stop()).await;
     };
     // First of all: the pins don't wait for the network.
     let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || control.stop())).await;
@@ -233,24 +216,20 @@ fn viewer_settings(config: &Config) -> peer::Settings {
     }
 }
 
-fn membership(config: &Config) -> presence::Settings {
-    presence::Settings {
-        server: config.signaling.server.clone(),
-        token: config.signaling.token.clone(),
-        name: config.display_name(),
-    }
-}
-
+/// What has ended.
 #[derive(Debug)]
 enum Part {
     Engine,
     Presence,
+    /// What was told to.
+    Gone,
 }
 
 fn describe(part: Option<Result<Part, tokio::task::JoinError>>) -> String {
     match part {
         Some(Ok(Part::Engine)) => "the task that serves viewers".to_owned(),
-        Some(Ok(Part::Presence)) => "the task that stays signed in".to_owned(),
+        Some(Ok(Part::Presence)) => "a task that stays signed in".to_owned(),
+        Some(Ok(Part::Gone)) => "what was told to".to_owned(),
         Some(Err(error)) => format!("a task ({error})"),
         None => "every task".to_owned(),
     }

@@ -1,13 +1,13 @@
 //! `pinhole-node check`: tries on this machine what a configuration asks for, as the running node would.
 
-use std::{net::ToSocketAddrs, time::Duration};
+use std::{net::ToSocketAddrs, path::PathBuf, time::Duration};
 
 use pinhole_service::check::{Finding, Verdict};
 
 use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, Want},
-    config::{Config, Listen},
+    config::{self, Config, Device, Listen},
     control, peer, presence,
 };
 
@@ -21,7 +21,8 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let trials = config.clone();
     let blocking = tokio::task::spawn_blocking(move || {
-        let mut findings = camera(&trials);
+        let mut findings = shared(&trials);
+        findings.extend(trials.cameras.iter().flat_map(|one| camera(&trials, one)));
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
@@ -37,43 +38,70 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn camera(config: &Config) -> Vec<Finding> {
-    let camera = camera::camera(&config.camera.device);
+/// Two cameras that are one device under two names. Opened one after the other, as below, neither would show it.
+fn shared(config: &Config) -> Vec<Finding> {
+    let node = |camera: &config::Camera| match &camera.device {
+        Device::Name(name) if !matches!(name.as_str(), "auto" | "pattern") => capture::v4l2::resolve(name)
+            .map(|path| path.canonicalize().unwrap_or(path))
+            .ok(),
+        _ => None,
+    };
+    let mut seen = Vec::<(PathBuf, &config::Camera)>::new();
+    let mut findings = Vec::new();
+    for camera in config.cameras.iter() {
+        let Some(path) = node(camera) else { continue };
+        if let Some((_, other)) = seen.iter().find(|(known, _)| *known == path) {
+            let (one, two, path) = (other.title(), camera.title(), path.display());
+            let text = format!(
+                "the `device` of {one} and of {two} is the same, {path}: one of them will have no picture"
+            );
+            findings.push(Finding::fails("camera", text));
+        }
+        seen.push((path, camera));
+    }
+    findings
+}
+
+fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
+    let said = |text: String| match &wanted.name {
+        Some(name) => format!("{name}: {text}"),
+        None => text,
+    };
+    let camera = camera::device(config, wanted);
     let want = Want {
         // One after the other, below: to say which of them is wrong.
         controls: capture::Controls::new(),
-        ..camera::want(config)
+        ..camera::want(config, wanted)
     };
     let failure = |error: &CaptureError| match error {
         // By the node that runs already, in most cases.
-        CaptureError::Busy { .. } => Finding::new("camera", Verdict::Note, error.to_string()),
-        _ => Finding::fails("camera", with_cause(error)),
+        CaptureError::Busy { .. } => Finding::new("camera", Verdict::Note, said(error.to_string())),
+        _ => Finding::fails("camera", said(with_cause(error))),
     };
     let mut source = match camera.open(&want) {
         Ok(source) => source,
         Err(error) => return vec![failure(&error)],
     };
     let described = format!("{}, {}", camera.describe(), source.format());
-    let is_test_picture =
-        config.camera.device == "auto".into() && camera.describe() == capture::Pattern.describe();
+    let is_test_picture = wanted.device == "auto".into() && camera.describe() == capture::Pattern.describe();
     let mut findings = vec![match source.next(FIRST_PICTURE) {
         Ok(Some(_)) if is_test_picture => Finding::new(
             "camera",
             Verdict::Note,
-            "there is no camera that opens: viewers would see the test picture",
+            said("there is no camera that opens: viewers would see the test picture".to_owned()),
         ),
-        Ok(Some(_)) => Finding::works("camera", described),
+        Ok(Some(_)) => Finding::works("camera", said(described)),
         Ok(None) => Finding::fails(
             "camera",
-            format!("{described}: no picture within {FIRST_PICTURE:?}"),
+            said(format!("{described}: no picture within {FIRST_PICTURE:?}")),
         ),
         Err(error) => failure(&error),
     }];
-    for (control, value) in &config.camera.controls {
+    for (control, value) in &wanted.controls {
         let one = capture::Controls::from([(control.clone(), *value)]);
         findings.push(match source.set_controls(&one) {
-            Ok(()) => Finding::works("control", format!("{control} = {value}")),
-            Err(error) => Finding::fails("control", with_cause(&error)),
+            Ok(()) => Finding::works("control", said(format!("{control} = {value}"))),
+            Err(error) => Finding::fails("control", said(with_cause(&error))),
         });
     }
     findings
@@ -168,7 +196,13 @@ async fn server(config: &Config) -> Finding {
     let settings = presence::Settings {
         server: config.signaling.server.clone(),
         token: config.signaling.token.clone(),
-        name: config.display_name(),
+        // One for all: the server knows no more of the others.
+        name: config
+            .cameras
+            .first()
+            .cloned()
+            .unwrap_or_default()
+            .member(&config.display_name()),
     };
     match tokio::time::timeout(SIGN_IN, presence::try_out(&settings)).await {
         Ok(Ok(others)) => Finding::works(
@@ -207,6 +241,14 @@ mod tests {
     use super::*;
     use std::net::UdpSocket;
 
+    fn device(name: &str) -> config::Cameras {
+        let camera = config::Camera {
+            device: name.into(),
+            ..config::Camera::default()
+        };
+        camera.into()
+    }
+
     fn verdict(findings: &[Finding], subject: &str) -> Verdict {
         let found = findings.iter().find(|finding| finding.subject == subject);
         found.unwrap_or_else(|| panic!("{subject}: {findings:?}")).verdict
@@ -217,7 +259,7 @@ mod tests {
         let taken = UdpSocket::bind("[::]:0").expect("a free port");
         let mut config = Config::default();
         config.webrtc.udp_port = taken.local_addr().expect("bound").port();
-        config.camera.device = "/dev/no-such-camera".into();
+        config.cameras = device("/dev/no-such-camera");
         // A port on which nobody listens, as far as can be known.
         config.signaling.server = "http://127.0.0.1:1".parse().expect("an address");
         let findings = run(&config).await;
@@ -233,8 +275,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_works_is_said_too() {
-        let mut config = Config::default();
-        config.camera.device = "pattern".into();
+        let config = Config {
+            cameras: device("pattern"),
+            ..Config::default()
+        };
         let findings = run(&config).await;
         assert_eq!(verdict(&findings, "camera"), Verdict::Works, "{findings:?}");
         assert_eq!(verdict(&findings, "viewers"), Verdict::Works, "{findings:?}");

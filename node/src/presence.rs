@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::peer::{Call, Contact, Letter};
+use crate::peer::{Call, CameraId, Contact, Letter};
 use backoff::Backoff;
 
 pub use standing::{Standing, State};
@@ -38,8 +38,9 @@ pub struct Settings {
     pub name: Name,
 }
 
-/// The node as a member of a server.
+/// A camera of the node as a member of a server.
 pub struct Presence {
+    camera: CameraId,
     settings: watch::Receiver<Settings>,
     calls: mpsc::Sender<Call>,
     letters: mpsc::Receiver<Letter>,
@@ -48,15 +49,17 @@ pub struct Presence {
 }
 
 impl Presence {
-    /// What comes from the server goes to `calls`; what is in `letters` is delivered. With new settings it signs out
+    /// The member of `camera`. What comes from the server goes to `calls`; what is in `letters` is delivered. With new settings it signs out
     /// and in again; running streams go on.
     pub fn new(
+        camera: CameraId,
         settings: watch::Receiver<Settings>,
         calls: mpsc::Sender<Call>,
         letters: mpsc::Receiver<Letter>,
     ) -> Self {
         let standing = Standing::new(&settings.borrow());
         Self {
+            camera,
             settings,
             calls,
             letters,
@@ -143,8 +146,8 @@ impl Presence {
             biased;
             () = stop.cancelled() => Over::Stopping,
             Ok(()) = self.settings.changed() => Over::Changed,
-            error = attend(&client, others, self.sign_ins, &self.calls) => Over::Failed(error),
-            // The engine is gone, which ends the process.
+            error = attend(&client, others, self.camera, self.sign_ins, &self.calls) => Over::Failed(error),
+            // The engine is gone, which ends the process, or has forgotten this camera.
             () = deliver(&client, self.sign_ins, &mut self.letters) => Over::Stopping,
         };
         if !matches!(over, Over::Failed(_)) {
@@ -225,12 +228,13 @@ pub enum Trial {
 async fn attend(
     client: &Client,
     others: Vec<Member>,
+    camera: CameraId,
     sign_in: u64,
     calls: &mpsc::Sender<Call>,
 ) -> ClientError {
     // An engine that is gone ends the process; until then there is nobody to tell.
     for member in others {
-        let _ = calls.send(presence(member, sign_in)).await;
+        let _ = calls.send(presence(member, camera, sign_in)).await;
     }
     // Whoever sends nonsense is complained of once.
     let mut talks_nonsense = HashSet::new();
@@ -242,11 +246,15 @@ async fn attend(
         match event {
             Event::Presence(member) => {
                 talks_nonsense.remove(&member.id);
-                let _ = calls.send(presence(member, sign_in)).await;
+                let _ = calls.send(presence(member, camera, sign_in)).await;
             }
             Event::Message { from, body } => match Message::parse(&body) {
                 Ok(message) => {
-                    let contact = Contact { sign_in, peer: from };
+                    let contact = Contact {
+                        camera,
+                        sign_in,
+                        peer: from,
+                    };
                     let _ = calls.send(Call::Said { contact, message }).await;
                 }
                 Err(error) => complain(&mut talks_nonsense, from, &error.to_string()),
@@ -263,8 +271,9 @@ fn complain(talks_nonsense: &mut HashSet<PeerId>, from: PeerId, error: &str) {
     }
 }
 
-fn presence(member: Member, sign_in: u64) -> Call {
+fn presence(member: Member, camera: CameraId, sign_in: u64) -> Call {
     let contact = Contact {
+        camera,
         sign_in,
         peer: member.id,
     };

@@ -14,7 +14,7 @@ use pinhole_node::{
     encode,
     fanout::{self, Demand, Publisher},
     media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
-    peer::{self, Engine},
+    peer::{self, Call, CameraId, Engine},
     presence::{self, Presence},
 };
 use pinhole_service::{log, signals::Signals, watchdog::Watchdog};
@@ -76,13 +76,21 @@ pub fn run(server: &str) -> anyhow::Result<()> {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
         });
-        let engine = Engine::bind(0, settings, vec![track], letters)?;
+        let engine = Engine::bind(0, settings)?;
+        let camera = CameraId::default();
+        let opened = Call::Opened {
+            camera,
+            tracks: vec![track],
+            letters,
+            span: tracing::Span::none(),
+        };
+        calls.send(opened).await?;
         let (_membership, settings) = watch::channel(presence::Settings {
             server: server.parse()?,
             token: None,
             name: Name::from(NODE),
         });
-        let presence = Presence::new(settings, calls, mailbox);
+        let presence = Presence::new(camera, settings, calls, mailbox);
         // Tasks of their own, as in the node.
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();

@@ -1,4 +1,4 @@
-//! What a viewer costs the node, and how soon it sees a picture. `dev/bench` runs this and prints the tables of
+//! What a viewer costs the node, how soon it sees a picture, and what each kind of camera costs. `dev/bench` runs this and prints the tables of
 //! docs/benchmarks.md.
 //!
 //! The node is measured from outside, as a process: pinhole-node itself with its pattern, and [`feed`], the same node
@@ -9,6 +9,7 @@ mod browser;
 mod crowd;
 mod fanout;
 mod feed;
+mod inputs;
 mod machine;
 mod usage;
 mod viewer;
@@ -47,10 +48,17 @@ enum Part {
     Passthrough,
     Rush,
     Browser,
+    Inputs,
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Software, Self::Passthrough, Self::Rush, Self::Browser];
+    const ALL: [Self; 5] = [
+        Self::Software,
+        Self::Passthrough,
+        Self::Rush,
+        Self::Browser,
+        Self::Inputs,
+    ];
 
     fn named(word: &str) -> anyhow::Result<Self> {
         Ok(match word {
@@ -58,21 +66,23 @@ impl Part {
             "passthrough" => Self::Passthrough,
             "rush" => Self::Rush,
             "browser" => Self::Browser,
+            "inputs" => Self::Inputs,
             _ => {
                 bail!(
-                    "there is no part {word:?}: software, passthrough, rush, browser, or nothing for all of them"
+                    "there is no part {word:?}: software, passthrough, rush, browser, inputs, or nothing for all of them"
                 )
             }
         })
     }
 
     fn run(self) -> anyhow::Result<()> {
-        let network = Network::without_guest();
+        let network = Network::without_guest;
         match self {
-            Self::Software => fanout::software(&network),
-            Self::Passthrough => fanout::passthrough(&network),
-            Self::Rush => fanout::rush(&network),
-            Self::Browser => browser::measure(&network),
+            Self::Software => fanout::software(&network()),
+            Self::Passthrough => fanout::passthrough(&network()),
+            Self::Rush => fanout::rush(&network()),
+            Self::Browser => browser::measure(&network()),
+            Self::Inputs => inputs::measure(),
         }
     }
 }

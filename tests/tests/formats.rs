@@ -254,3 +254,53 @@ fn a_camera_with_one_format_of_an_awkward_size_is_seen_in_its_colours() {
         seen.assert_near(&source_picture, &format!("{format} of {pixels}"));
     }
 }
+
+#[test]
+fn a_camera_that_encodes_is_seen_in_its_colours() {
+    if skipped("a_camera_that_encodes_is_seen_in_its_colours", Need::Guest) {
+        return;
+    }
+    let studio = Studio::open();
+    let full_709 = "-colorspace bt709 -color_primaries bt709 -color_trc bt709 -color_range pc";
+    // Size, what the stream says of its colours and how it is made so, the viewer's codec. Passed on, the numbers stay.
+    let cases = [
+        ((1366, 768), "", "null", "h264"),
+        ((1920, 1080), "", "null", "h264"),
+        ((1366, 768), "", "null", "vp8"),
+        (
+            (1280, 720),
+            full_709,
+            "scale=in_color_matrix=bt601:in_range=limited:out_color_matrix=bt709:out_range=full",
+            "vp8",
+        ),
+    ];
+    for ((width, height), colours, filter, codec) in cases {
+        let source = format!("smptebars=size={width}x{height}:rate=10");
+        let mut draw = Command::new("ffmpeg");
+        draw.args(["-v", "error", "-f", "lavfi", "-i", &source, "-frames:v", "1"]);
+        draw.args(["-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]);
+        let source_picture = Picture {
+            width,
+            height,
+            data: output(&mut draw),
+        };
+        studio.guest.must(&format!(
+            "ffmpeg -v error -y -f lavfi -i {source} -frames:v 20 -vf {filter},format=yuv420p -c:v libx264 -preset ultrafast \
+             -profile:v baseline -tune zerolatency -g 10 -crf 18 {colours} -f mpegts /run/source.ts"
+        ));
+        let feeder = studio.guest.start(
+            "feeder",
+            "ffmpeg -nostdin -re -stream_loop -1 -i /run/source.ts -c copy -f v4l2 /dev/video11",
+        );
+        feeder.wait_for_line("Output #0");
+        let camera = format!("size = \"{width}x{height}\"\nfps = 10\n");
+        let (seen, said) = studio.watch("/dev/video11", &camera, (width, height), codec);
+        feeder.kill();
+        let what = format!("H.264 {width}x{height} {colours} to {codec}");
+        assert!(
+            said.contains(&format!("{width}x{height} H.264")),
+            "{what}: {said}"
+        );
+        seen.assert_near(&source_picture, &what);
+    }
+}

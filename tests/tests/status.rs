@@ -133,7 +133,7 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     let (_, json) = get(&network, "/status.json");
     let json: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(json["viewers"][0]["stage"], "watching", "{json}");
-    assert_eq!(json["camera"]["format"], "1280x720 YU12 30 fps", "{json}");
+    assert_eq!(json["cameras"][0]["format"], "1280x720 YU12 30 fps", "{json}");
 
     let mark = node.mark();
     page.ask("leave", json!({}));
@@ -298,7 +298,7 @@ fn a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone() {
     client.ask("frames", json!({"seconds": 1}));
     reads(&mut page, "#viewers-title", "1 viewer");
     reads(&mut page, "#viewers tbody td", name);
-    reads(&mut page, "#camera", "1280x720");
+    reads(&mut page, ".camera .picture", "1280x720");
 
     node.kill();
     reads(&mut page, "#verdict", "does not answer");

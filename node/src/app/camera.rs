@@ -1,13 +1,13 @@
 use crate::{
     capture::{self, Camera, OwnEncoding, Want},
-    config::{Config, Device, Encoder, Encoders, Written},
+    config::{self, Config, Device, Encoder, Encoders, Written},
     pipeline,
 };
 
-/// The camera that a configuration names.
-pub(crate) fn camera(device: &Device) -> Box<dyn Camera> {
-    match device {
-        Device::Name(name) => capture::camera(name),
+/// The device of one of the configuration's cameras.
+pub(crate) fn device(config: &Config, camera: &config::Camera) -> Box<dyn Camera> {
+    match &camera.device {
+        Device::Name(name) => capture::camera(name, config.cameras.named_besides(camera)),
         Device::Command(command) => {
             let Written { pixel, colour } = command.format;
             Box::new(capture::Command::new(command.words.clone(), pixel, colour))
@@ -16,19 +16,19 @@ pub(crate) fn camera(device: &Device) -> Box<dyn Camera> {
 }
 
 /// What a configuration asks of it.
-pub(crate) fn want(config: &Config) -> Want {
+pub(crate) fn want(config: &Config, camera: &config::Camera) -> Want {
     Want {
-        size: config.camera.size,
-        rate: config.camera.fps,
-        format: config.camera.format,
+        size: camera.size,
+        rate: camera.fps,
+        format: camera.format,
         own_encoding: own_encoding(&config.video.encoders),
-        controls: config.camera.controls.clone(),
+        controls: camera.controls.clone(),
     }
 }
 
-pub(super) fn settings(config: &Config) -> pipeline::Settings {
+pub(super) fn settings(config: &Config, camera: &config::Camera) -> pipeline::Settings {
     pipeline::Settings {
-        want: want(config),
+        want: want(config, camera),
         bitrate: config.video.bitrate,
         software: config.video.encoders.place(Encoder::Software).is_some(),
     }

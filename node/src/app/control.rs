@@ -1,6 +1,9 @@
 //! What ties the control room to viewers, camera and status.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -10,13 +13,13 @@ use crate::{
     capture::{Controls, v4l2},
     config::Config,
     control::{
-        self, Behind, CameraControl, ClientId, Code, Eye, Handle, Jpeg, LARGEST, Mood, Origin, Outlet,
-        Refusal, Surroundings, bridge::Bridge,
+        self, Behind, CameraControl, CameraNumber, ClientId, Code, Handle, Jpeg, LARGEST, Mood, Origin,
+        Outlet, Refusal, Surroundings, bridge::Bridge,
     },
     media::Privacy,
-    peer::{self, Line},
-    pipeline::{self, Condition, Reins},
-    presence::{self, Standing},
+    peer::{self, CameraId, Line},
+    pipeline::{self, Reins},
+    status::{self, Outlook},
 };
 
 pub(super) fn settings(config: &Config) -> control::Settings {
@@ -31,9 +34,12 @@ pub(super) fn settings(config: &Config) -> control::Settings {
 pub(super) struct Ears(pub(super) Handle);
 
 impl peer::Ears for Ears {
-    fn opened(&self, viewer: &str, is_page: bool, line: Line) -> Option<u64> {
+    fn opened(&self, viewer: &str, camera: CameraId, is_page: bool, line: Line) -> Option<u64> {
         let origin = if is_page { Origin::Page } else { Origin::Program };
-        let client = self.0.join(viewer, origin, Box::new(Viewer(line))).ok()?;
+        let client = self
+            .0
+            .join(viewer, origin, Some(camera.0), Box::new(Viewer(line)))
+            .ok()?;
         Some(client.0)
     }
 
@@ -72,101 +78,151 @@ impl Outlet for Viewer {
     }
 }
 
-/// The camera's controls as the configuration has them, and what viewers made of them since.
-#[derive(Clone)]
-pub(super) struct Wanted(Arc<Mutex<Controls>>);
+/// The cameras as the control room may use them. Every clone is the same.
+#[derive(Clone, Default)]
+pub(super) struct Eyes(Arc<Mutex<BTreeMap<CameraId, Eye>>>);
 
-impl Wanted {
-    pub(super) fn new(controls: &Controls) -> Self {
-        Self(Arc::new(Mutex::new(controls.clone())))
+struct Eye {
+    reins: Reins,
+    /// Its controls as the configuration has them, and what viewers made of them since.
+    wanted: Controls,
+}
+
+impl Eyes {
+    /// For the control room, which is reached there.
+    pub(super) fn of(&self, handle: Handle) -> Cameras {
+        Cameras {
+            eyes: self.clone(),
+            handle,
+        }
+    }
+
+    /// There is a camera more.
+    pub(super) fn open(&self, camera: CameraId, reins: Reins, controls: &Controls) {
+        let eye = Eye {
+            reins,
+            wanted: controls.clone(),
+        };
+        self.all().insert(camera, eye);
+    }
+
+    /// There is a camera less.
+    pub(super) fn close(&self, camera: CameraId) {
+        self.all().remove(&camera);
     }
 
     /// The configuration was read again.
-    pub(super) fn reset(&self, controls: &Controls) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = controls.clone();
+    pub(super) fn reset(&self, camera: CameraId, controls: &Controls) {
+        if let Some(eye) = self.all().get_mut(&camera) {
+            eye.wanted = controls.clone();
+        }
+    }
+
+    /// Something that all cameras look at has changed.
+    fn look(&self) {
+        self.all().values().for_each(|eye| eye.reins.look());
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<CameraId, Eye>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The camera, for the control room.
-pub(super) struct Camera {
-    pub(super) reins: Reins,
-    pub(super) wanted: Wanted,
-    pub(super) handle: Handle,
+pub(super) struct Cameras {
+    eyes: Eyes,
+    handle: Handle,
 }
 
-impl Eye for Camera {
-    fn set_control(&self, name: &str, value: i64) {
-        let mut wanted = self.wanted.0.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.insert(name.to_owned(), value);
-        self.reins.set_controls(wanted.clone());
+impl control::Eyes for Cameras {
+    fn set_control(&self, camera: CameraNumber, name: &str, value: i64) {
+        if let Some(eye) = self.eyes.all().get_mut(&CameraId(camera)) {
+            eye.wanted.insert(name.to_owned(), value);
+            eye.reins.set_controls(eye.wanted.clone());
+        }
     }
 
-    fn picture(&self, client: ClientId) {
+    fn picture(&self, camera: CameraNumber, client: ClientId) {
         let handle = self.handle.clone();
+        let refused = |reason| Refusal {
+            code: Code::Nopicture,
+            reason,
+        };
         let taker = move |made: pipeline::Snapshot| {
             let picture = made.map(|(file, size)| Jpeg {
                 data: bytes::Bytes::from_owner(file),
                 width: size.width,
                 height: size.height,
             });
-            handle.picture(
-                client,
-                picture.map_err(|reason| Refusal {
-                    code: Code::Nopicture,
-                    reason,
-                }),
-            );
+            handle.picture(client, picture.map_err(refused));
         };
-        self.reins.snapshot(LARGEST, Box::new(taker));
+        let eye = self
+            .eyes
+            .all()
+            .get(&CameraId(camera))
+            .map(|eye| eye.reins.clone());
+        match eye {
+            Some(reins) => reins.snapshot(LARGEST, Box::new(taker)),
+            None => taker(Err("the camera is gone".to_owned())),
+        }
     }
 }
 
-/// Tells the control room and the camera what concerns them of each other and of the rest.
+/// Tells the control room what the rest of the node is, and the cameras of the privacy switch.
 pub(super) struct Liaison {
     pub(super) handle: Handle,
-    pub(super) reins: Reins,
-    pub(super) standing: watch::Receiver<Standing>,
-    pub(super) condition: watch::Receiver<Condition>,
-    pub(super) viewers: watch::Receiver<usize>,
-    pub(super) controls: watch::Receiver<Vec<v4l2::Control>>,
+    pub(super) eyes: Eyes,
+    pub(super) watch: status::Watch,
     pub(super) privacy: Privacy,
 }
 
 impl Liaison {
-    /// Until one of them has ended.
+    /// For ever.
     pub(super) async fn run(mut self) {
         let mut privacy = self.privacy.watch();
         loop {
-            let surroundings = self.surroundings();
-            self.handle.surround(surroundings);
+            self.handle.surround(surroundings(self.watch.outlook()));
             tokio::select! {
-                Ok(()) = privacy.changed() => self.reins.look(),
-                Ok(()) = self.standing.changed() => {}
-                Ok(()) = self.condition.changed() => {}
-                Ok(()) = self.viewers.changed() => {}
-                Ok(()) = self.controls.changed() => {
-                    let controls = self.controls.borrow_and_update().iter().map(described).collect();
-                    self.handle.camera(controls);
-                }
-                else => return,
+                Ok(()) = privacy.changed() => self.eyes.look(),
+                () = self.watch.changed() => {}
             }
         }
     }
+}
 
-    fn surroundings(&mut self) -> Surroundings {
-        let watched = *self.viewers.borrow_and_update() > 0;
-        let faulted = matches!(
-            self.condition.borrow_and_update().state,
-            pipeline::State::Faulted { .. }
-        );
-        let mood = match &self.standing.borrow_and_update().state {
-            _ if faulted => Mood::Fault,
-            presence::State::Away { .. } => Mood::Fault,
-            _ if watched => Mood::Live,
-            presence::State::SigningIn => Mood::Starting,
-            presence::State::SignedIn { .. } | presence::State::SignedOut => Mood::SignedIn,
-        };
-        Surroundings { mood, watched }
+fn surroundings(outlook: Outlook) -> Surroundings {
+    let mood = match outlook {
+        Outlook { trouble: true, .. } => Mood::Fault,
+        Outlook { watched: true, .. } => Mood::Live,
+        Outlook { starting: true, .. } => Mood::Starting,
+        _ => Mood::SignedIn,
+    };
+    Surroundings {
+        mood,
+        watched: outlook.watched,
+    }
+}
+
+/// Tells the control room what controls a camera has, until it is gone.
+pub(super) fn tell_controls(
+    camera: CameraId,
+    mut controls: watch::Receiver<Vec<v4l2::Control>>,
+    handle: Handle,
+) -> impl Future<Output = ()> {
+    struct Gone(CameraId, Handle);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.1.camera(self.0.0, None);
+        }
+    }
+    let gone = Gone(camera, handle);
+    async move {
+        loop {
+            let now = controls.borrow_and_update().iter().map(described).collect();
+            gone.1.camera(camera.0, Some(now));
+            if controls.changed().await.is_err() {
+                return;
+            }
+        }
     }
 }
 

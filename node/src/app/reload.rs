@@ -1,21 +1,21 @@
 use std::path::PathBuf;
 
 use pinhole_service::notify;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
-    camera,
-    control::{self, Socket, Wanted},
+    Part,
+    cameras::Cameras,
+    control::{self, Socket},
     desk::Desk,
-    membership, viewer_settings,
+    viewer_settings,
 };
 use crate::{
     config::{self, Changes, Config},
     control::Handle,
     peer,
-    pipeline::Pipeline,
-    presence,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -24,18 +24,25 @@ pub(super) struct Reloader {
     /// What runs.
     pub(super) config: Config,
     pub(super) viewers: watch::Sender<peer::Settings>,
-    pub(super) membership: watch::Sender<presence::Settings>,
     pub(super) control: Handle,
-    pub(super) wanted: Wanted,
+}
+
+/// What runs and comes and goes with the configuration.
+pub(super) struct Running<'a> {
+    pub(super) cameras: &'a mut Cameras,
+    pub(super) tasks: &'a mut JoinSet<Part>,
+    /// Ends the cameras' presences.
+    pub(super) stop: &'a CancellationToken,
+    pub(super) socket: &'a mut Socket,
 }
 
 impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was.
-    pub(super) async fn reload(&mut self, pipeline: &Pipeline, desk: &mut Desk, socket: &mut Socket) {
+    pub(super) async fn reload(&mut self, running: &mut Running<'_>, desk: &mut Desk) {
         notify::reloading();
         match config::load(&self.file) {
             Ok(config) => {
-                self.apply(config, pipeline, desk, socket).await;
+                self.apply(config, running, desk).await;
                 desk.set_mistake(None);
             }
             Err(error) => {
@@ -46,7 +53,7 @@ impl Reloader {
         notify::ready();
     }
 
-    async fn apply(&mut self, config: Config, pipeline: &Pipeline, desk: &mut Desk, socket: &mut Socket) {
+    async fn apply(&mut self, config: Config, running: &mut Running<'_>, desk: &mut Desk) {
         let changes = Changes::between(&self.config, &config);
         for key in &changes.restart {
             warn!("{key} has changed; it is obeyed at the next start (systemctl restart pinhole-node)");
@@ -55,24 +62,15 @@ impl Reloader {
             words if words.is_empty() => info!("configuration read again: nothing to do"),
             words => info!(changed = words, "configuration read again"),
         }
-        if changes.camera || changes.controls {
-            self.wanted.reset(&config.camera.controls);
-        }
-        if changes.camera {
-            pipeline.replace(camera::camera(&config.camera.device), camera::settings(&config));
-        } else {
-            if changes.controls {
-                pipeline.set_controls(config.camera.controls.clone());
-            }
-            if changes.bitrate {
-                pipeline.set_bitrate(config.video.bitrate);
-            }
-        }
+        let Running {
+            cameras,
+            tasks,
+            stop,
+            socket,
+        } = running;
+        cameras.apply(&changes, &config, tasks, stop).await;
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
-        }
-        if changes.membership {
-            self.membership.send_replace(membership(&config));
         }
         if changes.gpio || changes.control || config.display_name() != self.config.display_name() {
             self.control.reconfigure(control::settings(&config));

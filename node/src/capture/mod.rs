@@ -104,10 +104,11 @@ pub trait VideoSource: Send {
 /// Values for a camera's controls by their names, as in `[camera.controls]`.
 pub type Controls = std::collections::BTreeMap<String, i64>;
 
-/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
-pub fn camera(device: &str) -> Box<dyn Camera> {
+/// The camera that a configuration's `device` names: `auto`, which takes none of `others`, `pattern`, or what [`V4l2Camera::new`]
+/// takes.
+pub fn camera(device: &str, others: Vec<String>) -> Box<dyn Camera> {
     match device {
-        "auto" => Box::new(Auto::default()),
+        "auto" => Box::new(Auto::besides(others)),
         "pattern" => Box::new(Pattern),
         device => Box::new(V4l2Camera::new(device)),
     }

@@ -3,10 +3,8 @@ use super::{Camera, Config, Http, Signaling, Video, Webrtc};
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The camera has to be opened anew: another device, size, rate, format or encoder.
-    pub camera: bool,
-    /// The camera's controls.
-    pub controls: bool,
+    /// Cameras that have gone, have come or are others now.
+    pub cameras: Vec<CameraChange>,
     /// The encoders' rate.
     pub bitrate: bool,
     /// The name, the server or its token: sign out and in.
@@ -23,6 +21,28 @@ pub struct Changes {
     pub restart: Vec<&'static str>,
 }
 
+/// What becomes of one camera. It is known by its name: under another name it is another camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraChange {
+    /// Its name.
+    pub name: Option<String>,
+    /// What has changed.
+    pub what: CameraChanged,
+}
+
+/// What has changed of a camera.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameraChanged {
+    /// It is not there any more.
+    Removed,
+    /// It is new.
+    Added,
+    /// It has to be opened anew: another device, size, rate, format or encoder.
+    Device,
+    /// Its controls, and nothing that is more work.
+    Controls,
+}
+
 impl Changes {
     /// What leads from `old` to `new`.
     pub fn between(old: &Config, new: &Config) -> Self {
@@ -35,15 +55,12 @@ impl Changes {
                     token_file: _, // what it held is what counts
                     token,
                 },
-            camera:
-                Camera {
-                    device,
-                    size,
-                    fps,
-                    format,
-                    controls,
+            cameras: _, // below
+            video:
+                Video {
+                    bitrate,
+                    encoders: _, // with the cameras
                 },
-            video: Video { bitrate, encoders },
             webrtc:
                 Webrtc {
                     udp_port,
@@ -60,13 +77,7 @@ impl Changes {
             restart.push("webrtc.udp_port");
         }
         Self {
-            // Which encoders there are decides which of its formats is taken.
-            camera: *device != old.camera.device
-                || *size != old.camera.size
-                || *fps != old.camera.fps
-                || *format != old.camera.format
-                || *encoders != old.video.encoders,
-            controls: *controls != old.camera.controls,
+            cameras: cameras(old, new),
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
@@ -80,8 +91,6 @@ impl Changes {
     /// What changes, in words: "bitrate, controls"; empty where nothing does.
     pub fn words(&self) -> String {
         let named = [
-            (self.camera, "camera"),
-            (self.controls, "controls"),
             (self.bitrate, "bitrate"),
             (self.membership, "name, server or token"),
             (self.viewers, "viewers"),
@@ -89,12 +98,67 @@ impl Changes {
             (self.gpio, "gpio"),
             (self.control, "control"),
         ];
-        let words: Vec<_> = named
-            .into_iter()
-            .filter_map(|(changed, word)| changed.then_some(word))
-            .collect();
-        words.join(", ")
+        let named = named.into_iter().filter(|(changed, _)| *changed);
+        let named = named.map(|(_, word)| word.to_owned());
+        let cameras = self.cameras.iter().map(CameraChange::words);
+        cameras.chain(named).collect::<Vec<_>>().join(", ")
     }
+}
+
+impl CameraChange {
+    fn words(&self) -> String {
+        let camera = match &self.name {
+            Some(name) => format!("camera {name}"),
+            None => "camera".to_owned(),
+        };
+        match self.what {
+            CameraChanged::Removed => format!("{camera} removed"),
+            CameraChanged::Added => format!("{camera} added"),
+            CameraChanged::Device => camera,
+            CameraChanged::Controls => format!("controls of {camera}"),
+        }
+    }
+}
+
+/// The cameras that are others now; those that have gone first, so that their devices are free for those that come.
+fn cameras(old: &Config, new: &Config) -> Vec<CameraChange> {
+    let change = |camera: &Camera, what| CameraChange {
+        name: camera.name.clone(),
+        what,
+    };
+    let is_gone = |before: &&Camera| new.cameras.called(before.name.as_deref()).is_none();
+    let removed = old.cameras.iter().filter(is_gone);
+    let removed = removed.map(|camera| change(camera, CameraChanged::Removed));
+    let others = new.cameras.iter().filter_map(|camera| {
+        let what = match old.cameras.called(camera.name.as_deref()) {
+            None => CameraChanged::Added,
+            Some(before) if is_opened_anew(before, old, camera, new) => CameraChanged::Device,
+            Some(before) if before.controls != camera.controls => CameraChanged::Controls,
+            Some(_) => return None,
+        };
+        Some(change(camera, what))
+    });
+    removed.chain(others).collect()
+}
+
+fn is_opened_anew(before: &Camera, old: &Config, camera: &Camera, new: &Config) -> bool {
+    // In full, as above.
+    let Camera {
+        name: _, // the same
+        device,
+        size,
+        fps,
+        format,
+        controls: _, // obeyed while it is open
+    } = camera;
+    *device != before.device
+        || *size != before.size
+        || *fps != before.fps
+        || *format != before.format
+        // Which encoders there are decides which of its formats is taken.
+        || new.video.encoders != old.video.encoders
+        // A camera that was taken because nobody named it may be somebody's now.
+        || new.cameras.named_besides(camera) != old.cameras.named_besides(before)
 }
 
 #[cfg(test)]
@@ -131,7 +195,11 @@ mod tests {
                 "camera",
                 &[],
             ),
-            ("[[camera]]\ncontrols = { brightness = 1 }", "controls", &[]),
+            (
+                "[[camera]]\ncontrols = { brightness = 1 }",
+                "controls of camera",
+                &[],
+            ),
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
@@ -143,6 +211,68 @@ mod tests {
             let changes = Changes::between(&Config::default(), &config(text));
             assert_eq!(changes.words(), words, "{text}");
             assert_eq!(changes.restart, restart, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_camera_that_comes_goes_or_changes_is_no_other_ones_business() {
+        let (front, garden) = (
+            "[[camera]]\nname = \"front\"\ndevice = \"0\"\n",
+            "[[camera]]\nname = \"garden\"\ndevice = \"1\"\n",
+        );
+        let attic = "[[camera]]\nname = \"attic\"\n";
+        for (old, new, words) in [
+            (vec![front], vec![front, garden], "camera garden added"),
+            (vec![front, garden], vec![garden], "camera front removed"),
+            (vec![front, garden], vec![garden, front], ""),
+            (
+                vec![front],
+                vec![garden],
+                "camera front removed, camera garden added",
+            ),
+            (
+                vec![""],
+                vec!["[[camera]]\n", front],
+                "camera, camera front added",
+            ),
+            (
+                vec![""],
+                vec!["[[camera]]\ndevice = \"pattern\"\n", front],
+                "camera, camera front added",
+            ),
+            // It takes the first that nobody names.
+            (
+                vec![attic, front],
+                vec![attic, front, garden],
+                "camera attic, camera garden added",
+            ),
+            (
+                vec![attic, front],
+                vec![
+                    attic,
+                    front,
+                    "[[camera]]\nname = \"test\"\ndevice = \"pattern\"\n",
+                ],
+                "camera test added",
+            ),
+            (
+                vec![front, garden],
+                vec![front, garden, "fps = 10\ncontrols = { brightness = 1 }"],
+                "camera garden",
+            ),
+            (
+                vec![front, garden],
+                vec![front, garden, "controls = { brightness = 1 }"],
+                "controls of camera garden",
+            ),
+            (
+                vec![front, garden],
+                vec![front, garden, "[video]\nencoders = [\"software\"]"],
+                "camera front, camera garden",
+            ),
+        ] {
+            let changes = Changes::between(&config(&old.concat()), &config(&new.concat()));
+            assert_eq!(changes.words(), words, "{old:?} -> {new:?}");
         }
     }
 

@@ -42,6 +42,25 @@ impl Device {
     pub fn is_encoded(&self) -> bool {
         matches!(self, Device::Command(command) if command.format.pixel == PixelFormat::H264)
     }
+
+    /// Whether the first camera is taken, whichever that is.
+    pub(super) fn is_auto(&self) -> bool {
+        *self == "auto".into()
+    }
+
+    /// Whether both name the same device. Of a test picture and of a command there can be several.
+    pub(super) fn is_same(&self, other: &Device) -> bool {
+        let (Device::Name(one), Device::Name(two)) = (self, other) else {
+            return false;
+        };
+        // A number is short for a path, and in a part of a name upper and lower case are alike.
+        let path = |name: &str| match name.parse::<u32>() {
+            Ok(number) => format!("/dev/video{number}"),
+            Err(_) if name.starts_with('/') => name.to_owned(),
+            Err(_) => name.to_lowercase(),
+        };
+        one != "pattern" && path(one) == path(two)
+    }
 }
 
 impl fmt::Display for Device {

@@ -34,7 +34,7 @@ fn consistent(config: Config, path: &Path) -> Result<Config, ConfigError> {
         Some(mistake) => Err(ConfigError::Invalid {
             path: path.to_owned(),
             line: None,
-            mistake: mistake.to_owned(),
+            mistake,
         }),
     }
 }

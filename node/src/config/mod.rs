@@ -3,6 +3,7 @@
 //! Every key is optional. An unknown key is an error, with its line: an option that is silently ignored is
 //! worse than none.
 
+mod cameras;
 mod changes;
 mod control;
 mod device;
@@ -13,17 +14,17 @@ mod load;
 mod stun;
 
 use std::{
-    collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
 };
 
-use pinhole_signaling::{Name, ServerUrl, Token};
+use pinhole_signaling::{ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::media::{Bitrate, FrameRate, FrameSize, PixelFormat};
+use crate::media::{Bitrate, FrameRate, PixelFormat};
 
-pub use changes::Changes;
+pub use cameras::{Camera, Cameras};
+pub use changes::{CameraChanged, Changes};
 pub use control::{Allow, Control};
 pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
@@ -41,9 +42,9 @@ pub struct Config {
     pub name: Option<String>,
     /// The server to sign in to.
     pub signaling: Signaling,
-    /// The camera. One, for now.
-    #[serde(deserialize_with = "one_camera")]
-    pub camera: Camera,
+    /// The cameras.
+    #[serde(rename = "camera")]
+    pub cameras: Cameras,
     /// How the picture is encoded.
     pub video: Video,
     /// How viewers are reached.
@@ -70,24 +71,6 @@ pub struct Signaling {
     /// What the file held when the configuration was loaded: another token makes another configuration.
     #[serde(skip)]
     pub token: Option<Token>,
-}
-
-/// `[[camera]]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Camera {
-    /// Where its pictures come from.
-    pub device: Device,
-    /// The picture to ask for; the camera's nearest is taken. What a command writes raw is of this size.
-    pub size: FrameSize,
-    /// Frames per second to ask for.
-    #[serde(deserialize_with = "frame_rate")]
-    pub fps: FrameRate,
-    /// The only format to take; `auto` takes the best.
-    #[serde(deserialize_with = "pixel_format")]
-    pub format: Option<PixelFormat>,
-    /// Controls to set when the camera is opened, by their V4L2 names.
-    pub controls: BTreeMap<String, i64>,
 }
 
 /// `[video]`
@@ -134,21 +117,6 @@ impl Default for Signaling {
     }
 }
 
-impl Default for Camera {
-    fn default() -> Self {
-        Self {
-            device: "auto".into(),
-            size: FrameSize {
-                width: 1280,
-                height: 720,
-            },
-            fps: FrameRate::per_second(30),
-            format: None,
-            controls: BTreeMap::new(),
-        }
-    }
-}
-
 impl Default for Video {
     fn default() -> Self {
         Self {
@@ -177,20 +145,29 @@ impl Default for Http {
 }
 
 impl Config {
-    /// The name to sign in with.
-    pub fn display_name(&self) -> Name {
-        match &self.name {
-            Some(name) => Name::from(name.as_str()),
-            None => Name::from(host_name().as_str()),
-        }
+    /// The node's name, with which each camera's member on the server begins.
+    pub fn display_name(&self) -> String {
+        self.name.clone().unwrap_or_else(host_name)
     }
 
     /// What two keys say together that can't be.
-    fn contradiction(&self) -> Option<&'static str> {
+    fn contradiction(&self) -> Option<String> {
+        let several = self.cameras.len() > 1;
+        self.cameras.iter().find_map(|camera| {
+            let mistake = self.contradiction_of(camera)?;
+            Some(if several {
+                format!("{}: {mistake}", camera.title())
+            } else {
+                mistake.to_owned()
+            })
+        })
+    }
+
+    fn contradiction_of(&self, camera: &Camera) -> Option<&'static str> {
         let passes = self.video.encoders.place(Encoder::Passthrough).is_some();
-        let is_h264 = self.camera.format == Some(PixelFormat::H264);
-        match &self.camera.device {
-            Device::Command(_) if self.camera.format.is_some() => Some(
+        let is_h264 = camera.format == Some(PixelFormat::H264);
+        match &camera.device {
+            Device::Command(_) if camera.format.is_some() => Some(
                 "`format` in [[camera]] chooses among a camera's formats, and a command has one only; remove it: what the command \
                  writes is the `format` within `device`",
             ),
@@ -244,20 +221,6 @@ fn pixel_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pix
     }
 }
 
-fn one_camera<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Camera, D::Error> {
-    let mut cameras = Vec::<Camera>::deserialize(deserializer)?;
-    match cameras.len() {
-        0 => Ok(Camera::default()),
-        1 if cameras[0].device == "pattern".into() && cameras[0].format.is_some() => Err(de::Error::custom(
-            "`format` is for cameras; the pattern has no choice of formats",
-        )),
-        1 => Ok(cameras.remove(0)),
-        several => Err(de::Error::custom(format!(
-            "there are {several} [[camera]] sections; this version serves one camera, so run one node for each"
-        ))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,7 +244,12 @@ mod tests {
             ..Config::default()
         };
         expected.signaling.token_file = Some("/run/credentials/pinhole-node.service/pinhole.token".into());
-        expected.camera.controls.insert("brightness".into(), 128);
+        expected.cameras = Camera {
+            name: Some("front".to_owned()),
+            controls: [("brightness".to_owned(), 128)].into(),
+            ..Camera::default()
+        }
+        .into();
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
@@ -300,10 +268,15 @@ mod tests {
             .filter(|part| part.starts_with("[[camera]]"))
             .map(str::to_owned)
             .collect();
-        assert_eq!((in_file.len(), in_page.len()), (2, 3));
+        assert_eq!((in_file.len(), in_page.len()), (4, 4));
         for sample in in_file.into_iter().chain(in_page) {
-            let camera = read(&sample).expect(&sample).camera;
-            assert!(matches!(camera.device, Device::Command(_)), "{sample}");
+            for camera in read(&sample).expect(&sample).cameras.iter() {
+                let is_real = match &camera.device {
+                    Device::Command(_) => true,
+                    Device::Name(name) => name.starts_with("/dev/v4l/by-id/"),
+                };
+                assert!(is_real, "{sample}");
+            }
         }
     }
 
@@ -325,7 +298,11 @@ mod tests {
                 "[[camera]]\ndevice = \"pattern\"\nformat = \"nv12\"",
                 "no choice of formats",
             ),
-            ("[[camera]]\n[[camera]]", "one node for each"),
+            ("[camera]", "two brackets"),
+            (
+                "[[camera]]\nname = \"a\"\n[[camera]]\nname = \"b\"\nformat = \"h264\"\ndevice = \"0\"\n[video]\nencoders = [\"software\"]",
+                "camera b: `format` in [[camera]] is H.264",
+            ),
             ("[webrtc]\nudp_port = 70000", "line 2"),
             (
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
@@ -384,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_device_is_a_name_or_a_command() {
-        let device = |text: &str| read(text).expect(text).camera.device;
+        let device = |text: &str| read(text).expect(text).cameras[0].device.clone();
         assert_eq!(device("[[camera]]\ndevice = \"C920\""), "C920".into());
         let command =
             "[[camera]]\n[camera.device]\ncommand = [\"rpicam-vid\", \"-o\", \"-\"]\nformat = \"yuvj420p\"";

@@ -176,7 +176,7 @@ async fn serve(stream: UnixStream, handle: Handle) {
         lines,
         gone: gone.clone(),
     };
-    let Ok(client) = handle.join(&name, Origin::Socket, Box::new(outlet)) else {
+    let Ok(client) = handle.join(&name, Origin::Socket, None, Box::new(outlet)) else {
         return debug!("a program came when there was too much to do");
     };
     let seat = Seat { handle, client, gone };

@@ -1,5 +1,5 @@
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    Account, CameraControl, ClientId, Origin, Refusal, Settings, Surroundings, gpio::Wake, snapshot::Jpeg,
+    Account, CameraControl, CameraNumber, ClientId, Origin, Refusal, Settings, Surroundings, gpio::Wake,
+    snapshot::Jpeg,
 };
 
 /// Messages of clients that may wait for the thread. It takes them all at once, in less than a millisecond.
@@ -43,6 +44,7 @@ pub(super) enum Mail {
         client: ClientId,
         name: String,
         origin: Origin,
+        camera: Option<CameraNumber>,
         outlet: Box<dyn Outlet>,
     },
     Hear {
@@ -69,7 +71,7 @@ pub(super) struct News {
     pub(super) mail: VecDeque<Mail>,
     pub(super) settings: Option<Settings>,
     pub(super) surroundings: Option<Surroundings>,
-    pub(super) camera: Option<Vec<CameraControl>>,
+    pub(super) cameras: BTreeMap<CameraNumber, Option<Vec<CameraControl>>>,
     pub(super) edges: bool,
     pub(super) stopping: bool,
 }
@@ -79,7 +81,7 @@ impl News {
         self.mail.is_empty()
             && self.settings.is_none()
             && self.surroundings.is_none()
-            && self.camera.is_none()
+            && self.cameras.is_empty()
             && !self.edges
             && !self.stopping
     }
@@ -106,16 +108,23 @@ impl Handle {
         }))
     }
 
-    /// Somebody takes part; what it is told leaves by `outlet`.
+    /// Somebody takes part, who watches that camera or none; what it is told leaves by `outlet`.
     ///
     /// # Errors
     /// There is more to do than can be done.
-    pub fn join(&self, name: &str, origin: Origin, outlet: Box<dyn Outlet>) -> Result<ClientId, Full> {
+    pub fn join(
+        &self,
+        name: &str,
+        origin: Origin,
+        camera: Option<CameraNumber>,
+        outlet: Box<dyn Outlet>,
+    ) -> Result<ClientId, Full> {
         let client = ClientId(self.0.clients.fetch_add(1, Ordering::Relaxed));
         self.post(Mail::Join {
             client,
             name: name.to_owned(),
             origin,
+            camera,
             outlet,
         })?;
         Ok(client)
@@ -154,9 +163,9 @@ impl Handle {
         self.tell(|news| news.surroundings = Some(surroundings));
     }
 
-    /// These are the camera's controls now.
-    pub fn camera(&self, controls: Vec<CameraControl>) {
-        self.tell(|news| news.camera = Some(controls));
+    /// These are the controls of a camera now; `None` where there is no such camera any more.
+    pub fn camera(&self, camera: CameraNumber, controls: Option<Vec<CameraControl>>) {
+        self.tell(|news| drop(news.cameras.insert(camera, controls)));
     }
 
     /// Goes on with another configuration: pins are given up, and taken anew.

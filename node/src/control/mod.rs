@@ -21,6 +21,6 @@ pub use account::{Account, Body};
 pub use inbox::{Behind, Full, Handle, Outlet};
 pub use protocol::{CameraControl, Code, LONGEST, Refusal};
 pub use rights::Origin;
-pub use room::{ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
+pub use room::{CameraNumber, ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
 pub use snapshot::{Jpeg, LARGEST};
-pub use thread::{Control, Eye, Settings, make_safe, try_pins};
+pub use thread::{Control, Eyes, Settings, make_safe, try_pins};

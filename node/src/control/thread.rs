@@ -10,7 +10,7 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{info, warn};
 
 use super::{
-    Account, Body, ClientId, Code, Handle, Order, Outlet, Part, Refusal, Room,
+    Account, Body, CameraNumber, ClientId, Code, Handle, Order, Outlet, Part, Refusal, Room,
     gpio::{Board, GpioError},
     inbox::{Mail, News},
     snapshot::Transfers,
@@ -38,13 +38,13 @@ pub struct Settings {
     pub control: config::Control,
 }
 
-/// What this room asks of the camera. Nothing here blocks.
-pub trait Eye: Send {
-    /// Sets one of its controls, until the configuration is read again.
-    fn set_control(&self, name: &str, value: i64);
+/// What this room asks of cameras. Nothing here blocks.
+pub trait Eyes: Send {
+    /// Sets a control of a camera, until the configuration is read again.
+    fn set_control(&self, camera: CameraNumber, name: &str, value: i64);
 
-    /// Has a picture made, which comes by [`Handle::picture`].
-    fn picture(&self, client: ClientId);
+    /// Has a picture made for a client, which comes by [`Handle::picture`].
+    fn picture(&self, camera: CameraNumber, client: ClientId);
 }
 
 /// The room's thread, which owns the pins. Stops when dropped, without waiting; [`Control::stop`] waits.
@@ -62,12 +62,12 @@ impl Control {
     pub fn start(
         settings: Settings,
         privacy: Privacy,
-        eye: impl FnOnce(Handle) -> Box<dyn Eye>,
+        eyes: impl FnOnce(Handle) -> Box<dyn Eyes>,
         pulse: Pulse,
     ) -> io::Result<Self> {
         let account = Arc::<Account>::default();
         let handle = Handle::new(account.clone());
-        let eye = eye(handle.clone());
+        let eyes = eyes(handle.clone());
         let now = Instant::now();
         let mut work = Work {
             handle: handle.clone(),
@@ -76,7 +76,7 @@ impl Control {
             board: Board::new(&settings.gpio, handle.wake()),
             settings,
             privacy,
-            eye,
+            eyes,
             pulse,
             outlets: BTreeMap::new(),
             behind: BTreeSet::new(),
@@ -139,7 +139,7 @@ struct Work {
     /// Dropped, it makes everything safe: also where this thread panics.
     board: Board,
     privacy: Privacy,
-    eye: Box<dyn Eye>,
+    eyes: Box<dyn Eyes>,
     pulse: Pulse,
     outlets: BTreeMap<ClientId, Box<dyn Outlet>>,
     /// Those who missed something, and get everything anew when there is room.
@@ -240,8 +240,8 @@ impl Work {
         if let Some(surroundings) = news.surroundings {
             self.room.surround(surroundings, now);
         }
-        if let Some(controls) = news.camera {
-            self.room.camera(controls);
+        for (camera, controls) in news.cameras {
+            self.room.camera(camera, controls);
         }
         for mail in news.mail {
             self.open(mail, now);
@@ -259,10 +259,11 @@ impl Work {
                 client,
                 name,
                 origin,
+                camera,
                 outlet,
             } => {
                 self.outlets.insert(client, outlet);
-                self.room.join(client, &name, origin, now);
+                self.room.join(client, &name, origin, camera, now);
             }
             Mail::Hear { client, text } => {
                 if self.room.hear(client, &text, now) {
@@ -352,8 +353,8 @@ impl Work {
                     }
                 }
                 Order::Say(client, text) => self.say(client, text),
-                Order::Camera(name, value) => self.eye.set_control(&name, value),
-                Order::Picture(client) => self.eye.picture(client),
+                Order::Camera(camera, name, value) => self.eyes.set_control(camera, &name, value),
+                Order::Picture(client, camera) => self.eyes.picture(camera, client),
             }
         }
     }

@@ -48,4 +48,12 @@ pub enum EncodeError {
         /// The library's words or error number.
         reason: String,
     },
+    /// An encoder of sound failed.
+    #[error("the {encoder} encoder failed: {reason}")]
+    Sound {
+        /// Its name.
+        encoder: &'static str,
+        /// The library's words.
+        reason: &'static str,
+    },
 }

@@ -6,8 +6,10 @@
 
 mod convert;
 mod error;
+pub mod g711;
 mod jpeg;
 mod openh264;
+pub mod opus;
 mod passthrough;
 mod planes;
 mod vpx;

@@ -1,4 +1,5 @@
 use std::{
+    fmt,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
@@ -53,6 +54,14 @@ impl Track {
             number,
             units,
         }
+    }
+}
+
+impl fmt::Debug for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Track")
+            .field("codec", &self.codec())
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@ mod frame;
 pub mod h264;
 mod orders;
 mod privacy;
+mod sound;
 mod timestamp;
 
 pub use access_unit::AccessUnit;
@@ -20,4 +21,5 @@ pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoForma
 pub use frame::Frame;
 pub use orders::Orders;
 pub use privacy::Privacy;
+pub use sound::{SOUND_FRAME, SOUND_RATE, SoundCodec, SoundUnit};
 pub use timestamp::Timestamp;

@@ -22,6 +22,17 @@ use super::{
 impl Engine {
     pub(super) fn take(&mut self, call: Call) {
         match call {
+            Call::Opened {
+                camera,
+                tracks,
+                letters,
+                span,
+            } => self.open(camera, tracks, letters, span),
+            Call::Closed { camera, done } => {
+                self.close(camera);
+                // Who waits for it may have gone.
+                let _ = done.send(());
+            }
             Call::Arrived { contact, name } => self.floor.arrive(contact, name),
             Call::Left { contact } => {
                 let name = self.floor.members.remove(&contact);
@@ -31,7 +42,12 @@ impl Engine {
                     self.end(id, Ending::Left, false);
                 }
             }
-            Call::Said { contact, message } => self.hear(contact, message),
+            // Of a camera that has been removed meanwhile.
+            Call::Said { contact, .. } if !self.floor.desks.contains_key(&contact.camera) => {}
+            Call::Said { contact, message } => {
+                let _here = self.floor.span(contact.camera).entered();
+                self.hear(contact, message);
+            }
         }
     }
 
@@ -109,7 +125,7 @@ impl Engine {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
                 if let (Some(channels), Some(session)) = (&self.channels, self.floor.sessions.get_mut(&id)) {
-                    session.listen(channels.channel(id));
+                    session.listen(channels.channel(id, contact.camera));
                 }
                 self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
@@ -233,8 +249,8 @@ impl Engine {
     }
 
     fn feed_for(&mut self, id: SessionId) -> Option<&mut Feed> {
-        let codec = self.floor.sessions.get(&id)?.codec();
-        feed_of(&mut self.feeds, codec)
+        let session = self.floor.sessions.get(&id)?;
+        feed_of(&mut self.feeds, session.contact.camera, session.codec())
     }
 }
 

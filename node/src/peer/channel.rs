@@ -18,7 +18,7 @@ use rtc::{
 };
 use tokio::sync::mpsc;
 
-use super::demux::SessionId;
+use super::{contact::CameraId, demux::SessionId};
 
 /// The channel's label.
 pub const LABEL: &str = "pinhole-control";
@@ -42,9 +42,9 @@ const MOST_OPENED: u32 = 16;
 
 /// Who takes part in viewers' channels. Called by the engine: nothing here may block.
 pub trait Ears: Send + Sync {
-    /// A viewer has opened its channel. What it is told goes by `line`. The number is of the caller's choice; with `None`
+    /// A viewer of this camera has opened its channel. What it is told goes by `line`. The number is of the caller's choice; with `None`
     /// the channel is closed.
-    fn opened(&self, viewer: &str, is_page: bool, line: Line) -> Option<u64>;
+    fn opened(&self, viewer: &str, camera: CameraId, is_page: bool, line: Line) -> Option<u64>;
 
     /// It says something.
     fn said(&self, client: u64, text: String);
@@ -83,11 +83,12 @@ impl Channels {
     }
 
     /// For a new session.
-    pub(super) fn channel(&self, session: SessionId) -> Channel {
+    pub(super) fn channel(&self, session: SessionId, camera: CameraId) -> Channel {
         Channel {
             ears: self.ears.clone(),
             queue: self.queue.clone(),
             session,
+            camera,
             opened: 0,
             open: None,
         }
@@ -155,6 +156,7 @@ pub(super) struct Channel {
     ears: Arc<dyn Ears>,
     queue: mpsc::Sender<Outgoing>,
     session: SessionId,
+    camera: CameraId,
     opened: u32,
     open: Option<Open>,
 }
@@ -225,7 +227,10 @@ impl Channel {
             queue: self.queue.clone(),
             load: load.clone(),
         };
-        let Some(client) = self.ears.opened(viewer, channel.protocol() == PAGE, line) else {
+        let Some(client) = self
+            .ears
+            .opened(viewer, self.camera, channel.protocol() == PAGE, line)
+        else {
             return false;
         };
         self.open = Some(Open {

@@ -19,13 +19,15 @@ pub enum Ending {
     Unfinished,
     /// What the viewer sent did not fit the session.
     Negotiation,
+    /// The configuration has this camera no more.
+    Removed,
     /// The node stops.
     Stopped,
 }
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Ending; 9] = [
+    pub const ALL: [Ending; 10] = [
         Ending::HungUp,
         Ending::Closed,
         Ending::Left,
@@ -34,6 +36,7 @@ impl Ending {
         Ending::NoPath,
         Ending::Unfinished,
         Ending::Negotiation,
+        Ending::Removed,
         Ending::Stopped,
     ];
 
@@ -48,6 +51,7 @@ impl Ending {
             Ending::NoPath => "no_path",
             Ending::Unfinished => "unfinished",
             Ending::Negotiation => "negotiation",
+            Ending::Removed => "removed",
             Ending::Stopped => "stopped",
         }
     }
@@ -64,6 +68,7 @@ impl fmt::Display for Ending {
             Ending::NoPath => "no network path was found",
             Ending::Unfinished => "the connection was not completed in time",
             Ending::Negotiation => "negotiation failed",
+            Ending::Removed => "the camera was removed from the configuration",
             Ending::Stopped => "the camera stops",
         })
     }

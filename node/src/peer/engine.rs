@@ -11,15 +11,15 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use pinhole_signaling::Message;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::{Span, debug, info};
 
 use super::{
     channel::{Channels, Ears, Outgoing},
-    contact::{Call, Letter},
+    contact::{Call, CameraId, Letter},
     demux::{Demux, SessionId},
     ending::Ending,
     feed::Feed,
-    floor::Floor,
+    floor::{self, Floor},
     names::Names,
     outbox::Outbox,
     reflexive::Reflexive,
@@ -67,17 +67,12 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the sockets, on the UDP port of all viewers (0 takes a free one). Viewers are fed from `tracks`; what is for
-    /// them leaves by `letters`.
+    /// Opens the sockets, on the UDP port of all viewers of all cameras (0 takes a free one). Which cameras there are is told by
+    /// [`Call::Opened`].
     ///
     /// # Errors
     /// The port can't be used.
-    pub fn bind(
-        udp_port: u16,
-        mut settings: watch::Receiver<Settings>,
-        tracks: Vec<Track>,
-        letters: mpsc::Sender<Letter>,
-    ) -> Result<Self, EngineError> {
+    pub fn bind(udp_port: u16, mut settings: watch::Receiver<Settings>) -> Result<Self, EngineError> {
         let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
@@ -85,16 +80,15 @@ impl Engine {
             demux: Demux::default(),
             outbox: Outbox::default(),
             members: HashMap::new(),
-            sign_in: 0,
+            desks: BTreeMap::new(),
             reflexive: Reflexive::default(),
-            letters,
         };
         let current = settings.borrow_and_update().clone();
         Ok(Self {
             settings: current,
             changes: settings,
             sockets,
-            feeds: tracks.into_iter().map(Feed::new).collect(),
+            feeds: Vec::new(),
             floor,
             desk: Desk::default(),
             channels: None,
@@ -150,6 +144,37 @@ impl Engine {
         }
     }
 
+    /// Viewers can call this camera from now on.
+    pub(super) fn open(
+        &mut self,
+        camera: CameraId,
+        tracks: Vec<Track>,
+        letters: mpsc::Sender<Letter>,
+        span: Span,
+    ) {
+        let desk = floor::Desk {
+            letters,
+            sign_in: 0,
+            span,
+        };
+        self.floor.desks.insert(camera, desk);
+        let feeds = tracks.into_iter().map(|track| Feed::new(camera, track));
+        self.feeds.extend(feeds);
+    }
+
+    /// Says goodbye to all viewers of this camera, and forgets it.
+    pub(super) fn close(&mut self, camera: CameraId) {
+        let sessions = self.floor.sessions.iter();
+        let viewers = sessions.filter(|(_, session)| session.contact.camera == camera);
+        let viewers: Vec<_> = viewers.map(|(id, _)| *id).collect();
+        for id in viewers {
+            self.end(id, Ending::Removed, true);
+        }
+        self.feeds.retain(|feed| feed.camera() != camera);
+        self.floor.members.retain(|contact, _| contact.camera != camera);
+        self.floor.desks.remove(&camera);
+    }
+
     /// Obeys new settings. Who has a place keeps it, also where there are fewer places now.
     fn reconfigure(&mut self, names: &mut Names) {
         let settings = self.changes.borrow_and_update().clone();
@@ -160,10 +185,10 @@ impl Engine {
         self.settings = settings;
     }
 
-    /// Sends one access unit to everyone who watches this codec.
+    /// Sends one access unit to everyone who watches this camera in this codec.
     fn broadcast(&mut self, index: usize, unit: Option<AccessUnit>) {
         let feed = &mut self.feeds[index];
-        let codec = feed.codec();
+        let (camera, codec) = (feed.camera(), feed.codec());
         let Some(unit) = unit else {
             // The pipeline ended for good, which ends the process; until then nobody waits for more.
             while feed.is_used() {
@@ -181,10 +206,17 @@ impl Engine {
             Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
         };
         let now = Instant::now();
-        let Floor { sessions, outbox, .. } = &mut self.floor;
+        let Floor {
+            sessions,
+            outbox,
+            desks,
+            ..
+        } = &mut self.floor;
         let mut watched = false;
-        for session in sessions.values_mut().filter(|session| session.codec() == codec) {
+        let is_fed = |session: &&mut Session| session.contact.camera == camera && session.codec() == codec;
+        for session in sessions.values_mut().filter(is_fed) {
             if session.send(&packetised, &self.sockets, outbox, now) {
+                let _here = desks.get(&camera).map(|desk| desk.span.enter());
                 info!(viewer = %session.name, after = %session.summary(now).lasted(), "first frame sent");
             }
             watched |= session.is_watching();
@@ -255,16 +287,23 @@ impl Engine {
     }
 
     fn advance(&mut self, id: SessionId, now: Instant) {
-        let Floor { sessions, outbox, .. } = &mut self.floor;
+        let Floor {
+            sessions,
+            outbox,
+            desks,
+            ..
+        } = &mut self.floor;
         let Some(session) = sessions.get_mut(&id) else {
             return;
         };
         let outcome = session.advance(&self.sockets, outbox, now);
+        let camera = session.contact.camera;
         if outcome == Outcome::Connected {
+            let _here = desks.get(&camera).map(|desk| desk.span.enter());
             info!(viewer = %session.name, codec = %session.codec(), after = %session.summary(now).lasted(), "viewer connected");
         }
         if (session.wants_keyframe() || outcome == Outcome::Connected)
-            && let Some(feed) = feed_of(&mut self.feeds, session.codec())
+            && let Some(feed) = feed_of(&mut self.feeds, camera, session.codec())
         {
             feed.request_keyframe();
         }
@@ -281,7 +320,8 @@ impl Engine {
             return;
         };
         self.floor.demux.remove(id);
-        if let Some(feed) = feed_of(&mut self.feeds, session.codec()) {
+        let camera = session.contact.camera;
+        if let Some(feed) = feed_of(&mut self.feeds, camera, session.codec()) {
             feed.leave();
         }
         session.close(&self.sockets, &mut self.floor.outbox);
@@ -291,6 +331,7 @@ impl Engine {
         self.desk.figures.ended(why).one();
         self.count();
         let summary = session.summary(Instant::now());
+        let _here = self.floor.span(camera).entered();
         info!(
             viewer = %session.name,
             lasted = %summary.lasted(),
@@ -316,8 +357,10 @@ fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
     socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
-pub(super) fn feed_of(feeds: &mut [Feed], codec: Codec) -> Option<&mut Feed> {
-    feeds.iter_mut().find(|feed| feed.codec() == codec)
+pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, codec: Codec) -> Option<&mut Feed> {
+    feeds
+        .iter_mut()
+        .find(|feed| feed.camera() == camera && feed.codec() == codec)
 }
 
 /// The next unit of any feed, with the feed's index.

@@ -9,6 +9,7 @@ use rtc::{
     shared::error::Error,
 };
 
+use super::contact::CameraId;
 use crate::{
     fanout::{Subscriber, Track},
     media::{AccessUnit, Codec},
@@ -18,8 +19,9 @@ use crate::{
 /// smallest MTU of 1280 (RFC 8200, section 5).
 const PAYLOAD: usize = 1150;
 
-/// One codec's stream inside the engine: subscribed to while a session uses it, and packetised once for all.
+/// One codec's stream of a camera inside the engine: subscribed to while a session uses it, and packetised once for all.
 pub(super) struct Feed {
+    camera: CameraId,
     track: Track,
     subscriber: Option<Subscriber>,
     payloader: Box<dyn Payloader>,
@@ -33,7 +35,7 @@ pub(super) struct Packetised {
 }
 
 impl Feed {
-    pub(super) fn new(track: Track) -> Self {
+    pub(super) fn new(camera: CameraId, track: Track) -> Self {
         let payloader: Box<dyn Payloader> = match track.codec() {
             Codec::H264 => Box::new(H264Payloader::default()),
             // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
@@ -44,11 +46,16 @@ impl Feed {
             }
         };
         Self {
+            camera,
             track,
             subscriber: None,
             payloader,
             users: 0,
         }
+    }
+
+    pub(super) fn camera(&self) -> CameraId {
+        self.camera
     }
 
     pub(super) fn codec(&self) -> Codec {

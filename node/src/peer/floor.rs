@@ -5,10 +5,10 @@ use std::{
 
 use pinhole_signaling::Message;
 use tokio::sync::mpsc::{self, error::TrySendError};
-use tracing::{debug, warn};
+use tracing::{Span, debug, warn};
 
 use super::{
-    contact::{Contact, Letter},
+    contact::{CameraId, Contact, Letter},
     demux::{Demux, SessionId},
     outbox::Outbox,
     reflexive::Reflexive,
@@ -23,9 +23,17 @@ pub(super) struct Floor {
     pub(super) outbox: Outbox,
     /// The names of the members that are on the server.
     pub(super) members: HashMap<Contact, String>,
-    pub(super) sign_in: u64,
+    /// Our own members.
+    pub(super) desks: BTreeMap<CameraId, Desk>,
     pub(super) reflexive: Reflexive,
+}
+
+/// Where a camera is called.
+pub(super) struct Desk {
     pub(super) letters: mpsc::Sender<Letter>,
+    /// Of its member, the newest.
+    pub(super) sign_in: u64,
+    pub(super) span: Span,
 }
 
 impl Floor {
@@ -69,16 +77,20 @@ impl Floor {
     }
 
     pub(super) fn arrive(&mut self, contact: Contact, name: String) {
-        if contact.sign_in > self.sign_in {
-            self.sign_in = contact.sign_in;
-            self.members.clear();
+        let Some(desk) = self.desks.get_mut(&contact.camera) else {
+            return;
+        };
+        if contact.sign_in > desk.sign_in {
+            desk.sign_in = contact.sign_in;
+            self.members.retain(|other, _| other.camera != contact.camera);
         }
         // A viewer whose stream outlived the server comes back under another id; its name tells which one it
         // is, where no two have it.
+        let is_older = |other: Contact| other.camera == contact.camera && other.sign_in < contact.sign_in;
         let mut same = self
             .sessions
             .values_mut()
-            .filter(|session| session.contact.sign_in < contact.sign_in && session.name == name);
+            .filter(|session| is_older(session.contact) && session.name == name);
         if let (Some(session), None) = (same.next(), same.next()) {
             debug!(viewer = %name, "the viewer is back on the server");
             session.contact = contact;
@@ -90,9 +102,14 @@ impl Floor {
     /// server signs in anew at once, while its old id is given up half a minute later. Should it be another
     /// member of the same name after all, the media path ends the session.
     pub(super) fn moves(&mut self, id: SessionId, name: Option<String>) -> bool {
-        let Some(name) = name else { return false };
+        let (Some(name), Some(session)) = (name, self.sessions.get(&id)) else {
+            return false;
+        };
+        let camera = session.contact.camera;
         let heir = self.members.iter().find(|(contact, other)| {
-            **other == name && self.sessions.values().all(|session| session.contact != **contact)
+            contact.camera == camera
+                && **other == name
+                && self.sessions.values().all(|session| session.contact != **contact)
         });
         match (heir.map(|(contact, _)| *contact), self.sessions.get_mut(&id)) {
             (Some(contact), Some(session)) => {
@@ -104,8 +121,18 @@ impl Floor {
         }
     }
 
+    /// The place in the log for what happens to a camera's viewers.
+    pub(super) fn span(&self, camera: CameraId) -> Span {
+        self.desks
+            .get(&camera)
+            .map_or_else(Span::none, |desk| desk.span.clone())
+    }
+
     pub(super) fn post(&self, to: Contact, message: Message) {
-        match self.letters.try_send(Letter { to, message }) {
+        let Some(desk) = self.desks.get(&to.camera) else {
+            return;
+        };
+        match desk.letters.try_send(Letter { to, message }) {
             Ok(()) | Err(TrySendError::Closed(_)) => {}
             Err(TrySendError::Full(letter)) => {
                 warn!(peer = %to.peer, "the signaling server is too slow; dropped {}", kind_of(&letter.message));

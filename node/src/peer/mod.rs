@@ -30,7 +30,7 @@ mod socket;
 mod stream;
 
 pub use channel::{Ears, LABEL, Line, PAGE};
-pub use contact::{Call, Contact, Letter};
+pub use contact::{Call, CameraId, Contact, Letter};
 pub use ending::Ending;
 pub use engine::{Engine, EngineError, Settings, try_port};
 pub use report::{Figures, Reception, Report, Stage, Viewer, Viewers};

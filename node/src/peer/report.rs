@@ -5,7 +5,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{ending::Ending, engine::Engine};
+use super::{contact::CameraId, ending::Ending, engine::Engine};
 use crate::{
     figures::{Counter, Durations},
     media::Codec,
@@ -59,6 +59,8 @@ pub struct Report {
 pub struct Viewer {
     /// Its number; none is used twice.
     pub session: u64,
+    /// What it watches.
+    pub camera: CameraId,
     /// What the viewer calls itself.
     pub name: String,
     /// What it gets.

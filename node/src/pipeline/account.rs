@@ -132,7 +132,7 @@ impl Account {
 
     /// It is so from now on. A camera that is tried again after a fault is not [`State::Opening`] for others:
     /// nothing has changed before it succeeds.
-    pub(super) fn becomes(&self, state: State) {
+    pub(crate) fn becomes(&self, state: State) {
         let changed = self.condition.send_if_modified(|condition| {
             let is_another_try = state == State::Opening && matches!(condition.state, State::Faulted { .. });
             if condition.state == state || is_another_try {

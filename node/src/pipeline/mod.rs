@@ -22,7 +22,7 @@ use std::{
 };
 
 use pinhole_service::watchdog::{BEAT, Pulse};
-use tracing::{debug, info, warn};
+use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
@@ -116,8 +116,8 @@ enum Fault {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with. While `privacy` is on the device is closed and viewers see that; whoever
-    /// switches it says so by [`Reins::look`].
+    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here. While `privacy` is on
+    /// the device is closed and viewers see that; whoever switches it says so by [`Reins::look`].
     ///
     /// # Errors
     /// The system gives no thread.
@@ -128,6 +128,7 @@ impl Pipeline {
         demand: Demand,
         privacy: Privacy,
         pulse: Pulse,
+        span: Span,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
@@ -149,9 +150,10 @@ impl Pipeline {
             controls_changed: false,
             pulse,
         };
-        let thread = std::thread::Builder::new()
-            .name("camera".into())
-            .spawn(move || work.run())?;
+        let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
+            let _here = span.entered();
+            work.run();
+        })?;
         Ok(Self {
             account,
             stopping,
@@ -211,25 +213,26 @@ impl Pipeline {
         }
     }
 
+    /// Has the camera closed, without waiting for it.
+    pub fn end(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.demand.change();
+    }
+
     /// Closes the camera and waits for it. Blocks: not for tasks.
     pub fn stop(mut self) {
-        self.signal_stop();
+        self.end();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
             warn!("the camera thread had panicked");
         }
     }
-
-    fn signal_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-        self.demand.change();
-    }
 }
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        self.signal_stop();
+        self.end();
     }
 }
 

@@ -14,8 +14,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{CameraState, Encoder, ServerState, Snapshot, Verdict, Viewer};
-use page::{BYTES, Page, SECONDS};
+use super::{Camera, CameraState, Encoder, ServerState, Signaling, Snapshot, Verdict, Viewer};
+use page::{BYTES, Labels, Page, SECONDS};
 
 pub use process::Process;
 
@@ -43,7 +43,7 @@ impl Collector for Exposition {
         let mut page = Page(encoder);
         self.node(&mut page)?;
         self.signaling(&mut page)?;
-        self.camera(&mut page)?;
+        self.cameras(&mut page)?;
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
@@ -81,42 +81,60 @@ impl Exposition {
     }
 
     fn signaling(&self, page: &mut Page<'_>) -> fmt::Result {
-        let signaling = &self.snapshot.signaling;
-        let signed_in = signaling.state == ServerState::SignedIn;
-        let help = "1 while the node is signed in to its server.";
-        page.gauge("pinhole_signed_in", None, help, f64::from(u8::from(signed_in)))?;
-        page.counter("pinhole_sign_ins", "Sign-ins that succeeded.", signaling.sign_ins)
+        let each = |value: fn(&Signaling) -> f64| {
+            let cameras = self.snapshot.cameras.iter();
+            cameras.map(move |camera| (camera.labels(), value(&camera.signaling)))
+        };
+        let help = "1 while the camera's member is signed in to the server.";
+        let signed_in = |signaling: &Signaling| f64::from(u8::from(signaling.state == ServerState::SignedIn));
+        page.gauges("pinhole_signed_in", None, help, each(signed_in))?;
+        let sign_ins = |signaling: &Signaling| signaling.sign_ins as f64;
+        page.counters(
+            "pinhole_sign_ins",
+            None,
+            "Sign-ins that succeeded.",
+            each(sign_ins),
+        )
     }
 
-    fn camera(&self, page: &mut Page<'_>) -> fmt::Result {
-        let camera = &self.snapshot.camera;
+    fn cameras(&self, page: &mut Page<'_>) -> fmt::Result {
+        let cameras = &self.snapshot.cameras;
         let states = [
-            ("idle", camera.state == CameraState::Idle),
-            ("opening", camera.state == CameraState::Opening),
-            ("private", camera.state == CameraState::Private),
-            ("live", camera.state == CameraState::Live),
-            ("faulted", camera.state == CameraState::Faulted),
+            ("idle", CameraState::Idle),
+            ("opening", CameraState::Opening),
+            ("private", CameraState::Private),
+            ("live", CameraState::Live),
+            ("faulted", CameraState::Faulted),
         ];
-        page.state("pinhole_camera_state", "1 for what the camera is.", &states)?;
+        let rows = cameras.iter().flat_map(|camera| {
+            states.map(|(word, state)| {
+                let value = f64::from(u8::from(camera.state == state));
+                (camera.labels_and([("state", word)]), value)
+            })
+        });
+        page.gauges("pinhole_camera_state", None, "1 for what the camera is.", rows)?;
+        let each = |value: fn(&Camera) -> u64| {
+            let row = move |camera| (Camera::labels(camera), value(camera) as f64);
+            cameras.iter().map(row)
+        };
         let help = "How often the picture was lost, or another reason for that found.";
-        page.counter("pinhole_camera_faults", help, camera.faults)?;
-        page.counter(
-            "pinhole_camera_frames",
-            "Frames taken from the camera.",
-            camera.frames,
-        )?;
+        page.counters("pinhole_camera_faults", None, help, each(|camera| camera.faults))?;
+        let help = "Frames taken from the camera.";
+        page.counters("pinhole_camera_frames", None, help, each(|camera| camera.frames))?;
         let help = "Frames of the camera that did not get to an encoder, by the reason.";
-        let reasons = [("missed", camera.missed), ("damaged", camera.damaged)];
-        let rows = reasons.map(|(reason, count)| (vec![("reason", reason)], count as f64));
+        let rows = cameras.iter().flat_map(|camera| {
+            let reasons = [("missed", camera.missed), ("damaged", camera.damaged)];
+            reasons.map(|(reason, count)| (camera.labels_and([("reason", reason)]), count as f64))
+        });
         page.counters("pinhole_camera_dropped_frames", None, help, rows)
     }
 
     fn encoders(&self, page: &mut Page<'_>) -> fmt::Result {
-        let encoders = &self.snapshot.encoders;
-        let by_codec = |value: fn(&Encoder) -> u64| {
-            let row = move |encoder| (vec![("codec", Encoder::codec(encoder))], value(encoder) as f64);
-            encoders.iter().map(row)
-        };
+        let cameras = self.snapshot.cameras.iter();
+        let encoders: Vec<(&Camera, &Encoder)> = cameras
+            .flat_map(|camera| camera.encoders.iter().map(move |encoder| (camera, encoder)))
+            .collect();
+        let by_codec = |value: fn(&Encoder) -> u64| each_encoder(&encoders, value);
         let runs = |encoder: &Encoder| u64::from(encoder.runs());
         page.gauges(
             "pinhole_encoder_running",
@@ -148,9 +166,9 @@ impl Exposition {
             by_codec(|encoder| encoder.keyframe_orders),
         )?;
         let help = "Frames that did not get from an encoder to the network, by the reason.";
-        let rows = encoders.iter().flat_map(|encoder| {
+        let rows = encoders.iter().flat_map(|(camera, encoder)| {
             let reasons = [("skipped", encoder.skipped), ("lagged", encoder.lagged)];
-            let labels = |reason| vec![("codec", encoder.codec()), ("reason", reason)];
+            let labels = |reason| camera.labels_and([("codec", encoder.codec()), ("reason", reason)]);
             reasons.map(|(reason, count)| (labels(reason), count as f64))
         });
         page.counters("pinhole_encoder_dropped_frames", None, help, rows)
@@ -164,7 +182,8 @@ impl Exposition {
             .partition(|latency| latency.stage == "total");
         let rows = stages.into_iter().map(|latency| {
             let codec = latency.codec.iter().map(|codec| ("codec", codec.as_str()));
-            let labels = [("stage", latency.stage)].into_iter().chain(codec);
+            let camera = latency.camera.iter().map(|name| ("camera", name.as_str()));
+            let labels = camera.chain([("stage", latency.stage)]).chain(codec);
             (labels.collect(), &latency.spread)
         });
         page.histograms(
@@ -204,13 +223,9 @@ impl Exposition {
         let viewers = &self.snapshot.viewers;
         let numbers: Vec<String> = viewers.iter().map(|viewer| viewer.session.to_string()).collect();
         let each = |value: fn(&Viewer) -> Option<f64>| {
-            let labels = |number, viewer| {
-                vec![
-                    ("session", String::as_str(number)),
-                    ("viewer", Viewer::name(viewer)),
-                ]
+            let row = move |(number, viewer)| {
+                Some((Viewer::labels(viewer, String::as_str(number)), value(viewer)?))
             };
-            let row = move |(number, viewer)| Some((labels(number, viewer), value(viewer)?));
             numbers.iter().zip(viewers).filter_map(row)
         };
         for (name, unit, help, value) in VIEWER_GAUGES {
@@ -309,8 +324,32 @@ impl Encoder {
 }
 
 impl Viewer {
-    fn name(&self) -> &str {
-        &self.name
+    fn labels<'a>(&'a self, number: &'a str) -> Labels<'a> {
+        let camera = self.camera.iter().map(|name| ("camera", name.as_str()));
+        let viewer = [("session", number), ("viewer", self.name.as_str())];
+        camera.chain(viewer).collect()
+    }
+}
+
+fn each_encoder<'a>(
+    encoders: &'a [(&'a Camera, &'a Encoder)],
+    value: fn(&Encoder) -> u64,
+) -> impl Iterator<Item = (Labels<'a>, f64)> {
+    encoders.iter().map(move |(camera, encoder)| {
+        let labels = camera.labels_and([("codec", encoder.codec())]);
+        (labels, value(encoder) as f64)
+    })
+}
+
+impl Camera {
+    /// One label where the camera has a name, so that it is told apart from others, and otherwise none.
+    fn labels(&self) -> Labels<'_> {
+        self.labels_and([])
+    }
+
+    fn labels_and<'a, const N: usize>(&'a self, more: [(&'a str, &'a str); N]) -> Labels<'a> {
+        let name = self.name.iter().map(|name| ("camera", name.as_str()));
+        name.chain(more).collect()
     }
 }
 

@@ -21,5 +21,5 @@ pub use server::Server;
 pub use snapshot::{
     Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
 };
-pub use sources::{Sources, Stuck};
-pub use watch::Watch;
+pub use sources::{CameraSource, Roster, Sources, Stuck};
+pub use watch::{Outlook, Watch};

@@ -1,3 +1,5 @@
+mod camera;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -11,8 +13,9 @@ use crate::{
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
-    pipeline, presence,
 };
+
+pub use camera::{Camera, CameraState, Encoder, ServerState, Signaling};
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
 #[derive(Clone, Debug, Serialize)]
@@ -21,16 +24,12 @@ pub struct Snapshot {
     pub version: &'static str,
     /// Since the start.
     pub uptime_seconds: f64,
-    /// What viewers see in their list.
+    /// What viewers see in their list, in front of a camera's own name.
     pub name: String,
     /// Whether it is well.
     pub health: Health,
-    /// How it stands with its server.
-    pub signaling: Signaling,
-    /// How its camera is.
-    pub camera: Camera,
-    /// One for each codec, whether it runs or not.
-    pub encoders: Vec<Encoder>,
+    /// How each of its cameras is.
+    pub cameras: Vec<Camera>,
     /// What each stage of a frame's way took so far.
     pub latencies: Vec<Latency>,
     /// Who watches or is about to.
@@ -59,109 +58,13 @@ pub struct Control {
     pub pictures: u64,
 }
 
-/// How the node stands with its server.
-#[derive(Clone, Debug, Serialize)]
-pub struct Signaling {
-    /// The server's address.
-    pub server: String,
-    /// In one word.
-    pub state: ServerState,
-    /// The id on the server, where it is signed in.
-    pub id: Option<String>,
-    /// What failed last, where it is not.
-    pub why: Option<String>,
-    /// How long it has been so.
-    pub for_seconds: f64,
-    /// Sign-ins since the start.
-    pub sign_ins: u64,
-}
-
-/// Whether the node is signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ServerState {
-    /// For the first time, on its way.
-    SigningIn,
-    /// Yes.
-    SignedIn,
-    /// No.
-    Away,
-    /// No more, as the node stops.
-    SignedOut,
-}
-
-/// How the camera is.
-#[derive(Clone, Debug, Serialize)]
-pub struct Camera {
-    /// In one word.
-    pub state: CameraState,
-    /// The device in words, while it is live.
-    pub device: Option<String>,
-    /// What it delivers, while it is live: `1280x720 YUYV 30 fps`.
-    pub format: Option<String>,
-    /// What is wrong, while it is faulted.
-    pub why: Option<String>,
-    /// How long it has been so.
-    pub for_seconds: f64,
-    /// Frames fetched.
-    pub frames: u64,
-    /// Frames that the camera made and that were not fetched.
-    pub missed: u64,
-    /// Frames that could not be converted.
-    pub damaged: u64,
-    /// Faults.
-    pub faults: u64,
-}
-
-/// How a camera is, in one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CameraState {
-    /// Closed, as nobody watches.
-    Idle,
-    /// Being opened.
-    Opening,
-    /// Closed by the privacy switch.
-    Private,
-    /// Frames come.
-    Live,
-    /// No frames come.
-    Faulted,
-}
-
-/// The encoder of one codec.
-#[derive(Clone, Debug, Serialize)]
-pub struct Encoder {
-    /// Its codec.
-    pub codec: String,
-    /// Its name, while it runs; `passthrough` while the camera's own encoder does the work.
-    pub encoder: Option<&'static str>,
-    /// Frames encoded.
-    pub frames: u64,
-    /// The bytes of them.
-    pub bytes: u64,
-    /// How many of them are keyframes.
-    pub keyframes: u64,
-    /// Keyframes ordered.
-    pub keyframe_orders: u64,
-    /// Frames that the encoder left out.
-    pub skipped: u64,
-    /// Encoded frames that were dropped because the network side lagged.
-    pub lagged: u64,
-}
-
-impl Encoder {
-    /// Whether this machine encodes.
-    pub fn runs(&self) -> bool {
-        self.encoder.is_some_and(|name| name != pipeline::PASSTHROUGH)
-    }
-}
-
 /// What one stage of a frame's way took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Latency {
     /// `capture`, `convert`, `encode`, `queue`, `send`, or `total` for all of them and the time between.
     pub stage: &'static str,
+    /// The camera's own name, where it has one; `None` also for what all cameras have in common.
+    pub camera: Option<String>,
     /// Where it differs from codec to codec.
     pub codec: Option<String>,
     /// How many times.
@@ -178,6 +81,8 @@ pub struct Latency {
 pub struct Viewer {
     /// Its number; none is used twice.
     pub session: u64,
+    /// The own name of the camera that it watches, where that has one.
+    pub camera: Option<String>,
     /// What the viewer calls itself. From outside: anything may stand in it.
     pub name: String,
     /// What it gets.
@@ -227,10 +132,12 @@ impl Snapshot {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: parts.age.as_secs_f64(),
-            name: parts.standing.name.clone(),
-            signaling: signaling(&parts.standing, now),
-            camera: camera(&parts.condition, parts.account, now),
-            encoders: encoders(&parts),
+            name: parts.name.to_owned(),
+            cameras: parts
+                .cameras
+                .iter()
+                .map(|camera| Camera::of(camera, now))
+                .collect(),
             latencies: latencies(&parts),
             sessions: Sessions {
                 started: parts.figures.started.get(),
@@ -240,7 +147,12 @@ impl Snapshot {
                     .into(),
                 unsent_packets: parts.report.unsent,
             },
-            viewers: parts.report.viewers.into_iter().map(Viewer::from).collect(),
+            viewers: parts
+                .report
+                .viewers
+                .iter()
+                .map(|viewer| Viewer::of(viewer, parts.name_of(viewer.camera)))
+                .collect(),
             control: control(parts.control),
             health: Health::of(missing, parts.stuck),
         }
@@ -267,96 +179,44 @@ fn control(account: &control::Account) -> Control {
     }
 }
 
-fn signaling(standing: &presence::Standing, now: Instant) -> Signaling {
-    let (state, id, why) = match &standing.state {
-        presence::State::SigningIn => (ServerState::SigningIn, None, None),
-        presence::State::SignedIn { id } => (ServerState::SignedIn, Some(id.clone()), None),
-        presence::State::Away { why } => (ServerState::Away, None, Some(why.clone())),
-        presence::State::SignedOut => (ServerState::SignedOut, None, None),
-    };
-    Signaling {
-        server: standing.server.clone(),
-        state,
-        id,
-        why,
-        for_seconds: since(standing.since, now),
-        sign_ins: standing.sign_ins,
-    }
-}
-
-fn camera(condition: &pipeline::Condition, account: &pipeline::Account, now: Instant) -> Camera {
-    let (state, device, format, why) = match &condition.state {
-        pipeline::State::Idle => (CameraState::Idle, None, None, None),
-        pipeline::State::Opening => (CameraState::Opening, None, None, None),
-        pipeline::State::Private => (CameraState::Private, None, None, None),
-        pipeline::State::Live { device, format } => (
-            CameraState::Live,
-            Some(device.clone()),
-            Some(format.to_string()),
-            None,
-        ),
-        pipeline::State::Faulted { why } => (CameraState::Faulted, None, None, Some(why.clone())),
-    };
-    Camera {
-        state,
-        device,
-        format,
-        why,
-        for_seconds: since(condition.since, now),
-        frames: account.frames.get(),
-        missed: account.missed.get(),
-        damaged: account.damaged.get(),
-        faults: account.faults.get(),
-    }
-}
-
-fn encoders(parts: &Parts<'_>) -> Vec<Encoder> {
-    let encoder = |(codec, figures): &(Codec, std::sync::Arc<crate::fanout::Figures>)| {
-        let line = parts.account.line(*codec);
-        Encoder {
-            codec: codec.to_string(),
-            encoder: line.encoder(),
-            frames: line.units.get(),
-            bytes: line.bytes.get(),
-            keyframes: line.keyframes.get(),
-            keyframe_orders: line.keyframe_orders.get(),
-            skipped: line.skipped.get(),
-            lagged: figures.dropped.get(),
-        }
-    };
-    parts.tracks.iter().map(encoder).collect()
-}
-
 fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
-    let latency = |stage, codec: Option<Codec>, durations: &Durations| {
+    let latency = |stage, camera: Option<&str>, codec: Option<Codec>, durations: &Durations| {
         let spread = durations.read();
         Latency {
             stage,
+            camera: camera.map(ToOwned::to_owned),
             codec: codec.map(|codec| codec.to_string()),
             count: spread.count(),
             mean_seconds: spread.mean(),
             spread,
         }
     };
-    let (account, figures) = (parts.account, parts.figures);
-    let mut all = vec![
-        latency("capture", None, &account.waited),
-        latency("convert", None, &account.converted),
-    ];
-    for (codec, track) in parts.tracks {
-        all.push(latency("encode", Some(*codec), &account.line(*codec).encoded));
-        all.push(latency("queue", Some(*codec), &track.waited));
+    let mut all = Vec::new();
+    for camera in &parts.cameras {
+        let (name, account) = (camera.name, camera.account);
+        all.push(latency("capture", name, None, &account.waited));
+        all.push(latency("convert", name, None, &account.converted));
+        for (codec, track) in camera.tracks {
+            all.push(latency(
+                "encode",
+                name,
+                Some(*codec),
+                &account.line(*codec).encoded,
+            ));
+            all.push(latency("queue", name, Some(*codec), &track.waited));
+        }
     }
-    all.push(latency("send", None, &figures.sent));
-    all.push(latency("total", None, &figures.captured_to_sent));
+    all.push(latency("send", None, None, &parts.figures.sent));
+    all.push(latency("total", None, None, &parts.figures.captured_to_sent));
     all
 }
 
-impl From<peer::Viewer> for Viewer {
-    fn from(viewer: peer::Viewer) -> Self {
+impl Viewer {
+    fn of(viewer: &peer::Viewer, camera: Option<&str>) -> Self {
         let reception = viewer.reception;
         Self {
             session: viewer.session,
+            camera: camera.map(ToOwned::to_owned),
             codec: viewer.codec.to_string(),
             stage: stage(viewer.stage),
             for_seconds: viewer.lasts.as_secs_f64(),
@@ -370,7 +230,7 @@ impl From<peer::Viewer> for Viewer {
             round_trip_seconds: viewer.round_trip.as_ref().map(Duration::as_secs_f64),
             keyframe_requests: viewer.keyframe_requests,
             nacked: viewer.nacked,
-            name: viewer.name,
+            name: viewer.name.clone(),
         }
     }
 }
@@ -394,6 +254,7 @@ mod tests {
         sources::samples::{self, Samples},
     };
     use super::*;
+    use crate::peer::CameraId;
     use serde_json::json;
 
     #[test]
@@ -402,12 +263,13 @@ mod tests {
         samples.sign_in();
         samples.camera(samples::live());
         samples.report.viewers.push(samples::viewer(4, "<b>\"Jo\"\n"));
-        samples.account.frames.add(2700);
+        samples.account().frames.add(2700);
         let json = serde_json::to_value(samples.snapshot(&[])).expect("JSON");
         assert_eq!(json["health"], json!({"status": "ok", "problems": []}));
-        assert_eq!(json["signaling"]["state"], "signed_in");
-        assert_eq!(json["camera"]["format"], "1280x720 YUYV 30 fps");
-        assert_eq!(json["camera"]["frames"], 2700);
+        let camera = &json["cameras"][0];
+        assert_eq!(camera["signaling"]["state"], "signed_in");
+        assert_eq!(camera["format"], "1280x720 YUYV 30 fps");
+        assert_eq!(camera["frames"], 2700);
         let viewer = &json["viewers"][0];
         assert_eq!(viewer["name"], "<b>\"Jo\"\n");
         assert_eq!(viewer["bits_per_second"], 2e6);
@@ -427,6 +289,30 @@ mod tests {
         assert_eq!(health.problems, ["no picture: it was unplugged"]);
         let health = samples.snapshot(&["the camera thread does not move"]).health;
         assert_eq!(health.status, Verdict::Failing);
+    }
+
+    #[test]
+    fn each_of_several_cameras_is_told_by_its_name() {
+        let mut samples = Samples::of(&[Some("front"), Some("garden")]);
+        samples.cameras[0].sign_in();
+        samples.camera(samples::faulted());
+        let mut viewer = samples::viewer(1, "Jo");
+        viewer.camera = CameraId(1);
+        samples.report.viewers.push(viewer);
+        let snapshot = samples.snapshot(&[]);
+        assert_eq!(
+            snapshot.health.problems,
+            [
+                "signing in to http://192.0.2.1:8888 as porch garden",
+                "no picture of camera front: it was unplugged"
+            ]
+        );
+        let json = serde_json::to_value(&snapshot).expect("JSON");
+        assert_eq!(json["cameras"][0]["name"], "front");
+        assert_eq!(json["cameras"][0]["state"], "faulted");
+        assert_eq!(json["cameras"][1]["signaling"]["member"], "porch garden");
+        assert_eq!(json["cameras"][1]["state"], "idle");
+        assert_eq!(json["viewers"][0]["camera"], "garden");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     control,
     fanout::{self, Track},
     media::Codec,
-    peer::{Report, Viewers},
+    peer::{CameraId, Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
 };
@@ -26,32 +26,68 @@ pub type Stuck = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 #[derive(Clone)]
 pub struct Sources {
     started: Instant,
-    presence: watch::Receiver<Standing>,
-    camera: Arc<Account>,
-    tracks: Vec<(Codec, Arc<fanout::Figures>)>,
+    roster: watch::Receiver<Roster>,
     viewers: Viewers,
     control: Arc<control::Account>,
     stuck: Stuck,
 }
 
+/// The node's name, and what there is to know of each of its cameras.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    /// What each member's name on the server begins with.
+    pub name: String,
+    /// In the order of the configuration.
+    pub cameras: Vec<CameraSource>,
+}
+
+/// What one camera publishes.
+#[derive(Clone, Debug)]
+pub struct CameraSource {
+    /// By which the engine knows it.
+    pub id: CameraId,
+    /// Its own name, where it has one.
+    pub name: Option<String>,
+    /// How its member stands with the server.
+    pub presence: watch::Receiver<Standing>,
+    /// How its pictures are.
+    pub account: Arc<Account>,
+    tracks: Vec<(Codec, Arc<fanout::Figures>)>,
+}
+
+impl CameraSource {
+    /// `tracks` are those that it is watched through.
+    pub fn new(
+        id: CameraId,
+        name: Option<String>,
+        presence: watch::Receiver<Standing>,
+        account: Arc<Account>,
+        tracks: &[Track],
+    ) -> Self {
+        Self {
+            id,
+            name,
+            presence,
+            account,
+            tracks: tracks
+                .iter()
+                .map(|track| (track.codec(), track.figures()))
+                .collect(),
+        }
+    }
+}
+
 impl Sources {
     /// `stuck` is asked whenever somebody asks for the node's health. The node's age counts from now on.
     pub fn new(
-        presence: watch::Receiver<Standing>,
-        camera: Arc<Account>,
-        tracks: &[Track],
+        roster: watch::Receiver<Roster>,
         viewers: Viewers,
         control: Arc<control::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
             started: Instant::now(),
-            presence,
-            camera,
-            tracks: tracks
-                .iter()
-                .map(|track| (track.codec(), track.figures()))
-                .collect(),
+            roster,
             viewers,
             control,
             stuck,
@@ -60,28 +96,21 @@ impl Sources {
 
     /// What a line about the node tells, and the wait for a change.
     pub fn watch(&self) -> Watch {
-        Watch {
-            presence: self.presence.clone(),
-            camera: self.camera.watch(),
-            viewers: self.viewers.count(),
-        }
+        Watch::new(self.roster.clone(), self.viewers.count())
     }
 
     /// Everything at this moment.
     pub async fn snapshot(&self) -> Snapshot {
         let report = self.viewers.report(PATIENCE).await;
-        let standing = self.presence.borrow().clone();
-        let condition = self.camera.watch().borrow().clone();
+        let roster = self.roster.borrow().clone();
         let mut stuck: Vec<_> = (self.stuck)().into_iter().collect();
         if report.is_none() {
             stuck.push("the task that serves viewers does not answer".to_owned());
         }
         let parts = Parts {
             age: self.started.elapsed(),
-            standing,
-            condition,
-            account: &self.camera,
-            tracks: &self.tracks,
+            name: &roster.name,
+            cameras: roster.cameras.iter().map(CameraParts::of).collect(),
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
             control: &self.control,
@@ -100,31 +129,64 @@ impl fmt::Debug for Sources {
 /// What a snapshot is made of.
 pub(super) struct Parts<'a> {
     pub(super) age: Duration,
-    pub(super) standing: Standing,
-    pub(super) condition: pipeline::Condition,
-    pub(super) account: &'a Account,
-    pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
+    pub(super) name: &'a str,
+    pub(super) cameras: Vec<CameraParts<'a>>,
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
     pub(super) control: &'a control::Account,
     pub(super) stuck: Vec<String>,
 }
 
+/// What a snapshot of one camera is made of.
+pub(super) struct CameraParts<'a> {
+    pub(super) id: CameraId,
+    pub(super) name: Option<&'a str>,
+    pub(super) standing: Standing,
+    pub(super) condition: pipeline::Condition,
+    pub(super) account: &'a Account,
+    pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
+}
+
+impl<'a> CameraParts<'a> {
+    fn of(source: &'a CameraSource) -> Self {
+        Self {
+            id: source.id,
+            name: source.name.as_deref(),
+            standing: source.presence.borrow().clone(),
+            condition: source.account.watch().borrow().clone(),
+            account: &source.account,
+            tracks: &source.tracks,
+        }
+    }
+}
+
 impl Parts<'_> {
     /// What the node needs from outside and does not have.
     pub(super) fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        match self.standing.state {
-            presence::State::SignedIn { .. } | presence::State::SignedOut => {}
-            presence::State::SigningIn | presence::State::Away { .. } => {
-                missing.push(words::signaling(&self.standing));
+        for camera in &self.cameras {
+            match camera.standing.state {
+                presence::State::SignedIn { .. } | presence::State::SignedOut => {}
+                presence::State::SigningIn | presence::State::Away { .. } => {
+                    missing.push(words::signaling(&camera.standing));
+                }
             }
         }
-        if matches!(self.condition.state, pipeline::State::Faulted { .. }) {
-            missing.push(words::camera(&self.condition.state));
+        // A server that is away is so for all of them.
+        missing.dedup();
+        for camera in &self.cameras {
+            if matches!(camera.condition.state, pipeline::State::Faulted { .. }) {
+                missing.push(words::camera(camera.name, &camera.condition.state));
+            }
         }
         missing.extend(self.control.watch().borrow().faults.iter().cloned());
         missing
+    }
+
+    /// The name of a camera, where it has one.
+    pub(super) fn name_of(&self, id: CameraId) -> Option<&str> {
+        let camera = self.cameras.iter().find(|camera| camera.id == id)?;
+        camera.name
     }
 }
 
@@ -135,53 +197,42 @@ pub(super) mod samples {
     use crate::{
         media::{Colour, FrameRate, PixelFormat, VideoFormat},
         peer::{Reception, Stage, Viewer},
-        pipeline::{Condition, State},
+        pipeline::State,
     };
 
     pub struct Samples {
-        pub presence: watch::Sender<Standing>,
-        pub condition: watch::Sender<Condition>,
+        pub cameras: Vec<Sample>,
+        pub roster: watch::Sender<Roster>,
         pub viewers: watch::Sender<usize>,
-        pub account: Account,
         pub figures: crate::peer::Figures,
-        pub tracks: Vec<(Codec, Arc<fanout::Figures>)>,
         pub report: Report,
         pub control: control::Account,
     }
 
-    impl Default for Samples {
-        fn default() -> Self {
-            let standing = Standing {
+    /// One of its cameras.
+    pub struct Sample {
+        pub source: CameraSource,
+        pub presence: watch::Sender<Standing>,
+    }
+
+    impl Sample {
+        fn new(id: u64, name: Option<&str>) -> Self {
+            let member = name.map_or("porch".to_owned(), |name| format!("porch {name}"));
+            let presence = watch::Sender::new(Standing {
                 server: "http://192.0.2.1:8888".to_owned(),
-                name: "porch".to_owned(),
+                name: member,
                 state: presence::State::SigningIn,
                 since: Instant::now(),
                 sign_ins: 0,
-            };
-            let condition = Condition {
-                state: State::Idle,
-                since: Instant::now(),
-            };
-            Self {
-                presence: watch::Sender::new(standing),
-                condition: watch::Sender::new(condition),
-                viewers: watch::Sender::new(0),
-                account: Account::default(),
-                figures: crate::peer::Figures::default(),
+            });
+            let source = CameraSource {
+                id: CameraId(id),
+                name: name.map(ToOwned::to_owned),
+                presence: presence.subscribe(),
+                account: Arc::default(),
                 tracks: Codec::ALL.map(|codec| (codec, Arc::default())).into(),
-                report: Report::default(),
-                control: control::Account::default(),
-            }
-        }
-    }
-
-    impl Samples {
-        pub fn watch(&self) -> Watch {
-            Watch {
-                presence: self.presence.subscribe(),
-                camera: self.condition.subscribe(),
-                viewers: self.viewers.subscribe(),
-            }
+            };
+            Self { source, presence }
         }
 
         pub fn sign_in(&self) {
@@ -190,18 +241,59 @@ pub(super) mod samples {
                 standing.sign_ins = 1;
             });
         }
+    }
 
+    impl Default for Samples {
+        fn default() -> Self {
+            Self::of(&[None])
+        }
+    }
+
+    impl Samples {
+        /// A node with cameras of these names.
+        pub fn of(names: &[Option<&str>]) -> Self {
+            let cameras = names.iter().enumerate();
+            let cameras: Vec<_> = cameras.map(|(id, name)| Sample::new(id as u64, *name)).collect();
+            let roster = Roster {
+                name: "porch".to_owned(),
+                cameras: cameras.iter().map(|camera| camera.source.clone()).collect(),
+            };
+            Self {
+                cameras,
+                roster: watch::Sender::new(roster),
+                viewers: watch::Sender::new(0),
+                figures: crate::peer::Figures::default(),
+                report: Report::default(),
+                control: control::Account::default(),
+            }
+        }
+
+        pub fn watch(&self) -> Watch {
+            Watch::new(self.roster.subscribe(), self.viewers.subscribe())
+        }
+
+        pub fn account(&self) -> &Account {
+            &self.cameras[0].source.account
+        }
+
+        pub fn sign_in(&self) {
+            self.cameras.iter().for_each(Sample::sign_in);
+        }
+
+        /// The first camera is so.
         pub fn camera(&self, state: State) {
-            self.condition.send_modify(|condition| condition.state = state);
+            self.account().becomes(state);
         }
 
         pub fn snapshot(&self, stuck: &[&str]) -> Snapshot {
             let parts = Parts {
                 age: Duration::from_millis(61_500),
-                standing: self.presence.borrow().clone(),
-                condition: self.condition.borrow().clone(),
-                account: &self.account,
-                tracks: &self.tracks,
+                name: "porch",
+                cameras: self
+                    .cameras
+                    .iter()
+                    .map(|camera| CameraParts::of(&camera.source))
+                    .collect(),
                 figures: &self.figures,
                 report: self.report.clone(),
                 control: &self.control,
@@ -233,6 +325,7 @@ pub(super) mod samples {
     pub fn viewer(session: u64, name: &str) -> Viewer {
         Viewer {
             session,
+            camera: CameraId(0),
             name: name.to_owned(),
             codec: Codec::H264,
             stage: Stage::Watching,

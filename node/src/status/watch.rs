@@ -1,5 +1,8 @@
+use std::{future::Future, pin::Pin, task::Poll};
+
 use tokio::sync::watch;
 
+use super::sources::{CameraSource, Roster};
 use crate::{
     pipeline::{self, Condition},
     presence::{self, Standing},
@@ -8,34 +11,136 @@ use crate::{
 /// The three things that a line about the node tells, and the wait for a change of them.
 #[derive(Clone, Debug)]
 pub struct Watch {
-    pub(super) presence: watch::Receiver<Standing>,
-    pub(super) camera: watch::Receiver<Condition>,
-    pub(super) viewers: watch::Receiver<usize>,
+    roster: watch::Receiver<Roster>,
+    cameras: Vec<CameraWatch>,
+    viewers: watch::Receiver<usize>,
+}
+
+/// How the node is, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// A picture is missing that somebody wants, or the server is not to be reached.
+    pub trouble: bool,
+    /// It is on its way to its first sign-in.
+    pub starting: bool,
+    /// Somebody is connected, who gets what is captured.
+    pub watched: bool,
+}
+
+#[derive(Clone, Debug)]
+struct CameraWatch {
+    name: Option<String>,
+    presence: watch::Receiver<Standing>,
+    condition: watch::Receiver<Condition>,
 }
 
 impl Watch {
-    /// Waits until the sign-in, the camera or the number of viewers has changed since the last call. Never, once
+    pub(super) fn new(mut roster: watch::Receiver<Roster>, viewers: watch::Receiver<usize>) -> Self {
+        let cameras = roster
+            .borrow_and_update()
+            .cameras
+            .iter()
+            .map(CameraWatch::new)
+            .collect();
+        Self {
+            roster,
+            cameras,
+            viewers,
+        }
+    }
+
+    /// Waits until a sign-in, a camera or the number of viewers has changed since the last call. Never, once
     /// the node has ended. Cancel safe.
     pub async fn changed(&mut self) {
         tokio::select! {
-            Ok(()) = self.presence.changed() => {}
-            Ok(()) = self.camera.changed() => {}
+            Ok(()) = self.roster.changed() => {
+                *self = Self::new(self.roster.clone(), self.viewers.clone());
+            }
+            () = any_changed(&mut self.cameras) => {}
             Ok(()) = self.viewers.changed() => {}
             else => std::future::pending().await,
         }
     }
 
+    /// How the node is, in so few words that a light can tell them.
+    pub fn outlook(&self) -> Outlook {
+        let is_faulted =
+            |watch: &CameraWatch| matches!(watch.condition.borrow().state, pipeline::State::Faulted { .. });
+        let is_away =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::Away { .. });
+        let is_new =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::SigningIn);
+        Outlook {
+            trouble: self
+                .cameras
+                .iter()
+                .any(|watch| is_faulted(watch) || is_away(watch)),
+            starting: self.cameras.iter().any(is_new),
+            watched: *self.viewers.borrow() > 0,
+        }
+    }
+
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let signaling = signaling(&self.presence.borrow());
-        let camera = camera(&self.camera.borrow().state);
+        let cameras = self.cameras.iter();
+        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = cameras.collect::<Vec<_>>().join("; ");
         let viewers = match *self.viewers.borrow() {
             0 => "no viewer".to_owned(),
             1 => "1 viewer".to_owned(),
             several => format!("{several} viewers"),
         };
-        format!("{signaling}; {camera}; {viewers}")
+        format!("{}; {cameras}; {viewers}", self.signaling())
     }
+
+    /// All of them where they are all signed in, or else the first that is not.
+    fn signaling(&self) -> String {
+        let standings: Vec<_> = self.cameras.iter().map(|watch| watch.presence.borrow()).collect();
+        let is_in = |standing: &Standing| matches!(standing.state, presence::State::SignedIn { .. });
+        match standings.iter().find(|standing| !is_in(standing)) {
+            Some(away) => signaling(away),
+            None => {
+                let names: Vec<_> = standings.iter().map(|standing| standing.name.as_str()).collect();
+                let server = standings.first().map_or("", |standing| standing.server.as_str());
+                format!("signed in to {server} as {}", names.join(", "))
+            }
+        }
+    }
+}
+
+impl CameraWatch {
+    fn new(source: &CameraSource) -> Self {
+        Self {
+            name: source.name.clone(),
+            presence: source.presence.clone(),
+            condition: source.account.watch(),
+        }
+    }
+
+    async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.presence.changed() => {}
+            Ok(()) = self.condition.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+}
+
+/// Waits until one of them has changed. Cancel safe.
+async fn any_changed(cameras: &mut [CameraWatch]) {
+    type Change<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+    let mut all: Vec<Change<'_>> = cameras
+        .iter_mut()
+        .map(|camera| Box::pin(camera.changed()) as Change<'_>)
+        .collect();
+    std::future::poll_fn(|context| {
+        if all.iter_mut().any(|one| one.as_mut().poll(context).is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 pub(super) fn signaling(standing: &Standing) -> String {
@@ -48,13 +153,17 @@ pub(super) fn signaling(standing: &Standing) -> String {
     }
 }
 
-pub(super) fn camera(state: &pipeline::State) -> String {
-    match state {
-        pipeline::State::Idle => "camera closed, as nobody watches".to_owned(),
-        pipeline::State::Opening => "camera opening".to_owned(),
-        pipeline::State::Private => "camera closed by the privacy switch".to_owned(),
-        pipeline::State::Live { format, .. } => format!("camera live {} at {}", format.size, format.rate),
-        pipeline::State::Faulted { why } => format!("no picture: {why}"),
+pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
+    let camera = name.map_or("camera".to_owned(), |name| format!("camera {name}"));
+    match (state, name) {
+        (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
+        (pipeline::State::Opening, _) => format!("{camera} opening"),
+        (pipeline::State::Private, _) => format!("{camera} closed by the privacy switch"),
+        (pipeline::State::Live { format, .. }, _) => {
+            format!("{camera} live {} at {}", format.size, format.rate)
+        }
+        (pipeline::State::Faulted { why }, None) => format!("no picture: {why}"),
+        (pipeline::State::Faulted { why }, Some(_)) => format!("no picture of {camera}: {why}"),
     }
 }
 
@@ -88,6 +197,32 @@ mod tests {
         );
     }
 
+    #[test]
+    fn the_line_names_each_of_several_cameras() {
+        let samples = Samples::of(&[Some("front"), Some("garden")]);
+        let watch = samples.watch();
+        samples.cameras[0].sign_in();
+        let idle =
+            "camera front closed, as nobody watches; camera garden closed, as nobody watches; no viewer";
+        assert_eq!(
+            watch.line(),
+            format!("signing in to http://192.0.2.1:8888 as porch garden; {idle}")
+        );
+        samples.sign_in();
+        assert_eq!(
+            watch.line(),
+            format!("signed in to http://192.0.2.1:8888 as porch front, porch garden; {idle}")
+        );
+        samples.camera(samples::faulted());
+        assert!(
+            watch
+                .line()
+                .contains("no picture of camera front: it was unplugged; camera garden closed"),
+            "{}",
+            watch.line()
+        );
+    }
+
     #[tokio::test]
     async fn each_change_is_told_once() {
         let samples = Samples::default();
@@ -106,6 +241,9 @@ mod tests {
         samples.viewers.send_replace(1);
         watch.changed().await;
         assert!(nothing(&mut watch).await);
+        samples.roster.send_modify(|roster| roster.cameras.clear());
+        watch.changed().await;
+        assert!(!watch.line().contains("camera"), "{}", watch.line());
         drop(samples);
         assert!(nothing(&mut watch).await, "a node that has ended does not spin");
     }

@@ -4,11 +4,16 @@ use libsystemd::logging::{self, Priority};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
+    span::{Attributes, Id},
 };
-use tracing_subscriber::layer::{self, Context};
+use tracing_subscriber::{
+    layer::{self, Context},
+    registry::LookupSpan,
+};
 
 /// Sends each event to the journal: the text with its values, as on a terminal, and every value once more as a
-/// field of its own (`PINHOLE_VIEWER=…`), so that `journalctl PINHOLE_VIEWER=porch` finds it.
+/// field of its own (`PINHOLE_VIEWER=…`), so that `journalctl PINHOLE_VIEWER=porch` finds it. The spans that it happens in are
+/// values of it, too: the field `name` of a span `camera` is `camera`.
 ///
 /// Journal's native protocol: <https://systemd.io/JOURNAL_NATIVE_PROTOCOL/>.
 pub(super) struct Layer {
@@ -21,11 +26,14 @@ impl Layer {
     }
 }
 
-impl<S: Subscriber> layer::Layer<S> for Layer {
-    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> layer::Layer<S> for Layer {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        keep(attributes, id, &context);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         let metadata = event.metadata();
-        let mut entry = Entry::default();
-        event.record(&mut entry);
+        let entry = Entry::of(event, &context);
         let origin = [
             ("SYSLOG_IDENTIFIER", self.program.to_owned()),
             ("TARGET", metadata.target().to_owned()),
@@ -65,7 +73,57 @@ struct Entry {
     fields: Vec<(String, String)>,
 }
 
+/// What a span says, for all events within it.
+struct Kept {
+    span: &'static str,
+    values: Vec<(&'static str, String)>,
+}
+
+/// Keeps with a span what it says.
+fn keep<S: Subscriber + for<'a> LookupSpan<'a>>(
+    attributes: &Attributes<'_>,
+    id: &Id,
+    context: &Context<'_, S>,
+) {
+    let mut kept = Kept {
+        span: attributes.metadata().name(),
+        values: Vec::new(),
+    };
+    attributes.record(&mut kept);
+    if let Some(span) = context.span(id) {
+        span.extensions_mut().replace(kept);
+    }
+}
+
+impl Visit for Kept {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let name = if field.name() == "name" {
+            self.span
+        } else {
+            field.name()
+        };
+        self.values.push((name, format!("{value:?}")));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
 impl Entry {
+    fn of<S: Subscriber + for<'a> LookupSpan<'a>>(event: &Event<'_>, context: &Context<'_, S>) -> Self {
+        let mut entry = Self::default();
+        event.record(&mut entry);
+        for span in context.event_scope(event).into_iter().flatten() {
+            if let Some(kept) = span.extensions().get::<Kept>() {
+                for (name, value) in &kept.values {
+                    entry.value(name, value.clone());
+                }
+            }
+        }
+        entry
+    }
+
     fn text(&self) -> String {
         format!("{}{}", self.message, self.values)
     }
@@ -75,7 +133,10 @@ impl Entry {
             self.message = value;
             return;
         }
-        let name = field.name();
+        self.value(field.name(), value);
+    }
+
+    fn value(&mut self, name: &str, value: String) {
         let _ = if value.contains(char::is_whitespace) {
             write!(self.values, " {name}={value:?}")
         } else {
@@ -117,20 +178,36 @@ mod tests {
 
     /// Keeps what the layer above would send.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<Entry>>>);
+    struct Sent(Arc<Mutex<Vec<Entry>>>);
 
-    impl<S: Subscriber> layer::Layer<S> for Kept {
-        fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-            let mut entry = Entry::default();
-            event.record(&mut entry);
+    impl<S: Subscriber + for<'a> LookupSpan<'a>> layer::Layer<S> for Sent {
+        fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+            keep(attributes, id, &context);
+        }
+
+        fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+            let entry = Entry::of(event, &context);
             self.0.lock().expect("one thread").push(entry);
         }
     }
 
     #[test]
+    fn an_event_has_the_values_of_the_spans_around_it() {
+        let sent = Sent::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(sent.clone()), || {
+            let _here = tracing::info_span!("camera", name = %"the garden").entered();
+            tracing::info!("encoder started");
+        });
+        let sent = sent.0.lock().expect("one thread");
+        assert_eq!(sent[0].text(), "encoder started camera=\"the garden\"");
+        let expected = [("PINHOLE_CAMERA".to_owned(), "the garden".to_owned())];
+        assert_eq!(sent[0].fields, expected);
+    }
+
+    #[test]
     fn the_text_has_the_values_and_so_have_the_fields() {
-        let kept = Kept::default();
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(kept.clone()), || {
+        let sent = Sent::default();
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(sent.clone()), || {
             tracing::info!(viewer = %"the porch", codec = "VP8", kbps = 12, "viewer connected");
         });
         let expected = vec![
@@ -138,8 +215,8 @@ mod tests {
             ("PINHOLE_CODEC".to_owned(), "VP8".to_owned()),
             ("PINHOLE_KBPS".to_owned(), "12".to_owned()),
         ];
-        let kept = kept.0.lock().expect("one thread");
-        let [entry] = kept.as_slice() else {
+        let sent = sent.0.lock().expect("one thread");
+        let [entry] = sent.as_slice() else {
             panic!("one event")
         };
         assert_eq!(

@@ -34,7 +34,7 @@ const MOST_SUPERSEDED: u32 = 8;
 /// How long a program may take from closing its output to its end.
 const END: Duration = Duration::from_millis(300);
 /// Frames that come at once can't have been captured at once, and viewers take pictures of one time for one picture.
-const BETWEEN_FRAMES: Duration = Duration::from_millis(1);
+pub(super) const BETWEEN_FRAMES: Duration = Duration::from_millis(1);
 
 /// A running command whose output is cut into frames.
 pub(super) struct Source {

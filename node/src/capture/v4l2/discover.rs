@@ -68,6 +68,9 @@ fn delivers_alone(flags: u32, device: &Device) -> bool {
 }
 
 /// The node that a configuration's `device` names: a path, a number, or part of a card's name.
+///
+/// # Errors
+/// No camera has this name.
 pub fn resolve(name: &str) -> Result<PathBuf, CaptureError> {
     let missing = || CaptureError::NotFound {
         device: name.to_owned(),

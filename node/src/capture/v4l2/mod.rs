@@ -28,7 +28,7 @@ use std::{
 use rustix::io::Errno;
 
 pub use describe::{Control, Description, describe};
-pub use discover::{Found, discover};
+pub use discover::{Found, discover, resolve};
 pub use mode::{Mode, modes, usable_formats};
 
 use super::{Camera, CaptureError, VideoSource, Want};

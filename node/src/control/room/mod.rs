@@ -42,6 +42,9 @@ const REST_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientId(pub u64);
 
+/// Which of the node's cameras; none is used twice.
+pub type CameraNumber = u64;
+
 /// What can be wrong by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
@@ -73,9 +76,9 @@ pub enum Order {
     /// Tell a client.
     Say(ClientId, String),
     /// Set a control of the camera.
-    Camera(String, i64),
-    /// Fetch a picture for this client.
-    Picture(ClientId),
+    Camera(CameraNumber, String, i64),
+    /// Fetch a picture of the camera for this client.
+    Picture(ClientId, CameraNumber),
 }
 
 /// How the rest of the node is.
@@ -91,6 +94,8 @@ pub struct Surroundings {
 struct Client {
     name: String,
     origin: Origin,
+    /// Whose picture it sees; the first one, where it sees none.
+    camera: Option<CameraNumber>,
     rights: Rights,
     heard: Instant,
     /// The picture that it waits for: the request's id, and since when; no more when it is on its way.
@@ -114,7 +119,7 @@ pub struct Room {
     /// What the two lights were told last.
     lights: BTreeMap<Part, bool>,
     faults: BTreeMap<Part, String>,
-    camera: Vec<CameraControl>,
+    cameras: BTreeMap<CameraNumber, Vec<CameraControl>>,
     orders: VecDeque<Order>,
 }
 
@@ -139,7 +144,7 @@ impl Room {
             mood_since: now,
             lights: BTreeMap::new(),
             faults: BTreeMap::new(),
-            camera: Vec::new(),
+            cameras: BTreeMap::new(),
             orders: VecDeque::new(),
         };
         room.start(now);
@@ -163,7 +168,7 @@ impl Room {
         let before = std::mem::replace(self, Self::new(name, gpio, control, now));
         self.surroundings = before.surroundings;
         self.mood_since = before.mood_since;
-        self.camera = before.camera;
+        self.cameras = before.cameras;
         // A button's choice outlives the change; a switch is looked at again.
         let is_button = |gpio: &Gpio| {
             gpio.privacy
@@ -191,11 +196,19 @@ impl Room {
         self.orders.pop_front()
     }
 
-    /// Somebody takes part from now on.
-    pub fn join(&mut self, id: ClientId, name: &str, origin: Origin, now: Instant) {
+    /// Somebody takes part from now on, who watches that camera or none.
+    pub fn join(
+        &mut self,
+        id: ClientId,
+        name: &str,
+        origin: Origin,
+        camera: Option<CameraNumber>,
+        now: Instant,
+    ) {
         let client = Client {
             name: name.to_owned(),
             origin,
+            camera,
             rights: Rights::of(&self.control, origin),
             heard: now,
             picture: None,
@@ -262,13 +275,18 @@ impl Room {
         self.light(now);
     }
 
-    /// These are the camera's controls now.
-    pub fn camera(&mut self, controls: Vec<CameraControl>) {
-        if controls == self.camera {
+    /// These are the controls of a camera now; `None` where there is no such camera any more.
+    pub fn camera(&mut self, camera: CameraNumber, controls: Option<Vec<CameraControl>>) {
+        if controls.as_ref() == self.cameras.get(&camera) {
             return;
         }
-        self.camera = controls;
-        let may = |client: &Client| client.rights.may(Capability::Camera);
+        match controls {
+            Some(controls) => drop(self.cameras.insert(camera, controls)),
+            None => drop(self.cameras.remove(&camera)),
+        }
+        let may = |client: &Client| {
+            client.rights.may(Capability::Camera) && client.camera.is_none_or(|its| its == camera)
+        };
         let told: Vec<_> = self.clients.iter().filter(|(_, client)| may(client)).collect();
         let told: Vec<_> = told.into_iter().map(|(id, _)| *id).collect();
         for client in told {
@@ -355,13 +373,22 @@ impl Room {
             servos: servos.filter(|_| may(Capability::Servos)).collect(),
             inputs: inputs.filter(|_| may(Capability::Events)).collect(),
             camera: if may(Capability::Camera) {
-                &self.camera
+                self.camera_of(id).map_or(&[], |(_, controls)| controls)
             } else {
                 &[]
             },
         }
         .text();
         self.orders.push_back(Order::Say(id, text));
+    }
+
+    /// The camera that a client's requests are about, and its controls.
+    fn camera_of(&self, client: ClientId) -> Option<(CameraNumber, &[CameraControl])> {
+        let (camera, controls) = match self.clients.get(&client)?.camera {
+            Some(camera) => self.cameras.get_key_value(&camera)?,
+            None => self.cameras.first_key_value()?,
+        };
+        Some((*camera, controls))
     }
 
     fn greet(&mut self, id: ClientId) {

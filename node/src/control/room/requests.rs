@@ -149,8 +149,9 @@ impl Room {
 
     fn set_control(&mut self, from: ClientId, name: String, value: i64) -> Result<Obeyed, Refusal> {
         self.permit(from, Capability::Camera)?;
-        let Some(control) = self.camera.iter().find(|control| control.name == name) else {
-            let known: Vec<_> = self.camera.iter().map(|control| control.name.as_str()).collect();
+        let (camera, controls) = self.camera_of(from).unwrap_or((0, &[]));
+        let Some(control) = controls.iter().find(|control| control.name == name) else {
+            let known: Vec<_> = controls.iter().map(|control| control.name.as_str()).collect();
             let known = if known.is_empty() {
                 "it has none now".to_owned()
             } else {
@@ -170,7 +171,7 @@ impl Room {
             );
             return Err(Refusal::new(Code::Range, reason));
         }
-        self.orders.push_back(Order::Camera(name, value));
+        self.orders.push_back(Order::Camera(camera, name, value));
         Ok(Obeyed::Done)
     }
 
@@ -182,10 +183,13 @@ impl Room {
         if self.private {
             return Err(Refusal::new(Code::Privacy, "the camera is private now"));
         }
+        let Some((camera, _)) = self.camera_of(from) else {
+            return Err(Refusal::new(Code::Nopicture, "there is no camera"));
+        };
         if let Some(client) = self.clients.get_mut(&from) {
             client.picture = Some((id.cloned(), Some(now)));
         }
-        self.orders.push_back(Order::Picture(from));
+        self.orders.push_back(Order::Picture(from, camera));
         Ok(Obeyed::Answered)
     }
 

@@ -41,9 +41,10 @@ impl Stage {
             now,
         };
         stage.orders();
-        stage.room.join(PAGE, "page", Origin::Page, now);
-        stage.room.join(OTHER, "other", Origin::Page, now);
-        stage.room.join(SOCKET, "robot", Origin::Socket, now);
+        stage.room.camera(7, Some(Vec::new()));
+        stage.room.join(PAGE, "page", Origin::Page, Some(7), now);
+        stage.room.join(OTHER, "other", Origin::Page, Some(7), now);
+        stage.room.join(SOCKET, "robot", Origin::Socket, None, now);
         stage.orders();
         stage
     }
@@ -127,7 +128,9 @@ fn at_the_start_everything_is_safe_and_servos_stand_at_their_centre() {
 #[test]
 fn who_comes_is_told_what_there_is_and_what_it_may() {
     let mut stage = Stage::with(PARTS, "camera = \"all\"\nservos = \"all\"");
-    stage.room.join(ClientId(9), "script", Origin::Program, stage.now);
+    stage
+        .room
+        .join(ClientId(9), "script", Origin::Program, Some(7), stage.now);
     let orders = stage.orders();
     let said = said_to(&orders, ClientId(9));
     assert_eq!(said[0]["type"], "hello");
@@ -280,14 +283,17 @@ fn what_is_refused_has_no_effect_and_a_reason() {
         PARTS,
         "outputs = \"nobody\"\ncamera = \"page\"\nsnapshot = \"nobody\"",
     );
-    stage.room.camera(vec![CameraControl {
-        name: "focus".to_owned(),
-        min: 0,
-        max: 250,
-        step: 5,
-        default: 0,
-        value: Some(5),
-    }]);
+    stage.room.camera(
+        7,
+        Some(vec![CameraControl {
+            name: "focus".to_owned(),
+            min: 0,
+            max: 250,
+            step: 5,
+            default: 0,
+            value: Some(5),
+        }]),
+    );
     stage
         .room
         .fault(Part::Servo(0), Some("pin 12 is taken".to_owned()));
@@ -349,7 +355,7 @@ fn what_is_refused_has_no_effect_and_a_reason() {
     let answer = stage.answer(PAGE, json!({"type": "move", "servo": "pan", "to": 51}));
     assert_eq!(answer["code"], "range");
     let orders = stage.ask(PAGE, json!({"type": "camera", "control": "focus", "value": 250}));
-    assert_eq!(orders, [Order::Camera("focus".to_owned(), 250)]);
+    assert_eq!(orders, [Order::Camera(7, "focus".to_owned(), 250)]);
     // The socket's file says who may, and nothing else.
     let orders = stage.ask(SOCKET, json!({"type": "set", "output": "light", "on": true}));
     assert_eq!(switched(&orders), ["Output(0) on"]);
@@ -439,7 +445,9 @@ fn the_tally_is_on_exactly_while_somebody_is_connected_and_nobody_can_switch_it(
 #[test]
 fn inputs_are_told_to_those_who_may_know() {
     let mut stage = Stage::with(PARTS, "");
-    stage.room.join(ClientId(9), "script", Origin::Program, stage.now);
+    stage
+        .room
+        .join(ClientId(9), "script", Origin::Program, Some(7), stage.now);
     stage.orders();
     stage.room.look(Part::Input(0), true, stage.now);
     assert!(stage.orders().is_empty());
@@ -495,7 +503,7 @@ fn a_picture_is_asked_for_once_and_not_waited_for_without_end() {
     let mut stage = Stage::new();
     assert_eq!(
         stage.ask(PAGE, json!({"type": "snapshot", "id": 4})),
-        [Order::Picture(PAGE)]
+        [Order::Picture(PAGE, 7)]
     );
     assert_eq!(stage.answer(PAGE, json!({"type": "snapshot"}))["code"], "busy");
     let orders = stage.wait(6000, &[]);
@@ -507,7 +515,7 @@ fn a_picture_is_asked_for_once_and_not_waited_for_without_end() {
     assert_eq!(late[0]["code"], "nopicture");
     assert_eq!(
         stage.ask(PAGE, json!({"type": "snapshot"})),
-        [Order::Picture(PAGE)],
+        [Order::Picture(PAGE, 7)],
         "it may ask again"
     );
     assert_eq!(stage.room.picture(PAGE), Some(None));

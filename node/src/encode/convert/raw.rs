@@ -74,7 +74,12 @@ pub fn planar(
     output: &mut Output<'_>,
     recolour: Option<&Recolour>,
 ) -> Result<(), LayoutError> {
-    let planes = Planes::of_either(frame)?;
+    planes(&Planes::of_either(frame)?, output, recolour);
+    Ok(())
+}
+
+/// The same of planes that lie apart.
+pub fn planes(planes: &Planes<'_>, output: &mut Output<'_>, recolour: Option<&Recolour>) {
     let luma = planes.y.chunks(2 * planes.stride);
     let chroma = planes
         .u
@@ -85,7 +90,6 @@ pub fn planar(
         lines.v.copy_from_slice(&v[..lines.v.len()]);
         lines.finish(luma, planes.stride, recolour);
     }
-    Ok(())
 }
 
 /// Luma alone.

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::Bits;
-use crate::media::FrameSize;
+use crate::media::{Colour, ColourMatrix, ColourRange, FrameSize};
 
 /// Profiles whose sequence parameter sets say more about the samples (ITU-T H.264, section 7.3.2.1.1).
 const HIGH_PROFILES: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
@@ -19,6 +19,8 @@ pub struct Sps {
     pub id: u32,
     /// The visible picture.
     pub size: FrameSize,
+    /// What its samples mean, as far as the set tells.
+    pub colour: Colour,
 }
 
 impl Sps {
@@ -80,6 +82,7 @@ impl Sps {
             width = width.checked_sub(edges()?.checked_mul(across)?)?;
             height = height.checked_sub(edges()?.checked_mul(down * fields)?)?;
         }
+        let colour = colour(&mut bits).unwrap_or(Colour::VIDEO);
         let possible = 16..=8192;
         (possible.contains(&width) && possible.contains(&height)).then_some(Self {
             profile: *profile,
@@ -87,8 +90,45 @@ impl Sps {
             level: *level,
             id,
             size: FrameSize { width, height },
+            colour,
         })
     }
+}
+
+/// The colours, as far as the video usability information tells them (section E.1.1); `None` where it does not.
+fn colour(bits: &mut Bits<'_>) -> Option<Colour> {
+    const OTHER_SHAPE: u32 = 255;
+    // vui_parameters_present_flag, and aspect_ratio_info_present_flag.
+    if !bits.bit()? {
+        return None;
+    }
+    if bits.bit()? && bits.number(8)? == OTHER_SHAPE {
+        bits.number(32)?; // sar_width, sar_height
+    }
+    if bits.bit()? {
+        bits.bit()?; // overscan_appropriate_flag
+    }
+    if !bits.bit()? {
+        return None; // video_signal_type_present_flag
+    }
+    bits.number(3)?; // video_format
+    let range = if bits.bit()? {
+        ColourRange::Full
+    } else {
+        ColourRange::Limited
+    };
+    let mut matrix = Colour::VIDEO.matrix;
+    if bits.bit()? {
+        bits.number(16)?; // colour_primaries, transfer_characteristics
+        // Table E-5.
+        matrix = match bits.number(8)? {
+            1 => ColourMatrix::Bt709,
+            7 => ColourMatrix::Smpte240m,
+            9 | 10 => ColourMatrix::Bt2020,
+            _ => matrix,
+        };
+    }
+    Some(Colour { matrix, range })
 }
 
 impl fmt::Display for Sps {
@@ -164,6 +204,30 @@ mod tests {
             let sps = Sps::read(set).expect(told);
             assert_eq!((sps.to_string().as_str(), sps.id), (told, 0));
         }
+    }
+
+    // The same with `-colorspace bt709 -color_range pc`, and one with `-color_range pc` alone.
+    #[rustfmt::skip]
+    const FULL_RANGE_BT709: &[u8] = &[
+        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x6e, 0x02, 0x02, 0x02, 0x80, 0x00, 0x00, 0x03,
+        0x00, 0x80, 0x00, 0x00, 0x19, 0x07, 0x8c, 0x18, 0xcb,
+    ];
+    #[rustfmt::skip]
+    const FULL_RANGE: &[u8] = &[
+        0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00,
+        0x00, 0x19, 0x07, 0x8c, 0x18, 0xcb,
+    ];
+
+    #[test]
+    fn a_set_tells_colours() {
+        let colour = |set| Sps::read(set).expect("a whole set").colour;
+        assert_eq!(colour(HIGH_720P), Colour::VIDEO, "it tells none");
+        assert_eq!(colour(FULL_RANGE), Colour::JPEG);
+        let expected = Colour {
+            matrix: ColourMatrix::Bt709,
+            range: ColourRange::Full,
+        };
+        assert_eq!(colour(FULL_RANGE_BT709), expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ impl Session {
     pub(in crate::peer) fn report(&mut self, session: u64, now: Instant) -> Viewer {
         Viewer {
             session,
+            camera: self.contact.camera,
             name: self.name.clone(),
             codec: self.stream.codec(),
             stage: self.stage,

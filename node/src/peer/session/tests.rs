@@ -4,12 +4,14 @@ use pinhole_signaling::PeerId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::peer::CameraId;
 
 /// What Debian's Chromium offers from the viewer page.
 const BROWSER: &str = include_str!("browser-offer.sdp");
 
 fn contact() -> Contact {
     Contact {
+        camera: CameraId::default(),
         sign_in: 1,
         peer: PeerId::FIRST,
     }

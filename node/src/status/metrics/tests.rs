@@ -129,9 +129,9 @@ fn a_page_with_everything_is_read_back() {
     let mut samples = Samples::default();
     samples.sign_in();
     samples.camera(samples::live());
-    samples.account.frames.add(2700);
-    samples.account.missed.add(3);
-    let line = samples.account.line(crate::media::Codec::H264);
+    samples.account().frames.add(2700);
+    samples.account().missed.add(3);
+    let line = samples.account().line(crate::media::Codec::H264);
     line.units.add(2699);
     for microseconds in [100, 900, 1100, 7_000_000] {
         line.encoded
@@ -190,6 +190,21 @@ fn a_page_with_everything_is_read_back() {
         value("pinhole_stage_duration_seconds_count", &stage)
     );
     assert!(value("process_resident_memory_bytes", &[]) > Some(1e6));
+}
+
+#[test]
+fn a_camera_that_has_a_name_is_told_apart_by_it() {
+    let samples = Samples::of(&[None, Some("garden")]);
+    samples.cameras[1].sign_in();
+    samples.cameras[1].source.account.frames.add(7);
+    let page = page(&samples);
+    let read = read(&page);
+    let garden = [("camera", "garden")];
+    assert_eq!(read.value("pinhole_camera_frames_total", &garden), Some(7.0));
+    assert_eq!(read.value("pinhole_signed_in", &garden), Some(1.0));
+    for plain in ["pinhole_camera_frames_total 0.0", "pinhole_signed_in 0.0"] {
+        assert!(page.lines().any(|line| line == plain), "{plain} is not in {page}");
+    }
 }
 
 #[test]

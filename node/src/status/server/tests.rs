@@ -7,9 +7,10 @@ use super::*;
 use crate::{
     fanout::{self, Demand},
     media::Codec,
-    peer::{self, Engine},
+    peer::{self, CameraId, Engine},
     pipeline::Account,
     presence::{Standing, State},
+    status::{CameraSource, Roster},
 };
 
 const SOON: Duration = Duration::from_secs(30);
@@ -26,13 +27,12 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
-        let (letters, _) = mpsc::channel(1);
         let (publisher, track) = fanout::track(Codec::Vp8, Demand::default());
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
         });
-        let engine = Engine::bind(0, settings, vec![track.clone()], letters).expect("a free port");
+        let engine = Engine::bind(0, settings).expect("a free port");
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),
@@ -42,10 +42,19 @@ impl Node {
         });
         let stuck = Arc::<Mutex<Option<String>>>::default();
         let asked = stuck.clone();
-        let sources = Sources::new(
+        let camera = CameraSource::new(
+            CameraId::default(),
+            None,
             presence.subscribe(),
             Arc::<Account>::default(),
             &[track],
+        );
+        let (_, roster) = watch::channel(Roster {
+            name: "porch".to_owned(),
+            cameras: vec![camera],
+        });
+        let sources = Sources::new(
+            roster,
             engine.viewers(),
             Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),

@@ -1,0 +1,284 @@
+use std::{collections::BTreeMap, fmt, ops::Deref};
+
+use pinhole_signaling::Name;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use super::{Device, frame_rate, pixel_format};
+use crate::media::{FrameRate, FrameSize, PixelFormat};
+
+/// `[[camera]]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Camera {
+    /// What viewers see behind the node's name; one camera may be without.
+    #[serde(deserialize_with = "name")]
+    pub name: Option<String>,
+    /// Where its pictures come from.
+    pub device: Device,
+    /// The picture to ask for; the camera's nearest is taken. What a command writes raw is of this size.
+    pub size: FrameSize,
+    /// Frames per second to ask for.
+    #[serde(deserialize_with = "frame_rate")]
+    pub fps: FrameRate,
+    /// The only format to take; `auto` takes the best.
+    #[serde(deserialize_with = "pixel_format")]
+    pub format: Option<PixelFormat>,
+    /// Controls to set when the camera is opened, by their V4L2 names.
+    pub controls: BTreeMap<String, i64>,
+}
+
+/// All `[[camera]]` sections, in their order; one with the defaults where there is none. No two have the same name or device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cameras(Vec<Camera>);
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self {
+            name: None,
+            device: "auto".into(),
+            size: FrameSize {
+                width: 1280,
+                height: 720,
+            },
+            fps: FrameRate::per_second(30),
+            format: None,
+            controls: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Cameras {
+    fn default() -> Self {
+        Self(vec![Camera::default()])
+    }
+}
+
+impl From<Camera> for Cameras {
+    fn from(only: Camera) -> Self {
+        Self(vec![only])
+    }
+}
+
+impl Deref for Cameras {
+    type Target = [Camera];
+
+    fn deref(&self) -> &[Camera] {
+        &self.0
+    }
+}
+
+impl Cameras {
+    /// The devices that `camera` must not take where it is to take the first one that it finds: those that others name.
+    pub fn named_besides(&self, camera: &Camera) -> Vec<String> {
+        let others = self.0.iter().filter(|other| other.name != camera.name);
+        let named = others.filter_map(|other| match &other.device {
+            Device::Name(name) if camera.device.is_auto() && *name != "pattern" => Some(name.clone()),
+            _ => None,
+        });
+        named.collect()
+    }
+
+    /// The camera of this name.
+    pub fn called(&self, name: Option<&str>) -> Option<&Camera> {
+        self.0.iter().find(|camera| camera.name.as_deref() == name)
+    }
+}
+
+impl Camera {
+    /// How messages call it: `camera front`.
+    pub fn title(&self) -> String {
+        match &self.name {
+            Some(name) => format!("camera {name}"),
+            None => "camera".to_owned(),
+        }
+    }
+
+    /// The name of its member on the server, of a node of this name.
+    pub fn member(&self, node: &str) -> Name {
+        match &self.name {
+            Some(name) => Name::from(format!("{node} {name}")),
+            None => Name::from(node),
+        }
+    }
+
+    /// What is wrong with it behind those in front of it.
+    fn mistake(&self, before: &[Camera]) -> Option<String> {
+        if self.device == "pattern".into() && self.format.is_some() {
+            return Some("`format` is for cameras; the pattern has no choice of formats".to_owned());
+        }
+        for other in before {
+            match (&self.name, &other.name) {
+                (None, None) => {
+                    return Some(
+                        "two [[camera]] sections have no `name`, and viewers could not tell them apart; give each one, as name = \
+                         \"garden\""
+                            .to_owned(),
+                    );
+                }
+                (Some(name), Some(same)) if name == same => {
+                    return Some(format!(
+                        "two [[camera]] sections have the `name` \"{name}\"; viewers could not tell them apart, so give each its own"
+                    ));
+                }
+                _ => {}
+            }
+            if self.device.is_same(&other.device) {
+                let (one, two) = (other.title(), self.title());
+                return Some(match &self.device {
+                    device if device.is_auto() => format!(
+                        "the `device` of {one} and of {two} is \"auto\", which takes the first camera that nobody else names; name the device \
+                         of one of them (`pinhole-node devices` lists them)"
+                    ),
+                    device => format!(
+                        "the `device` of {one} and of {two} is {device}; a device has one picture, so give each its own, or leave one \
+                         section out: any number of viewers can watch the same"
+                    ),
+                });
+            }
+        }
+        None
+    }
+}
+
+impl<'de> Deserialize<'de> for Cameras {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Sections;
+
+        impl<'de> Visitor<'de> for Sections {
+            type Value = Cameras;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("[[camera]] sections, with two brackets")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sections: A) -> Result<Cameras, A::Error> {
+                let mut cameras = Vec::new();
+                while let Some(camera) = sections.next_element_seed(Next { before: &cameras })? {
+                    cameras.push(camera);
+                }
+                Ok(if cameras.is_empty() {
+                    Cameras::default()
+                } else {
+                    Cameras(cameras)
+                })
+            }
+        }
+
+        deserializer.deserialize_seq(Sections)
+    }
+}
+
+/// One section behind others. It is judged while it is read, so that an error has its line.
+struct Next<'a> {
+    before: &'a [Camera],
+}
+
+impl<'de> DeserializeSeed<'de> for Next<'_> {
+    type Value = Camera;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Camera, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Next<'_> {
+    type Value = Camera;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a [[camera]] section")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Camera, A::Error> {
+        let camera = Camera::deserialize(MapAccessDeserializer::new(map))?;
+        match camera.mistake(self.before) {
+            None => Ok(camera),
+            Some(mistake) => Err(de::Error::custom(mistake)),
+        }
+    }
+}
+
+/// What stands in a list of names that people read and programs split.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    const MOST: usize = 64;
+    let name = String::deserialize(deserializer)?;
+    let is_fine = |c: char| !c.is_control() && c != ',';
+    if name.trim() == name && (1..=MOST).contains(&name.len()) && name.chars().all(is_fine) {
+        return Ok(Some(name));
+    }
+    Err(de::Error::custom(format!(
+        "{name:?} can't be a camera's `name`: it has 1 to {MOST} bytes, no comma and no space at its ends"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::parse;
+
+    fn members(text: &str) -> Vec<String> {
+        let config = parse(text).expect(text);
+        let cameras = config.cameras.iter();
+        cameras.map(|camera| camera.member("porch").to_string()).collect()
+    }
+
+    #[test]
+    fn each_camera_is_a_member_behind_the_name_of_the_node() {
+        for (text, expected) in [
+            ("", &["porch"][..]),
+            ("[[camera]]\ndevice = \"0\"", &["porch"]),
+            ("[[camera]]\nname = \"front\"", &["porch front"]),
+            (
+                "[[camera]]\nname = \"front\"\n[[camera]]\nname = \"garden\"\ndevice = \"pattern\"",
+                &["porch front", "porch garden"],
+            ),
+            // One that was alone need not be renamed when another comes.
+            (
+                "[[camera]]\n[[camera]]\nname = \"garden\"\ndevice = \"pattern\"",
+                &["porch", "porch garden"],
+            ),
+            // A test picture is no device that somebody could have taken.
+            (
+                "[[camera]]\nname = \"a\"\ndevice = \"pattern\"\n[[camera]]\nname = \"b\"\ndevice = \"pattern\"",
+                &["porch a", "porch b"],
+            ),
+        ] {
+            assert_eq!(members(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_two_cameras_can_t_share_is_named_with_the_line_of_the_second() {
+        for (text, expected) in [
+            ("[[camera]]\n[[camera]]\ndevice = \"pattern\"", "have no `name`"),
+            ("[[camera]]\n[[camera]]\ndevice = \"pattern\"", "line 2"),
+            (
+                "[[camera]]\nname = \"a\"\n[[camera]]\nname = \"a\"\ndevice = \"1\"",
+                "the `name` \"a\"",
+            ),
+            (
+                "[[camera]]\nname = \"a\"\n[[camera]]\nname = \"a\"\ndevice = \"1\"",
+                "line 3",
+            ),
+            (
+                "[[camera]]\n[[camera]]\nname = \"b\"",
+                "of camera and of camera b is \"auto\"",
+            ),
+            (
+                "[[camera]]\nname = \"a\"\ndevice = \"0\"\n[[camera]]\nname = \"b\"\ndevice = \"/dev/video0\"",
+                "of camera a and of camera b is /dev/video0",
+            ),
+            ("[[camera]]\nname = \"\"", "1 to 64 bytes"),
+            ("[[camera]]\nname = \"a,b\"", "no comma"),
+            ("[[camera]]\nname = \"a,b\"", "line 2"),
+            ("[[camera]]\n\n[[camera]]\nfps = 0", "line 4"),
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(
+                error.contains(expected),
+                "{text:?} gives {error:?}, which lacks {expected:?}"
+            );
+        }
+    }
+}
