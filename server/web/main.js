@@ -12,6 +12,8 @@
 //   #detail                     what can be done about it, in words
 //   video#picture               the picture
 //   #sound #figures #fullscreen #close #retry #play     buttons
+//   #controls                   what the camera's node lets one do; in it [data-output="NAME"] (data-on), [data-input] (data-on), #pad, #centre,
+//                               [data-servo], [data-control], #snapshot, #words, #events li
 //   #panel [data-stat="KEY"]    resolution fps bitrate loss rtt buffer dropped codec sound path
 //   #watch=NAME                 in the address: watch the camera of that name, now or when it comes
 

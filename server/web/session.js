@@ -3,6 +3,7 @@
 // Messages leave through the `send` that the owner gives: after a restart of the server the camera and this page have
 // new ids, while the call between them goes on.
 
+import { LABEL, PROTOCOL } from "./channel.js";
 import { StatsDigest } from "./stats.js";
 
 const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
@@ -29,6 +30,8 @@ export class Session extends EventTarget {
   /** Whether the camera's answer has come: from here on the call no longer needs the signaling server. */
   answered = false;
   connected = false;
+  /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
+  control = null;
 
   #send;
   #peer = null;
@@ -54,6 +57,7 @@ export class Session extends EventTarget {
     peer.onicecandidate = ({ candidate }) => this.#offerCandidate(candidate);
     peer.onconnectionstatechange = () => this.#connectionChanged();
     for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+    this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();

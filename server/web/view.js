@@ -2,6 +2,7 @@
 //
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
+import { Controls } from "./control.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
 
@@ -12,6 +13,7 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  #controls = new Controls(() => this.#showControls());
   #trend = new Trend(find("trend"));
   #watch = null;
   #autoplayBlocked = false;
@@ -25,6 +27,7 @@ export class View {
     find("close").addEventListener("click", actions.close);
     find("play").addEventListener("click", () => this.#play());
     find("sound").addEventListener("click", () => this.#toggleSound());
+    find("control").addEventListener("click", () => this.#toggleControls());
     find("figures").addEventListener("click", () => this.#toggleFigures());
     find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
     find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
@@ -114,6 +117,7 @@ export class View {
     const stream = watch?.stream ?? null;
     find("sound").disabled = !watch?.hasSound;
     this.#showSound();
+    this.#controls.attach(watch?.control ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;
@@ -248,6 +252,18 @@ export class View {
     button.setAttribute("aria-pressed", String(on));
   }
 
+  #toggleControls() {
+    const button = find("control");
+    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    this.#showControls();
+  }
+
+  #showControls() {
+    const any = this.#watch !== null && this.#controls?.any;
+    find("control").hidden = !any;
+    find("controls").hidden = !any || find("control").getAttribute("aria-expanded") !== "true";
+  }
+
   #toggleFigures() {
     const button = find("figures");
     button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
@@ -283,6 +299,7 @@ export class View {
     if (!this.#watch || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
     if (event.key === "m" && !find("sound").disabled) this.#toggleSound();
     else if (event.key === "i") this.#toggleFigures();
+    else if (event.key === "c" && !find("control").hidden) this.#toggleControls();
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
   }

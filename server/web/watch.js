@@ -70,6 +70,11 @@ export class Watch extends EventTarget {
     return this.#session?.stream ?? null;
   }
 
+  /** The present call's RTCDataChannel for control, or null. */
+  get control() {
+    return this.#session?.control ?? null;
+  }
+
   get hasSound() {
     return this.#session?.hasSound ?? false;
   }

@@ -10,51 +10,57 @@ use pinhole_e2e::programs::repository;
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "figures",
-        &[
+        &["control", 
             "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
             "system", "app",
         ],
     ),
     (
         "media",
-        &[
+        &["control", 
             "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "capture",
-        &[
+        &["control", 
             "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "encode",
-        &[
+        &["control", 
             "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "fanout",
-        &[
+        &["control", 
             "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
-    ("pipeline", &["peer", "presence", "config", "status", "app"]),
+    ("pipeline", &["control", "peer", "presence", "config", "status", "app"]),
     (
         "peer",
-        &["capture", "encode", "pipeline", "presence", "status", "app"],
+        &["capture", "control", "encode", "pipeline", "presence", "status", "app"],
     ),
     (
         "presence",
-        &["capture", "encode", "fanout", "pipeline", "status", "app"],
+        &["capture", "control", "encode", "fanout", "pipeline", "status", "app"],
     ),
     (
         "config",
-        &[
+        &["control", 
             "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
         ],
     ),
     ("status", &["capture", "encode", "config", "app"]),
+    (
+        "control",
+        &[
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+        ],
+    ),
 ];
 
 /// A crate of others, and the only places that may know it.
@@ -70,6 +76,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("vpx_sys", &["node/src/encode", "viewer/src/receive"]),
     ("turbojpeg", &["node/src/encode"]),
     ("rppal", &["node/src/control/gpio"]),
+    ("gpiocdev", &["node/src/control/gpio"]),
+    ("base64", &["node/src/control"]),
     ("libsystemd", &["service/src"]),
     ("axum", &["server/src/http"]),
     ("hyper", &["server/src/http", "node/src/status"]),
