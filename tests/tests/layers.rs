@@ -10,48 +10,56 @@ use pinhole_e2e::programs::repository;
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "figures",
-        &["control", 
-            "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
-            "system", "app",
+        &[
+            "control", "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config",
+            "status", "system", "app",
         ],
     ),
     (
         "media",
-        &["control", 
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+        &[
+            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
+            "app",
         ],
     ),
     (
         "capture",
-        &["control", 
-            "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+        &[
+            "control", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "encode",
-        &["control", 
-            "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+        &[
+            "control", "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     (
         "fanout",
-        &["control", 
-            "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
+        &[
+            "control", "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
-    ("pipeline", &["control", "peer", "presence", "config", "status", "app"]),
+    (
+        "pipeline",
+        &["control", "peer", "presence", "config", "status", "app"],
+    ),
     (
         "peer",
-        &["capture", "control", "encode", "pipeline", "presence", "status", "app"],
+        &[
+            "capture", "control", "encode", "pipeline", "presence", "status", "app",
+        ],
     ),
     (
         "presence",
-        &["capture", "control", "encode", "fanout", "pipeline", "status", "app"],
+        &[
+            "capture", "control", "encode", "fanout", "pipeline", "status", "app",
+        ],
     ),
     (
         "config",
-        &["control", 
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+        &[
+            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
         ],
     ),
     ("status", &["capture", "encode", "config", "app"]),

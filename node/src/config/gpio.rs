@@ -565,7 +565,7 @@ mod tests {
                 "`active_low`",
             ),
             (output("a", "pin = 3\nkind = \"toggle\""), "momentary"),
-            (output("a", "pin = 3\nsafe = true"), "safe"),
+            (output("a", "pin = 3\nsafe = true"), "line 4"),
             (output("a<b", "pin = 3"), "is no name"),
             (output("a", "pin = -3"), "a pin is a number as 17"),
             (output("a", "pin = \"/3\""), "is no pin"),

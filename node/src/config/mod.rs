@@ -251,7 +251,10 @@ mod tests {
         }
         .into();
         // Every key of `[gpio]` is an example; what it means is tested in its own place.
-        let examples = keys.split("\n[gpio]\n").nth(1).and_then(|rest| rest.split("\n[control]\n").next());
+        let examples = keys
+            .split("\n[gpio]\n")
+            .nth(1)
+            .and_then(|rest| rest.split("\n[control]\n").next());
         let examples = format!("[gpio]\n{}", examples.expect("the section is there"));
         expected.gpio = read(&examples).expect("valid").gpio;
         let parts = expected.gpio.pins();
@@ -259,7 +262,11 @@ mod tests {
         let least = "[[gpio.output]]\nname = \"light\"\npin = 23\n[[gpio.input]]\nname = \"door\"\npin = 24\n\
                      [[gpio.servo]]\nname = \"pan\"\npin = 12\n[gpio.status]\npin = 17\n[gpio.tally]\npin = 27\n\
                      [gpio.privacy]\npin = 22";
-        assert_eq!(read(least).map(|config| config.gpio), Ok(expected.gpio.clone()), "the rest are the defaults");
+        assert_eq!(
+            read(least).map(|config| config.gpio),
+            Ok(expected.gpio.clone()),
+            "the rest are the defaults"
+        );
         expected.control.socket = Some("/run/pinhole/control.sock".into());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         assert_eq!(read(&keys), Ok(expected), "with every key");
