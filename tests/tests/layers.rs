@@ -85,7 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("turbojpeg", &["node/src/encode"]),
     ("rppal", &["node/src/control/gpio"]),
     ("gpiocdev", &["node/src/control/gpio"]),
-    ("base64", &["node/src/control"]),
+    ("base64", &["node/src/control", "signaling/src"]),
     ("libsystemd", &["service/src"]),
     ("axum", &["server/src/http"]),
     ("hyper", &["server/src/http", "node/src/status"]),

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -29,11 +31,11 @@ pub struct Body {
     /// Whether the tally light is on, where there is one.
     pub tally: Option<bool>,
     /// Outputs, and whether they are on.
-    pub outputs: Vec<(String, bool)>,
+    pub outputs: BTreeMap<String, bool>,
     /// Inputs, and whether they are on.
-    pub inputs: Vec<(String, bool)>,
+    pub inputs: BTreeMap<String, bool>,
     /// Servos, and their degrees.
-    pub servos: Vec<(String, f64)>,
+    pub servos: BTreeMap<String, f64>,
     /// What is wrong with pins.
     pub faults: Vec<String>,
     /// Viewers and programs that speak the protocol now.

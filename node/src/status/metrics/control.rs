@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use super::{
     Exposition,
@@ -57,7 +57,7 @@ impl Exposition {
     }
 }
 
-fn rows(parts: &[(String, bool)]) -> impl Iterator<Item = (Labels<'_>, f64)> {
+fn rows(parts: &BTreeMap<String, bool>) -> impl Iterator<Item = (Labels<'_>, f64)> {
     parts
         .iter()
         .map(|(name, on)| (vec![("name", name.as_str())], f64::from(u8::from(*on))))
