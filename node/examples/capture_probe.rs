@@ -38,6 +38,7 @@ fn main() -> anyhow::Result<()> {
         rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
         format: None,
         own_encoding: OwnEncoding::Preferred,
+        encoder_formats: Vec::new(),
         controls: Controls::new(),
     };
     let seconds = arguments.next().unwrap_or_else(|| "5".to_owned()).parse()?;

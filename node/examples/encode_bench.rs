@@ -158,6 +158,7 @@ impl Scene {
             },
             captured_at: frame.captured_at,
             sequence: 0,
+            dmabuf: None,
         }
     }
 
@@ -177,6 +178,7 @@ impl Scene {
                 Duration::from_secs(1) + number * Duration::from_nanos(33_333_333),
             ),
             sequence: number,
+            dmabuf: None,
             data: &self.data[offset as usize..],
         }
     }

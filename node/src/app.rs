@@ -29,9 +29,10 @@ use crate::{
     capture::Hotplug,
     config::Config,
     control::Control,
-    media::Privacy,
+    media::{Ducking, Privacy, TalkBack},
     peer::{self, Engine},
     status::Sources,
+    voice::{self, Speaker},
 };
 use cameras::Cameras;
 use control::{Ears, Eyes, Liaison, Socket};
@@ -58,10 +59,12 @@ const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut signals = Signals::listen().context("signal handlers")?;
     let name = config.display_name();
-    for camera in config.cameras.iter() {
-        let member = camera.member(&name);
-        info!(version = env!("CARGO_PKG_VERSION"), name = %member, camera = %camera.device, "pinhole-node starts");
-    }
+    let devices = config.cameras.iter().map(|camera| match &camera.name {
+        Some(name) => format!("{name} = {}", camera.device),
+        None => camera.device.to_string(),
+    });
+    let devices = devices.collect::<Vec<_>>().join(", ");
+    info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %devices, "pinhole-node starts");
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
@@ -80,8 +83,12 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
     )
     .context("control thread")?;
-    engine.listen(Arc::new(Ears(control.handle())));
+    engine.open_channels(Arc::new(Ears(control.handle())));
     engine.keep(privacy.clone());
+    // What the microphone lowers itself by.
+    let ducking = Arc::<Ducking>::default();
+    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
@@ -100,6 +107,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         cameras.roster(),
         engine.viewers(),
         control.account(),
+        speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
     let liaison = Liaison {
@@ -147,6 +155,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         tasks: &mut tasks,
                         stop: &stop_presences,
                         socket: &mut socket,
+                        speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
                 }
@@ -176,7 +185,11 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         while ended.is_none() && !matches!(tasks.join_next().await, Some(Ok(Part::Engine)) | None) {}
         stop_presences.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = tokio::task::spawn_blocking(move || cameras.stop()).await;
+        let _ = tokio::task::spawn_blocking(move || {
+            speaker.stop();
+            cameras.stop();
+        })
+        .await;
     };
     // First of all: the pins don't wait for the network.
     let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || control.stop())).await;
@@ -213,7 +226,19 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        talk_back: config
+            .speaker
+            .as_ref()
+            .map_or(TalkBack::Nobody, |speaker| speaker.allow),
     }
+}
+
+fn speaker_settings(config: &Config) -> Option<voice::Settings> {
+    let speaker = config.speaker.as_ref()?;
+    Some(voice::Settings {
+        device: speaker.device.clone(),
+        volume: f32::from(speaker.volume) / 100.0,
+    })
 }
 
 /// What has ended.

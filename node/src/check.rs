@@ -8,7 +8,12 @@ use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, Want},
     config::{self, Config, Device, Listen},
-    control, peer, presence,
+    control,
+    encode::{
+        Way,
+        m2m::{self, CodedFormat},
+    },
+    peer, presence, voice,
 };
 
 /// How long a camera may take to its first picture. Some need a second or two to find their exposure.
@@ -23,11 +28,13 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let blocking = tokio::task::spawn_blocking(move || {
         let mut findings = shared(&trials);
         findings.extend(trials.cameras.iter().flat_map(|one| camera(&trials, one)));
+        findings.extend(encoder(&trials));
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
         findings.extend(pins(&trials));
         findings.extend(socket(&trials));
+        findings.extend(speaker(&trials));
         findings
     });
     match blocking.await {
@@ -107,6 +114,32 @@ fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
     findings
 }
 
+/// Whether hardware that may encode is there.
+fn encoder(config: &Config) -> Option<Finding> {
+    let ways = camera::ways(&config.video.encoders);
+    let cameras = config.cameras.iter().filter(|camera| !camera.device.is_encoded());
+    let largest = cameras
+        .map(|camera| camera.size)
+        .max_by_key(|size| size.width * size.height);
+    let size = largest.filter(|_| ways.contains(&Way::Hardware))?;
+    let found = m2m::discover(CodedFormat::H264);
+    match found.iter().find(|found| found.takes_size(size)) {
+        Some(found) => Some(Finding::works(
+            "encoder",
+            format!("{} encodes H.264 in hardware", found.path.display()),
+        )),
+        // The default names it, and most machines have none.
+        None if ways.contains(&Way::Software) => None,
+        None => Some(Finding::fails(
+            "encoder",
+            format!(
+                "`encoders` in [video] names \"m2m\" and not \"software\", and there is no H.264 encoder in hardware for {size}, or this \
+                 user may not open it (group `video`); add \"software\""
+            ),
+        )),
+    }
+}
+
 fn viewers(config: &Config) -> Finding {
     match peer::try_port(config.webrtc.udp_port) {
         Ok(()) if config.webrtc.udp_port == 0 => Finding::works("viewers", "any free UDP port"),
@@ -141,6 +174,18 @@ fn status(config: &Config) -> Option<Finding> {
         Ok(_) => Finding::works("status", format!("http://{address}/")),
         // Most likely by the node that runs already; and the camera works without.
         Err(error) => Finding::new("status", Verdict::Note, error.to_string()),
+    })
+}
+
+fn speaker(config: &Config) -> Option<Finding> {
+    let speaker = config.speaker.as_ref()?;
+    Some(match voice::try_device(&speaker.device) {
+        Ok(device) => Finding::works("speaker", device),
+        // By the node that runs already, while somebody talks.
+        Err(error @ voice::OutputError::Busy { .. }) => {
+            Finding::new("speaker", Verdict::Note, error.to_string())
+        }
+        Err(error) => Finding::fails("speaker", error.to_string()),
     })
 }
 

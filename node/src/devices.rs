@@ -7,7 +7,11 @@ use serde::Serialize;
 use crate::{
     capture::v4l2::{self, Description, Found},
     control::gpio::{self, Chip},
-    encode,
+    encode::{
+        self,
+        m2m::{self, CodedFormat},
+    },
+    media::Codec,
 };
 
 /// The cameras, encoders and GPIO chips of a machine.
@@ -15,7 +19,7 @@ use crate::{
 pub struct Devices {
     /// In the order of their numbers: `device = "auto"` takes the first that opens.
     pub cameras: Vec<Camera>,
-    /// Those that every machine has.
+    /// Those in hardware, and those that every machine has.
     pub encoders: Vec<Encoder>,
     /// What the pins of `[gpio]` are lines of.
     pub gpio_chips: Vec<Chip>,
@@ -49,9 +53,12 @@ pub enum Offers {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Encoder {
     /// What it is called.
-    pub name: &'static str,
+    pub name: String,
     /// What it makes.
     pub codec: String,
+    /// Where it is and what it takes, where it is hardware.
+    #[serde(flatten)]
+    pub hardware: Option<m2m::Description>,
 }
 
 impl Devices {
@@ -66,13 +73,22 @@ impl Devices {
             },
             found,
         };
-        let encoder = |(name, codec): (&'static str, crate::media::Codec)| Encoder {
-            name,
-            codec: codec.to_string(),
+        let hardware = |found: m2m::Found| Encoder {
+            name: found.card.clone(),
+            codec: Codec::H264.to_string(),
+            hardware: Some(found.describe()),
         };
+        let software = |(name, codec): (&str, Codec)| Encoder {
+            name: name.to_owned(),
+            codec: codec.to_string(),
+            hardware: None,
+        };
+        let in_hardware = m2m::discover(CodedFormat::H264).into_iter().map(hardware);
         Self {
             cameras: v4l2::discover().into_iter().map(describe).collect(),
-            encoders: encode::SOFTWARE.into_iter().map(encoder).collect(),
+            encoders: in_hardware
+                .chain(encode::SOFTWARE.into_iter().map(software))
+                .collect(),
             gpio_chips: gpio::chips(),
         }
     }
@@ -96,8 +112,8 @@ impl fmt::Display for Devices {
             camera.fmt(f)?;
         }
         writeln!(f, "encoders")?;
-        for Encoder { name, codec } in &self.encoders {
-            writeln!(f, "  {name}  {codec}")?;
+        for encoder in &self.encoders {
+            encoder.fmt(f)?;
         }
         writeln!(f, "GPIO chips")?;
         if self.gpio_chips.is_empty() {
@@ -110,6 +126,37 @@ impl fmt::Display for Devices {
             writeln!(f, "  {}  {chip}", chip.path.display())?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Encoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            codec,
+            hardware,
+        } = self;
+        let Some(m2m::Description {
+            path,
+            driver,
+            bus,
+            inputs,
+            smallest,
+            largest,
+        }) = hardware
+        else {
+            return writeln!(f, "  {name}  {codec}, in software");
+        };
+        writeln!(
+            f,
+            "  {}  {name}  ({driver}, {bus})  {codec}, in hardware",
+            path.display()
+        )?;
+        writeln!(
+            f,
+            "    {smallest} to {largest}, {} as they are",
+            inputs.join(", ")
+        )
     }
 }
 
@@ -206,6 +253,34 @@ mod tests {
         let json = serde_json::to_value(&devices).expect("plain data");
         assert_eq!(json["cameras"][0]["path"], "/dev/video0");
         assert_eq!(json["cameras"][0]["error"], "not allowed to open it");
+    }
+
+    #[test]
+    fn an_encoder_in_hardware_is_listed_with_what_it_takes() {
+        let mut devices = devices(Offers::Unknown { error: String::new() });
+        devices.encoders.push(Encoder {
+            name: "an encoder".to_owned(),
+            codec: Codec::H264.to_string(),
+            hardware: Some(m2m::Description {
+                path: "/dev/video11".into(),
+                driver: "some-codec".to_owned(),
+                bus: "platform:some".to_owned(),
+                inputs: vec!["NV12".to_owned(), "YUYV".to_owned()],
+                smallest: "32x32".to_owned(),
+                largest: "1920x1920".to_owned(),
+            }),
+        });
+        let text = devices.to_string();
+        assert!(
+            text.contains("/dev/video11  an encoder  (some-codec, platform:some)  H.264, in hardware"),
+            "{text}"
+        );
+        assert!(
+            text.contains("32x32 to 1920x1920, NV12, YUYV as they are"),
+            "{text}"
+        );
+        let json = serde_json::to_value(&devices).expect("plain data");
+        assert_eq!(json["encoders"][0]["path"], "/dev/video11");
     }
 
     #[test]

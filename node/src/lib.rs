@@ -18,4 +18,6 @@ pub mod media;
 pub mod peer;
 pub mod pipeline;
 pub mod presence;
+mod retry;
 pub mod status;
+pub mod voice;

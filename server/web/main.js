@@ -1,7 +1,7 @@
 // The viewer page: puts the rooms together and keeps the address bar in step.
 //
 // The way of a picture: signaling.js (who is there, messages) -> watch.js (when to call) -> session.js (one call)
-// -> view.js (the screen). words.js says everything that is said, stats.js measures.
+// -> view.js (the screen). The way of a voice: talk.js -> session.js. words.js says everything that is said, stats.js measures.
 //
 // Hooks that tests and user scripts may rely on:
 //   [data-camera="NAME"]        the button of a camera; data-id its member id, data-present "true" or "false",
@@ -11,6 +11,8 @@
 //   #status[data-trouble]       the code of what is wrong (words.js), or empty
 //   #detail                     what can be done about it, in words
 //   video#picture               the picture
+//   #talk[data-state]           ready | asking | talking | refused: the button for talking; hidden where the camera has no loudspeaker;
+//                               #talk-note says what is wrong
 //   #sound #figures #fullscreen #close #retry #play     buttons
 //   #controls                   what the camera's node lets one do; in it [data-output="NAME"] (data-on), [data-input] (data-on), #pad, #centre,
 //                               [data-servo], [data-control], #snapshot, #words, #events li

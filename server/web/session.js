@@ -21,7 +21,7 @@ const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
  */
 
 /**
- * Events: `connected` (there is a network path), `ended` (`detail.code`, `detail.reason`).
+ * Events: `answered`, `connected` (there is a network path), `track`, `ended` (`detail.code`, `detail.reason`).
  * After end() or `ended` nothing is sent or emitted any more.
  */
 export class Session extends EventTarget {
@@ -35,6 +35,7 @@ export class Session extends EventTarget {
 
   #send;
   #peer = null;
+  #audio = null;
   #stats = null;
   #deadline = null;
   #early = []; // the camera's candidates that came before its answer
@@ -56,12 +57,14 @@ export class Session extends EventTarget {
     peer.ontrack = ({ track, receiver }) => this.#receive(track, receiver);
     peer.onicecandidate = ({ candidate }) => this.#offerCandidate(candidate);
     peer.onconnectionstatechange = () => this.#connectionChanged();
-    for (const kind of ["video", "audio"]) peer.addTransceiver(kind, { direction: "recvonly" });
+    peer.addTransceiver("video", { direction: "recvonly" });
+    // Without a track: nothing is sent before the person talks (talk.js).
+    this.#audio = peer.addTransceiver("audio", { direction: "sendrecv" });
     this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();
-      const offer = this.#post({ type: "offer", sdp: peer.localDescription.sdp });
+      const offer = this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
       for (const candidate of this.#held) this.#postCandidate(candidate);
       this.#held = null;
       await offer;
@@ -96,6 +99,12 @@ export class Session extends EventTarget {
   /** The connection's state in the browser's words, e.g. "disconnected" when the other end has gone silent. */
   get connectionState() {
     return this.#peer.connectionState;
+  }
+
+  /** The RTCRtpSender on which the camera would hear us; null where it has no loudspeaker, or does not want to. */
+  get voice() {
+    const heard = ["sendrecv", "sendonly"].includes(this.#audio?.currentDirection);
+    return heard && !this.#over ? this.#audio.sender : null;
   }
 
   get hasSound() {
@@ -164,6 +173,7 @@ export class Session extends EventTarget {
     await peer.setRemoteDescription({ type, sdp });
     if (this.#over) return;
     this.answered = true;
+    this.dispatchEvent(new Event("answered"));
     for (const candidate of this.#early.splice(0)) await addCandidate(peer, candidate);
     const video = peer.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === "video");
     if (type === "answer" && video.currentDirection !== "recvonly") {
@@ -241,6 +251,14 @@ export class Session extends EventTarget {
     this.#clearDeadline();
     this.#peer?.close(); // Raises no events.
   }
+}
+
+/**
+ * Says in an offer that our microphone is on only while a person wants it: cameras that let nobody else talk (`allow = "page"`) go
+ * by this. Others pass over an attribute that they don't know.
+ */
+function markTalk(sdp) {
+  return sdp.replace(/^m=audio .*\r\n(?:[^m].*\r\n)*/m, (section) => `${section}a=x-pinhole-talk\r\n`);
 }
 
 async function addCandidate(peer, candidate) {

@@ -3,6 +3,7 @@
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
 import { Controls } from "./control.js";
+import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
 
@@ -14,6 +15,7 @@ export class View {
   #actions;
   #video = find("picture");
   #controls = new Controls(() => this.#showControls());
+  #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
   #watch = null;
   #autoplayBlocked = false;
@@ -118,6 +120,7 @@ export class View {
     find("sound").disabled = !watch?.hasSound;
     this.#showSound();
     this.#controls.attach(watch?.control ?? null);
+    this.#talk.attach(watch?.voice ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
     video.hidden = stream === null;

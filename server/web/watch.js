@@ -26,7 +26,7 @@ const LEAST_PAUSE = {
 /**
  * Events:
  * - `state`: `state` ("connecting", "live", "waiting", "error") or `trouble` has changed
- * - `stream`: `stream` has changed (null: no call)
+ * - `stream`: `stream` (null: no call), `hasSound` or `voice` has changed
  * - `freeze`: the picture is about to go: keep what is on the screen
  * - `stats`: `detail` is a digest (stats.js)
  */
@@ -73,6 +73,11 @@ export class Watch extends EventTarget {
   /** The present call's RTCDataChannel for control, or null. */
   get control() {
     return this.#session?.control ?? null;
+  }
+
+  /** The RTCRtpSender to talk on; null where the camera does not listen. */
+  get voice() {
+    return this.#session?.voice ?? null;
   }
 
   get hasSound() {
@@ -205,7 +210,7 @@ export class Watch extends EventTarget {
     this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0 };
     this.#liveSince = null;
     session.addEventListener("ended", ({ detail }) => this.#sessionEnded(session, detail));
-    session.addEventListener("track", () => this.#emit("stream"));
+    for (const change of ["track", "answered"]) session.addEventListener(change, () => this.#emit("stream"));
     // While calls fail one after another, what is wrong stays on the screen.
     if (this.state !== "error" || this.trouble?.code === "server") this.#become("connecting");
     this.#emit("stream");

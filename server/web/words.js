@@ -131,6 +131,29 @@ export function describeEvent({ what, name, on, reason }) {
   }
 }
 
+/** The button for talking, and what stands above it. */
+export function describeTalk(state, latched, trouble) {
+  switch (state) {
+    case "talking":
+      return { label: latched ? "Stop talking" : "Talking…", note: "" };
+    case "asking":
+      return { label: "Talk", note: "The browser asks for your microphone. Allow it, then hold the button while you talk." };
+    case "refused":
+      return { label: "Talk", note: (MICROPHONE_TROUBLES[trouble.name] ?? MICROPHONE_TROUBLES.other)(trouble.message) };
+    default:
+      return { label: "Hold to talk, tap to keep on (T)", note: "" };
+  }
+}
+
+const MICROPHONE_TROUBLES = {
+  InsecureError: () =>
+    "The browser gives a microphone to pages over HTTPS only. Open this page by https:// (a reverse proxy in front of the server can do that), or by http://localhost on the server itself.",
+  NotAllowedError: () => "The browser does not let this page have the microphone. Allow it beside the address, then press again.",
+  NotFoundError: () => "This computer has no microphone.",
+  NotReadableError: () => "The microphone does not work, or another program has it.",
+  other: (message) => `The microphone could not be opened: ${sentence(message, "the browser gave no reason")}`,
+};
+
 /** The server chip. */
 export function describeServer(state, error) {
   if (state === "online") return "Server connected";

@@ -13,7 +13,7 @@ use pinhole_node::{
     capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Timestamp},
+    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, TalkBack, Timestamp},
     peer::{self, Call, CameraId, Engine},
     presence::{self, Presence},
 };
@@ -75,6 +75,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         let (_viewers, settings) = watch::channel(peer::Settings {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
+            talk_back: TalkBack::Nobody,
         });
         let engine = Engine::bind(0, settings)?;
         let camera = CameraId::default();
@@ -117,6 +118,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
         controls: Controls::new(),
         format: None,
         own_encoding: OwnEncoding::Never,
+        encoder_formats: Vec::new(),
     })?;
     let mut format = source.format();
     format.rate = RATE;
@@ -129,6 +131,7 @@ fn record() -> anyhow::Result<Vec<AccessUnit>> {
             format,
             captured_at: Timestamp::from_monotonic(RATE.interval() * number),
             sequence: number,
+            dmabuf: None,
             data: &picture,
         };
         let orders = Orders {

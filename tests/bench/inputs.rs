@@ -296,6 +296,7 @@ fn own(work: Work, frames: &[&[u8]], format: VideoFormat) -> anyhow::Result<f64>
             captured_at: Timestamp::now(),
             sequence,
             data,
+            dmabuf: None,
         };
         match work {
             Work::Convert => {
@@ -394,6 +395,7 @@ fn first_planes(frames: &[&[u8]], format: VideoFormat) -> anyhow::Result<[Vec<u8
         captured_at: Timestamp::now(),
         sequence: 0,
         data: frames[0],
+        dmabuf: None,
     };
     let converted = converter.to_yu12(&frame)?;
     let planes = Planes::of(&converted)?;

@@ -17,7 +17,9 @@
 //   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
 //   text {of}                            -> {text}   of the first element that the selector `of` finds
 //   press {on}                           -> {}       clicks the first element that the selector `on` finds
-//   hold {on}, release {}                -> {}       presses the mouse button on it, and lets it go
+//   wait_for {selector, hidden?, within?} -> {}       once such an element is seen (or, hidden, is not)
+//   hold {on}                            -> {}       presses the pointer on the first element that `on` finds, and keeps it there …
+//   let_go {}                            -> {}       … until this
 //   key {key, down}                      -> {}       presses a key of the keyboard (down), or lets it go
 //   say {texts, times?}                  -> {sent}   sends these texts on the newest control channel, so many times; waits for it to be open
 //   heard {}                             -> {messages, state}   what came on it last, parsed; `state` of the channel
@@ -27,6 +29,8 @@
 //   offline {on}                         -> {}       cuts HTTP off (media goes on)
 //   kill {}                              -> {}       SIGKILL to Chromium and all its processes
 // Unasked: `{"event": "ready", "chromium": PID}`, `{"event": "ended"}` when Chromium has ended. Diagnostics go to stderr.
+// PINHOLE_VOICE names a WAV file that this Chromium takes for its microphone, again and again; it is then not processed (no
+// noise suppression), so that a tone stays one, and the person has allowed it.
 // Chromium shares this program's process group, so a signal to the group meets both; its profile is below TMPDIR, which a
 // killed driver cannot tidy up. It ends when stdin is closed.
 
@@ -46,6 +50,11 @@ const FLAGS = [
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
   "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0",
 ];
+
+/** A microphone that is a file. */
+const VOICE = process.env.PINHOLE_VOICE
+  ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-audio-capture=${process.env.PINHOLE_VOICE}`]
+  : [];
 
 /** What Chromium complains of on a machine without a desktop and a sound card; it would bury what a test has to say. */
 const NOISE = /dbus\/|alsa_util|^ALSA lib/;
@@ -214,6 +223,14 @@ function instrument() {
   Object.assign(window.pinholeTest, { media, frames, clock, button, firstFrame });
 }
 
+/** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
+function unprocessed() {
+  const { mediaDevices } = navigator;
+  if (!mediaDevices) return;
+  const native = mediaDevices.getUserMedia.bind(mediaDevices);
+  mediaDevices.getUserMedia = () => native({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+}
+
 /** In the page: what it says. */
 function readStatus() {
   const status = document.getElementById("status");
@@ -235,7 +252,7 @@ class Viewer {
 
   async start() {
     this.#profile = await mkdtemp(join(tmpdir(), "pinhole-chromium-"));
-    this.#process = spawn(PROGRAM, [...FLAGS, `--user-data-dir=${this.#profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    this.#process = spawn(PROGRAM, [...FLAGS, ...VOICE, `--user-data-dir=${this.#profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
     const address = await new Promise((resolve, reject) => {
       const words = readline.createInterface({ input: this.#process.stderr });
       words.on("line", (line) => {
@@ -261,6 +278,7 @@ class Viewer {
       ...(phone ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
     });
     await this.#context.addInitScript(instrument);
+    if (VOICE.length > 0) await this.#context.addInitScript(unprocessed);
     if (codecs) await this.#context.addInitScript((names) => { window.pinholeTest.codecs = names; }, codecs);
     if (protocol !== null) await this.#context.addInitScript((name) => { window.pinholeTest.protocol = name; }, protocol);
     this.#page = await this.#context.newPage();
@@ -341,13 +359,18 @@ class Viewer {
     return {};
   }
 
+  async wait_for({ selector, hidden = false, within = 15 }) {
+    await this.#page.locator(selector).first().waitFor({ state: hidden ? "hidden" : "visible", timeout: within * 1000 });
+    return {};
+  }
+
   async hold({ on }) {
     await this.#page.locator(on).first().hover({ timeout: 5_000 });
     await this.#page.mouse.down();
     return {};
   }
 
-  async release() {
+  async let_go() {
     await this.#page.mouse.up();
     return {};
   }
@@ -446,7 +469,7 @@ function say(words) {
 }
 
 const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
-  "freezes", "text", "press", "hold", "release", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -3,7 +3,9 @@
 // and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`:
 //   sign_in {server: "HOST:PORT", name}       -> {own, members: [{id, name}]}
 //   await_member {name}                       -> {member}   once a member of that name is there
-//   call {member, camera}                     -> {}         the offer is sent; with a camera of its own, or with a microphone only
+//   call {member, camera, tone?}              -> {}         the offer is sent; with a camera of its own, or with a microphone only; the
+//                                                           microphone hears a tone of so many hertz, or nothing
+//   talk {}                                   -> {connection, direction, packets}   of the own microphone: whether it is asked for, and what was sent
 //   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
 //   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
@@ -17,13 +19,21 @@ import { StockWire } from "./stock-wire.mjs";
 
 const { RTCPeerConnection, MediaStream, nonstandard } = wrtc;
 
-/** Coloured noise of 320x240 at 15 Hz, and silence: what a desktop with a camera sends. */
-function ownMedia(camera) {
+/** Coloured noise of 320x240 at 15 Hz, and silence or a tone: what a desktop with a camera sends. */
+function ownMedia(camera, tone) {
   const timers = [];
   const stop = () => timers.forEach(clearInterval);
   const audio = new nonstandard.RTCAudioSource();
   const samples = new Int16Array(480);
-  timers.push(setInterval(() => audio.onData({ samples, sampleRate: 48000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 480 }), 10));
+  const start = performance.now();
+  let given = 0;
+  // As many as are due, however late the timer is: a microphone has a clock of its own.
+  timers.push(setInterval(() => {
+    for (; given * 10 <= performance.now() - start; given += 1) {
+      if (tone) samples.forEach((_, at) => (samples[at] = 12_000 * Math.sin(2 * Math.PI * tone * (given * 480 + at) / 48_000)));
+      audio.onData({ samples, sampleRate: 48000, bitsPerSample: 16, channelCount: 1, numberOfFrames: 480 });
+    }
+  }, 10));
   const tracks = [audio.createTrack()];
   if (camera) {
     const video = new nonstandard.RTCVideoSource();
@@ -103,9 +113,9 @@ class StockClient {
     });
   }
 
-  #prepare(member, camera) {
+  #prepare(member, camera, tone = null) {
     const connection = new RTCPeerConnection({ sdpSemantics: "unified-plan", bundlePolicy: "max-bundle" });
-    const own = ownMedia(camera);
+    const own = ownMedia(camera, tone);
     this.call = { peer: member, connection, own, camera, screen: null };
     connection.onicecandidate = ({ candidate }) => {
       if (!candidate?.candidate) return; // there is no end-of-candidates message
@@ -122,8 +132,8 @@ class StockClient {
     return connection;
   }
 
-  async #start(member, camera) {
-    const connection = this.#prepare(member, camera);
+  async #start(member, camera, tone) {
+    const connection = this.#prepare(member, camera, tone);
     const offer = await connection.createOffer();
     await connection.setLocalDescription(offer);
     this.#send(member, { type: offer.type, sdp: offer.sdp });
@@ -201,6 +211,15 @@ class StockClient {
     return { video: { packetsReceived, packetsLost, framesDecoded, framesDropped, codec: report.find(({ id }) => id === codecId)?.mimeType } };
   }
 
+  async talk() {
+    if (!this.call) throw new Error("there is no call");
+    const { connection } = this.call;
+    const own = connection.getTransceivers().find(({ sender }) => sender.track?.kind === "audio");
+    const report = [...(await connection.getStats()).values()];
+    const sent = report.find(({ type, kind }) => type === "outbound-rtp" && kind === "audio");
+    return { connection: connection.iceConnectionState, direction: own?.currentDirection ?? null, packets: sent?.packetsSent ?? 0 };
+  }
+
   async hang_up() {
     const { peer } = this.call;
     this.#drop();
@@ -216,9 +235,10 @@ class StockClient {
     switch (name) {
       case "sign_in": return this.sign_in(words);
       case "await_member": return this.await_member(words);
-      case "call": return this.#start(words.member, words.camera);
+      case "call": return this.#start(words.member, words.camera, words.tone);
       case "frames": return this.frames(words);
       case "media": return this.media();
+      case "talk": return this.talk();
       case "log": return { log: this.log };
       case "hang_up": return this.hang_up();
       case "sign_out": return this.sign_out();

@@ -131,6 +131,20 @@ impl Guest {
         format!("/rig/{name}")
     }
 
+    /// Takes a file out of that directory, which a command has put there as `/rig/NAME`.
+    pub fn take(&self, name: &str) -> Vec<u8> {
+        let path = self.directory.path().join(name);
+        let content = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        fs::remove_file(&path).expect("it was just read");
+        content
+    }
+
+    /// A number that this guest has not given before, for names of files.
+    pub(crate) fn count(&self) -> u32 {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// How many times `device` is open in the guest.
     pub fn holders(&self, device: &str) -> usize {
         let open = self.must("ls -l /proc/[0-9]*/fd 2>/dev/null; true");

@@ -4,6 +4,7 @@
 //! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
 //! lines, the wire and the picture.
 
+pub mod ear;
 pub mod eventually;
 pub mod guest;
 pub mod installed;
@@ -16,6 +17,7 @@ pub mod process;
 pub mod programs;
 pub mod scratch;
 pub mod skip;
+pub mod status;
 pub mod stock_server;
 pub mod viewer;
 pub mod wire;

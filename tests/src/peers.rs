@@ -2,12 +2,13 @@
 //! They are programs (tests/peers) that take commands as JSON lines; each one documents its commands at its top.
 
 use std::io::Write;
-use std::process::ChildStdin;
+use std::process::{ChildStdin, Command};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::ear::write_tone;
 use crate::log::Mark;
 use crate::network::Network;
 use crate::process::{Process, SOON};
@@ -42,11 +43,23 @@ impl Peer {
         Self::start(network, "stock-client.mjs")
     }
 
-    fn start(network: &Network, script: &str) -> Self {
+    /// A Chromium whose microphone hears a tone of so many hertz.
+    pub fn chromium_with_voice(network: &Network, hertz: u32) -> Self {
+        let scratch = Scratch::new("peer");
+        let voice = scratch.path().join("voice.wav");
+        write_tone(&voice, hertz);
         let mut command = network.command("node");
+        command.env("PINHOLE_VOICE", voice);
+        Self::run(command, "chromium.mjs", scratch)
+    }
+
+    fn start(network: &Network, script: &str) -> Self {
+        Self::run(network.command("node"), script, Scratch::new("peer"))
+    }
+
+    fn run(mut command: Command, script: &str, scratch: Scratch) -> Self {
         command.arg(repository().join("tests/peers").join(script));
         // A Chromium that is killed leaves its profile behind.
-        let scratch = Scratch::new("peer");
         command.env("TMPDIR", scratch.path());
         let (process, stdin) = Process::spawn(script, command);
         Self {

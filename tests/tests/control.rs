@@ -75,7 +75,7 @@ driver = "cdev"
 chip = "sim"
 status = { pin = 1 }
 tally = { pin = 2 }
-privacy = { pin = 3 }
+privacy = { pin = 3, active_low = false, pull = "none" }
 output = [{ name = "light", pin = 4 }, { name = "horn", pin = 5, kind = "momentary" }]
 input = [{ name = "door", pin = 6 }]
 servo = [{ name = "pan", pin = 12 }]
@@ -176,7 +176,7 @@ fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
     chip.becomes(HORN, true, SOON);
     viewer.ask("frames", json!({"seconds": 1.5}));
     assert!(chip.value(HORN), "it is held");
-    viewer.ask("release", json!({}));
+    viewer.ask("let_go", json!({}));
     chip.becomes(HORN, false, SOON);
 
     // The pad turns a servo while a key is held.
@@ -239,7 +239,7 @@ fn what_is_captured_after_the_privacy_switch_leaves_nobody() {
     viewer.ask("frames", json!({"seconds": 1}));
     let clock = viewer.begin("clock", json!({"seconds": 5}));
     chip.becomes(TALLY, true, SOON);
-    let switched = chip.pull(PRIVACY, false);
+    let switched = chip.pull(PRIVACY, true);
     chip.becomes(TALLY, false, SOON);
     shows(&mut viewer, "#events", "Privacy");
     let clock = viewer.finish(clock);
@@ -260,11 +260,11 @@ fn what_is_captured_after_the_privacy_switch_leaves_nobody() {
         0,
         "the switch is on since before the start"
     );
-    chip.pull(PRIVACY, true);
+    chip.pull(PRIVACY, false);
     node.wait_for_line(CAMERA_OPEN);
     let opened = eventually(SOON, || (guest.holders("/dev/video0") == 1).then_some(()));
     assert!(opened.is_some(), "the camera does not come back");
-    chip.pull(PRIVACY, false);
+    chip.pull(PRIVACY, true);
     let closed = eventually(SOON, || (guest.holders("/dev/video0") == 0).then_some(()));
     assert!(closed.is_some(), "the camera stays open");
     node.wait_for_line("the privacy switch is on");

@@ -12,37 +12,39 @@ const ROOMS: &[(&str, &[&str])] = &[
         "figures",
         &[
             "control", "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config",
-            "status", "system", "app",
+            "status", "system", "app", "voice",
         ],
     ),
     (
         "media",
         &[
             "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
-            "app",
+            "app", "voice",
         ],
     ),
     (
         "capture",
         &[
-            "control", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "control", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
     (
         "encode",
         &[
             "control", "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "voice",
         ],
     ),
     (
         "fanout",
         &[
             "control", "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
+            "voice",
         ],
     ),
     (
         "pipeline",
-        &["control", "peer", "presence", "config", "status", "app"],
+        &["control", "peer", "presence", "config", "status", "app", "voice"],
     ),
     (
         "peer",
@@ -53,13 +55,20 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "presence",
         &[
-            "capture", "control", "encode", "fanout", "pipeline", "status", "app",
+            "control", "capture", "encode", "fanout", "pipeline", "status", "app", "voice",
         ],
     ),
     (
         "config",
         &[
             "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+            "voice",
+        ],
+    ),
+    (
+        "voice",
+        &[
+            "control", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     ("status", &["capture", "encode", "config", "app"]),

@@ -1,7 +1,6 @@
 //! What the node tells of itself on `[http] listen`, and that it is true.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 
 use pinhole_e2e::eventually::eventually;
 use pinhole_e2e::guest::Guest;
@@ -13,59 +12,8 @@ use pinhole_e2e::programs::{
     start_node_in, start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
+use pinhole_e2e::status::{Metrics, STATUS, get};
 use serde_json::{Value, json};
-
-/// The default of `[http] listen`.
-const STATUS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8889);
-
-/// Status code and body of what is served at `path`.
-fn get(network: &Network, path: &str) -> (u16, String) {
-    let mut stream = network
-        .inside(|| TcpStream::connect(STATUS))
-        .expect("the status is served");
-    stream
-        .set_read_timeout(Some(SOON))
-        .expect("a time-out above zero");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {STATUS}\r\n\r\n").expect("it takes a request");
-    let mut answer = String::new();
-    stream
-        .read_to_string(&mut answer)
-        .expect("the answer is text, to the end");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
-    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok());
-    (code.expect("a status code"), body.to_owned())
-}
-
-/// A scrape.
-struct Metrics(String);
-
-impl Metrics {
-    fn scrape(network: &Network) -> Self {
-        let (code, body) = get(network, "/metrics");
-        assert!(code == 200 && body.ends_with("# EOF\n"), "{code}\n{body}");
-        Self(body)
-    }
-
-    /// One of the node in a guest, from there: on the guest's network it could be lost.
-    fn scrape_in(guest: &Guest) -> Self {
-        Self(guest.must(&format!(
-            "exec 3<>/dev/tcp/{}/{}; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3",
-            STATUS.ip(),
-            STATUS.port()
-        )))
-    }
-
-    /// The value of the first series of this name in whose line all these texts stand.
-    fn value(&self, name: &str, texts: &[&str]) -> Option<f64> {
-        let is = |line: &&str| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(['{', ' ']))
-                && texts.iter().all(|text| line.contains(text))
-        };
-        let line = self.0.lines().find(is)?;
-        line.rsplit(' ').next()?.parse().ok()
-    }
-}
 
 #[test]
 fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
@@ -82,7 +30,7 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     assert_eq!(before.value("pinhole_viewers", &[]), Some(0.0));
     assert_eq!(before.value("pinhole_camera_state", &["\"idle\""]), Some(1.0));
     assert_eq!(before.value("pinhole_camera_frames_total", &[]), Some(0.0));
-    assert!(!before.0.contains("session="), "{}", before.0);
+    assert!(!before.text().contains("session="), "{}", before.text());
 
     let mut page = Peer::chromium(&network);
     page.ask("open", json!({"url": server_url()}));
@@ -98,7 +46,7 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     let first = told.expect("the viewer reports, and is sent something");
     let value = |name: &str, texts: &[&str]| {
         let value = first.value(name, texts);
-        value.unwrap_or_else(|| panic!("no {name} {texts:?} in\n{}", first.0))
+        value.unwrap_or_else(|| panic!("no {name} {texts:?} in\n{}", first.text()))
     };
     assert_eq!(value("pinhole_viewers", &[]), 1.0);
     assert_eq!(value("pinhole_camera_state", &["\"live\""]), 1.0);
@@ -139,17 +87,21 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     page.ask("leave", json!({}));
     node.wait_for_line_since(mark, SESSION_ENDED, SOON);
     let after = Metrics::scrape(&network);
-    assert!(!after.0.contains("session="), "a series is left:\n{}", after.0);
+    assert!(
+        !after.text().contains("session="),
+        "a series is left:\n{}",
+        after.text()
+    );
     assert_eq!(after.value("pinhole_viewers", &[]), Some(0.0));
     let ended = after
-        .0
+        .text()
         .lines()
         .filter(|line| line.starts_with("pinhole_sessions_ended_total{"));
     assert_eq!(
         ended.filter(|line| line.ends_with(" 1.0")).count(),
         1,
         "{}",
-        after.0
+        after.text()
     );
     node.wait_for_line_since(mark, CAMERA_CLOSED, SOON);
     let closed = eventually(SOON, || {
@@ -190,7 +142,7 @@ fn a_network_that_loses_and_delays_is_in_the_figures() {
     assert!(
         told.is_some(),
         "the figures do not show it, {quick:?} s there and back before:\n{}",
-        Metrics::scrape_in(&guest).0
+        Metrics::scrape_in(&guest).text()
     );
 }
 

@@ -1,6 +1,7 @@
 use crate::{
     capture::{self, Camera, OwnEncoding, Want},
     config::{self, Config, Device, Encoder, Encoders, Written},
+    encode::{Way, m2m::CodedFormat},
     pipeline,
 };
 
@@ -22,6 +23,7 @@ pub(crate) fn want(config: &Config, camera: &config::Camera) -> Want {
         rate: camera.fps,
         format: camera.format,
         own_encoding: own_encoding(&config.video.encoders),
+        encoder_formats: Vec::new(),
         controls: camera.controls.clone(),
     }
 }
@@ -30,16 +32,29 @@ pub(super) fn settings(config: &Config, camera: &config::Camera) -> pipeline::Se
     pipeline::Settings {
         want: want(config, camera),
         bitrate: config.video.bitrate,
-        software: config.video.encoders.place(Encoder::Software).is_some(),
+        ways: ways(&config.video.encoders),
+        hardware: CodedFormat::H264,
     }
+}
+
+/// What of it encodes on this machine.
+pub(crate) fn ways(encoders: &Encoders) -> Vec<Way> {
+    let way = |encoder| match encoder {
+        Encoder::Passthrough => None,
+        Encoder::M2m => Some(Way::Hardware),
+        Encoder::Software => Some(Way::Software),
+    };
+    encoders.iter().filter_map(way).collect()
 }
 
 fn own_encoding(encoders: &Encoders) -> OwnEncoding {
     let Some(passthrough) = encoders.place(Encoder::Passthrough) else {
         return OwnEncoding::Never;
     };
-    match encoders.place(Encoder::Software) {
-        Some(software) if software < passthrough => OwnEncoding::Possible,
+    // Whatever may encode is there in most cases, so that the first counts.
+    let others = [Encoder::M2m, Encoder::Software].map(|encoder| encoders.place(encoder));
+    match others.into_iter().flatten().min() {
+        Some(other) if other < passthrough => OwnEncoding::Possible,
         _ => OwnEncoding::Preferred,
     }
 }

@@ -10,12 +10,13 @@ use super::{
     cameras::Cameras,
     control::{self, Socket},
     desk::Desk,
-    viewer_settings,
+    speaker_settings, viewer_settings,
 };
 use crate::{
     config::{self, Changes, Config},
     control::Handle,
     peer,
+    voice::Speaker,
 };
 
 /// Reads the configuration again and has each room obey what has changed for it, and nothing else.
@@ -34,6 +35,7 @@ pub(super) struct Running<'a> {
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
     pub(super) socket: &'a mut Socket,
+    pub(super) speaker: &'a Speaker,
 }
 
 impl Reloader {
@@ -67,8 +69,12 @@ impl Reloader {
             tasks,
             stop,
             socket,
+            speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
+        if changes.speaker {
+            speaker.replace(speaker_settings(&config));
+        }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
         }

@@ -35,6 +35,8 @@ pub struct Want {
     pub format: Option<PixelFormat>,
     /// Whether it may encode by itself.
     pub own_encoding: OwnEncoding,
+    /// What a hardware encoder takes from it as it is: those formats cost nothing.
+    pub encoder_formats: Vec<PixelFormat>,
     /// Values for its controls. One that can't be set is complained of in the log; the picture comes nevertheless.
     pub controls: Controls,
 }

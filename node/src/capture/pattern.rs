@@ -90,6 +90,7 @@ impl VideoSource for Source {
             format: self.format,
             captured_at,
             sequence,
+            dmabuf: None,
             data: self.picture.data(),
         }))
     }
@@ -128,6 +129,7 @@ mod tests {
                 rate,
                 format: None,
                 own_encoding: super::super::OwnEncoding::Never,
+                encoder_formats: Vec::new(),
                 controls: Controls::new(),
             })
             .unwrap()

@@ -76,6 +76,7 @@ impl Slate {
             format: self.format,
             captured_at: Timestamp::now(),
             sequence: self.number,
+            dmabuf: None,
             data: &self.buffer,
         }
     }

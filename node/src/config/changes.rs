@@ -1,4 +1,5 @@
-use super::{Camera, Config, Http, Signaling, Video, Webrtc};
+use super::{Camera, Config, Http, Signaling, Speaker, Video, Webrtc};
+use crate::media::TalkBack;
 
 /// What a new configuration changes, by what has to be done about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,7 +10,9 @@ pub struct Changes {
     pub bitrate: bool,
     /// The name, the server or its token: sign out and in.
     pub membership: bool,
-    /// Who may watch, and how viewers are reached.
+    /// The loudspeaker: another one, or another volume.
+    pub speaker: bool,
+    /// Who may watch or talk, and how viewers are reached.
     pub viewers: bool,
     /// Where the status is served.
     pub status: bool,
@@ -61,6 +64,7 @@ impl Changes {
                     bitrate,
                     encoders: _, // with the cameras
                 },
+            speaker,
             webrtc:
                 Webrtc {
                     udp_port,
@@ -80,7 +84,10 @@ impl Changes {
             cameras: cameras(old, new),
             bitrate: *bitrate != old.video.bitrate,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
-            viewers: *ice_servers != old.webrtc.ice_servers || *max_viewers != old.webrtc.max_viewers,
+            speaker: voice(speaker) != voice(&old.speaker),
+            viewers: talk_back(speaker) != talk_back(&old.speaker)
+                || *ice_servers != old.webrtc.ice_servers
+                || *max_viewers != old.webrtc.max_viewers,
             status: *listen != old.http.listen,
             gpio: *gpio != old.gpio,
             control: *control != old.control,
@@ -93,6 +100,7 @@ impl Changes {
         let named = [
             (self.bitrate, "bitrate"),
             (self.membership, "name, server or token"),
+            (self.speaker, "speaker"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
             (self.gpio, "gpio"),
@@ -103,6 +111,21 @@ impl Changes {
         let cameras = self.cameras.iter().map(CameraChange::words);
         cameras.chain(named).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// What the loudspeaker itself is told.
+fn voice(speaker: &Option<Speaker>) -> Option<(&str, u8)> {
+    let Speaker {
+        device,
+        allow: _, // what decides who is heard, below
+        volume,
+    } = speaker.as_ref()?;
+    Some((device, *volume))
+}
+
+/// Who may talk.
+fn talk_back(speaker: &Option<Speaker>) -> TalkBack {
+    speaker.as_ref().map_or(TalkBack::Nobody, |speaker| speaker.allow)
 }
 
 impl CameraChange {
@@ -203,6 +226,8 @@ mod tests {
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
+            ("[speaker]", "speaker, viewers", &[]),
+            ("[speaker]\nallow = \"nobody\"", "speaker", &[]),
             ("[http]\nlisten = \"off\"", "status page", &[]),
             ("[gpio.tally]\npin = 4", "gpio", &[]),
             ("[control]\noutputs = \"all\"", "control", &[]),
@@ -211,6 +236,20 @@ mod tests {
             let changes = Changes::between(&Config::default(), &config(text));
             assert_eq!(changes.words(), words, "{text}");
             assert_eq!(changes.restart, restart, "{text}");
+        }
+    }
+
+    #[test]
+    fn another_loudspeaker_concerns_nobody_else() {
+        let old = config("[speaker]");
+        for (text, words) in [
+            ("[speaker]\nallow = \"page\"", ""),
+            ("[speaker]\nallow = \"all\"", "viewers"),
+            ("[speaker]\nvolume = 50", "speaker"),
+            ("[speaker]\ndevice = \"Jabra\"", "speaker"),
+            ("", "speaker, viewers"),
+        ] {
+            assert_eq!(Changes::between(&old, &config(text)).words(), words, "{text}");
         }
     }
 

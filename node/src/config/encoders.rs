@@ -9,11 +9,18 @@ pub struct Encoders(Vec<Encoder>);
 pub enum Encoder {
     /// The camera itself; its H.264 is passed on.
     Passthrough,
+    /// An encoder in hardware, behind the kernel's V4L2 (memory to memory).
+    M2m,
     /// OpenH264 and libvpx.
     Software,
 }
 
 impl Encoders {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Encoder> {
+        self.0.iter().copied()
+    }
+
     /// Which place `encoder` has; `None` where it must not be used.
     pub fn place(&self, encoder: Encoder) -> Option<usize> {
         self.0.iter().position(|known| *known == encoder)
@@ -22,7 +29,7 @@ impl Encoders {
 
 impl Default for Encoders {
     fn default() -> Self {
-        Self(vec![Encoder::Passthrough, Encoder::Software])
+        Self(vec![Encoder::Passthrough, Encoder::M2m, Encoder::Software])
     }
 }
 
@@ -32,10 +39,11 @@ impl<'de> Deserialize<'de> for Encoders {
         for name in Vec::<String>::deserialize(deserializer)? {
             let encoder = match name.as_str() {
                 "passthrough" => Encoder::Passthrough,
+                "m2m" => Encoder::M2m,
                 "software" => Encoder::Software,
                 other => {
                     return Err(de::Error::custom(format!(
-                        "`{other}` is no encoder; there are \"passthrough\" and \"software\""
+                        "`{other}` is no encoder; there are \"passthrough\", \"m2m\" and \"software\""
                     )));
                 }
             };
@@ -48,7 +56,7 @@ impl<'de> Deserialize<'de> for Encoders {
         }
         if encoders.is_empty() {
             return Err(de::Error::custom(
-                "`encoders` is empty; the usual is [\"passthrough\", \"software\"]",
+                "`encoders` is empty; the usual is [\"passthrough\", \"m2m\", \"software\"]",
             ));
         }
         Ok(Self(encoders))

@@ -11,6 +11,7 @@ mod encoders;
 pub mod gpio;
 mod listen;
 mod load;
+mod speaker;
 mod stun;
 
 use std::{
@@ -32,6 +33,7 @@ pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use pinhole_service::config::ConfigError;
+pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
 
 /// Everything that `node.toml` says.
@@ -47,6 +49,8 @@ pub struct Config {
     pub cameras: Cameras,
     /// How the picture is encoded.
     pub video: Video,
+    /// Where viewers are heard. None: nowhere.
+    pub speaker: Option<Speaker>,
     /// How viewers are reached.
     pub webrtc: Webrtc,
     /// Where the status is told.
@@ -269,6 +273,7 @@ mod tests {
         );
         expected.control.socket = Some("/run/pinhole/control.sock".into());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
+        expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");
     }
 
@@ -347,7 +352,7 @@ mod tests {
             ("[[camera]]\ndevice = 0", "\"/dev/video0\""),
             (
                 "[video]\nencoders = [\"hardware\"]",
-                "\"passthrough\" and \"software\"",
+                "\"passthrough\", \"m2m\" and \"software\"",
             ),
             ("[video]\nencoders = []", "empty"),
             ("[video]\nencoders = [\"software\", \"software\"]", "twice"),
@@ -366,6 +371,11 @@ mod tests {
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
             ("[microphone]", "microphone"),
+            ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
+            ("[speaker]\nvolume = 101", "0 to 100 percent"),
+            ("[speaker]\ndevice = \"\"", "a card's name"),
+            ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
+            ("[speaker]\nvolum = 1", "did you mean `volume`?"),
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);

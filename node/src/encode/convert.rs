@@ -9,11 +9,14 @@ mod mjpeg;
 mod raw;
 mod recolour;
 mod rgb;
+mod shrink;
 
 use super::LayoutError;
 use crate::media::{Colour, Frame, FrameSize, PixelFormat, VideoFormat};
 use raw::Lines;
 use recolour::Recolour;
+
+pub use shrink::{Scale, Shrinker};
 
 /// Lines start at multiples of this, so that the widest vector loads of today do not cross a cache line.
 const ALIGNMENT: usize = 64;
@@ -107,6 +110,7 @@ impl Converter {
         Ok(Frame {
             format,
             data: &self.buffer,
+            dmabuf: None,
             ..*frame
         })
     }
@@ -120,6 +124,7 @@ impl Converter {
             Ok(size) => Ok(Frame {
                 format: Self::output(VideoFormat { size, ..frame.format }),
                 data: &self.buffer,
+                dmabuf: None,
                 ..*frame
             }),
             Err(error) => {

@@ -1,5 +1,5 @@
 use crate::{
-    encode::LayoutError,
+    encode::{LayoutError, m2m::M2mError},
     media::{Codec, VideoFormat},
 };
 
@@ -47,6 +47,19 @@ pub enum EncodeError {
         action: &'static str,
         /// The library's words or error number.
         reason: String,
+    },
+    /// An encoder in hardware failed.
+    #[error(transparent)]
+    Hardware(#[from] M2mError),
+    /// Nothing is there that may encode.
+    #[error(
+        "there is no hardware encoder for {format} in {codec}, and `encoders` in [video] has nothing else; add \"software\""
+    )]
+    NoEncoder {
+        /// The codec.
+        codec: Codec,
+        /// What is to be encoded.
+        format: VideoFormat,
     },
     /// An encoder of sound failed.
     #[error("the {encoder} encoder failed: {reason}")]

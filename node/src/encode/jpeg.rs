@@ -102,6 +102,7 @@ mod tests {
             captured_at: Timestamp::now(),
             sequence: 0,
             data,
+            dmabuf: None,
         }
     }
 

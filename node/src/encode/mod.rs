@@ -8,29 +8,35 @@ mod convert;
 mod error;
 pub mod g711;
 mod jpeg;
+mod level;
+pub mod m2m;
 mod openh264;
 pub mod opus;
 mod passthrough;
 mod planes;
+mod select;
 mod vpx;
 
 use std::num::NonZero;
 
-pub use convert::{ConvertError, Converter};
+pub use convert::{ConvertError, Converter, Scale, Shrinker};
 pub use error::EncodeError;
 pub use jpeg::jpeg;
 pub use passthrough::Passthrough;
 pub use planes::{LayoutError, Planes};
+pub use select::{Chosen, Selection, Way};
 
 use crate::media::{AccessUnit, Bitrate, Codec, Frame, FrameSize, Orders, VideoFormat};
 
 /// Turns pictures into a stream of one codec.
 pub trait VideoEncoder: Send {
-    /// The codec of the stream.
-    fn codec(&self) -> Codec;
-
     /// What encodes, as people know it.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
+
+    /// How it gets at the samples of its frames.
+    fn intake(&self) -> Intake {
+        Intake::InPlace
+    }
 
     /// Encodes one frame, obeying `orders` for it. `None` where the encoder kept the frame back or left it out.
     ///
@@ -38,6 +44,27 @@ pub trait VideoEncoder: Send {
     ///
     /// The encoder failed, or the frame is not of the format that it was made for.
     fn encode(&mut self, frame: &Frame<'_>, orders: Orders) -> Result<Option<AccessUnit>, EncodeError>;
+
+    /// A further picture that came with that of the last frame, from an encoder that was late before.
+    fn further(&mut self) -> Option<AccessUnit> {
+        None
+    }
+
+    /// Ends the stream: what the encoder kept back. It is of no further use then.
+    fn finish(&mut self) -> Vec<AccessUnit> {
+        Vec::new()
+    }
+}
+
+/// How an encoder gets at the samples of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// A program reads them where they lie.
+    InPlace,
+    /// A device reads them where they lie.
+    Imported,
+    /// They are copied to where a device reads them.
+    Copied,
 }
 
 /// An encoder of `codec` in software, for frames of `format`, which must be YU12 (see [`Converter`]).

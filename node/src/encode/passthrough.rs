@@ -1,4 +1,4 @@
-//! H.264 that the camera encodes itself, made fit for viewers who come at any time.
+//! H.264 that the camera or a hardware encoder makes, made fit for viewers who come at any time.
 //!
 //! What leaves here:
 //!
@@ -30,8 +30,9 @@ const START_CODE: [u8; 4] = [0, 0, 0, 1];
 const CREDIBLE_GAP: u32 = 10_000;
 
 /// The stream of a camera, looked through. One for each time that the camera is opened.
-#[derive(Default)]
 pub struct Passthrough {
+    /// Whose stream it is, for the log.
+    whose: &'static str,
     sets: ParameterSets,
     /// Whether a viewer could decode the next picture.
     in_step: bool,
@@ -49,7 +50,25 @@ struct Said {
     bidirectional: bool,
 }
 
+impl Default for Passthrough {
+    fn default() -> Self {
+        Self::of("the camera")
+    }
+}
+
 impl Passthrough {
+    /// For the stream of `whose`.
+    pub(super) fn of(whose: &'static str) -> Self {
+        Self {
+            whose,
+            sets: ParameterSets::default(),
+            in_step: false,
+            sequence: None,
+            slices: Vec::new(),
+            said: Said::default(),
+        }
+    }
+
     /// The unit of a frame, for viewers; `None` where it holds no picture, or one that nobody could decode.
     ///
     /// # Errors
@@ -72,7 +91,8 @@ impl Passthrough {
         if is_keyframe && !self.sets.are_complete() {
             if !std::mem::replace(&mut self.said.no_sets, true) {
                 tracing::warn!(
-                    "the camera's H.264 has no parameter sets yet; without them nobody can decode it"
+                    "the H.264 of {} has no parameter sets yet; without them nobody can decode it",
+                    self.whose
                 );
             }
             return Ok(None);
@@ -106,7 +126,11 @@ impl Passthrough {
                 return Err("a part of it has no valid header");
             }
             match unit.kind() {
-                Kind::SequenceParameters => self.sets.put_sequence(unit.bytes)?,
+                Kind::SequenceParameters => {
+                    if let Some(stream) = self.sets.put_sequence(unit.bytes)? {
+                        tracing::info!(%stream, "the H.264 of {} is passed on", self.whose);
+                    }
+                }
                 Kind::PictureParameters => self.sets.put_picture(unit.bytes)?,
                 kind @ (Kind::Slice | Kind::Idr) => {
                     is_keyframe |= kind == Kind::Idr;
@@ -127,8 +151,9 @@ impl Passthrough {
         if !self.said.bidirectional && unit.is_bidirectional() {
             self.said.bidirectional = true;
             tracing::warn!(
-                "the camera's H.264 has B pictures; viewers show them late or out of order, so switch them off at the \
-                 camera (for x264: -tune zerolatency)"
+                "the H.264 of {} has B pictures; viewers show them late or out of order, so switch them off there (for x264: \
+                 -tune zerolatency)",
+                self.whose
             );
         }
     }

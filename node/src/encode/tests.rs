@@ -22,6 +22,7 @@ impl Picture {
             format: self.format,
             captured_at: self.captured_at,
             sequence: 0,
+            dmabuf: None,
             data: &self.data,
         }
     }
@@ -255,12 +256,17 @@ fn frames_of_another_shape_are_refused() {
 fn several_threads_make_one_picture() {
     let picture = |number| hills(size("1280x720"), number);
     let (format, bitrate) = (picture(0).format, Bitrate::from_bps(4_000_000));
-    let encoders: [Box<dyn VideoEncoder>; 2] = [
-        Box::new(openh264::Encoder::with_threads(format, bitrate, 3).unwrap()),
-        Box::new(vpx::Encoder::with_threads(format, bitrate, 3).unwrap()),
+    let encoders: [(Codec, Box<dyn VideoEncoder>); 2] = [
+        (
+            Codec::H264,
+            Box::new(openh264::Encoder::with_threads(format, bitrate, 3).unwrap()),
+        ),
+        (
+            Codec::Vp8,
+            Box::new(vpx::Encoder::with_threads(format, bitrate, 3).unwrap()),
+        ),
     ];
-    for mut encoder in encoders {
-        let codec = encoder.codec();
+    for (codec, mut encoder) in encoders {
         let mut decoder = Decoder::new(codec);
         for number in 0..5 {
             let unit = encoder

@@ -56,11 +56,7 @@ impl Encoder {
 }
 
 impl VideoEncoder for Encoder {
-    fn codec(&self) -> Codec {
-        Codec::Vp8
-    }
-
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         NAME
     }
 

@@ -1,3 +1,5 @@
+use std::os::fd::BorrowedFd;
+
 use super::{Timestamp, VideoFormat};
 
 /// One picture of a source, not yet encoded.
@@ -14,4 +16,16 @@ pub struct Frame<'driver> {
     pub sequence: u32,
     /// The samples, all planes one behind the other.
     pub data: &'driver [u8],
+    /// The same memory for other devices, where the driver gives it to them.
+    pub dmabuf: Option<Dmabuf<'driver>>,
+}
+
+/// Memory of a driver that other devices can be lent (kernel documentation, "Buffer Sharing and Synchronization"). Like the frame it is only
+/// borrowed: whoever gets it has to be done with it before the frame is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Dmabuf<'driver> {
+    /// What stands for it.
+    pub fd: BorrowedFd<'driver>,
+    /// Bytes of it; the frame is at its beginning.
+    pub length: usize,
 }

@@ -15,9 +15,10 @@ use super::{
     feed::Feed,
     floor::kind_of,
     negotiation,
-    session::{self, Session, SessionError},
+    session::{self, Hearing, Session, SessionError},
     socket::Socket,
 };
+use crate::voice::Talker;
 
 impl Engine {
     pub(super) fn take(&mut self, call: Call) {
@@ -120,7 +121,19 @@ impl Engine {
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
-        match Session::answer(contact, viewer.clone(), offer, &addresses, Instant::now()) {
+        let hearing = Hearing {
+            talk_back: self.settings.talk_back,
+            intake: self.intake.clone(),
+            talker: Talker(self.floor.next_session),
+        };
+        match Session::answer(
+            contact,
+            viewer.clone(),
+            offer,
+            &addresses,
+            &hearing,
+            Instant::now(),
+        ) {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);

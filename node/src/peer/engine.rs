@@ -29,7 +29,8 @@ use super::{
 };
 use crate::{
     fanout::Track,
-    media::{AccessUnit, Codec, Privacy, Timestamp},
+    media::{AccessUnit, Codec, Privacy, TalkBack, Timestamp},
+    voice::Intake,
 };
 
 /// What the engine is told by the configuration, and may be told anew while it runs.
@@ -39,6 +40,8 @@ pub struct Settings {
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
     pub stun_servers: Vec<(String, u16)>,
+    /// Who may be heard; the default is for a node with a loudspeaker.
+    pub talk_back: TalkBack,
 }
 
 /// Why the engine can't start.
@@ -64,6 +67,8 @@ pub struct Engine {
     pub(super) desk: Desk,
     pub(super) channels: Option<Channels>,
     privacy: Privacy,
+    /// Where viewers are heard.
+    pub(super) intake: Option<Intake>,
 }
 
 impl Engine {
@@ -93,17 +98,23 @@ impl Engine {
             desk: Desk::default(),
             channels: None,
             privacy: Privacy::default(),
+            intake: None,
         })
     }
 
     /// Viewers may open a control channel, to which `ears` listen.
-    pub fn listen(&mut self, ears: Arc<dyn Ears>) {
+    pub fn open_channels(&mut self, ears: Arc<dyn Ears>) {
         self.channels = Some(Channels::new(ears));
     }
 
     /// What was captured before this is switched on is not sent any more.
     pub fn keep(&mut self, privacy: Privacy) {
         self.privacy = privacy;
+    }
+
+    /// Gives what viewers say to `intake`, as far as the settings allow.
+    pub fn listen(&mut self, intake: Intake) {
+        self.intake = Some(intake);
     }
 
     /// The UDP port of all viewers.
@@ -181,6 +192,9 @@ impl Engine {
         if settings.stun_servers != self.settings.stun_servers {
             self.floor.reflexive = Reflexive::default();
             *names = Names::new(settings.stun_servers.clone());
+        }
+        for session in self.floor.sessions.values_mut() {
+            session.hear_only(settings.talk_back);
         }
         self.settings = settings;
     }

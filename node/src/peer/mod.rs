@@ -28,6 +28,7 @@ mod session;
 mod setup;
 mod socket;
 mod stream;
+mod voice;
 
 pub use channel::{Ears, LABEL, Line, PAGE};
 pub use contact::{Call, CameraId, Contact, Letter};

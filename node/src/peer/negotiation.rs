@@ -5,6 +5,7 @@ use rtc::{
     sdp::description::{media::MediaDescription, session::SessionDescription},
 };
 
+use super::voice::Microphone;
 use crate::media::Codec;
 
 /// A description of the viewer, read.
@@ -19,6 +20,8 @@ pub(super) struct Description {
     pub(super) first_mid: String,
     /// The audio codecs: what keeps an audio section acceptable.
     pub(super) audio: Vec<Coding>,
+    /// The viewer's microphone, where it has one that may be heard.
+    pub(super) microphone: Option<Microphone>,
 }
 
 /// What a viewer wants of our picture.
@@ -78,6 +81,7 @@ pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, D
         free_payload_type: (96..=127).find(is_free).unwrap_or(127),
         first_mid: media[0].attribute("mid").flatten().unwrap_or("0").to_owned(),
         audio,
+        microphone: Microphone::offered(media),
     })
 }
 

@@ -34,8 +34,12 @@ use super::{
     setup,
     socket::{Datagram, Socket},
     stream::Stream,
+    voice::Ear,
 };
-use crate::media::Codec;
+use crate::{
+    media::{Codec, TalkBack},
+    voice::{Intake, Talker},
+};
 
 /// Why a viewer's offer was not taken, or its session ended, in words for the viewer.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,8 @@ pub(super) struct Session {
     started: Instant,
     sent: Sent,
     meter: Meter,
+    /// What listens to the viewer, where it may be heard.
+    ear: Option<Ear>,
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     first_mid: String,
     told_reflexive: bool,
@@ -93,6 +99,25 @@ pub(super) struct Session {
 struct Sent {
     packets: u64,
     bytes: u64,
+}
+
+/// Who may be heard, and where.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    pub(super) talk_back: TalkBack,
+    /// None: there is no loudspeaker.
+    pub(super) intake: Option<Intake>,
+    /// What the viewer is called there.
+    pub(super) talker: Talker,
+}
+
+impl Hearing {
+    fn ear(&self, described: &Description, now: Instant) -> Option<Ear> {
+        let microphone = described.microphone.as_ref()?;
+        let is_heard = microphone.is_allowed(self.talk_back);
+        let intake = self.intake.as_ref().filter(|_| is_heard)?;
+        Some(Ear::new(microphone.clone(), self.talker, intake.clone(), now))
+    }
 }
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
@@ -120,6 +145,7 @@ impl Session {
         name: String,
         offer: RTCSessionDescription,
         addresses: &[SocketAddr],
+        hearing: &Hearing,
         now: Instant,
     ) -> Result<(Self, String), SessionError> {
         let described = negotiation::read(&offer)?;
@@ -137,7 +163,8 @@ impl Session {
         let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
         let feedback = Arc::new(Feedback::default());
         let reader = FeedbackReader::new(feedback.clone());
-        let mut connection = setup::connection(&coding, &described.audio, reader, now)?;
+        let ear = hearing.ear(&described, now);
+        let mut connection = setup::connection(&coding, &described.audio, ear.is_some(), reader, now)?;
         connection.set_remote_description(now, offer)?;
         let stream = Stream::new(codec, coding.payload_type);
         for address in addresses {
@@ -148,7 +175,7 @@ impl Session {
         if !owes_offer {
             sender = Some(connection.add_track(stream.track(&coding))?);
         }
-        rest_all_but(&mut connection, sender);
+        rest_all_but(&mut connection, sender, ear.as_ref());
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
         let sdp = local_sdp(&connection)?;
@@ -170,6 +197,7 @@ impl Session {
             started: now,
             sent: Sent::default(),
             meter: Meter::new(now),
+            ear,
             first_mid: described.first_mid,
             told_reflexive: false,
             channel: None,
@@ -210,7 +238,7 @@ impl Session {
         if !std::mem::take(&mut self.owes_offer) {
             return Ok(None);
         }
-        rest_all_but(&mut self.connection, Some(self.sender));
+        rest_all_but(&mut self.connection, Some(self.sender), self.ear.as_ref());
         let offer = self.connection.create_offer(None)?;
         self.connection.set_local_description(now, offer)?;
         self.awaits_answer = true;
@@ -234,7 +262,7 @@ impl Session {
             self.owes_offer = true;
         }
         self.connection.set_remote_description(now, offer)?;
-        rest_all_but(&mut self.connection, Some(self.sender));
+        rest_all_but(&mut self.connection, Some(self.sender), self.ear.as_ref());
         let answer = self.connection.create_answer(None)?;
         self.connection.set_local_description(now, answer)?;
         self.deadline = Some(now);
@@ -361,12 +389,20 @@ impl Session {
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
             return Outcome::Over(Ending::Closed);
         }
-        // Of what comes in, control messages are of use here; the rest must not pile up.
-        while let Some(message) = self.connection.poll_read() {
-            if let (RTCMessage::DataChannelMessage(id, message), Some(channel)) =
-                (message.message, &mut self.channel)
-            {
-                channel.hear(id, &message, now);
+        // Of what comes in, control messages and voices are of use here; the rest must not pile up.
+        while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
+            match message {
+                RTCMessage::DataChannelMessage(id, message) => {
+                    if let Some(channel) = &mut self.channel {
+                        channel.hear(id, &message, now);
+                    }
+                }
+                RTCMessage::RtpPacket(_, packet) => {
+                    if let Some(ear) = &mut self.ear {
+                        ear.hear(packet, now);
+                    }
+                }
+                _ => {}
             }
         }
         if let Some(channel) = &mut self.channel {
@@ -380,6 +416,13 @@ impl Session {
             .poll_timeout()
             .map(|deadline| deadline.max(soonest));
         outcome
+    }
+
+    /// Obeys a change of who may be heard. Who was not heard at the beginning of the call stays so until the next one.
+    pub(super) fn hear_only(&mut self, talk_back: TalkBack) {
+        if let Some(ear) = &mut self.ear {
+            ear.obey(talk_back);
+        }
     }
 
     /// Whether the viewer asked for a keyframe since the last call, or waits for its first.
@@ -476,16 +519,19 @@ impl Summary {
     }
 }
 
-/// We send video and nothing else: every other section is accepted and kept still, so that a desktop's
-/// microphone is not sent for nothing.
-fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderId>) {
+/// What is sent and heard in each section. Every other one is accepted and kept still, so that a desktop's microphone is
+/// not sent for nothing.
+fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderId>, ear: Option<&Ear>) {
     let all: Vec<_> = connection.get_transceivers().collect();
     for id in all {
         if let Some(mut transceiver) = connection.rtp_transceiver(id) {
-            transceiver.set_direction(if sender.is_some() && transceiver.sender() == sender {
-                RTCRtpTransceiverDirection::Sendonly
-            } else {
-                RTCRtpTransceiverDirection::Inactive
+            let sends = sender.is_some() && transceiver.sender() == sender;
+            let hears = ear.is_some_and(|ear| transceiver.mid().as_deref() == Some(ear.mid()));
+            transceiver.set_direction(match (sends, hears) {
+                (true, true) => RTCRtpTransceiverDirection::Sendrecv,
+                (true, false) => RTCRtpTransceiverDirection::Sendonly,
+                (false, true) => RTCRtpTransceiverDirection::Recvonly,
+                (false, false) => RTCRtpTransceiverDirection::Inactive,
             });
         }
     }

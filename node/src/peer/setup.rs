@@ -4,7 +4,7 @@ use std::{
 };
 
 use rtc::{
-    interceptor::{NackResponderBuilder, Registry, SenderReportBuilder, Slot},
+    interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
         configuration::{
@@ -38,10 +38,11 @@ const CHECKS: u16 = 100;
 const RETRANSMITTABLE: u16 = 1024;
 
 /// A connection that knows these codings and nothing else. Each has a certificate of its own (the core makes
-/// it), so that none can expire in a node that runs for years.
+/// it), so that none can expire in a node that runs for years. `hears` tells whether anything is to come in.
 pub(super) fn connection(
     video: &Coding,
     audio: &[Coding],
+    hears: bool,
     feedback: FeedbackReader,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
@@ -50,7 +51,7 @@ pub(super) fn connection(
     for coding in audio {
         media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
     }
-    let interceptors = Registry::new()
+    let mut interceptors = Registry::new()
         .with(
             Slot::NackResponder,
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
@@ -58,6 +59,10 @@ pub(super) fn connection(
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         // Application-ward of everything: it reads what the others have read.
         .with(Slot::from(14_000), feedback);
+    if hears {
+        // By these the viewer's program learns how much is lost, and protects its voice accordingly.
+        interceptors = interceptors.with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
+    }
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))

@@ -1,5 +1,5 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::{
     capture::v4l2::Control,
     figures::{Counter, Durations},
-    media::{Codec, VideoFormat},
+    media::{Codec, FrameRate, FrameSize, VideoFormat},
 };
 
 /// How a camera is.
@@ -43,11 +43,25 @@ pub struct Condition {
     pub since: Instant,
 }
 
+/// What viewers don't get because the machine is too slow for all of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overload {
+    /// How many steps were made down from the whole.
+    pub level: usize,
+    /// The frames that are left.
+    pub rate: FrameRate,
+    /// The size that is left.
+    pub size: FrameSize,
+    /// Whether the kernel said that the processor is slowed down.
+    pub is_hot: bool,
+}
+
 /// What a pipeline tells of itself: its state, to be waited for, and its figures.
 #[derive(Debug)]
 pub struct Account {
     condition: watch::Sender<Condition>,
     controls: watch::Sender<Vec<Control>>,
+    overload: watch::Sender<Option<Overload>>,
     /// Frames that the camera delivered and that were fetched.
     pub frames: Counter,
     /// Frames that the camera made and that were not fetched, by its own count: newer ones had come meanwhile, they
@@ -55,6 +69,12 @@ pub struct Account {
     pub missed: Counter,
     /// Frames that could not be converted.
     pub damaged: Counter,
+    /// Frames that were left out because encoding all of them would take too long.
+    pub left_out: Counter,
+    /// How often more was given up because encoding takes too long.
+    pub steps_down: Counter,
+    /// How often something of that was taken back.
+    pub steps_up: Counter,
     /// How often the state became [`State::Faulted`], or the reason of it changed.
     pub faults: Counter,
     /// From the time stamp of a frame until it was fetched.
@@ -68,7 +88,7 @@ pub struct Account {
 #[derive(Debug, Default)]
 pub struct LineAccount {
     /// Written at its start and end only.
-    encoder: Mutex<Option<&'static str>>,
+    encoder: Mutex<Option<Arc<str>>>,
     /// Access units that the encoder made.
     pub units: Counter,
     /// The bytes of them.
@@ -77,8 +97,12 @@ pub struct LineAccount {
     pub keyframes: Counter,
     /// Keyframes that were ordered of the encoder: wishes of viewers, merged and limited in rate.
     pub keyframe_orders: Counter,
-    /// Frames that the encoder left out.
+    /// Frames that the encoder left out, or failed at.
     pub skipped: Counter,
+    /// Frames that an encoder in hardware read in the camera's memory.
+    pub imported: Counter,
+    /// Frames that were copied for an encoder in hardware.
+    pub copied: Counter,
     /// What encoding one frame took.
     pub encoded: Durations,
 }
@@ -92,9 +116,13 @@ impl Default for Account {
         Self {
             condition: watch::Sender::new(idle),
             controls: watch::Sender::default(),
+            overload: watch::Sender::new(None),
             frames: Counter::default(),
             missed: Counter::default(),
             damaged: Counter::default(),
+            left_out: Counter::default(),
+            steps_down: Counter::default(),
+            steps_up: Counter::default(),
             faults: Counter::default(),
             waited: Durations::default(),
             converted: Durations::default(),
@@ -120,6 +148,16 @@ impl Account {
             *known = controls;
             changed
         });
+    }
+
+    /// What is given up because the machine is too slow, at any time and at every change. `None` where nothing is.
+    pub fn overload(&self) -> watch::Receiver<Option<Overload>> {
+        self.overload.subscribe()
+    }
+
+    pub(crate) fn gives_up(&self, overload: Option<Overload>) {
+        self.overload
+            .send_if_modified(|before| std::mem::replace(before, overload.clone()) != overload);
     }
 
     /// The figures of `codec`.
@@ -162,12 +200,15 @@ impl Account {
 
 impl LineAccount {
     /// The encoder's name, while there is one.
-    pub fn encoder(&self) -> Option<&'static str> {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn encoder(&self) -> Option<Arc<str>> {
+        self.encoder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
-    pub(super) fn set_encoder(&self, name: Option<&'static str>) {
-        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    pub(super) fn set_encoder(&self, name: Option<&str>) {
+        *self.encoder.lock().unwrap_or_else(PoisonError::into_inner) = name.map(Arc::from);
     }
 }
 

@@ -122,6 +122,7 @@ impl Coded {
         let start = Instant::now();
         let coded = Frame {
             data: &unit.data,
+            dmabuf: None,
             ..*frame
         };
         let planes = match converter.to_yu12(&coded) {
@@ -145,6 +146,8 @@ impl Coded {
             if is_late {
                 line.leave_out();
             } else {
+                // Those are in software, which takes them so.
+                line.prepare(planes.format, bitrate)?;
                 line.encode(&planes, bitrate)?;
             }
         }

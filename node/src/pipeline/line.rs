@@ -1,12 +1,12 @@
 use std::{sync::Arc, time::Instant};
 
-use tracing::info;
+use tracing::{debug, info};
 
 use super::account::{Account, LineAccount};
 use crate::{
-    encode::{self, EncodeError, VideoEncoder},
+    encode::{Chosen, Converter, EncodeError, Intake, Selection, VideoEncoder, Way, m2m::CodedFormat},
     fanout::Publisher,
-    media::{AccessUnit, Bitrate, Codec, Frame, VideoFormat},
+    media::{AccessUnit, Bitrate, Codec, Frame, PixelFormat, VideoFormat},
 };
 
 /// What stands in the place of an encoder's name where the camera encodes.
@@ -16,6 +16,7 @@ pub const PASSTHROUGH: &str = "passthrough";
 pub(super) struct Line {
     publisher: Publisher,
     account: Arc<Account>,
+    selection: Selection,
     encoder: Option<Running>,
     /// Units of the camera's own encoder are passed on.
     is_passing: bool,
@@ -23,13 +24,30 @@ pub(super) struct Line {
 
 struct Running {
     encoder: Box<dyn VideoEncoder>,
+    is_hardware: bool,
+    /// What the camera gives.
+    source: VideoFormat,
+    /// What the encoder takes of it: the same, or what it is converted to.
     format: VideoFormat,
     bitrate: Bitrate,
+}
+
+impl Running {
+    /// Whether it goes on with frames of `source`.
+    fn suits(&self, source: &VideoFormat) -> bool {
+        if self.is_hardware {
+            self.source == *source
+        } else {
+            // Its control of the bitrate goes by the rate of the frames.
+            self.format.size == source.size && self.format.rate == source.rate
+        }
+    }
 }
 
 impl Line {
     pub(super) fn new(publisher: Publisher, account: Arc<Account>) -> Self {
         Self {
+            selection: Selection::new(publisher.codec()),
             publisher,
             account,
             encoder: None,
@@ -78,27 +96,63 @@ impl Line {
         self.publisher.is_watched()
     }
 
-    /// Encodes and publishes; the encoder is made where there is none, or where the picture has changed.
+    /// Looks what may encode for it, before a camera is opened.
+    pub(super) fn look(&mut self, ways: &[Way], hardware: CodedFormat) {
+        // No hardware makes VP8 for us.
+        let hardware = self.passes().then_some(hardware);
+        self.selection.look(ways, hardware);
+    }
+
+    /// The formats that its encoder will take as they are, beside what everything is converted to.
+    pub(super) fn formats(&self) -> &[PixelFormat] {
+        self.selection.formats()
+    }
+
+    /// Whether anything can encode for it.
+    pub(super) fn is_possible(&self) -> bool {
+        self.selection.is_possible()
+    }
+
+    /// Makes an encoder for a camera's frames where there is none for them, and tells whether it takes them as they are; otherwise
+    /// they are to be converted.
+    pub(super) fn prepare(&mut self, source: VideoFormat, bitrate: Bitrate) -> Result<bool, EncodeError> {
+        if let Some(running) = self.encoder.as_ref().filter(|running| running.suits(&source)) {
+            return Ok(running.format == source);
+        }
+        let codec = self.publisher.codec();
+        // Two at a time are more than some hardware can do.
+        self.finish();
+        let Chosen {
+            encoder,
+            format,
+            is_hardware,
+        } = self
+            .selection
+            .choose(source, Converter::output(source), bitrate)?;
+        info!(%codec, encoder = encoder.name(), size = %format.size, %bitrate, "encoder started");
+        self.account.line(codec).set_encoder(Some(encoder.name()));
+        self.is_passing = false;
+        self.encoder = Some(Running {
+            encoder,
+            is_hardware,
+            source,
+            format,
+            bitrate,
+        });
+        Ok(format == source)
+    }
+
+    /// Whether its encoder takes such frames as they are.
+    pub(super) fn takes(&self, source: &VideoFormat) -> bool {
+        let running = self.encoder.as_ref();
+        running.is_some_and(|running| running.format == *source)
+    }
+
+    /// Encodes a frame and publishes it. It is of the kind that the last [`Line::prepare`] told.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
         let codec = self.publisher.codec();
-        let running = match &mut self.encoder {
-            // Its control of the bitrate goes by the rate of the frames.
-            Some(running)
-                if running.format.size == frame.format.size && running.format.rate == frame.format.rate =>
-            {
-                running
-            }
-            slot => {
-                let encoder = encode::software(codec, frame.format, bitrate)?;
-                info!(%codec, size = %frame.format.size, %bitrate, "encoder started");
-                self.account.line(codec).set_encoder(Some(encoder.name()));
-                self.is_passing = false;
-                slot.insert(Running {
-                    encoder,
-                    format: frame.format,
-                    bitrate,
-                })
-            }
+        let Some(running) = &mut self.encoder else {
+            return Ok(());
         };
         let start = Instant::now();
         let mut orders = self.publisher.take_orders(start);
@@ -111,27 +165,64 @@ impl Line {
         if orders.keyframe {
             figures.keyframe_orders.one();
         }
-        match running.encoder.encode(frame, orders) {
+        let outcome = running.encoder.encode(frame, orders);
+        match running.encoder.intake() {
+            _ if outcome.is_err() => {}
+            Intake::InPlace => {}
+            Intake::Imported => figures.imported.one(),
+            Intake::Copied => figures.copied.one(),
+        }
+        match outcome {
             Ok(Some(unit)) => {
                 figures.encoded.record(start.elapsed());
-                count(figures, &unit);
-                self.publisher.publish(unit);
+                if running.is_hardware {
+                    self.selection.worked();
+                }
+                let further = std::iter::from_fn(|| running.encoder.further());
+                for unit in std::iter::once(unit).chain(further) {
+                    count(figures, &unit);
+                    self.publisher.publish(unit);
+                }
             }
-            // The encoder kept its rate by leaving this frame out.
+            // The encoder kept its rate by leaving this frame out, or keeps it back for now.
             Ok(None) => figures.skipped.one(),
             Err(error) => {
-                self.rest();
-                return Err(error);
+                let goes_on = running.is_hardware && self.selection.failed(&error);
+                figures.skipped.one();
+                self.drop_encoder();
+                if !goes_on {
+                    return Err(error);
+                }
+                // The next frame gets another encoder, which begins with a keyframe.
+                debug!(%codec, "encoder failed: {error}");
             }
         }
         Ok(())
+    }
+
+    /// Ends the encoder in order: what it kept back is published.
+    fn finish(&mut self) {
+        let codec = self.publisher.codec();
+        if let Some(mut running) = self.encoder.take() {
+            for unit in running.encoder.finish() {
+                count(self.account.line(codec), &unit);
+                self.publisher.publish(unit);
+            }
+        }
+    }
+
+    /// Ends the encoder as it is.
+    fn drop_encoder(&mut self) {
+        self.account.line(self.publisher.codec()).set_encoder(None);
+        self.encoder = None;
     }
 
     /// Frees the encoder until the next frame.
     pub(super) fn rest(&mut self) {
         self.account.line(self.publisher.codec()).set_encoder(None);
         self.is_passing = false;
-        if self.encoder.take().is_some() {
+        if self.encoder.is_some() {
+            self.finish();
             let dropped = self.publisher.dropped();
             info!(codec = %self.publisher.codec(), dropped, "encoder stopped");
         }

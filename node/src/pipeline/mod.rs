@@ -6,8 +6,9 @@
 
 mod account;
 mod coded;
+mod governor;
+mod heat;
 mod line;
-mod retry;
 mod snapshot;
 mod wishes;
 
@@ -26,17 +27,19 @@ use tracing::{Span, debug, info, warn};
 
 use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError},
+    encode::{ConvertError, Converter, EncodeError, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
+    retry::Retry,
 };
 use coded::{Coded, steer};
+use governor::{Governor, Relief, Step};
+use heat::Heat;
 use line::Line;
-use retry::Retry;
 use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 
-pub use account::{Account, Condition, LineAccount, State};
+pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use line::PASSTHROUGH;
 pub use snapshot::{Snapshot, Taker};
 
@@ -58,8 +61,10 @@ pub struct Settings {
     pub want: Want,
     /// The encoders' rate.
     pub bitrate: Bitrate,
-    /// Whether we may encode, in software.
-    pub software: bool,
+    /// What may encode here, the preferred one first.
+    pub ways: Vec<Way>,
+    /// What hardware has to make for the viewers of H.264.
+    pub hardware: CodedFormat,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -135,6 +140,7 @@ impl Pipeline {
         let snapshots = Snapshots::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
+        let rate = settings.want.rate;
         let mut work = Work {
             camera,
             settings,
@@ -146,6 +152,9 @@ impl Pipeline {
             snapshots: snapshots.clone(),
             privacy,
             converter: Converter::default(),
+            shrinker: Shrinker::default(),
+            governor: Governor::new(rate),
+            heat: Heat::find("/sys".as_ref()),
             last_size: None,
             controls_changed: false,
             pulse,
@@ -247,6 +256,10 @@ struct Work {
     snapshots: Snapshots,
     privacy: Privacy,
     converter: Converter,
+    shrinker: Shrinker,
+    /// What encoding costs is the machine's and the camera's matter, not that of one opening.
+    governor: Governor,
+    heat: Heat,
     /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
     last_size: Option<FrameSize>,
     /// They are to be read again.
@@ -362,12 +375,16 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
-        if !self.settings.software {
-            return Ok(());
-        }
         let frame = slate.draw();
-        for line in self.lines.iter_mut().filter(|line| line.is_watched()) {
-            line.encode(&frame, self.settings.bitrate)?;
+        let bitrate = self.settings.bitrate;
+        for line in self
+            .lines
+            .iter_mut()
+            .filter(|line| line.is_watched() && line.is_possible())
+        {
+            // It is YU12, which everything takes.
+            line.prepare(frame.format, bitrate)?;
+            line.encode(&frame, bitrate)?;
         }
         Ok(())
     }
@@ -413,7 +430,15 @@ impl Work {
     /// Opens the camera and works until nobody watches.
     fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
-        let mut source = self.camera.open(&self.settings.want)?;
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
+        let formats = self.lines.iter().flat_map(Line::formats);
+        let want = Want {
+            encoder_formats: formats.copied().collect(),
+            ..self.settings.want.clone()
+        };
+        let mut source = self.camera.open(&want)?;
         let device = self.camera.describe();
         if retry.is_faulted() {
             // A command can be started as often as it likes to end; what is news is the picture.
@@ -421,9 +446,11 @@ impl Work {
         } else {
             info!(%device, format = %source.format(), "camera open");
         }
-        self.last_size = Some(source.format().size);
         self.controls_changed = true;
+        self.governor.opened(source.format().rate);
+        self.tell_overload(source.format(), false);
         let outcome = self.stream(&device, source.as_mut(), retry);
+        self.account.gives_up(None);
         self.converter.forget();
         drop(source);
         if outcome.is_ok() {
@@ -451,10 +478,10 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.software);
+        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
         if is_coded(source.format()) {
             steer(source, self.settings.bitrate);
-        } else if !self.settings.software {
+        } else if !self.lines.iter().any(Line::is_possible) {
             return Err(Fault::NoEncoder {
                 device: device.to_owned(),
                 format: source.format(),
@@ -498,9 +525,8 @@ impl Work {
                 .waited
                 .record(Timestamp::now().since(frame.captured_at));
             self.account.frames.one();
-            self.account
-                .missed
-                .add(missed(sequence.replace(frame.sequence), frame.sequence));
+            let missed = missed(sequence.replace(frame.sequence), frame.sequence);
+            self.account.missed.add(missed);
             let format = frame.format;
             // It was captured before the switch, or after it: nobody gets it.
             if self.privacy.is_on() {
@@ -515,8 +541,21 @@ impl Work {
             };
             let outcome = if is_coded(format) {
                 coded.pass(lines, converter, outlet, &frame)
+            } else if !lines.iter().any(Line::is_watched) {
+                Ok(Ok(true))
+            } else if !self.governor.takes(frame.captured_at, missed) {
+                self.account.left_out.one();
+                Ok(Ok(true))
             } else {
-                encode(lines, converter, outlet, &frame)
+                let relief = self.governor.relief();
+                let tools = (converter, &mut self.shrinker);
+                let outcome = encode(lines, tools, outlet, &frame, relief);
+                outcome.map(|outcome| {
+                    outcome.map(|took| {
+                        self.govern(format, took);
+                        true
+                    })
+                })
             };
             match outcome? {
                 // Of a camera that encodes, nothing to show up to its first keyframe.
@@ -543,6 +582,50 @@ impl Work {
         }
     }
 
+    /// Has the governor see what encoding took, and obeys it.
+    fn govern(&mut self, format: VideoFormat, took: Duration) {
+        self.governor.set_hot(self.heat.is_hot(Instant::now()));
+        let Some(step) = self.governor.took(took, Timestamp::now()) else {
+            return;
+        };
+        let Step {
+            relief,
+            is_down,
+            load,
+            is_hot,
+        } = step;
+        let (rate, size) = (relief.rate(format.rate), relief.scale.of(format.size));
+        let busy = format!("{:.0} %", load * 100.0);
+        if is_down {
+            self.account.steps_down.one();
+            let why = if is_hot {
+                "the processor is slowed down to keep it from harm, and encoding takes much of it"
+            } else {
+                "this machine is too slow to encode all of it"
+            };
+            warn!(%rate, %size, %busy, "viewers get less of the picture: {why}");
+        } else {
+            self.account.steps_up.one();
+            info!(%rate, %size, %busy, "viewers get more of the picture again");
+        }
+        self.tell_overload(format, is_hot);
+    }
+
+    /// Tells what is given up of a picture of this format.
+    fn tell_overload(&mut self, format: VideoFormat, is_hot: bool) {
+        let relief = self.governor.relief();
+        let size = relief.scale.of(format.size);
+        self.last_size = Some(size);
+        let overload = Overload {
+            level: self.governor.level(),
+            rate: relief.rate(format.rate),
+            size,
+            is_hot,
+        };
+        self.account
+            .gives_up((relief != Relief::NONE && !is_coded(format)).then_some(overload));
+    }
+
     fn is_watched(&self) -> bool {
         self.lines.iter().any(Line::is_watched)
     }
@@ -561,22 +644,43 @@ struct Outlet<'a> {
     bitrate: Bitrate,
 }
 
-/// Gives one frame to every encoder that somebody watches, and tells whether it held a picture. The inner error costs this
-/// frame only.
+/// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
+/// its own. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
-    converter: &mut Converter,
+    (converter, shrinker): (&mut Converter, &mut Shrinker),
     outlet: Outlet<'_>,
     frame: &Frame<'_>,
-) -> Result<Result<bool, ConvertError>, EncodeError> {
+    relief: Relief,
+) -> Result<Result<Duration, ConvertError>, EncodeError> {
     let Outlet { account, bitrate, .. } = outlet;
-    if !lines.iter().any(Line::is_watched) {
-        return Ok(Ok(true));
+    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    // A picture as a file is made from what is converted.
+    let mut convert = outlet.snapshots.are_wanted();
+    for line in lines.iter_mut().filter(encodes) {
+        if line.prepare(frame.format, bitrate)? {
+            line.encode(frame, bitrate)?;
+        } else {
+            convert = true;
+        }
+    }
+    if !convert {
+        return Ok(Ok(Duration::ZERO));
     }
     // Once for all codecs.
     let start = Instant::now();
-    let planes = match converter.to_yu12(frame) {
-        Ok(planes) => planes,
+    let planes = converter
+        .to_yu12(frame)
+        .and_then(|planes| Ok(shrinker.shrink(&planes, relief.scale)?));
+    let planes = match planes {
+        // The encoders divide their bits among as many frames as there are.
+        Ok(planes) => Frame {
+            format: VideoFormat {
+                rate: relief.rate(planes.format.rate),
+                ..planes.format
+            },
+            ..planes
+        },
         Err(error) => {
             account.damaged.one();
             return Ok(Err(error));
@@ -586,10 +690,12 @@ fn encode(
     if outlet.snapshots.are_wanted() {
         outlet.snapshots.serve(&planes, outlet.privacy);
     }
-    for line in lines.iter_mut().filter(|line| line.is_watched()) {
-        line.encode(&planes, bitrate)?;
+    for line in lines.iter_mut().filter(encodes) {
+        if !line.takes(&frame.format) {
+            line.encode(&planes, bitrate)?;
+        }
     }
-    Ok(Ok(true))
+    Ok(Ok(start.elapsed()))
 }
 
 fn is_coded(format: VideoFormat) -> bool {

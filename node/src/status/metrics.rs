@@ -4,6 +4,7 @@
 mod control;
 mod page;
 mod process;
+mod speaker;
 
 use std::fmt;
 
@@ -44,6 +45,9 @@ impl Collector for Exposition {
         self.node(&mut page)?;
         self.signaling(&mut page)?;
         self.cameras(&mut page)?;
+        if let Some(speaker) = &self.snapshot.speaker {
+            speaker::write(speaker, &mut page)?;
+        }
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
@@ -158,6 +162,13 @@ impl Exposition {
             help,
             by_codec(|encoder| encoder.keyframes),
         )?;
+        let help = "Frames that an encoder in hardware got: imported without a copy, or copied.";
+        let rows = encoders.iter().flat_map(|(camera, encoder)| {
+            let ways = [("imported", encoder.imported), ("copied", encoder.copied)];
+            let labels = |way| camera.labels_and([("codec", encoder.codec()), ("way", way)]);
+            ways.map(|(way, count)| (labels(way), count as f64))
+        });
+        page.counters("pinhole_encoder_hardware_frames", None, help, rows)?;
         let help = "Keyframes that were ordered for the viewers.";
         page.counters(
             "pinhole_keyframe_orders",

@@ -12,6 +12,7 @@ mod page;
 mod server;
 mod snapshot;
 mod sources;
+mod speaker;
 mod watch;
 
 pub use health::{Health, Verdict};
@@ -22,4 +23,5 @@ pub use snapshot::{
     Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
 };
 pub use sources::{CameraSource, Roster, Sources, Stuck};
+pub use speaker::{Speaker, SpeakerState, Talker};
 pub use watch::{Outlook, Watch};

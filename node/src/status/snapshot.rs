@@ -7,6 +7,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::speaker::Speaker;
 use super::{health::Health, sources::Parts};
 use crate::{
     control,
@@ -30,6 +31,8 @@ pub struct Snapshot {
     pub health: Health,
     /// How each of its cameras is.
     pub cameras: Vec<Camera>,
+    /// How its loudspeaker is; none where none is configured.
+    pub speaker: Option<Speaker>,
     /// What each stage of a frame's way took so far.
     pub latencies: Vec<Latency>,
     /// Who watches or is about to.
@@ -138,6 +141,7 @@ impl Snapshot {
                 .iter()
                 .map(|camera| Camera::of(camera, now))
                 .collect(),
+            speaker: Speaker::of(parts.speaker, now),
             latencies: latencies(&parts),
             sessions: Sessions {
                 started: parts.figures.started.get(),

@@ -14,6 +14,7 @@ use crate::{
     peer::{CameraId, Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
+    voice,
 };
 
 /// How long the engine may take to say who watches. It answers between two packets.
@@ -29,6 +30,7 @@ pub struct Sources {
     roster: watch::Receiver<Roster>,
     viewers: Viewers,
     control: Arc<control::Account>,
+    speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
 
@@ -83,6 +85,7 @@ impl Sources {
         roster: watch::Receiver<Roster>,
         viewers: Viewers,
         control: Arc<control::Account>,
+        speaker: Arc<voice::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
@@ -90,6 +93,7 @@ impl Sources {
             roster,
             viewers,
             control,
+            speaker,
             stuck,
         }
     }
@@ -114,6 +118,7 @@ impl Sources {
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
             control: &self.control,
+            speaker: &self.speaker,
             stuck,
         };
         Snapshot::of(parts, Instant::now())
@@ -134,6 +139,7 @@ pub(super) struct Parts<'a> {
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
     pub(super) control: &'a control::Account,
+    pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
 
@@ -180,6 +186,9 @@ impl Parts<'_> {
             }
         }
         missing.extend(self.control.watch().borrow().faults.iter().cloned());
+        if let voice::State::Faulted { why } = self.speaker.state() {
+            missing.push(format!("nobody can be heard: {why}"));
+        }
         missing
     }
 
@@ -207,6 +216,7 @@ pub(super) mod samples {
         pub figures: crate::peer::Figures,
         pub report: Report,
         pub control: control::Account,
+        pub speaker: voice::Account,
     }
 
     /// One of its cameras.
@@ -265,6 +275,7 @@ pub(super) mod samples {
                 figures: crate::peer::Figures::default(),
                 report: Report::default(),
                 control: control::Account::default(),
+                speaker: voice::Account::default(),
             }
         }
 
@@ -297,6 +308,7 @@ pub(super) mod samples {
                 figures: &self.figures,
                 report: self.report.clone(),
                 control: &self.control,
+                speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
             Snapshot::of(parts, Instant::now())

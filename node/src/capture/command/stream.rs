@@ -321,6 +321,7 @@ impl VideoSource for Source {
             format: self.format,
             captured_at,
             sequence: self.sequence,
+            dmabuf: None,
             data: &self.inbox.bytes()[..found.length],
         }))
     }

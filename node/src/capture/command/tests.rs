@@ -22,6 +22,7 @@ fn want() -> Want {
         rate: FrameRate::per_second(30),
         format: None,
         own_encoding: OwnEncoding::Preferred,
+        encoder_formats: Vec::new(),
         controls: Controls::new(),
     }
 }

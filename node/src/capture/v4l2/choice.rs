@@ -8,7 +8,7 @@
 //! | another shape, as 4:3 for 16:9 | 0.29, the logarithm |
 //! | half the rate | 0.69, the logarithm |
 //! | twice the rate | 0.35: nothing is lost, but each frame is encoded |
-//! | the format | 0 to 0.2, see [`format_price`]; 1.5 for a picture without colours |
+//! | the format | 0 to 0.2, see [`format_price`]; nothing for one that a hardware encoder takes; 1.5 for a picture without colours |
 //! | H.264 of the camera's own | -0.1 or 0.3, as [`OwnEncoding`] says: it spares all encoding, but is not ours to judge |
 //!
 //! So a format that is dear to unpack is taken for a rate that is a fifth higher, and not for less; and a camera that
@@ -95,6 +95,23 @@ fn offers<'a>(modes: &'a [Mode], want: &'a Want) -> impl Iterator<Item = Offer<'
 
 /// What it takes to make YU12 of a frame, in the order of what `encode_bench` measures, and what crosses the bus.
 fn format_price(pixel: PixelFormat, want: &Want) -> f64 {
+    if want.encoder_formats.contains(&pixel) {
+        // Nothing is unpacked, and perhaps nothing copied. The packed formats are a third more to move.
+        return match pixel {
+            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Yvyu => 0.01,
+            _ => 0.0,
+        };
+    }
+    let copied = if want.encoder_formats.is_empty() {
+        0.0
+    } else {
+        0.015
+    };
+    copied + unpacking_price(pixel, want)
+}
+
+/// The same where software encodes.
+fn unpacking_price(pixel: PixelFormat, want: &Want) -> f64 {
     match pixel {
         PixelFormat::H264 => match want.own_encoding {
             // Neither this nor an encoder.
@@ -152,6 +169,7 @@ mod tests {
             rate: FrameRate::per_second(rate),
             format: None,
             own_encoding: OwnEncoding::Preferred,
+            encoder_formats: Vec::new(),
             controls: crate::capture::Controls::new(),
         }
     }
@@ -210,6 +228,31 @@ mod tests {
             let expected = format!("{code} 1280x720 30 fps");
             assert_eq!(chosen(&all[..=count], "1280x720", 30).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn what_a_hardware_encoder_takes_is_preferred() {
+        let modes = ["MJPG", "YU12", "NV12", "YUYV"]
+            .map(|code| mode(code.as_bytes().try_into().unwrap(), "1280x720", &[30]));
+        for (formats, expected) in [
+            (vec![], "YU12"),
+            (vec![PixelFormat::Nv12, PixelFormat::Yuyv], "NV12"),
+            (vec![PixelFormat::Yuyv], "YUYV"),
+        ] {
+            let want = Want {
+                encoder_formats: formats,
+                ..want("1280x720", 30)
+            };
+            let (mode, _) = choose(&modes, &want).unwrap();
+            assert_eq!(String::from_utf8_lossy(&mode.fourcc), expected);
+        }
+        let slow = [mode(b"NV12", "1280x720", &[10]), mode(b"MJPG", "1280x720", &[30])];
+        let want = Want {
+            encoder_formats: vec![PixelFormat::Nv12],
+            ..want("1280x720", 30)
+        };
+        let (mode, _) = choose(&slow, &want).unwrap();
+        assert_eq!(&mode.fourcc, b"MJPG", "but not at any price");
     }
 
     #[test]

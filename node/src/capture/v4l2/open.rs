@@ -58,7 +58,12 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     } else {
         BUFFERS
     };
-    let queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
+    let mut queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
+    if want.encoder_formats.contains(&format.pixel)
+        && let Err(error) = queue.export()
+    {
+        tracing::debug!(device = %name, "it does not lend its memory to other devices: {error}");
+    }
     let report = Report::new(&name, &format, &modes, want);
     let source = Source::new(device, name, format, queue, encoder, want.controls.clone());
     Ok((source, report))
@@ -76,6 +81,9 @@ pub struct Report {
 impl Report {
     fn new(name: &DeviceName, format: &VideoFormat, modes: &[Mode], want: &Want) -> Self {
         let mut why = choice::reason(modes, want, format.pixel);
+        if want.encoder_formats.contains(&format.pixel) {
+            why = format!("the hardware encoder takes it; {why}");
+        }
         if format.size != want.size || !choice::is_same_rate(format.rate, want.rate) {
             why = format!("the nearest to {} {}; {why}", want.size, want.rate);
         }
@@ -250,6 +258,7 @@ mod tests {
             rate: FrameRate::per_second(30),
             format: None,
             own_encoding: OwnEncoding::Preferred,
+            encoder_formats: Vec::new(),
             controls: Controls::new(),
         };
         let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();

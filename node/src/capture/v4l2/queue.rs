@@ -1,4 +1,4 @@
-//! The kernel's buffer queue: `VIDIOC_REQBUFS`, `mmap`, `VIDIOC_QBUF`, `VIDIOC_DQBUF`.
+//! The kernel's buffer queue: `VIDIOC_REQBUFS`, `mmap`, `VIDIOC_EXPBUF`, `VIDIOC_QBUF`, `VIDIOC_DQBUF`.
 //!
 //! `v4l::io::mmap::Stream` has no way to look for a newer frame without giving up the bytes of the one at hand,
 //! can't be read again after a time-out, and panics where a driver fails to stop. So the queue is our own, over
@@ -8,20 +8,31 @@
     reason = "ioctl takes untyped pointers, and mapped memory has no owner in Rust"
 )]
 
-use std::{io, mem, os::raw::c_int, ptr, slice, sync::Arc, time::Duration};
+use std::{
+    io, mem,
+    os::{
+        fd::{AsFd, FromRawFd, OwnedFd},
+        raw::c_int,
+    },
+    ptr, slice,
+    sync::Arc,
+    time::Duration,
+};
 
 use v4l::{
     Device,
     device::Handle,
-    v4l_sys::{v4l2_buffer, v4l2_capability, v4l2_requestbuffers},
+    v4l_sys::{v4l2_buffer, v4l2_capability, v4l2_exportbuffer, v4l2_requestbuffers},
     v4l2::{
         self,
         vidioc::{
-            VIDIOC_DQBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_QUERYCAP, VIDIOC_REQBUFS, VIDIOC_STREAMOFF,
-            VIDIOC_STREAMON,
+            VIDIOC_DQBUF, VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_QUERYCAP, VIDIOC_REQBUFS,
+            VIDIOC_STREAMOFF, VIDIOC_STREAMON,
         },
     },
 };
+
+use crate::media::Dmabuf;
 
 const VIDEO_CAPTURE: u32 = v4l::buffer::Type::VideoCapture as u32;
 const MMAP: u32 = v4l::memory::Memory::Mmap as u32;
@@ -30,6 +41,8 @@ const MMAP: u32 = v4l::memory::Memory::Mmap as u32;
 pub struct Queue {
     handle: Arc<Handle>,
     mappings: Vec<Mapping>,
+    /// What other devices know the same memory by; empty where they don't.
+    exports: Vec<OwnedFd>,
 }
 
 /// A filled buffer, taken out of the queue: the kernel does not touch it until it is given back.
@@ -60,6 +73,7 @@ impl Queue {
         let mut queue = Self {
             handle: device.handle(),
             mappings: Vec::new(),
+            exports: Vec::new(),
         };
         for index in 0..queue.request(count)? {
             let mapping = queue.map(index)?;
@@ -71,6 +85,13 @@ impl Queue {
         }
         queue.stream(VIDIOC_STREAMON)?;
         Ok(queue)
+    }
+
+    /// Makes the buffers known to other devices (`VIDIOC_EXPBUF`).
+    pub fn export(&mut self) -> io::Result<()> {
+        let exports = (0..self.mappings.len()).map(|index| self.export_one(index));
+        self.exports = exports.collect::<io::Result<_>>()?;
+        Ok(())
     }
 
     /// How many buffers there are.
@@ -135,6 +156,28 @@ impl Queue {
         unsafe { slice::from_raw_parts(mapping.start.cast(), buffer.used.min(mapping.length)) }
     }
 
+    /// A buffer for other devices, where it was exported.
+    pub fn dmabuf(&self, buffer: &Buffer) -> Option<Dmabuf<'_>> {
+        let index = buffer.index as usize;
+        Some(Dmabuf {
+            fd: self.exports.get(index)?.as_fd(),
+            length: self.mappings.get(index)?.length,
+        })
+    }
+
+    fn export_one(&self, index: usize) -> io::Result<OwnedFd> {
+        // SAFETY: plain C data for which all zeros is a value.
+        let mut raw: v4l2_exportbuffer = unsafe { mem::zeroed() };
+        raw.type_ = VIDEO_CAPTURE;
+        raw.index = u32::try_from(index).map_err(io::Error::other)?;
+        // For reading; some devices map what they read for writing all the same.
+        raw.flags = libc::O_CLOEXEC.cast_unsigned() | libc::O_RDWR.cast_unsigned();
+        // SAFETY: the request takes a `v4l2_exportbuffer`.
+        unsafe { v4l2::ioctl(self.handle.fd(), VIDIOC_EXPBUF, ptr::from_mut(&mut raw).cast())? };
+        // SAFETY: the descriptor is new and nobody else's.
+        Ok(unsafe { OwnedFd::from_raw_fd(raw.fd) })
+    }
+
     fn request(&self, count: u32) -> io::Result<u32> {
         // SAFETY: plain C data for which all zeros is a value.
         let mut raw: v4l2_requestbuffers = unsafe { mem::zeroed() };
@@ -194,6 +237,7 @@ impl Drop for Queue {
             // SAFETY: start and length are of one `mmap`, and no slice of it can outlive `self`.
             let _ = unsafe { v4l2::munmap(mapping.start, mapping.length) };
         }
+        self.exports.clear();
         let _ = self.request(0);
     }
 }

@@ -208,6 +208,7 @@ impl VideoSource for Source {
             captured_at: captured_at(buffer.time, buffer.flags, Timestamp::now()),
             sequence: self.count.0,
             data: self.queue.bytes(buffer),
+            dmabuf: self.queue.dmabuf(buffer),
         }))
     }
 

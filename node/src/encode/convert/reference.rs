@@ -106,6 +106,7 @@ fn compare(source: &Source<'_>, what: &str) {
         format: source.format,
         captured_at: Timestamp::now(),
         sequence: 0,
+        dmabuf: None,
         data: source.data,
     };
     let mut converter = Converter::new();
@@ -226,6 +227,7 @@ fn black_white_and_grey_are_exact() {
                         format,
                         captured_at: Timestamp::now(),
                         sequence: 0,
+                        dmabuf: None,
                         data: &data,
                     };
                     let mut converter = Converter::new();
@@ -288,6 +290,7 @@ fn frames_of_any_length_stride_and_content_do_no_harm() {
             format,
             captured_at: Timestamp::now(),
             sequence: 0,
+            dmabuf: None,
             data: &junk[..length],
         };
         match converter.to_yu12(&frame) {

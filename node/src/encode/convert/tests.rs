@@ -18,6 +18,7 @@ fn frame<'a>(pixel: PixelFormat, size: &str, stride: u32, data: &'a [u8]) -> Fra
         },
         captured_at: Timestamp::now(),
         sequence: 7,
+        dmabuf: None,
         data,
     }
 }

@@ -20,17 +20,14 @@ struct Set {
 }
 
 impl ParameterSets {
-    /// Remembers a sequence parameter set, and says what it promises where that is news.
-    pub(super) fn put_sequence(&mut self, unit: &[u8]) -> Result<(), &'static str> {
+    /// Remembers a sequence parameter set, and tells what it promises where that is news.
+    pub(super) fn put_sequence(&mut self, unit: &[u8]) -> Result<Option<Sps>, &'static str> {
         // Most cameras repeat themselves at every keyframe.
         if self.sequence.iter().any(|set| set.bytes == unit) {
-            return Ok(());
+            return Ok(None);
         }
         let sps = Sps::read(unit).ok_or("its sequence parameter set is damaged")?;
-        if put(&mut self.sequence, sps.id, unit)? {
-            tracing::info!(stream = %sps, "the camera's own H.264 is passed on");
-        }
-        Ok(())
+        Ok(put(&mut self.sequence, sps.id, unit)?.then_some(sps))
     }
 
     /// Remembers a picture parameter set.

@@ -39,6 +39,7 @@ impl Camera {
             },
             captured_at: Timestamp::now(),
             sequence: self.sequence,
+            dmabuf: None,
             data,
         };
         self.passthrough.take(&frame).map_err(|error| error.to_string())

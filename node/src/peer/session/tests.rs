@@ -23,7 +23,71 @@ fn addresses() -> [SocketAddr; 1] {
 
 fn answered(sdp: &str) -> Result<(Session, String), SessionError> {
     let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))?;
-    Session::answer(contact(), "viewer".into(), offer, &addresses(), Instant::now())
+    Session::answer(
+        contact(),
+        "viewer".into(),
+        offer,
+        &addresses(),
+        &hearing(TalkBack::Nobody),
+        Instant::now(),
+    )
+}
+
+fn hearing(talk_back: TalkBack) -> Hearing {
+    Hearing {
+        talk_back,
+        intake: Some(Intake::unheard()),
+        talker: Talker(1),
+    }
+}
+
+/// The direction of the audio section in the answer to this offer.
+fn sound(sdp: &str, hearing: &Hearing) -> String {
+    let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n")).expect("an offer");
+    let (_, answer) = Session::answer(
+        contact(),
+        "viewer".into(),
+        offer,
+        &addresses(),
+        hearing,
+        Instant::now(),
+    )
+    .expect("an answer");
+    let directions = ["a=inactive", "a=recvonly", "a=sendonly", "a=sendrecv"];
+    section(&answer, "audio")
+        .into_iter()
+        .find(|line| directions.contains(&line.as_str()))
+        .expect("a direction")
+}
+
+#[test]
+fn a_microphone_is_asked_for_only_where_it_may_be_heard() {
+    let (head, audio) = BROWSER.split_once("m=audio").expect("an audio section");
+    let desktop = format!("{head}m=audio{}", audio.replace("a=recvonly", "a=sendrecv"));
+    let page = format!(
+        "{}a=x-pinhole-talk\n",
+        desktop.trim_end_matches('\n').to_owned() + "\n"
+    );
+    for (offer, talk_back, expected) in [
+        (BROWSER, TalkBack::All, "a=inactive"),
+        (&desktop, TalkBack::Nobody, "a=inactive"),
+        (&desktop, TalkBack::Page, "a=inactive"),
+        (&desktop, TalkBack::All, "a=recvonly"),
+        (&page, TalkBack::Nobody, "a=inactive"),
+        (&page, TalkBack::Page, "a=recvonly"),
+        (&page, TalkBack::All, "a=recvonly"),
+    ] {
+        assert_eq!(
+            sound(offer, &hearing(talk_back)),
+            expected,
+            "{talk_back:?}: {offer}"
+        );
+        let nowhere = Hearing {
+            intake: None,
+            ..hearing(talk_back)
+        };
+        assert_eq!(sound(offer, &nowhere), "a=inactive", "without a loudspeaker");
+    }
 }
 
 /// The lines of the section of this kind.

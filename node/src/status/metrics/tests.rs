@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::sources::samples::{self, Samples};
 use super::*;
+use crate::voice;
 
 /// Name, labels, value.
 type Sample = (String, Vec<(String, String)>, f64);
@@ -241,6 +242,25 @@ fn two_viewers_of_one_name_are_two_and_none_leaves_nothing() {
 }
 
 #[test]
+fn somebody_talks_and_nobody_did() {
+    let mut samples = Samples::default();
+    assert!(!page(&samples).contains("speaker"), "there is none");
+    samples.speaker = voice::Account::talking();
+    let read = read(&page(&samples));
+    for (name, labels, value) in [
+        ("pinhole_speaker_state", &[("state", "playing")][..], 1.0),
+        ("pinhole_speaker_state", &[("state", "idle")], 0.0),
+        ("pinhole_voice_concealed_packets_total", &[], 3.0),
+        ("pinhole_voice_mouth_to_ear_median_seconds", &[], 0.062),
+        ("pinhole_talker_level_ratio", &[("session", "5")], 0.1),
+        ("pinhole_talker_jitter_buffer_seconds", &[("session", "5")], 0.04),
+    ] {
+        let found = read.value(name, labels).expect(name);
+        assert!((found - value).abs() < 1e-6, "{name}: {found}");
+    }
+}
+
+#[test]
 fn what_a_viewer_has_not_told_yet_is_left_out() {
     let mut samples = Samples::default();
     let mut viewer = samples::viewer(1, "new");
@@ -254,7 +274,11 @@ fn what_a_viewer_has_not_told_yet_is_left_out() {
 
 #[test]
 fn every_metric_is_explained_and_every_explained_one_exists() {
-    let page = page(&Samples::default());
+    let samples = Samples {
+        speaker: voice::Account::talking(),
+        ..Samples::default()
+    };
+    let page = page(&samples);
     let there: BTreeSet<String> = read(&page)
         .kinds
         .into_iter()

@@ -31,6 +31,7 @@ impl Node {
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
+            ..peer::Settings::default()
         });
         let engine = Engine::bind(0, settings).expect("a free port");
         let presence = watch::Sender::new(Standing {
@@ -56,6 +57,7 @@ impl Node {
         let sources = Sources::new(
             roster,
             engine.viewers(),
+            Arc::default(),
             Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );

@@ -91,7 +91,7 @@ pub struct Encoder {
     /// Its codec.
     pub codec: String,
     /// Its name, while it runs; `passthrough` while the camera's own encoder does the work.
-    pub encoder: Option<&'static str>,
+    pub encoder: Option<String>,
     /// Frames encoded.
     pub frames: u64,
     /// The bytes of them.
@@ -100,8 +100,12 @@ pub struct Encoder {
     pub keyframes: u64,
     /// Keyframes ordered.
     pub keyframe_orders: u64,
-    /// Frames that the encoder left out.
+    /// Frames that the encoder left out, or failed at.
     pub skipped: u64,
+    /// Frames that an encoder in hardware read in the camera's memory.
+    pub imported: u64,
+    /// Frames that were copied for an encoder in hardware.
+    pub copied: u64,
     /// Encoded frames that were dropped because the network side lagged.
     pub lagged: u64,
 }
@@ -109,7 +113,9 @@ pub struct Encoder {
 impl Encoder {
     /// Whether this machine encodes.
     pub fn runs(&self) -> bool {
-        self.encoder.is_some_and(|name| name != pipeline::PASSTHROUGH)
+        self.encoder
+            .as_ref()
+            .is_some_and(|name| name != pipeline::PASSTHROUGH)
     }
 }
 
@@ -170,12 +176,14 @@ fn encoders(parts: &CameraParts<'_>) -> Vec<Encoder> {
         let line = parts.account.line(*codec);
         Encoder {
             codec: codec.to_string(),
-            encoder: line.encoder(),
+            encoder: line.encoder().map(|name| name.to_string()),
             frames: line.units.get(),
             bytes: line.bytes.get(),
             keyframes: line.keyframes.get(),
             keyframe_orders: line.keyframe_orders.get(),
             skipped: line.skipped.get(),
+            imported: line.imported.get(),
+            copied: line.copied.get(),
             lagged: figures.dropped.get(),
         }
     };

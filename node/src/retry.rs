@@ -2,7 +2,7 @@ use std::time::Duration;
 
 /// The pauses between tries, and what was already said. Without clock or IO.
 #[derive(Debug, Default)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     tries: u32,
     fault: Option<String>,
     news: bool,
@@ -18,7 +18,7 @@ impl Retry {
     const HOLDS: Duration = Duration::from_secs(3);
 
     /// The pause after one more failure.
-    pub(super) fn after(&mut self, is_transient: bool, fault: &str) -> Duration {
+    pub(crate) fn after(&mut self, is_transient: bool, fault: &str) -> Duration {
         self.news = self.fault.as_deref() != Some(fault);
         self.fault = Some(fault.to_owned());
         let pause = Self::FIRST * 2u32.saturating_pow(self.tries.min(10));
@@ -31,21 +31,21 @@ impl Retry {
     }
 
     /// The last fault, where it is not the one before it.
-    pub(super) fn news(&self) -> Option<&str> {
+    pub(crate) fn news(&self) -> Option<&str> {
         self.fault.as_deref().filter(|_| self.news)
     }
 
-    pub(super) fn is_faulted(&self) -> bool {
+    pub(crate) fn is_faulted(&self) -> bool {
         self.fault.is_some()
     }
 
     /// Something may have changed for the better: try often again.
-    pub(super) fn hurry(&mut self) {
+    pub(crate) fn hurry(&mut self) {
         self.tries = 0;
     }
 
     /// There has been a picture for `shown`: whether that ends a fault.
-    pub(super) fn is_over(&mut self, shown: Duration) -> bool {
+    pub(crate) fn is_over(&mut self, shown: Duration) -> bool {
         let is_over = self.is_faulted() && shown >= Self::HOLDS;
         if is_over {
             self.forget();
@@ -54,7 +54,7 @@ impl Retry {
     }
 
     /// All is well again.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         *self = Self::default();
     }
 }
