@@ -133,6 +133,9 @@ impl Engine {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
+                if let (Some(channels), Some(session)) = (&self.channels, self.floor.sessions.get_mut(&id)) {
+                    session.listen(channels.channel(id, contact.camera));
+                }
                 self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
                     // The camera opens while the viewer connects.
