@@ -406,7 +406,19 @@ fn pins_that_can_not_be_had_are_named_and_the_camera_works_on() {
     let error = heard(&mut viewer, "refusal", |said| said["id"] == 1);
     assert_eq!(error["code"], "fault", "{error}");
 
-    // `check` says the same, and the forced driver of another board as well.
+    // `check` says the same, and the forced driver of another board as well. It leaves the pins of a node that runs alone.
+    let check = guest.run(&format!(
+        "{} check /run/node.toml",
+        binary("pinhole-node").display()
+    ));
+    assert!(
+        check.text.contains("not tried, as pinhole-node runs"),
+        "{}",
+        check.text
+    );
+    assert!(chip.value(1), "it was not touched");
+    node.assert_running();
+    node.stop();
     let check = guest.run(&format!(
         "{} check /run/node.toml",
         binary("pinhole-node").display()
@@ -425,7 +437,6 @@ fn pins_that_can_not_be_had_are_named_and_the_camera_works_on() {
         "{}",
         check.text
     );
-    node.assert_running();
 }
 
 #[test]

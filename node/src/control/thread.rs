@@ -167,7 +167,12 @@ impl Work {
             }
             self.take_in(news);
             if self.retry_at.is_some_and(|at| at <= Instant::now()) {
-                self.take_pins();
+                // A pin may take a second, and who holds something is not to be missed for so long.
+                if self.room.is_held() {
+                    self.retry_at = Some(Instant::now() + RETRY);
+                } else {
+                    self.take_pins();
+                }
             }
             self.room.tick(Instant::now());
         }

@@ -457,6 +457,12 @@ impl Room {
             .min()
     }
 
+    /// Whether somebody holds an output, or has a servo turn.
+    pub fn is_held(&self) -> bool {
+        let held = self.outputs.iter().any(|output| !output.holders.is_empty());
+        held || self.servos.iter().any(|servo| servo.commander.is_some())
+    }
+
     /// When the contacts have to be looked at again, where one of them has not come to rest.
     pub fn look_again(&self) -> Option<Instant> {
         let inputs = self.inputs.iter().filter_map(|input| input.contact.deadline());
