@@ -5,6 +5,7 @@ mod cameras;
 mod control;
 mod desk;
 mod reload;
+mod sound;
 
 use std::{
     path::PathBuf,
@@ -31,7 +32,7 @@ use crate::{
     control::Control,
     media::{Ducking, Privacy, TalkBack},
     peer::{self, Engine},
-    status::Sources,
+    status::{MicrophoneSource, Sources},
     voice::{self, Speaker},
 };
 use cameras::Cameras;
@@ -68,12 +69,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
-
-    let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings)?;
-    info!(port = engine.port(), "viewers are served from this UDP port");
-
-    // Before any camera: the privacy switch is known when the first frame is captured.
+    // Before any camera or microphone: the privacy switch is known when the first frame is captured.
     let privacy = Privacy::default();
     let eyes = Eyes::default();
     let control = Control::start(
@@ -83,12 +79,18 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
     )
     .context("control thread")?;
-    engine.open_channels(Arc::new(Ears(control.handle())));
-    engine.keep(privacy.clone());
     // What the microphone lowers itself by.
     let ducking = Arc::<Ducking>::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
+
+    let (viewers, settings) = watch::channel(viewer_settings(&config));
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    info!(port = engine.port(), "viewers are served from this UDP port");
+
     let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
     engine.listen(speaker.intake());
+    engine.open_channels(Arc::new(Ears(control.handle())));
+    engine.keep(privacy.clone());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
@@ -105,6 +107,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let stuck = watchdog.clone();
     let sources = Sources::new(
         cameras.roster(),
+        MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
         control.account(),
         speaker.account(),
@@ -113,6 +116,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let liaison = Liaison {
         handle: control.handle(),
         eyes,
+        microphone: microphone.demand(),
         watch: sources.watch(),
         privacy,
     };
@@ -139,7 +143,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     notify::ready();
     desk.tell();
     let mut hotplug = Hotplug::watch()
-        .inspect_err(|error| warn!("a camera that is plugged in is noticed later than usual: {error}"))
+        .inspect_err(|error| warn!("what is plugged in is noticed later than usual: {error}"))
         .ok();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
@@ -155,6 +159,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         tasks: &mut tasks,
                         stop: &stop_presences,
                         socket: &mut socket,
+                        microphone: &microphone,
                         speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
@@ -171,9 +176,18 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 if !control.is_running() {
                     break Some("the thread that drives the pins".to_owned());
                 }
+                if !speaker.is_running() {
+                    break Some("the loudspeaker's thread".to_owned());
+                }
+                if !microphone.is_running() {
+                    break Some("the microphone's thread".to_owned());
+                }
             }
             () = desk.changed() => desk.tell(),
-            () = plugged(&mut hotplug) => cameras.plugged(),
+            () = plugged(&mut hotplug) => {
+                cameras.plugged();
+                microphone.plugged();
+            }
             () = &mut feed => {}
         }
     };
@@ -188,6 +202,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         let _ = tokio::task::spawn_blocking(move || {
             speaker.stop();
             cameras.stop();
+            microphone.stop();
         })
         .await;
     };
@@ -208,13 +223,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until a camera may have come.
+/// Waits until a camera or a sound card may have come.
 async fn plugged(hotplug: &mut Option<Hotplug>) {
     let Some(watch) = hotplug else {
         return std::future::pending().await;
     };
     if let Err(error) = watch.plugged().await {
-        warn!("a camera that is plugged in is noticed later than usual: {error}");
+        warn!("what is plugged in is noticed later than usual: {error}");
         *hotplug = None;
     }
 }
@@ -226,6 +241,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        sound: config.microphone.is_some(),
         talk_back: config
             .speaker
             .as_ref()

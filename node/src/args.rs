@@ -36,7 +36,7 @@ pub enum Command {
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Lists the cameras of this machine with their formats and controls, the encoders, and the GPIO chips.
+    /// Lists the cameras of this machine with their formats and controls, the sound cards, the encoders, and the GPIO chips.
     Devices {
         /// For programs: one JSON object.
         #[arg(long)]

@@ -162,7 +162,7 @@ export function describeServer(state, error) {
 }
 
 /** A digest of stats.js as texts, keyed like the panel's data-stat. */
-export function describeStats(stats, hasSound) {
+export function describeStats(stats, offersSound, hasSound) {
   const number = (value, digits, unit) => (value === null ? "–" : `${value.toFixed(digits)}\u202f${unit}`);
   return {
     resolution: stats.width ? `${stats.width} × ${stats.height}` : "–",
@@ -173,7 +173,7 @@ export function describeStats(stats, hasSound) {
     buffer: number(stats.buffer, 0, "ms"),
     dropped: stats.dropped === null ? "–" : String(stats.dropped),
     codec: stats.codec ?? "–",
-    sound: hasSound ? (stats.soundCodec ?? "silent") : "none",
+    sound: hasSound ? (stats.soundCodec ?? "silent") : offersSound ? "off" : "none",
     path: stats.path ?? "–",
   };
 }

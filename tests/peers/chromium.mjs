@@ -13,9 +13,12 @@
 //                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
 //   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the screen;
 //                                           `newest` is the latest time that was read, in ms of UNIX
+//   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
+//                                           that time; `concealed` is the share of samples that Chromium had to make up
 //   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
 //   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
 //   text {of}                            -> {text}   of the first element that the selector `of` finds
+//   hidden {what}                        -> {hidden}  whether nobody sees the first element that the selector finds
 //   press {on}                           -> {}       clicks the first element that the selector `on` finds
 //   wait_for {selector, hidden?, within?} -> {}       once such an element is seen (or, hidden, is not)
 //   hold {on}                            -> {}       presses the pointer on the first element that `on` finds, and keeps it there …
@@ -40,6 +43,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import readline from "node:readline";
 import { chromium } from "playwright-core";
+import { analyse } from "./tone.mjs";
 
 const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
@@ -208,6 +212,31 @@ function instrument() {
     return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1), newest };
   };
 
+  let ear = null;
+  /** What is heard in `seconds`, as 16-bit samples in base64. A worklet would be better, and needs HTTPS. */
+  const listen = async (seconds) => {
+    ear ??= new AudioContext({ sampleRate: 48000 });
+    await ear.resume();
+    const source = ear.createMediaStreamSource(video().srcObject);
+    const recorder = ear.createScriptProcessor(4096, 1, 1);
+    const pieces = [];
+    recorder.onaudioprocess = ({ inputBuffer }) => pieces.push(Int16Array.from(inputBuffer.getChannelData(0), (sample) => sample * 32767));
+    const before = (await media()).audio;
+    source.connect(recorder);
+    recorder.connect(ear.destination);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    recorder.disconnect();
+    source.disconnect();
+    const after = (await media()).audio;
+    // The graph begins with silence, until its source has filled its buffer.
+    const bytes = new Uint8Array(await new Blob(pieces.slice(2)).arrayBuffer());
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    const grown = (key) => (after?.[key] ?? 0) - (before?.[key] ?? 0);
+    const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
+    return { samples: btoa(text), rate: ear.sampleRate, concealed, codec: after?.codec ?? null };
+  };
+
   const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);
 
   const firstFrame = (camera, within) => new Promise((resolve, reject) => {
@@ -220,7 +249,7 @@ function instrument() {
     });
   });
 
-  Object.assign(window.pinholeTest, { media, frames, clock, button, firstFrame });
+  Object.assign(window.pinholeTest, { media, listen, frames, clock, button, firstFrame });
 }
 
 /** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
@@ -341,6 +370,15 @@ class Viewer {
     return this.#page.evaluate((time) => window.pinholeTest.clock(time), seconds);
   }
 
+  async listen({ seconds, tones }) {
+    const hears = () => (document.querySelector("video#picture").srcObject?.getAudioTracks().length ?? 0) > 0;
+    await this.#until(hears, null, 10, "there is nothing to hear");
+    const { samples, rate, ...rest } = await this.#page.evaluate((time) => window.pinholeTest.listen(time), seconds);
+    const bytes = Buffer.from(samples, "base64");
+    const heard = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
+    return { ...analyse(Float32Array.from(heard, (sample) => sample / 32768), rate, tones), ...rest };
+  }
+
   media() {
     return this.#page.evaluate(() => window.pinholeTest.media());
   }
@@ -352,6 +390,10 @@ class Viewer {
 
   async text({ of }) {
     return { text: await this.#page.locator(of).first().textContent({ timeout: 5_000 }) };
+  }
+
+  async hidden({ what }) {
+    return { hidden: await this.#page.locator(what).first().isHidden() };
   }
 
   async press({ on }) {
@@ -469,7 +511,8 @@ function say(words) {
 }
 
 const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline",
+  "kill", "listen", "hidden"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -84,7 +84,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("rtc", &["node/src/peer", "viewer/src"]),
     ("webrtc", &["viewer/src"]),
-    ("v4l", &["node/src/capture/v4l2"]),
+    ("v4l", &["node/src/capture/v4l2", "node/src/encode/m2m"]),
     ("alsa", &["node/src/capture/alsa", "node/src/voice"]),
     ("opus", &["node/src/encode/opus", "node/src/voice"]),
     ("rubato", &["node/src/pipeline/sound", "node/src/voice"]),

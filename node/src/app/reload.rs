@@ -10,12 +10,13 @@ use super::{
     cameras::Cameras,
     control::{self, Socket},
     desk::Desk,
-    speaker_settings, viewer_settings,
+    sound, speaker_settings, viewer_settings,
 };
 use crate::{
     config::{self, Changes, Config},
     control::Handle,
     peer,
+    pipeline::SoundPipeline,
     voice::Speaker,
 };
 
@@ -35,6 +36,7 @@ pub(super) struct Running<'a> {
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
     pub(super) socket: &'a mut Socket,
+    pub(super) microphone: &'a SoundPipeline,
     pub(super) speaker: &'a Speaker,
 }
 
@@ -69,9 +71,16 @@ impl Reloader {
             tasks,
             stop,
             socket,
+            microphone,
             speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
+        if changes.sound {
+            microphone.set(sound::settings(&config));
+        }
+        if changes.microphone {
+            microphone.replace(sound::microphone(&config));
+        }
         if changes.speaker {
             speaker.replace(speaker_settings(&config));
         }

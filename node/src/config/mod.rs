@@ -11,6 +11,7 @@ mod encoders;
 pub mod gpio;
 mod listen;
 mod load;
+mod microphone;
 mod speaker;
 mod stun;
 
@@ -32,6 +33,7 @@ pub use encoders::{Encoder, Encoders};
 pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
+pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
 pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
@@ -49,6 +51,9 @@ pub struct Config {
     pub cameras: Cameras,
     /// How the picture is encoded.
     pub video: Video,
+    /// The microphone; none where the section is missing.
+    #[serde(deserialize_with = "microphone::one")]
+    pub microphone: Option<Microphone>,
     /// Where viewers are heard. None: nowhere.
     pub speaker: Option<Speaker>,
     /// How viewers are reached.
@@ -272,6 +277,7 @@ mod tests {
             "the rest are the defaults"
         );
         expected.control.socket = Some("/run/pinhole/control.sock".into());
+        expected.microphone = Some(Microphone::default());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");
@@ -376,6 +382,11 @@ mod tests {
             ("[speaker]\ndevice = \"\"", "a card's name"),
             ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
             ("[speaker]\nvolum = 1", "did you mean `volume`?"),
+            ("[[microphone]]\n[[microphone]]", "one"),
+            ("[[microphone]]\nbitrate = \"1k\"", "6k to 256k"),
+            ("[[microphone]]\ngain = 100", "-60 to 40 decibels"),
+            ("[[microphone]]\ndevice = \"\"", "no sound device"),
+            ("[[microphone]]\ndevce = \"tone\"", "did you mean `device`?"),
             ("name = ", "line 1"),
         ] {
             let error = read(text).expect_err(text);

@@ -11,6 +11,7 @@
 mod calls;
 mod candidates;
 mod channel;
+mod clock;
 mod contact;
 mod demux;
 mod ending;
@@ -27,6 +28,7 @@ mod report;
 mod session;
 mod setup;
 mod socket;
+mod sound;
 mod stream;
 mod voice;
 

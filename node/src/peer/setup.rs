@@ -21,6 +21,7 @@ use rtc::{
 
 use super::{
     channel::{LONGEST, UNREAD},
+    clock::CaptureClock,
     feedback::FeedbackReader,
     negotiation::Coding,
 };
@@ -44,6 +45,7 @@ pub(super) fn connection(
     audio: &[Coding],
     hears: bool,
     feedback: FeedbackReader,
+    clock: CaptureClock,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
@@ -57,6 +59,8 @@ pub(super) fn connection(
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
+        // What the sender reports are written through.
+        .with(Slot::from(10_500), clock)
         // Application-ward of everything: it reads what the others have read.
         .with(Slot::from(14_000), feedback);
     if hears {

@@ -10,6 +10,7 @@ mod governor;
 mod heat;
 mod line;
 mod snapshot;
+mod sound;
 mod wishes;
 
 use std::{
@@ -42,6 +43,7 @@ use wishes::{Changes, Wishes};
 pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use line::PASSTHROUGH;
 pub use snapshot::{Snapshot, Taker};
+pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
 const LINGER: Duration = Duration::from_secs(3);
@@ -357,8 +359,11 @@ impl Work {
     /// Viewers see that the camera is private, until something changes.
     fn be_private(&mut self, seen: u64) {
         self.account.becomes(State::Private);
-        // No picture of theirs builds upon one of before.
+        // No picture of theirs builds upon one of before; and the camera may not have been open yet.
         self.rest();
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
         let size = self.last_size.unwrap_or(self.settings.want.size);
         let mut slate = Slate::new(size, SLATE_RATE, "PRIVACY");
         while self.privacy.is_on() && !self.is_stopping() && self.is_watched() {
@@ -543,16 +548,16 @@ impl Work {
                 coded.pass(lines, converter, outlet, &frame)
             } else if !lines.iter().any(Line::is_watched) {
                 Ok(Ok(true))
-            } else if !self.governor.takes(frame.captured_at, missed) {
-                self.account.left_out.one();
-                Ok(Ok(true))
             } else {
-                let relief = self.governor.relief();
+                let takes = self.governor.takes(frame.captured_at, missed);
+                let relief = takes.then(|| self.governor.relief());
                 let tools = (converter, &mut self.shrinker);
                 let outcome = encode(lines, tools, outlet, &frame, relief);
                 outcome.map(|outcome| {
                     outcome.map(|took| {
-                        self.govern(format, took);
+                        if let Some(took) = took {
+                            self.govern(format, took);
+                        }
                         true
                     })
                 })
@@ -645,14 +650,14 @@ struct Outlet<'a> {
 }
 
 /// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
-/// its own. The inner error costs this frame only.
+/// its own. Without `relief` the encoders of this machine leave it out, and nothing is told. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
     (converter, shrinker): (&mut Converter, &mut Shrinker),
     outlet: Outlet<'_>,
     frame: &Frame<'_>,
-    relief: Relief,
-) -> Result<Result<Duration, ConvertError>, EncodeError> {
+    relief: Option<Relief>,
+) -> Result<Result<Option<Duration>, ConvertError>, EncodeError> {
     let Outlet { account, bitrate, .. } = outlet;
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
     // A picture as a file is made from what is converted.
@@ -665,8 +670,12 @@ fn encode(
         }
     }
     if !convert {
-        return Ok(Ok(Duration::ZERO));
+        return Ok(Ok(Some(Duration::ZERO)));
     }
+    let Some(relief) = relief else {
+        account.left_out.one();
+        return Ok(Ok(None));
+    };
     // Once for all codecs.
     let start = Instant::now();
     let planes = converter
@@ -695,7 +704,7 @@ fn encode(
             line.encode(&planes, bitrate)?;
         }
     }
-    Ok(Ok(start.elapsed()))
+    Ok(Ok(Some(start.elapsed())))
 }
 
 fn is_coded(format: VideoFormat) -> bool {
