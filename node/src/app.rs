@@ -69,8 +69,16 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
-    // Before any camera or microphone: the privacy switch is known when the first frame is captured.
+    // What the microphone lowers itself by.
+    let ducking = Arc::<Ducking>::default();
+    // Known when the first frame is captured: the pins are read before any camera is opened, below.
     let privacy = Privacy::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
+
+    let (viewers, settings) = watch::channel(viewer_settings(&config));
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    info!(port = engine.port(), "viewers are served from this UDP port");
+
     let eyes = Eyes::default();
     let control = Control::start(
         control::settings(&config),
@@ -79,18 +87,10 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
     )
     .context("control thread")?;
-    // What the microphone lowers itself by.
-    let ducking = Arc::<Ducking>::default();
-    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
-
-    let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
-    info!(port = engine.port(), "viewers are served from this UDP port");
-
-    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
-    engine.listen(speaker.intake());
     engine.open_channels(Arc::new(Ears(control.handle())));
     engine.keep(privacy.clone());
+    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
@@ -116,7 +116,6 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let liaison = Liaison {
         handle: control.handle(),
         eyes,
-        microphone: microphone.demand(),
         watch: sources.watch(),
         privacy,
     };
@@ -158,8 +157,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         cameras: &mut cameras,
                         tasks: &mut tasks,
                         stop: &stop_presences,
-                        socket: &mut socket,
                         microphone: &microphone,
+                        socket: &mut socket,
                         speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
@@ -173,14 +172,14 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 if !cameras.are_running() {
                     break Some("a camera's thread".to_owned());
                 }
-                if !control.is_running() {
-                    break Some("the thread that drives the pins".to_owned());
-                }
                 if !speaker.is_running() {
                     break Some("the loudspeaker's thread".to_owned());
                 }
                 if !microphone.is_running() {
                     break Some("the microphone's thread".to_owned());
+                }
+                if !control.is_running() {
+                    break Some("the thread that drives the pins".to_owned());
                 }
             }
             () = desk.changed() => desk.tell(),

@@ -30,10 +30,10 @@ export class Session extends EventTarget {
   /** Whether the camera's answer has come: from here on the call no longer needs the signaling server. */
   answered = false;
   connected = false;
-  /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
-  control = null;
   /** Whether the camera has a microphone, as its answer says. */
   offersSound = false;
+  /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
+  control = null;
 
   #send;
   #peer = null;

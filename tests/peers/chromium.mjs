@@ -510,9 +510,8 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline",
-  "kill", "listen", "hidden"];
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "hidden",
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -16,7 +16,6 @@ use crate::{
         self, Behind, CameraControl, CameraNumber, ClientId, Code, Handle, Jpeg, LARGEST, Mood, Origin,
         Outlet, Refusal, Surroundings, bridge::Bridge,
     },
-    fanout::Demand,
     media::Privacy,
     peer::{self, CameraId, Line},
     pipeline::{self, Reins},
@@ -168,12 +167,10 @@ impl control::Eyes for Cameras {
     }
 }
 
-/// Tells the control room what the rest of the node is, and those who capture of the privacy switch.
+/// Tells the control room what the rest of the node is, and the cameras of the privacy switch.
 pub(super) struct Liaison {
     pub(super) handle: Handle,
     pub(super) eyes: Eyes,
-    /// Wakes the microphone's thread.
-    pub(super) microphone: Demand,
     pub(super) watch: status::Watch,
     pub(super) privacy: Privacy,
 }
@@ -185,10 +182,7 @@ impl Liaison {
         loop {
             self.handle.surround(surroundings(self.watch.outlook()));
             tokio::select! {
-                Ok(()) = privacy.changed() => {
-                    self.eyes.look();
-                    self.microphone.change();
-                }
+                Ok(()) = privacy.changed() => self.eyes.look(),
                 () = self.watch.changed() => {}
             }
         }

@@ -35,8 +35,8 @@ pub(super) struct Running<'a> {
     pub(super) tasks: &'a mut JoinSet<Part>,
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
-    pub(super) socket: &'a mut Socket,
     pub(super) microphone: &'a SoundPipeline,
+    pub(super) socket: &'a mut Socket,
     pub(super) speaker: &'a Speaker,
 }
 
@@ -70,8 +70,8 @@ impl Reloader {
             cameras,
             tasks,
             stop,
-            socket,
             microphone,
+            socket,
             speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;

@@ -259,6 +259,7 @@ mod tests {
             ..Camera::default()
         }
         .into();
+        expected.microphone = Some(Microphone::default());
         // Every key of `[gpio]` is an example; what it means is tested in its own place.
         let examples = keys
             .split("\n[gpio]\n")
@@ -277,7 +278,6 @@ mod tests {
             "the rest are the defaults"
         );
         expected.control.socket = Some("/run/pinhole/control.sock".into());
-        expected.microphone = Some(Microphone::default());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");

@@ -265,14 +265,6 @@ impl Engine {
         }
     }
 
-    /// Sends a control message.
-    fn tell(&mut self, outgoing: Outgoing) {
-        let Floor { sessions, outbox, .. } = &mut self.floor;
-        if let Some(session) = sessions.get_mut(&outgoing.session) {
-            session.say(outgoing, &self.sockets, outbox, Instant::now());
-        }
-    }
-
     /// Sends 20 ms of sound to everyone who hears this codec.
     fn broadcast_sound(&mut self, index: usize, unit: Option<SoundUnit>) {
         let feed = &mut self.sounds[index];
@@ -281,7 +273,6 @@ impl Engine {
             // As with pictures: the process is about to end.
             return feed.set_heard(false);
         };
-        // It was on its way when the switch was thrown.
         if self.privacy.blocks(unit.captured_at) {
             return;
         }
@@ -305,6 +296,14 @@ impl Engine {
             let codec = feed.codec();
             let mut sessions = self.floor.sessions.values();
             feed.set_heard(sessions.any(|session| session.hears() == Some(codec)));
+        }
+    }
+
+    /// Sends a control message.
+    fn tell(&mut self, outgoing: Outgoing) {
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        if let Some(session) = sessions.get_mut(&outgoing.session) {
+            session.say(outgoing, &self.sockets, outbox, Instant::now());
         }
     }
 
@@ -446,14 +445,6 @@ async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
     .await
 }
 
-/// The next control message to a viewer. Never, where there are none.
-async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
-    match channels {
-        Some(channels) => channels.outgoing.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
 /// The next sound of any feed, with the feed's index.
 async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
     poll_fn(|context| {
@@ -465,6 +456,14 @@ async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
         Poll::Pending
     })
     .await
+}
+
+/// The next control message to a viewer. Never, where there are none.
+async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
+    match channels {
+        Some(channels) => channels.outgoing.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The index of a socket that has something.

@@ -30,8 +30,8 @@ impl MicrophoneSource {
             SoundState::Faulted { why } => Some(format!("no sound: {why}")),
             SoundState::Off
             | SoundState::Idle
-            | SoundState::Private
             | SoundState::Opening
+            | SoundState::Private
             | SoundState::Live { .. } => None,
         }
     }
@@ -76,10 +76,10 @@ pub enum MicrophoneState {
     Off,
     /// Closed, as nobody listens.
     Idle,
-    /// Closed by the privacy switch.
-    Private,
     /// Being opened.
     Opening,
+    /// Closed by the privacy switch.
+    Private,
     /// Sound comes.
     Live,
     /// No sound comes.
@@ -91,8 +91,8 @@ impl MicrophoneState {
     pub(super) const ALL: [(&'static str, MicrophoneState); 6] = [
         ("off", MicrophoneState::Off),
         ("idle", MicrophoneState::Idle),
-        ("private", MicrophoneState::Private),
         ("opening", MicrophoneState::Opening),
+        ("private", MicrophoneState::Private),
         ("live", MicrophoneState::Live),
         ("faulted", MicrophoneState::Faulted),
     ];
@@ -105,8 +105,8 @@ impl Microphone {
         let (state, device, format, why) = match condition.state {
             SoundState::Off => (MicrophoneState::Off, None, None, None),
             SoundState::Idle => (MicrophoneState::Idle, None, None, None),
-            SoundState::Private => (MicrophoneState::Private, None, None, None),
             SoundState::Opening => (MicrophoneState::Opening, None, None, None),
+            SoundState::Private => (MicrophoneState::Private, None, None, None),
             SoundState::Live { device, shape } => {
                 (MicrophoneState::Live, Some(device), Some(shape.to_string()), None)
             }

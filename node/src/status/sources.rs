@@ -191,8 +191,8 @@ impl Parts<'_> {
                 missing.push(words::camera(camera.name, &camera.condition.state));
             }
         }
-        missing.extend(self.control.watch().borrow().faults.iter().cloned());
         missing.extend(self.microphone.missing());
+        missing.extend(self.control.watch().borrow().faults.iter().cloned());
         if let voice::State::Faulted { why } = self.speaker.state() {
             missing.push(format!("nobody can be heard: {why}"));
         }

@@ -94,7 +94,8 @@ impl Watch {
         let cameras = cameras.collect::<Vec<_>>().join("; ");
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
-            SoundState::Off | SoundState::Idle | SoundState::Private | SoundState::Opening => String::new(),
+            SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Private => "; microphone closed by the privacy switch".to_owned(),
             SoundState::Live { .. } => "; microphone live".to_owned(),
             SoundState::Faulted { why } => format!("; no sound: {why}"),
         };

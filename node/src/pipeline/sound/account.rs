@@ -15,10 +15,10 @@ pub enum SoundState {
     Off,
     /// Nobody listens: the device is closed.
     Idle,
-    /// The owner wants to be left alone: the device is closed, and those who listen hear silence.
-    Private,
     /// The device is being opened, or its first sound is awaited.
     Opening,
+    /// The owner wants to be left alone: the device is closed, and those who listen hear silence.
+    Private,
     /// Sound comes.
     Live {
         /// The device in words.

@@ -46,6 +46,8 @@ const PATIENCE: Duration = Duration::from_millis(60);
 const STALL: Duration = Duration::from_secs(3);
 /// How far the silence that stands in for missing sound stays behind the clock: what a card gives late still has its place.
 const BEHIND: Duration = Duration::from_millis(150);
+/// How often silence is sent, where there is nothing else.
+const SILENCE: Duration = Duration::from_millis(20);
 /// Overruns that follow one another within this are one trouble, which is said once.
 const TROUBLE: Duration = Duration::from_secs(60);
 
@@ -93,7 +95,8 @@ enum Fault {
 
 impl SoundPipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' tracks were made
-    /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low.
+    /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low; while `privacy` is on
+    /// the device is closed.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -119,8 +122,8 @@ impl SoundPipeline {
             next: None,
             meter: Meter::default(),
             ducking,
-            privacy,
             ducked: Ducked::default(),
+            privacy,
             pulse,
         };
         let thread = std::thread::Builder::new()
@@ -133,11 +136,6 @@ impl SoundPipeline {
             demand,
             thread: Some(thread),
         })
-    }
-
-    /// Wakes the thread, where something that it looks at has changed: the privacy switch.
-    pub fn demand(&self) -> Demand {
-        self.demand.clone()
     }
 
     /// What it tells of itself.
@@ -206,8 +204,8 @@ struct Work {
     next: Option<Position>,
     meter: Meter,
     ducking: Arc<Ducking>,
-    privacy: Privacy,
     ducked: Ducked,
+    privacy: Privacy,
     pulse: Pulse,
 }
 
@@ -248,8 +246,7 @@ impl Work {
             }
             if self.privacy.is_on() {
                 retry.forget();
-                self.account.becomes(SoundState::Private);
-                self.pause(seen, BEAT);
+                self.be_private(seen);
                 continue;
             }
             match self.run_once(&mut retry) {
@@ -280,6 +277,22 @@ impl Work {
         });
     }
 
+    /// Who listens hears silence, until something changes.
+    fn be_private(&mut self, seen: u64) {
+        self.account.becomes(SoundState::Private);
+        // An encoder has the last milliseconds in it.
+        self.lines.rest();
+        while self.privacy.is_on() && !self.is_stopping() && self.lines.is_heard() {
+            self.pulse.beat();
+            if let Err(error) = self.silence() {
+                debug!("no silence either: {error}");
+            }
+            if self.demand.wait(seen, Some(SILENCE)) != seen {
+                return;
+            }
+        }
+    }
+
     /// Waits until something changes or the time is over. Who listens hears silence meanwhile.
     fn pause(&mut self, seen: u64, pause: Duration) {
         let end = Instant::now() + pause;
@@ -289,7 +302,7 @@ impl Work {
                 debug!("no silence either: {error}");
             }
             let left = end.saturating_duration_since(Instant::now());
-            let wait = left.min(Duration::from_millis(20));
+            let wait = left.min(SILENCE);
             if left.is_zero() || self.demand.wait(seen, Some(wait)) != seen {
                 return;
             }
@@ -400,11 +413,11 @@ impl Work {
                 self.silence()?;
                 continue;
             };
-            last_sound = Instant::now();
-            // It was captured before the switch, or after it: nobody gets it.
+            // Nothing of what was captured up to the switch is sent.
             if self.privacy.is_on() {
                 return Ok(Over::Private);
             }
+            last_sound = Instant::now();
             if let Some(begins) = align.push(&sound, self.next) {
                 self.silence_until(begins)?;
                 self.next = Some(begins);
