@@ -2,8 +2,10 @@
 
 pub(crate) mod camera;
 mod cameras;
+mod control;
 mod desk;
 mod reload;
+mod sound;
 
 use std::{
     path::PathBuf,
@@ -27,12 +29,14 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
-    media::{Ducking, TalkBack},
+    control::Control,
+    media::{Ducking, Privacy, TalkBack},
     peer::{self, Engine},
-    status::Sources,
+    status::{MicrophoneSource, Sources},
     voice::{self, Speaker},
 };
 use cameras::Cameras;
+use control::{Ears, Eyes, Liaison, Socket};
 use desk::Desk;
 use reload::Reloader;
 
@@ -45,6 +49,9 @@ const GRACE: Duration = Duration::from_secs(4);
 const ROUND: Duration = Duration::from_secs(1);
 /// How long a task may be busy without getting around.
 const TASK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the thread that drives the pins may. Each of its calls takes less than a millisecond, but for a PWM channel's
+/// start.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
@@ -62,31 +69,62 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
 
     let watchdog = Watchdog::default();
     let (calls, inbox) = mpsc::channel(MAIL);
-
-    let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings)?;
-    info!(port = engine.port(), "viewers are served from this UDP port");
-
     // What the microphone lowers itself by.
     let ducking = Arc::<Ducking>::default();
+    // Known when the first frame is captured: the pins are read before any camera is opened, below.
+    let privacy = Privacy::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
+
+    let (viewers, settings) = watch::channel(viewer_settings(&config));
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    info!(port = engine.port(), "viewers are served from this UDP port");
+
+    let eyes = Eyes::default();
+    let control = Control::start(
+        control::settings(&config),
+        privacy.clone(),
+        |handle| Box::new(eyes.of(handle)),
+        watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
+    )
+    .context("control thread")?;
+    engine.open_channels(Arc::new(Ears(control.handle())));
+    engine.keep(privacy.clone());
     let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
     engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
-    let mut cameras = Cameras::new(calls, watchdog.clone());
+    let mut cameras = Cameras::new(
+        calls,
+        watchdog.clone(),
+        privacy.clone(),
+        eyes.clone(),
+        control.handle(),
+    );
     cameras.start(&config, &mut tasks, &stop_presences).await?;
 
     let stuck = watchdog.clone();
     let sources = Sources::new(
         cameras.roster(),
+        MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
+        control.account(),
         speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
+    let liaison = Liaison {
+        handle: control.handle(),
+        eyes,
+        watch: sources.watch(),
+        privacy,
+    };
+    let mut attendants = JoinSet::new();
+    attendants.spawn(liaison.run());
     let mut desk = Desk::new(sources);
     desk.listen(config.http.listen).await;
+    let mut socket = Socket::new(control.handle());
+    socket.listen(&config).await;
 
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
@@ -99,11 +137,12 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         file,
         config,
         viewers,
+        control: control.handle(),
     };
     notify::ready();
     desk.tell();
     let mut hotplug = Hotplug::watch()
-        .inspect_err(|error| warn!("a camera that is plugged in is noticed later than usual: {error}"))
+        .inspect_err(|error| warn!("what is plugged in is noticed later than usual: {error}"))
         .ok();
     let mut feed = std::pin::pin!(watchdog.run());
     let ended = loop {
@@ -118,6 +157,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         cameras: &mut cameras,
                         tasks: &mut tasks,
                         stop: &stop_presences,
+                        microphone: &microphone,
+                        socket: &mut socket,
                         speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
@@ -131,9 +172,21 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 if !cameras.are_running() {
                     break Some("a camera's thread".to_owned());
                 }
+                if !speaker.is_running() {
+                    break Some("the loudspeaker's thread".to_owned());
+                }
+                if !microphone.is_running() {
+                    break Some("the microphone's thread".to_owned());
+                }
+                if !control.is_running() {
+                    break Some("the thread that drives the pins".to_owned());
+                }
             }
             () = desk.changed() => desk.tell(),
-            () = plugged(&mut hotplug) => cameras.plugged(),
+            () = plugged(&mut hotplug) => {
+                cameras.plugged();
+                microphone.plugged();
+            }
             () = &mut feed => {}
         }
     };
@@ -148,9 +201,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         let _ = tokio::task::spawn_blocking(move || {
             speaker.stop();
             cameras.stop();
+            microphone.stop();
         })
         .await;
     };
+    // First of all: the pins don't wait for the network.
+    let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || control.stop())).await;
+    drop(socket);
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
             if outcome.is_err() {
@@ -165,13 +222,13 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     }
 }
 
-/// Waits until a camera may have come.
+/// Waits until a camera or a sound card may have come.
 async fn plugged(hotplug: &mut Option<Hotplug>) {
     let Some(watch) = hotplug else {
         return std::future::pending().await;
     };
     if let Err(error) = watch.plugged().await {
-        warn!("a camera that is plugged in is noticed later than usual: {error}");
+        warn!("what is plugged in is noticed later than usual: {error}");
         *hotplug = None;
     }
 }
@@ -183,6 +240,7 @@ fn viewer_settings(config: &Config) -> peer::Settings {
         stun_servers: stun
             .map(|server| (server.host().to_owned(), server.port()))
             .collect(),
+        sound: config.microphone.is_some(),
         talk_back: config
             .speaker
             .as_ref()

@@ -6,8 +6,9 @@ use pinhole_service::check::{Finding, Verdict};
 
 use crate::{
     app::camera,
-    capture::{self, Camera, CaptureError, Want},
+    capture::{self, Camera, CaptureError, SoundError, Want},
     config::{self, Config, Device, Listen},
+    control,
     encode::{
         Way,
         m2m::{self, CodedFormat},
@@ -17,6 +18,8 @@ use crate::{
 
 /// How long a camera may take to its first picture. Some need a second or two to find their exposure.
 const FIRST_PICTURE: Duration = Duration::from_secs(5);
+/// How long a microphone may take to its first sound.
+const FIRST_SOUND: Duration = Duration::from_secs(2);
 /// How long the server may take for a sign-in.
 const SIGN_IN: Duration = Duration::from_secs(5);
 
@@ -28,9 +31,12 @@ pub async fn run(config: &Config) -> Vec<Finding> {
         let mut findings = shared(&trials);
         findings.extend(trials.cameras.iter().flat_map(|one| camera(&trials, one)));
         findings.extend(encoder(&trials));
+        findings.extend(microphone(&trials));
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
+        findings.extend(pins(&trials));
+        findings.extend(socket(&trials));
         findings.extend(speaker(&trials));
         findings
     });
@@ -137,6 +143,27 @@ fn encoder(config: &Config) -> Option<Finding> {
     }
 }
 
+fn microphone(config: &Config) -> Option<Finding> {
+    let microphone = config.microphone.as_ref()?;
+    let tried = capture::microphone(&microphone.device)
+        .open()
+        .and_then(|mut source| {
+            let sound = source.next(FIRST_SOUND)?.map(|sound| sound.samples.len());
+            Ok((sound, source.shape().to_string()))
+        });
+    let device = &microphone.device;
+    Some(match tried {
+        Ok((Some(_), shape)) => Finding::works("microphone", format!("{device}, {shape}")),
+        Ok((None, shape)) => Finding::fails(
+            "microphone",
+            format!("{device}, {shape}: no sound within {FIRST_SOUND:?}"),
+        ),
+        // By the node that runs already, in most cases.
+        Err(error @ SoundError::Busy { .. }) => Finding::new("microphone", Verdict::Note, error.to_string()),
+        Err(error) => Finding::fails("microphone", with_cause(&error)),
+    })
+}
+
 fn viewers(config: &Config) -> Finding {
     match peer::try_port(config.webrtc.udp_port) {
         Ok(()) if config.webrtc.udp_port == 0 => Finding::works("viewers", "any free UDP port"),
@@ -201,6 +228,42 @@ fn stun(config: &Config) -> Vec<Finding> {
         ),
     };
     servers.map(look_up).collect()
+}
+
+fn pins(config: &Config) -> Vec<Finding> {
+    if config.gpio.is_empty() {
+        return Vec::new();
+    }
+    // It has them, and they would be switched by a trial.
+    if let Some(process) = running_node() {
+        let words =
+            format!("not tried, as pinhole-node runs (process {process}); its status tells how its pins are");
+        return vec![Finding::new("gpio", Verdict::Note, words)];
+    }
+    let (driver, pins) = control::try_pins(&config.gpio);
+    let finding = |(what, error): (String, Option<String>)| match (error, driver) {
+        (None, Some(driver)) => Finding::works("gpio", format!("{what}, by {driver}")),
+        (None, None) => Finding::works("gpio", what),
+        (Some(error), _) => Finding::fails("gpio", format!("{what}: {error}")),
+    };
+    pins.into_iter().map(finding).collect()
+}
+
+fn socket(config: &Config) -> Option<Finding> {
+    let path = config.control.socket.as_deref()?;
+    let directory = path.parent().filter(|directory| directory.is_dir());
+    Some(match directory {
+        Some(_) => Finding::works("socket", path.display().to_string()),
+        // The service's own directory is there while it runs.
+        None => Finding::new(
+            "socket",
+            Verdict::Note,
+            format!(
+                "the directory of {} is not there; the service makes /run/pinhole, and no other",
+                path.display()
+            ),
+        ),
+    })
 }
 
 async fn server(config: &Config) -> Finding {
@@ -271,10 +334,15 @@ mod tests {
         let mut config = Config::default();
         config.webrtc.udp_port = taken.local_addr().expect("bound").port();
         config.cameras = device("/dev/no-such-camera");
+        config.microphone = Some(config::Microphone {
+            device: "no-such-card".to_owned(),
+            ..Default::default()
+        });
         // A port on which nobody listens, as far as can be known.
         config.signaling.server = "http://127.0.0.1:1".parse().expect("an address");
         let findings = run(&config).await;
         assert_eq!(verdict(&findings, "camera"), Verdict::Fails, "{findings:?}");
+        assert_eq!(verdict(&findings, "microphone"), Verdict::Fails, "{findings:?}");
         // A note only where a node runs on this machine.
         assert_ne!(verdict(&findings, "viewers"), Verdict::Works, "{findings:?}");
         assert_eq!(
@@ -288,10 +356,15 @@ mod tests {
     async fn what_works_is_said_too() {
         let config = Config {
             cameras: device("pattern"),
+            microphone: Some(config::Microphone {
+                device: "tone".to_owned(),
+                ..Default::default()
+            }),
             ..Config::default()
         };
         let findings = run(&config).await;
         assert_eq!(verdict(&findings, "camera"), Verdict::Works, "{findings:?}");
+        assert_eq!(verdict(&findings, "microphone"), Verdict::Works, "{findings:?}");
         assert_eq!(verdict(&findings, "viewers"), Verdict::Works, "{findings:?}");
     }
 }

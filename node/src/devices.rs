@@ -5,7 +5,11 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::{
-    capture::v4l2::{self, Description, Found},
+    capture::{
+        alsa::{Ability, Card, discover as sound_cards},
+        v4l2::{self, Description, Found},
+    },
+    control::gpio::{self, Chip},
     encode::{
         self,
         m2m::{self, CodedFormat},
@@ -13,13 +17,17 @@ use crate::{
     media::Codec,
 };
 
-/// The cameras and encoders of a machine.
+/// The cameras, sound cards, encoders and GPIO chips of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Devices {
     /// In the order of their numbers: `device = "auto"` takes the first that opens.
     pub cameras: Vec<Camera>,
+    /// Every PCM device of every sound card.
+    pub sound: Vec<Card>,
     /// Those in hardware, and those that every machine has.
     pub encoders: Vec<Encoder>,
+    /// What the pins of `[gpio]` are lines of.
+    pub gpio_chips: Vec<Chip>,
 }
 
 /// A camera.
@@ -83,9 +91,11 @@ impl Devices {
         let in_hardware = m2m::discover(CodedFormat::H264).into_iter().map(hardware);
         Self {
             cameras: v4l2::discover().into_iter().map(describe).collect(),
+            sound: sound_cards(),
             encoders: in_hardware
                 .chain(encode::SOFTWARE.into_iter().map(software))
                 .collect(),
+            gpio_chips: gpio::chips(),
         }
     }
 }
@@ -107,9 +117,26 @@ impl fmt::Display for Devices {
         for camera in &self.cameras {
             camera.fmt(f)?;
         }
+        writeln!(f, "sound cards")?;
+        if self.sound.is_empty() {
+            writeln!(f, "  none, or this user may not open them (group `audio`)")?;
+        }
+        for card in &self.sound {
+            sound(card, f)?;
+        }
         writeln!(f, "encoders")?;
         for encoder in &self.encoders {
             encoder.fmt(f)?;
+        }
+        writeln!(f, "GPIO chips")?;
+        if self.gpio_chips.is_empty() {
+            writeln!(
+                f,
+                "  none: there is no /dev/gpiochip*, or this user may not open it (group `gpio`)"
+            )?;
+        }
+        for chip in &self.gpio_chips {
+            writeln!(f, "  {}  {chip}", chip.path.display())?;
         }
         Ok(())
     }
@@ -144,6 +171,35 @@ impl fmt::Display for Encoder {
             inputs.join(", ")
         )
     }
+}
+
+fn sound(card: &Card, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "  {}  {}  ({})", card.pcm, card.card, card.name)?;
+    for (what, ability) in [("captures", &card.capture), ("plays", &card.playback)] {
+        match ability {
+            None => {}
+            Some(Ability::Unknown { error }) => writeln!(f, "    {what}: {error}")?,
+            Some(Ability::Known {
+                rates,
+                channels: (least, most),
+                formats,
+            }) => {
+                let rates: Vec<_> = rates.iter().map(u32::to_string).collect();
+                let channels = if least == most {
+                    least.to_string()
+                } else {
+                    format!("{least} to {most}")
+                };
+                writeln!(
+                    f,
+                    "    {what}: {} Hz, channels: {channels}, {}",
+                    rates.join(", "),
+                    formats.join(", ")
+                )?;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Camera {
@@ -220,7 +276,24 @@ mod tests {
                 },
                 offers,
             }],
+            sound: vec![Card {
+                pcm: "hw:CARD=C920,DEV=0".to_owned(),
+                card: "HD Webcam".to_owned(),
+                name: "USB Audio".to_owned(),
+                capture: Some(Ability::Known {
+                    rates: vec![16_000, 48_000],
+                    channels: (2, 2),
+                    formats: vec!["S16_LE"],
+                }),
+                playback: None,
+            }],
             encoders: Vec::new(),
+            gpio_chips: vec![Chip {
+                name: "gpiochip0".to_owned(),
+                label: "pinctrl-bcm2835".to_owned(),
+                lines: 54,
+                path: "/dev/gpiochip0".into(),
+            }],
         }
     }
 
@@ -261,6 +334,21 @@ mod tests {
         );
         let json = serde_json::to_value(&devices).expect("plain data");
         assert_eq!(json["encoders"][0]["path"], "/dev/video11");
+    }
+
+    #[test]
+    fn a_sound_card_is_listed_with_what_to_write_into_the_configuration() {
+        let devices = devices(Offers::Unknown { error: String::new() });
+        let text = devices.to_string();
+        for line in [
+            "  hw:CARD=C920,DEV=0  HD Webcam  (USB Audio)\n",
+            "    captures: 16000, 48000 Hz, channels: 2, S16_LE\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+        assert!(!text.contains("plays"), "{text}");
+        let json = serde_json::to_value(&devices).expect("plain data");
+        assert_eq!(json["sound"][0]["capture"]["rates"][1], 48_000);
     }
 
     #[test]

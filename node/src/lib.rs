@@ -1,4 +1,4 @@
-//! Pinhole's daemon: captures from a camera, encodes once, and streams to every viewer over WebRTC.
+//! Pinhole's daemon: captures from a camera and a microphone, encodes once, and streams to every viewer over WebRTC.
 //!
 //! The rooms, in the order of a frame's way: [`capture`], [`encode`], [`fanout`], which [`pipeline`] runs, and
 //! [`peer`]. A message's way is [`presence`], then [`peer`]. What all of them publish of themselves, [`status`] tells.
@@ -9,6 +9,7 @@ pub mod args;
 pub mod capture;
 pub mod check;
 pub mod config;
+pub mod control;
 pub mod devices;
 pub mod encode;
 pub mod fanout;

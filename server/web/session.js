@@ -3,6 +3,7 @@
 // Messages leave through the `send` that the owner gives: after a restart of the server the camera and this page have
 // new ids, while the call between them goes on.
 
+import { LABEL, PROTOCOL } from "./channel.js";
 import { StatsDigest } from "./stats.js";
 
 const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
@@ -20,7 +21,7 @@ const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
  */
 
 /**
- * Events: `answered`, `connected` (there is a network path), `track`, `ended` (`detail.code`, `detail.reason`).
+ * Events: `connected` (there is a network path), `track` (another one, or another answer of the camera), `ended` (`detail.code`, `detail.reason`).
  * After end() or `ended` nothing is sent or emitted any more.
  */
 export class Session extends EventTarget {
@@ -29,10 +30,13 @@ export class Session extends EventTarget {
   /** Whether the camera's answer has come: from here on the call no longer needs the signaling server. */
   answered = false;
   connected = false;
+  /** Whether the camera has a microphone, as its answer says. */
+  offersSound = false;
+  /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
+  control = null;
 
   #send;
   #peer = null;
-  #audio = null;
   #stats = null;
   #deadline = null;
   #early = []; // the camera's candidates that came before its answer
@@ -40,11 +44,15 @@ export class Session extends EventTarget {
   #refusal = null;
   #pictured = false;
   #over = false;
+  #sound = null; // the transceiver of the camera's sound
+  #listens;
+  #asked; // what the camera was told of that last
 
-  /** `send(body)` takes a message to the camera and returns a promise. */
-  constructor(send) {
+  /** `send(body)` takes a message to the camera and returns a promise; `listens`: whether to ask for its sound at once. */
+  constructor(send, listens) {
     super();
     this.#send = send;
+    this.#listens = listens;
   }
 
   async start() {
@@ -55,8 +63,9 @@ export class Session extends EventTarget {
     peer.onicecandidate = ({ candidate }) => this.#offerCandidate(candidate);
     peer.onconnectionstatechange = () => this.#connectionChanged();
     peer.addTransceiver("video", { direction: "recvonly" });
-    // Without a track: nothing is sent before the person talks (talk.js).
-    this.#audio = peer.addTransceiver("audio", { direction: "sendrecv" });
+    this.#asked = this.#listens;
+    this.#sound = peer.addTransceiver("audio", { direction: this.#direction });
+    this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();
@@ -99,12 +108,44 @@ export class Session extends EventTarget {
 
   /** The RTCRtpSender on which the camera would hear us; null where it has no loudspeaker, or does not want to. */
   get voice() {
-    const heard = ["sendrecv", "sendonly"].includes(this.#audio?.currentDirection);
-    return heard && !this.#over ? this.#audio.sender : null;
+    const heard = ["sendrecv", "sendonly"].includes(this.#sound?.currentDirection);
+    return heard && !this.#over ? this.#sound.sender : null;
   }
 
+  /** Whether sound may come at this moment. */
   get hasSound() {
-    return this.stream.getAudioTracks().length > 0;
+    return ["recvonly", "sendrecv"].includes(this.#sound?.currentDirection);
+  }
+
+  /** Asks the camera for its sound from now on, or for none. */
+  async listen(listens) {
+    if (this.#over || listens === this.#listens) return;
+    this.#listens = listens;
+    await this.#ask();
+  }
+
+  /** Of the section for sound. We would always talk; without a track nothing is sent before the person does (talk.js). */
+  get #direction() {
+    return this.#listens ? "sendrecv" : "sendonly";
+  }
+
+  /** Tells the camera what has changed since the last answer. */
+  async #ask() {
+    const peer = this.#peer;
+    // One question at a time: the answer to this one brings the next.
+    if (!this.answered || !this.offersSound || peer.signalingState !== "stable") return;
+    if (this.#asked === this.#listens) return;
+    this.#asked = this.#listens;
+    try {
+      this.#sound.direction = this.#direction;
+      await peer.setLocalDescription();
+      await this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
+    } catch (error) {
+      // The picture is worth more than the sound: the call stays as it is.
+      console.warn("the sound could not be switched:", error.message);
+      this.#asked = null;
+      if (peer.signalingState === "have-local-offer") await peer.setLocalDescription({ type: "rollback" }).catch(() => {});
+    }
   }
 
   /** See StatsDigest.take. */
@@ -168,8 +209,16 @@ export class Session extends EventTarget {
     }
     await peer.setRemoteDescription({ type, sdp });
     if (this.#over) return;
+    // Our camera says it in words, because it must not say it in the section of a page that does not listen.
+    this.offersSound = /^a=x-pinhole-sound\r?$/m.test(sdp) || this.hasSound;
+    this.dispatchEvent(new Event("track"));
+    if (this.answered) {
+      await this.#ask();
+      return;
+    }
     this.answered = true;
-    this.dispatchEvent(new Event("answered"));
+    await this.#ask();
+    if (this.#over) return;
     for (const candidate of this.#early.splice(0)) await addCandidate(peer, candidate);
     const video = peer.getTransceivers().find((transceiver) => transceiver.receiver.track.kind === "video");
     if (type === "answer" && video.currentDirection !== "recvonly") {

@@ -2,6 +2,8 @@
 //
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
+import { Controls } from "./control.js";
+import { Sound } from "./sound.js";
 import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats } from "./words.js";
@@ -13,8 +15,13 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  #controls = new Controls(() => this.#showControls());
   #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
+  #sound = new Sound(this.#video, {
+    group: find("sound-group"), button: find("sound"), volume: find("volume"), meter: find("level"),
+    label: (on) => label(find("sound"), on ? "sound-on" : "sound-off", on ? "Sound off" : "Sound on"),
+  });
   #watch = null;
   #autoplayBlocked = false;
   #idle = null;
@@ -26,7 +33,7 @@ export class View {
     find("retry").addEventListener("click", actions.retry);
     find("close").addEventListener("click", actions.close);
     find("play").addEventListener("click", () => this.#play());
-    find("sound").addEventListener("click", () => this.#toggleSound());
+    find("control").addEventListener("click", () => this.#toggleControls());
     find("figures").addEventListener("click", () => this.#toggleFigures());
     find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
     find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
@@ -35,7 +42,6 @@ export class View {
     for (const motion of ["pointermove", "pointerdown", "focusin"]) {
       find("stage").addEventListener(motion, () => this.#stir(), { passive: true });
     }
-    this.#video.addEventListener("volumechange", () => this.#showSound());
   }
 
   server(state, error) {
@@ -114,8 +120,8 @@ export class View {
   stream(watch) {
     const video = this.#video;
     const stream = watch?.stream ?? null;
-    find("sound").disabled = !watch?.hasSound;
-    this.#showSound();
+    this.#sound.follow(watch);
+    this.#controls.attach(watch?.control ?? null);
     this.#talk.attach(watch?.voice ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
@@ -144,7 +150,7 @@ export class View {
 
   stats(stats, watch) {
     this.#trend.add(stats.bitrate ?? 0);
-    const texts = describeStats(stats, watch.hasSound);
+    const texts = describeStats(stats, watch.offersSound, watch.hasSound);
     for (const [key, text] of Object.entries(texts)) {
       const figure = find("panel").querySelector(`[data-stat="${key}"]`);
       if (figure.textContent !== text) figure.textContent = text;
@@ -221,8 +227,14 @@ export class View {
       await this.#video.play();
       this.#setAutoplayBlocked(false);
     } catch (error) {
-      // Another stream has taken its place meanwhile, or the person has to tap first.
-      if (error.name === "NotAllowedError" && this.#video.srcObject === stream) this.#setAutoplayBlocked(true);
+      // Another stream has taken its place meanwhile, or the person has to tap first; without sound perhaps not.
+      if (error.name !== "NotAllowedError" || this.#video.srcObject !== stream) return;
+      if (this.#video.muted) {
+        this.#setAutoplayBlocked(true);
+      } else {
+        this.#sound.refused();
+        await this.#play();
+      }
     }
   }
 
@@ -239,16 +251,16 @@ export class View {
     frozen.height = 0;
   }
 
-  #toggleSound() {
-    this.#video.muted = !this.#video.muted;
-    if (!this.#video.muted) this.#play();
+  #toggleControls() {
+    const button = find("control");
+    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    this.#showControls();
   }
 
-  #showSound() {
-    const button = find("sound");
-    const on = !this.#video.muted && !button.disabled;
-    label(button, on ? "sound-on" : "sound-off", button.disabled ? "No sound" : on ? "Sound off" : "Sound on");
-    button.setAttribute("aria-pressed", String(on));
+  #showControls() {
+    const any = this.#watch !== null && this.#controls?.any;
+    find("control").hidden = !any;
+    find("controls").hidden = !any || find("control").getAttribute("aria-expanded") !== "true";
   }
 
   #toggleFigures() {
@@ -284,8 +296,9 @@ export class View {
 
   #key(event) {
     if (!this.#watch || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
-    if (event.key === "m" && !find("sound").disabled) this.#toggleSound();
+    if (event.key === "m") this.#sound.toggle();
     else if (event.key === "i") this.#toggleFigures();
+    else if (event.key === "c" && !find("control").hidden) this.#toggleControls();
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
   }

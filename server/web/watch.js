@@ -45,6 +45,7 @@ export class Watch extends EventTarget {
   #flow = null; // of the present call: when packets (of any kind) and pictures last came, their counts, the usual fps
   #liveSince = null;
   #stopped = false;
+  #listens = false;
   #listening = new AbortController();
 
   /** `id` is preferred where several cameras have the name; null takes the newest. */
@@ -70,13 +71,30 @@ export class Watch extends EventTarget {
     return this.#session?.stream ?? null;
   }
 
+  /** The present call's RTCDataChannel for control, or null. */
+  get control() {
+    return this.#session?.control ?? null;
+  }
+
   /** The RTCRtpSender to talk on; null where the camera does not listen. */
   get voice() {
     return this.#session?.voice ?? null;
   }
 
+  /** Whether sound may come at this moment. */
   get hasSound() {
     return this.#session?.hasSound ?? false;
+  }
+
+  /** Whether the camera has a microphone. */
+  get offersSound() {
+    return this.#session?.offersSound ?? false;
+  }
+
+  /** Asks for the camera's sound, in this call and those after it, or for none. */
+  listen(listens) {
+    this.#listens = listens;
+    this.#session?.listen(listens);
   }
 
   start() {
@@ -199,13 +217,13 @@ export class Watch extends EventTarget {
     clearTimeout(this.#timer);
     this.#target = id;
     this.#newestKnown = this.#candidates()[0].id;
-    const session = new Session((body) => this.#signaling.send(this.#target, body));
+    const session = new Session((body) => this.#signaling.send(this.#target, body), this.#listens);
     this.#session = session;
     const now = performance.now();
     this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0 };
     this.#liveSince = null;
     session.addEventListener("ended", ({ detail }) => this.#sessionEnded(session, detail));
-    for (const change of ["track", "answered"]) session.addEventListener(change, () => this.#emit("stream"));
+    session.addEventListener("track", () => this.#emit("stream"));
     // While calls fail one after another, what is wrong stays on the screen.
     if (this.state !== "error" || this.trouble?.code === "server") this.#become("connecting");
     this.#emit("stream");

@@ -75,9 +75,10 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         let (_viewers, settings) = watch::channel(peer::Settings {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
+            sound: false,
             talk_back: TalkBack::Nobody,
         });
-        let engine = Engine::bind(0, settings)?;
+        let engine = Engine::bind(0, settings, vec![])?;
         let camera = CameraId::default();
         let opened = Call::Opened {
             camera,

@@ -1,8 +1,8 @@
 // A real Chromium that looks at the viewer page, driven by a test through JSON lines on stdin. Commands, each
 // `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
 // in seconds (15 where it is left out):
-//   open {url, codecs?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
-//                                           offer; `password` is what a person would type when the browser asks (HTTP Basic)
+//   open {url, codecs?, protocol?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
+//                                           offer; `protocol` replaces that of data channels; `password` is what a person would type when the browser asks (HTTP Basic)
 //   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
 //   watch {camera, codecs?}              -> {}       clicks the camera
 //   first_frame {camera, codecs?, within?} -> {ms}   clicks the camera; from the click to the first presented frame
@@ -11,14 +11,23 @@
 //   status {}                            -> {state, trouble, text, detail, server, address, panel: {resolution, …}}
 //   frames {seconds}                     -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
 //                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
-//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most}   ms from the pattern's clock in the picture to the screen
+//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the screen;
+//                                           `newest` is the latest time that was read, in ms of UNIX
+//   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
+//                                           that time; `concealed` is the share of samples that Chromium had to make up
+//   sync {seconds}                       -> {pairs, median, least, most}   ms that beeps are heard after the flashes that they belong to, in a
+//                                           picture that is black or white; the sound's way through Web Audio, some 10 ms, is in it
 //   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
 //   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
 //   text {of}                            -> {text}   of the first element that the selector `of` finds
+//   hidden {what}                        -> {hidden}  whether nobody sees the first element that the selector finds
 //   press {on}                           -> {}       clicks the first element that the selector `on` finds
 //   wait_for {selector, hidden?, within?} -> {}       once such an element is seen (or, hidden, is not)
 //   hold {on}                            -> {}       presses the pointer on the first element that `on` finds, and keeps it there …
 //   let_go {}                            -> {}       … until this
+//   key {key, down}                      -> {}       presses a key of the keyboard (down), or lets it go
+//   say {texts, times?}                  -> {sent}   sends these texts on the newest control channel, so many times; waits for it to be open
+//   heard {}                             -> {messages, state}   what came on it last, parsed; `state` of the channel
 //   screenshot {path}                    -> {}
 //   reload {}                            -> {}
 //   leave {}                             -> {}       goes to an empty page, as a person who closes the tab
@@ -36,6 +45,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import readline from "node:readline";
 import { chromium } from "playwright-core";
+import { analyse } from "./tone.mjs";
 
 const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
@@ -59,11 +69,26 @@ const NOISE = /dbus\/|alsa_util|^ALSA lib/;
 function instrument() {
   const calls = [];
   const Native = window.RTCPeerConnection;
-  window.pinholeTest = { calls, codecs: null };
+  const channels = [];
+  const heard = [];
+  window.pinholeTest = { calls, codecs: null, protocol: null, channels, heard };
   window.RTCPeerConnection = class extends Native {
     constructor(...configuration) {
       super(...configuration);
       calls.push(this);
+    }
+
+    createDataChannel(label, options) {
+      const protocol = window.pinholeTest.protocol ?? options?.protocol;
+      const channel = super.createDataChannel(label, { ...options, protocol });
+      channels.push(channel);
+      channel.addEventListener("message", ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type === "part") message.data = message.data.length;
+        heard.push(message);
+        if (heard.length > 400) heard.shift();
+      });
+      return channel;
     }
 
     addTransceiver(kind, options) {
@@ -175,14 +200,73 @@ function instrument() {
     const origin = wallClockOrigin();
     const latencies = [];
     let unreadable = 0;
+    let newest = null;
     await eachFrame(seconds, (_, metadata) => {
       const time = readClock(pen, video());
       if (time === null) unreadable += 1;
-      else latencies.push(origin + metadata.expectedDisplayTime - time);
+      else {
+        latencies.push(origin + metadata.expectedDisplayTime - time);
+        newest = Math.max(newest ?? 0, time);
+      }
     });
     latencies.sort((one, other) => one - other);
     const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
-    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1) };
+    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1), newest };
+  };
+
+  let ear = null;
+  /** What is heard in `seconds`, as 16-bit samples in base64. A worklet would be better, and needs HTTPS. */
+  const listen = async (seconds) => {
+    ear ??= new AudioContext({ sampleRate: 48000 });
+    await ear.resume();
+    const source = ear.createMediaStreamSource(video().srcObject);
+    const recorder = ear.createScriptProcessor(4096, 1, 1);
+    const pieces = [];
+    recorder.onaudioprocess = ({ inputBuffer }) => pieces.push(Int16Array.from(inputBuffer.getChannelData(0), (sample) => sample * 32767));
+    const before = (await media()).audio;
+    source.connect(recorder);
+    recorder.connect(ear.destination);
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    recorder.disconnect();
+    source.disconnect();
+    const after = (await media()).audio;
+    // The graph begins with silence, until its source has filled its buffer.
+    const bytes = new Uint8Array(await new Blob(pieces.slice(2)).arrayBuffer());
+    let text = "";
+    for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    const grown = (key) => (after?.[key] ?? 0) - (before?.[key] ?? 0);
+    const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
+    return { samples: btoa(text), rate: ear.sampleRate, concealed, codec: after?.codec ?? null };
+  };
+
+  const sync = async (seconds) => {
+    ear ??= new AudioContext({ sampleRate: 48000 });
+    await ear.resume();
+    const source = ear.createMediaStreamSource(video().srcObject);
+    const analyser = new AnalyserNode(ear, { fftSize: 256 });
+    source.connect(analyser);
+    const [flashes, beeps] = [[], []];
+    const samples = new Float32Array(analyser.fftSize);
+    let loud = true;
+    const timer = setInterval(() => {
+      analyser.getFloatTimeDomainData(samples);
+      const beeping = samples.some((sample) => Math.abs(sample) > 0.05);
+      if (beeping && !loud) beeps.push(performance.now());
+      loud = beeping;
+    }, 2);
+    const pen = canvas(4, 4);
+    let bright = true;
+    await eachFrame(seconds, (_, metadata) => {
+      pen.drawImage(video(), 0, 0, 4, 4);
+      const flashing = pen.getImageData(1, 1, 1, 1).data[1] > 128;
+      if (flashing && !bright) flashes.push(metadata.expectedDisplayTime);
+      bright = flashing;
+    });
+    clearInterval(timer);
+    source.disconnect();
+    const nearest = (flash) => beeps.map((beep) => beep - flash).sort((one, other) => Math.abs(one) - Math.abs(other))[0] ?? Infinity;
+    const offsets = flashes.map(nearest).filter((offset) => Math.abs(offset) < 450).sort((one, other) => one - other);
+    return { pairs: offsets.length, median: offsets[offsets.length >> 1] ?? null, least: offsets[0] ?? null, most: offsets.at(-1) ?? null };
   };
 
   const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);
@@ -197,7 +281,7 @@ function instrument() {
     });
   });
 
-  Object.assign(window.pinholeTest, { media, frames, clock, button, firstFrame });
+  Object.assign(window.pinholeTest, { media, listen, sync, frames, clock, button, firstFrame });
 }
 
 /** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
@@ -247,7 +331,7 @@ class Viewer {
     say({ event: "ready", chromium: this.#process.pid });
   }
 
-  async open({ url, codecs = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
+  async open({ url, codecs = null, protocol = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
     await this.#context?.close();
     this.#context = await this.#browser.newContext({
       viewport: { width, height }, colorScheme: light ? "light" : "dark",
@@ -257,6 +341,7 @@ class Viewer {
     await this.#context.addInitScript(instrument);
     if (VOICE.length > 0) await this.#context.addInitScript(unprocessed);
     if (codecs) await this.#context.addInitScript((names) => { window.pinholeTest.codecs = names; }, codecs);
+    if (protocol !== null) await this.#context.addInitScript((name) => { window.pinholeTest.protocol = name; }, protocol);
     this.#page = await this.#context.newPage();
     this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
     this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
@@ -317,6 +402,19 @@ class Viewer {
     return this.#page.evaluate((time) => window.pinholeTest.clock(time), seconds);
   }
 
+  async sync({ seconds }) {
+    return this.#page.evaluate((time) => window.pinholeTest.sync(time), seconds);
+  }
+
+  async listen({ seconds, tones }) {
+    const hears = () => (document.querySelector("video#picture").srcObject?.getAudioTracks().length ?? 0) > 0;
+    await this.#until(hears, null, 10, "there is nothing to hear");
+    const { samples, rate, ...rest } = await this.#page.evaluate((time) => window.pinholeTest.listen(time), seconds);
+    const bytes = Buffer.from(samples, "base64");
+    const heard = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
+    return { ...analyse(Float32Array.from(heard, (sample) => sample / 32768), rate, tones), ...rest };
+  }
+
   media() {
     return this.#page.evaluate(() => window.pinholeTest.media());
   }
@@ -328,6 +426,10 @@ class Viewer {
 
   async text({ of }) {
     return { text: await this.#page.locator(of).first().textContent({ timeout: 5_000 }) };
+  }
+
+  async hidden({ what }) {
+    return { hidden: await this.#page.locator(what).first().isHidden() };
   }
 
   async press({ on }) {
@@ -349,6 +451,26 @@ class Viewer {
   async let_go() {
     await this.#page.mouse.up();
     return {};
+  }
+
+  async key({ key, down }) {
+    if (down) await this.#page.keyboard.down(key);
+    else await this.#page.keyboard.up(key);
+    return {};
+  }
+
+  async say({ texts, times = 1 }) {
+    await this.#page.waitForFunction(() => window.pinholeTest.channels.at(-1)?.readyState === "open", null, { polling: 20, timeout: 15_000 });
+    return this.#page.evaluate(([all, count]) => {
+      const channel = window.pinholeTest.channels.at(-1);
+      for (let round = 0; round < count; round += 1) for (const text of all) channel.send(text);
+      return { sent: all.length * count };
+    }, [texts, times]);
+  }
+
+  heard() {
+    return this.#page.evaluate(() => (
+      { messages: window.pinholeTest.heard, state: window.pinholeTest.channels.at(-1)?.readyState ?? null }));
   }
 
   async screenshot({ path }) {
@@ -424,8 +546,8 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "screenshot", "reload", "leave", "offline", "kill"];
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "sync", "hidden",
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -7,6 +7,9 @@
 //                                                           microphone hears a tone of so many hertz, or nothing
 //   talk {}                                   -> {connection, direction, packets}   of the own microphone: whether it is asked for, and what was sent
 //   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
+//   listen {seconds, tones?}                  -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
+//                                                that time; `concealed` is the share of samples that libwebrtc had to make up
+//   codecs {audio: [NAME]}                    -> {}         what later offers say of sound: "opus", "PCMU", "PCMA"
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
 //   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
 //   hang_up {}                                -> {}         BYE is sent and the call dropped
@@ -16,6 +19,7 @@
 import readline from "node:readline";
 import wrtc from "@roamhq/wrtc";
 import { StockWire } from "./stock-wire.mjs";
+import { analyse } from "./tone.mjs";
 
 const { RTCPeerConnection, MediaStream, nonstandard } = wrtc;
 
@@ -73,8 +77,47 @@ class Screen {
   }
 }
 
+/** Keeps what is heard while somebody wants it. */
+class Ear {
+  constructor(track) {
+    this.sink = new nonstandard.RTCAudioSink(track);
+    this.sink.ondata = ({ samples, sampleRate, channelCount }) => {
+      this.rate = sampleRate;
+      // One channel is as good as the other.
+      if (this.kept) this.kept.push(channelCount === 1 ? Int16Array.from(samples) : samples.filter((_, at) => at % channelCount === 0));
+    };
+  }
+
+  async listen(seconds) {
+    this.kept = [];
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const pieces = this.kept;
+    this.kept = null;
+    const samples = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let at = 0;
+    for (const piece of pieces) for (const sample of piece) samples[at++] = sample / 32768;
+    return samples;
+  }
+}
+
+/** An offer in which these are the only codecs for sound. */
+function onlySound(sdp, names) {
+  const [head, ...sections] = sdp.split(/(?=^m=)/m);
+  return head + sections.map((section) => {
+    if (!section.startsWith("m=audio")) return section;
+    const known = new Map([...section.matchAll(/^a=rtpmap:(\d+) ([^/]+)/gm)].map(([, number, name]) => [number, name]));
+    const keep = (number) => names.some((name) => name.toLowerCase() === known.get(number)?.toLowerCase());
+    return section
+      .replace(/^(m=audio \S+ \S+) (.*)$/m, (_, start, numbers) => [start, ...numbers.trim().split(" ").filter(keep)].join(" "))
+      .split("\r\n")
+      .filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):\d+/.test(line) || keep(line.match(/:(\d+)/)[1]))
+      .join("\r\n");
+  }).join("");
+}
+
 class StockClient {
   call = null;
+  sound = null;
   log = [];
   arrivals = [];
   lookers = [];
@@ -116,7 +159,7 @@ class StockClient {
   #prepare(member, camera, tone = null) {
     const connection = new RTCPeerConnection({ sdpSemantics: "unified-plan", bundlePolicy: "max-bundle" });
     const own = ownMedia(camera, tone);
-    this.call = { peer: member, connection, own, camera, screen: null };
+    this.call = { peer: member, connection, own, camera, screen: null, ear: null };
     connection.onicecandidate = ({ candidate }) => {
       if (!candidate?.candidate) return; // there is no end-of-candidates message
       const { sdpMid, sdpMLineIndex } = candidate;
@@ -125,6 +168,7 @@ class StockClient {
     connection.ontrack = ({ track }) => {
       this.#note(`OnAddTrack ${track.kind}`);
       if (track.kind === "video" && this.call) this.#watch(track);
+      if (track.kind === "audio" && this.call) this.call.ear = new Ear(track);
     };
     connection.oniceconnectionstatechange = () => this.#note(`ice ${connection.iceConnectionState}`);
     const stream = new MediaStream();
@@ -135,6 +179,7 @@ class StockClient {
   async #start(member, camera, tone) {
     const connection = this.#prepare(member, camera, tone);
     const offer = await connection.createOffer();
+    if (this.sound) offer.sdp = onlySound(offer.sdp, this.sound);
     await connection.setLocalDescription(offer);
     this.#send(member, { type: offer.type, sdp: offer.sdp });
   }
@@ -190,6 +235,7 @@ class StockClient {
     this.call = null;
     call.own.stop();
     call.screen?.sink.stop();
+    call.ear?.sink.stop();
     call.connection.close();
     this.#note("call dropped");
   }
@@ -200,6 +246,27 @@ class StockClient {
     const { decoded, changing } = screen;
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
     return { decoded: screen.decoded - decoded, changing: screen.changing - changing, width: screen.width, height: screen.height };
+  }
+
+  codecs({ audio }) {
+    this.sound = audio;
+    return {};
+  }
+
+  async #heard() {
+    const report = [...(await this.call.connection.getStats()).values()];
+    const audio = report.find(({ type, kind }) => type === "inbound-rtp" && kind === "audio");
+    return { ...audio, codec: report.find(({ id }) => id === audio?.codecId)?.mimeType?.split("/")[1] ?? null };
+  }
+
+  async listen({ seconds, tones }) {
+    if (!this.call?.ear) throw new Error("there is nothing to hear");
+    const before = await this.#heard();
+    const samples = await this.call.ear.listen(seconds);
+    const after = await this.#heard();
+    const grown = (key) => (after[key] ?? 0) - (before[key] ?? 0);
+    const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
+    return { ...analyse(samples, this.call.ear.rate, tones), concealed, codec: after.codec };
   }
 
   async media() {
@@ -239,6 +306,8 @@ class StockClient {
       case "frames": return this.frames(words);
       case "media": return this.media();
       case "talk": return this.talk();
+      case "listen": return this.listen(words);
+      case "codecs": return this.codecs(words);
       case "log": return { log: this.log };
       case "hang_up": return this.hang_up();
       case "sign_out": return this.sign_out();

@@ -84,11 +84,6 @@ impl<'guest> Recording<'guest> {
 }
 
 impl Sound {
-    /// How long it is, in seconds.
-    pub fn seconds(&self) -> f64 {
-        self.samples.len() as f64 / f64::from(self.rate)
-    }
-
     /// The last `seconds` of it.
     pub fn last(&self, seconds: f64) -> Sound {
         #[allow(
@@ -103,33 +98,51 @@ impl Sound {
         }
     }
 
-    /// Whether there is anything in it.
-    pub fn is_silent(&self) -> bool {
-        self.samples.iter().all(|sample| sample.abs() < 0.01)
+    /// The share of one frequency in the power of a tenth of a second, 1 for a pure tone: the median of all of them. What was
+    /// repaired turns the tone's phase, so that longer pieces of it cancel themselves out.
+    pub fn usually(&self, frequency: f64) -> f64 {
+        let share = |piece: &[f64]| {
+            let power: f64 = piece.iter().map(|sample| sample * sample).sum();
+            if power == 0.0 {
+                0.0
+            } else {
+                2.0 * self.power(piece, frequency) / (power * piece.len() as f64)
+            }
+        };
+        let mut shares: Vec<f64> = self.pieces(10).map(share).collect();
+        shares.sort_unstable_by(f64::total_cmp);
+        shares.get(shares.len() / 2).copied().unwrap_or_default()
     }
 
-    /// The power of one frequency as a share of all power: 1 for a pure tone.
-    pub fn share(&self, frequency: f64) -> f64 {
+    /// Pieces of which so many make a second.
+    fn pieces(&self, count: u32) -> impl Iterator<Item = &[f64]> {
+        self.samples.chunks_exact((self.rate / count) as usize)
+    }
+
+    /// How much of one frequency is in a piece.
+    fn power(&self, piece: &[f64], frequency: f64) -> f64 {
         let (turn_sin, turn_cos) = (TAU * frequency / f64::from(self.rate)).sin_cos();
         let (mut sin, mut cos) = (0.0_f64, 1.0_f64);
-        let (mut sine, mut cosine, mut power) = (0.0, 0.0, 0.0);
-        for sample in &self.samples {
+        let (mut sine, mut cosine) = (0.0, 0.0);
+        for sample in piece {
             sine += sample * sin;
             cosine += sample * cos;
-            power += sample * sample;
             (sin, cos) = (sin * turn_cos + cos * turn_sin, cos * turn_cos - sin * turn_sin);
         }
-        if power == 0.0 {
-            return 0.0;
-        }
-        2.0 * (sine * sine + cosine * cosine) / (power * self.samples.len() as f64)
+        sine * sine + cosine * cosine
     }
 
-    /// The strongest frequency between `from` and `to` hertz, to a quarter.
+    /// The strongest frequency between `from` and `to` hertz, to a quarter: that of which most is in all quarters of a second
+    /// together.
     pub fn dominant(&self, from: u32, to: u32) -> f64 {
         let quarters = (from * 4..to * 4).map(|quarter| f64::from(quarter) / 4.0);
+        let power = |frequency| {
+            self.pieces(4)
+                .map(|piece| self.power(piece, frequency))
+                .sum::<f64>()
+        };
         quarters
-            .map(|frequency| (frequency, self.share(frequency)))
+            .map(|frequency| (frequency, power(frequency)))
             .max_by(|one, other| one.1.total_cmp(&other.1))
             .expect("a range of frequencies")
             .0

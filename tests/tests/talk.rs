@@ -23,7 +23,9 @@ const CLOSED: &str = "speaker closed";
 
 /// A node with a small picture, for a guest with one processor, and a loudspeaker.
 fn config(speaker: &str) -> String {
-    let config = node_config("porch", "pattern").replace("1280x720", "320x180");
+    let config = node_config("porch", "pattern")
+        .replace("1280x720", "320x180")
+        .replace("fps = 30", "fps = 5");
     format!("{config}\n[speaker]\n{speaker}\n")
 }
 
@@ -83,8 +85,12 @@ fn desktop(network: &Network, hertz: u32) -> Peer {
 fn assert_440(guest: &Guest, card: Card) {
     let sound = Recording::start(guest, card, 3).finish().last(2.0);
     let frequency = sound.dominant(300, 800);
-    assert!((frequency - 440.0).abs() < 2.0, "{card:?}: {frequency} Hz");
-    assert!(sound.share(440.0) > 0.5, "{card:?}: {}", sound.share(440.0));
+    let state = speaker(guest);
+    assert!(
+        (frequency - 440.0).abs() < 2.0,
+        "{card:?}: {frequency} Hz: {state}"
+    );
+    assert!(sound.usually(440.0) > 0.5, "{card:?}: {}", sound.usually(440.0));
 }
 
 #[test]
@@ -121,7 +127,7 @@ fn a_browser_and_a_desktop_are_heard_together() {
     let mut desktop = desktop(&network, 600);
     let both = Recording::start(&guest, Card::USUAL, 4).finish().last(2.0);
     for tone in [440.0, 600.0] {
-        assert!(both.share(tone) > 0.15, "{tone} Hz: {}", both.share(tone));
+        assert!(both.usually(tone) > 0.15, "{tone} Hz: {}", both.usually(tone));
     }
 
     // The desktop alone, and nobody.
@@ -132,7 +138,7 @@ fn a_browser_and_a_desktop_are_heard_together() {
         "{}",
         one.dominant(300, 800)
     );
-    assert!(one.share(440.0) < 0.05, "{}", one.share(440.0));
+    assert!(one.usually(440.0) < 0.05, "{}", one.usually(440.0));
     let mark = node.mark();
     desktop.ask("hang_up", json!({}));
     node.wait_for_line_since(mark, CLOSED, SOON);
@@ -174,7 +180,7 @@ fn every_card_gets_what_it_can_play() {
         let sound = recording.finish().last(2.0);
         let frequency = sound.dominant(300, 800);
         assert!((frequency - 440.0).abs() < 2.0, "{card:?}: {frequency} Hz");
-        assert!(sound.share(440.0) > 0.5, "{card:?}: {}", sound.share(440.0));
+        assert!(sound.usually(440.0) > 0.5, "{card:?}: {}", sound.usually(440.0));
         let mark = node.mark();
         client.ask("hang_up", json!({}));
         node.wait_for_line_since(mark, CLOSED, SOON);
@@ -277,22 +283,14 @@ fn a_bad_network_is_concealed_and_the_tone_stays() {
         "5 % loss, 30 ms jitter: {concealed} of {packets} packets concealed, {} late, {} skipped, {} of 440 Hz, {} s wait",
         more("late"),
         more("skipped"),
-        sound.share(440.0),
+        sound.usually(440.0),
         after["talkers"][0]["jitter_buffer_target_seconds"]
     ));
     assert!(concealed > 5, "{after}");
     assert!(concealed < packets / 4, "{after}");
     let frequency = sound.last(2.0).dominant(300, 800);
     assert!((frequency - 440.0).abs() < 2.0, "{frequency} Hz");
-    // The repairs turn its phase here and there; it is there all the time.
-    for second in 0..8 {
-        let piece = sound.last(f64::from(8 - second));
-        assert!(
-            piece.share(440.0) > 0.3,
-            "{} in second {second}",
-            piece.share(440.0)
-        );
-    }
+    assert!(sound.usually(440.0) > 0.5, "{}", sound.usually(440.0));
 }
 
 #[test]

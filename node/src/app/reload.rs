@@ -5,10 +5,18 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Part, cameras::Cameras, desk::Desk, speaker_settings, viewer_settings};
+use super::{
+    Part,
+    cameras::Cameras,
+    control::{self, Socket},
+    desk::Desk,
+    sound, speaker_settings, viewer_settings,
+};
 use crate::{
     config::{self, Changes, Config},
+    control::Handle,
     peer,
+    pipeline::SoundPipeline,
     voice::Speaker,
 };
 
@@ -18,6 +26,7 @@ pub(super) struct Reloader {
     /// What runs.
     pub(super) config: Config,
     pub(super) viewers: watch::Sender<peer::Settings>,
+    pub(super) control: Handle,
 }
 
 /// What runs and comes and goes with the configuration.
@@ -26,6 +35,8 @@ pub(super) struct Running<'a> {
     pub(super) tasks: &'a mut JoinSet<Part>,
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
+    pub(super) microphone: &'a SoundPipeline,
+    pub(super) socket: &'a mut Socket,
     pub(super) speaker: &'a Speaker,
 }
 
@@ -59,14 +70,28 @@ impl Reloader {
             cameras,
             tasks,
             stop,
+            microphone,
+            socket,
             speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
+        if changes.sound {
+            microphone.set(sound::settings(&config));
+        }
+        if changes.microphone {
+            microphone.replace(sound::microphone(&config));
+        }
         if changes.speaker {
             speaker.replace(speaker_settings(&config));
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
+        }
+        if changes.gpio || changes.control || config.display_name() != self.config.display_name() {
+            self.control.reconfigure(control::settings(&config));
+        }
+        if config.control.socket != self.config.control.socket {
+            socket.listen(&config).await;
         }
         if changes.status {
             desk.listen(config.http.listen).await;

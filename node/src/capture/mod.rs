@@ -1,8 +1,9 @@
-//! Device to frame.
+//! Device to frame, and to sound.
 //!
-//! A [`Camera`] is what may be unplugged, a [`VideoSource`] is what is plugged in. Nothing here waits longer than
+//! A [`Camera`] is what may be unplugged, a [`VideoSource`] is what is plugged in; [`Microphone`] and [`SoundSource`] likewise. Nothing here waits longer than
 //! it was told to, and where pictures pile up the newest one wins, unless each needs the one before it.
 
+pub mod alsa;
 mod auto;
 pub mod command;
 mod error;
@@ -10,6 +11,8 @@ mod glyphs;
 mod hotplug;
 pub mod pattern;
 mod slate;
+mod sound;
+mod tone;
 pub mod v4l2;
 
 use std::time::Duration;
@@ -20,6 +23,7 @@ pub use error::CaptureError;
 pub use hotplug::Hotplug;
 pub use pattern::Pattern;
 pub use slate::Slate;
+pub use sound::{Microphone, Shape, Sound, SoundError, SoundSource, microphone};
 pub use v4l2::V4l2Camera;
 
 use crate::media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
@@ -86,6 +90,11 @@ pub trait VideoSource: Send {
     ///
     /// The first that can't be set; the others are set.
     fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError>;
+
+    /// The controls that it has, with their present values. Asks the device: not for every frame.
+    fn controls(&mut self) -> Vec<v4l2::Control> {
+        Vec::new()
+    }
 
     /// Asks a source that encodes for a keyframe as soon as one can be made; `false` where it can't be asked.
     fn request_keyframe(&mut self) -> bool {

@@ -1,4 +1,4 @@
-use super::{Camera, Config, Http, Signaling, Speaker, Video, Webrtc};
+use super::{Camera, Config, Http, Microphone, Signaling, Speaker, Video, Webrtc};
 use crate::media::TalkBack;
 
 /// What a new configuration changes, by what has to be done about it.
@@ -8,6 +8,10 @@ pub struct Changes {
     pub cameras: Vec<CameraChange>,
     /// The encoders' rate.
     pub bitrate: bool,
+    /// There is another microphone, one more or one fewer.
+    pub microphone: bool,
+    /// How its sound is sent.
+    pub sound: bool,
     /// The name, the server or its token: sign out and in.
     pub membership: bool,
     /// The loudspeaker: another one, or another volume.
@@ -16,6 +20,10 @@ pub struct Changes {
     pub viewers: bool,
     /// Where the status is served.
     pub status: bool,
+    /// What hangs on the pins: those that are used are given up, and taken anew.
+    pub gpio: bool,
+    /// Who may do what, and the socket of the bridge.
+    pub control: bool,
     /// Keys that are obeyed at the next start only.
     pub restart: Vec<&'static str>,
 }
@@ -67,8 +75,24 @@ impl Changes {
                     ice_servers,
                     max_viewers,
                 },
+            microphone,
             http: Http { listen },
+            gpio,
+            control,
         } = new;
+        let device_and_sound = |microphone: &Option<Microphone>| {
+            microphone.clone().map(|microphone| {
+                let Microphone {
+                    device,
+                    bitrate,
+                    dtx,
+                    gain,
+                } = microphone;
+                (device, (bitrate, dtx, gain))
+            })
+        };
+        let (old_device, old_sound) = device_and_sound(&old.microphone).unzip();
+        let (device_of_sound, sound) = device_and_sound(microphone).unzip();
         let mut restart = Vec::new();
         if *udp_port != old.webrtc.udp_port {
             // Every running session's candidates name the old port.
@@ -77,12 +101,17 @@ impl Changes {
         Self {
             cameras: cameras(old, new),
             bitrate: *bitrate != old.video.bitrate,
+            microphone: device_of_sound != old_device,
+            sound: sound != old_sound,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
             speaker: voice(speaker) != voice(&old.speaker),
             viewers: talk_back(speaker) != talk_back(&old.speaker)
                 || *ice_servers != old.webrtc.ice_servers
-                || *max_viewers != old.webrtc.max_viewers,
+                || *max_viewers != old.webrtc.max_viewers
+                || microphone.is_some() != old.microphone.is_some(),
             status: *listen != old.http.listen,
+            gpio: *gpio != old.gpio,
+            control: *control != old.control,
             restart,
         }
     }
@@ -91,10 +120,14 @@ impl Changes {
     pub fn words(&self) -> String {
         let named = [
             (self.bitrate, "bitrate"),
+            (self.microphone, "microphone"),
+            (self.sound, "sound"),
             (self.membership, "name, server or token"),
             (self.speaker, "speaker"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
+            (self.gpio, "gpio"),
+            (self.control, "control"),
         ];
         let named = named.into_iter().filter(|(changed, _)| *changed);
         let named = named.map(|(_, word)| word.to_owned());
@@ -219,6 +252,8 @@ mod tests {
             ("[speaker]", "speaker, viewers", &[]),
             ("[speaker]\nallow = \"nobody\"", "speaker", &[]),
             ("[http]\nlisten = \"off\"", "status page", &[]),
+            ("[gpio.tally]\npin = 4", "gpio", &[]),
+            ("[control]\noutputs = \"all\"", "control", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
         ] {
             let changes = Changes::between(&Config::default(), &config(text));

@@ -8,6 +8,7 @@ mod demand;
 mod desk;
 mod figures;
 mod publisher;
+mod sound;
 mod subscriber;
 
 use std::{
@@ -23,6 +24,7 @@ use desk::Desk;
 pub use demand::Demand;
 pub use figures::Figures;
 pub use publisher::Publisher;
+pub use sound::{SoundPublisher, SoundSubscriber, SoundTrack, sound_track};
 pub use subscriber::{Subscriber, Track};
 
 /// Access units that may wait for one subscriber: a quarter of a second at 30 fps. More would be latency.

@@ -15,7 +15,7 @@ use super::{
     feed::Feed,
     floor::kind_of,
     negotiation,
-    session::{self, Hearing, Session, SessionError},
+    session::{self, Session, SessionError, Terms},
     socket::Socket,
 };
 use crate::voice::Talker;
@@ -107,8 +107,11 @@ impl Engine {
         if let Some(id) = session {
             let known = self.floor.sessions.get_mut(&id);
             if let Some(known) = known.filter(|known| known.is_continued_by(&described)) {
-                return match known.renegotiate(offer, Instant::now()) {
-                    Ok(answer) => self.describe(id, DescriptionKind::Answer, answer),
+                return match known.renegotiate(&described, offer, Instant::now()) {
+                    Ok(answer) => {
+                        self.count_listeners();
+                        self.describe(id, DescriptionKind::Answer, answer);
+                    }
                     Err(error) => self.fail(id, &error),
                 };
             }
@@ -117,31 +120,28 @@ impl Engine {
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
             info!(%viewer, max_viewers = most, "refused a viewer: all places are taken");
-            let reason = format!("all {most} places at this camera are taken (max_viewers); try again later");
+            let reason = format!("all {most} places here are taken (max_viewers); try again later");
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
-        let hearing = Hearing {
-            talk_back: self.settings.talk_back,
+        let terms = Terms {
             intake: self.intake.clone(),
             talker: Talker(self.floor.next_session),
+            ..self.settings.terms()
         };
-        match Session::answer(
-            contact,
-            viewer.clone(),
-            offer,
-            &addresses,
-            &hearing,
-            Instant::now(),
-        ) {
+        match Session::answer(contact, viewer.clone(), offer, &addresses, terms, Instant::now()) {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
+                if let (Some(channels), Some(session)) = (&self.channels, self.floor.sessions.get_mut(&id)) {
+                    session.listen(channels.channel(id, contact.camera));
+                }
                 self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
                     // The camera opens while the viewer connects.
                     feed.enter();
                 }
+                self.count_listeners();
                 self.describe(id, DescriptionKind::Answer, answer);
                 self.look_outside();
             }

@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::poll_fn,
     io,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, info};
 
 use super::{
+    channel::{Channels, Ears, Outgoing},
     contact::{Call, CameraId, Letter},
     demux::{Demux, SessionId},
     ending::Ending,
@@ -22,12 +24,13 @@ use super::{
     outbox::Outbox,
     reflexive::Reflexive,
     report::Desk,
-    session::{Outcome, Session},
+    session::{Outcome, Session, Terms},
     socket::{self, Buffers, Socket},
+    sound::SoundFeed,
 };
 use crate::{
-    fanout::Track,
-    media::{AccessUnit, Codec, TalkBack, Timestamp},
+    fanout::{SoundTrack, Track},
+    media::{AccessUnit, Codec, Privacy, SoundUnit, TalkBack, Timestamp},
     voice::Intake,
 };
 
@@ -40,6 +43,18 @@ pub struct Settings {
     pub stun_servers: Vec<(String, u16)>,
     /// Who may be heard; the default is for a node with a loudspeaker.
     pub talk_back: TalkBack,
+    /// Whether those who call are offered sound.
+    pub sound: bool,
+}
+
+impl Settings {
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            sound: self.sound,
+            talk_back: self.talk_back,
+            ..Terms::default()
+        }
+    }
 }
 
 /// Why the engine can't start.
@@ -61,19 +76,26 @@ pub struct Engine {
     changes: watch::Receiver<Settings>,
     pub(super) sockets: Vec<Socket>,
     pub(super) feeds: Vec<Feed>,
+    pub(super) sounds: Vec<SoundFeed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
+    pub(super) channels: Option<Channels>,
+    privacy: Privacy,
     /// Where viewers are heard.
     pub(super) intake: Option<Intake>,
 }
 
 impl Engine {
     /// Opens the sockets, on the UDP port of all viewers of all cameras (0 takes a free one). Which cameras there are is told by
-    /// [`Call::Opened`].
+    /// [`Call::Opened`]; all of them have the sound of `sounds`.
     ///
     /// # Errors
     /// The port can't be used.
-    pub fn bind(udp_port: u16, mut settings: watch::Receiver<Settings>) -> Result<Self, EngineError> {
+    pub fn bind(
+        udp_port: u16,
+        mut settings: watch::Receiver<Settings>,
+        sounds: Vec<SoundTrack>,
+    ) -> Result<Self, EngineError> {
         let sockets = bind(udp_port)?;
         let floor = Floor {
             sessions: BTreeMap::new(),
@@ -90,10 +112,23 @@ impl Engine {
             changes: settings,
             sockets,
             feeds: Vec::new(),
+            sounds: sounds.into_iter().map(SoundFeed::new).collect(),
             floor,
             desk: Desk::default(),
+            channels: None,
+            privacy: Privacy::default(),
             intake: None,
         })
+    }
+
+    /// Viewers may open a control channel, to which `ears` listen.
+    pub fn open_channels(&mut self, ears: Arc<dyn Ears>) {
+        self.channels = Some(Channels::new(ears));
+    }
+
+    /// What was captured before this is switched on is not sent any more.
+    pub fn keep(&mut self, privacy: Privacy) {
+        self.privacy = privacy;
     }
 
     /// Gives what viewers say to `intake`, as far as the settings allow.
@@ -119,11 +154,13 @@ impl Engine {
                 () = stop.cancelled() => break,
                 // Before the sockets: a flood of packets must not delay the picture.
                 (index, unit) = next_unit(&mut self.feeds) => self.broadcast(index, unit),
+                (index, unit) = next_sound(&mut self.sounds) => self.broadcast_sound(index, unit),
                 call = calls.recv() => match call {
                     Some(call) => self.take(call),
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                Some(outgoing) = next_outgoing(&mut self.channels) => self.tell(outgoing),
                 Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
@@ -193,6 +230,10 @@ impl Engine {
             }
             return;
         };
+        // It was on its way when the switch was thrown.
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
         let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
@@ -221,6 +262,48 @@ impl Engine {
                 .figures
                 .captured_to_sent
                 .record(Timestamp::now().since(captured_at));
+        }
+    }
+
+    /// Sends 20 ms of sound to everyone who hears this codec.
+    fn broadcast_sound(&mut self, index: usize, unit: Option<SoundUnit>) {
+        let feed = &mut self.sounds[index];
+        let codec = feed.codec();
+        let Some(unit) = unit else {
+            // As with pictures: the process is about to end.
+            return feed.set_heard(false);
+        };
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
+        let now = Instant::now();
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        let hears = |session: &&mut Session| session.hears() == Some(codec);
+        let mut sent = false;
+        for session in sessions.values_mut().filter(hears) {
+            session.send_sound(&unit, &self.sockets, outbox, now);
+            sent |= session.is_connected();
+        }
+        if sent {
+            let took = Timestamp::now().since(unit.captured_at);
+            self.desk.figures.sound_captured_to_sent.record(took);
+        }
+    }
+
+    /// Takes part in the sound that sessions hear, and in no other.
+    pub(super) fn count_listeners(&mut self) {
+        for feed in &mut self.sounds {
+            let codec = feed.codec();
+            let mut sessions = self.floor.sessions.values();
+            feed.set_heard(sessions.any(|session| session.hears() == Some(codec)));
+        }
+    }
+
+    /// Sends a control message.
+    fn tell(&mut self, outgoing: Outgoing) {
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        if let Some(session) = sessions.get_mut(&outgoing.session) {
+            session.say(outgoing, &self.sockets, outbox, Instant::now());
         }
     }
 
@@ -309,6 +392,7 @@ impl Engine {
         if let Some(feed) = feed_of(&mut self.feeds, camera, session.codec()) {
             feed.leave();
         }
+        self.count_listeners();
         session.close(&self.sockets, &mut self.floor.outbox);
         if tell {
             self.floor.post(session.contact, Message::Bye);
@@ -359,6 +443,27 @@ async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
         Poll::Pending
     })
     .await
+}
+
+/// The next sound of any feed, with the feed's index.
+async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
+    poll_fn(|context| {
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            if let Poll::Ready(unit) = feed.poll_unit(context) {
+                return Poll::Ready((index, unit));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The next control message to a viewer. Never, where there are none.
+async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
+    match channels {
+        Some(channels) => channels.outgoing.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The index of a socket that has something.

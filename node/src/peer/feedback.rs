@@ -1,4 +1,5 @@
 use std::{
+    any::Any,
     collections::VecDeque,
     sync::{
         Arc,
@@ -15,6 +16,7 @@ use rtc::{
         },
         receiver_report::ReceiverReport,
         reception_report::ReceptionReport,
+        sender_report::SenderReport,
         transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack},
     },
     sansio::Protocol,
@@ -88,17 +90,36 @@ impl Feedback {
 /// passes.
 pub(super) struct FeedbackReader {
     feedback: Arc<Feedback>,
+    /// The picture's stream: what is said of others does not count.
+    ssrc: u32,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
 
 impl FeedbackReader {
-    pub(super) fn new(feedback: Arc<Feedback>) -> Self {
+    pub(super) fn new(feedback: Arc<Feedback>, ssrc: u32) -> Self {
         Self {
             feedback,
+            ssrc,
             reads: VecDeque::new(),
             writes: VecDeque::new(),
         }
+    }
+}
+
+impl FeedbackReader {
+    /// What a report says of the picture. Who talks back reports as a sender.
+    fn reception<'p>(&self, packet: &'p dyn Any) -> Option<&'p ReceptionReport> {
+        let of_receiver = packet
+            .downcast_ref::<ReceiverReport>()
+            .map(|report| &report.reports);
+        let of_sender = || {
+            packet
+                .downcast_ref::<SenderReport>()
+                .map(|report| &report.reports)
+        };
+        let reports = of_receiver.or_else(of_sender)?;
+        reports.iter().find(|report| report.ssrc == self.ssrc)
     }
 }
 
@@ -113,13 +134,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for FeedbackReader {
         if let Packet::Rtcp(packets) = &message.message.packet {
             for packet in packets {
                 let packet = packet.as_any();
-                // A session sends one stream, so whichever it names is meant.
+                // A session sends one picture, so whichever they name is meant.
                 if packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>() {
                     self.feedback.wants_keyframe();
-                } else if let Some(report) = packet
-                    .downcast_ref::<ReceiverReport>()
-                    .and_then(|report| report.reports.first())
-                {
+                } else if let Some(report) = self.reception(packet) {
                     self.feedback.reports(report);
                 } else if let Some(request) = packet.downcast_ref::<TransportLayerNack>() {
                     let asked = |pair: &NackPair| 1 + u64::from(pair.lost_packets.count_ones());
@@ -195,9 +213,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_the_sound_is_not_said_of_the_picture() {
+        let report = |ssrc, fraction_lost| ReceptionReport {
+            ssrc,
+            fraction_lost,
+            ..ReceptionReport::default()
+        };
+        let reader = FeedbackReader::new(Arc::default(), 7);
+        let reports = vec![report(8, 1), report(7, 2)];
+        let listens = ReceiverReport {
+            reports: reports.clone(),
+            ..ReceiverReport::default()
+        };
+        let talks = SenderReport {
+            reports,
+            ..SenderReport::default()
+        };
+        for packet in [&listens as &dyn Any, &talks] {
+            assert_eq!(
+                reader.reception(packet).map(|report| report.fraction_lost),
+                Some(2)
+            );
+        }
+        assert_eq!(reader.reception(&ReceiverReport::default()), None);
+    }
+
+    #[test]
     fn what_is_asked_for_is_counted_wherever_it_stands_in_a_compound() {
         let feedback = Arc::new(Feedback::default());
-        let mut reader = FeedbackReader::new(feedback.clone());
+        let mut reader = FeedbackReader::new(feedback.clone(), 7);
         let request = TransportLayerNack {
             nacks: vec![
                 NackPair {

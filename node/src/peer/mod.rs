@@ -10,6 +10,8 @@
 
 mod calls;
 mod candidates;
+mod channel;
+mod clock;
 mod contact;
 mod demux;
 mod ending;
@@ -26,9 +28,11 @@ mod report;
 mod session;
 mod setup;
 mod socket;
+mod sound;
 mod stream;
 mod voice;
 
+pub use channel::{Ears, LABEL, Line, PAGE};
 pub use contact::{Call, CameraId, Contact, Letter};
 pub use ending::Ending;
 pub use engine::{Engine, EngineError, Settings, try_port};

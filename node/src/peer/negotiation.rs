@@ -6,7 +6,7 @@ use rtc::{
 };
 
 use super::voice::Microphone;
-use crate::media::Codec;
+use crate::media::{Codec, SoundCodec};
 
 /// A description of the viewer, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub(super) struct Description {
     pub(super) audio: Vec<Coding>,
     /// The viewer's microphone, where it has one that may be heard.
     pub(super) microphone: Option<Microphone>,
+    /// What it wants of our sound; `None` where there is no section for sound, or no codec of ours in it.
+    pub(super) sound: Option<Sound>,
+}
+
+/// What a viewer wants of our sound.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sound {
+    /// The codings that we could send, the best first; never empty.
+    pub(super) codings: Vec<Coding>,
+    /// Whether we may send now. A page that is muted has a section for sound, in which nothing is sent until it asks again.
+    pub(super) wanted: bool,
 }
 
 /// What a viewer wants of our picture.
@@ -74,6 +85,7 @@ pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, D
         .filter(|media| is(media, "audio"))
         .flat_map(codings)
         .collect();
+    let sound = media.iter().find(|media| is(media, "audio")).and_then(sound);
     Ok(Description {
         fingerprint: fingerprint(&parsed).ok_or(DescriptionError::NoFingerprint)?,
         video: video(media),
@@ -82,6 +94,22 @@ pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, D
         first_mid: media[0].attribute("mid").flatten().unwrap_or("0").to_owned(),
         audio,
         microphone: Microphone::offered(media),
+        sound,
+    })
+}
+
+fn sound(media: &MediaDescription) -> Option<Sound> {
+    let mut codings: Vec<_> = codings(media)
+        .into_iter()
+        .filter(|coding| coding.sound().is_some())
+        .collect();
+    // The order of the codecs is that of our preference.
+    codings.sort_by_key(Coding::sound);
+    (!codings.is_empty()).then_some(Sound {
+        codings,
+        wanted: media.media_name.port.value != 0
+            && !media.has_attribute("sendonly")
+            && !media.has_attribute("inactive"),
     })
 }
 
@@ -130,7 +158,13 @@ fn codings(media: &MediaDescription) -> Vec<Coding> {
         .formats
         .iter()
         .filter_map(|number| {
-            let mut map = values("rtpmap", number)?.split('/');
+            let map = values("rtpmap", number).or(match number.as_str() {
+                // RFC 3551, section 6: they need no map.
+                "0" => Some("PCMU/8000"),
+                "8" => Some("PCMA/8000"),
+                _ => None,
+            });
+            let mut map = map?.split('/');
             Some(Coding {
                 name: map.next()?.to_owned(),
                 payload_type: number.parse().ok()?,
@@ -153,6 +187,17 @@ impl Coding {
             "VP8" => Some(Codec::Vp8),
             _ => None,
         }
+    }
+
+    /// The sound codec of ours that this is.
+    pub(super) fn sound(&self) -> Option<SoundCodec> {
+        let codec = match self.name.to_ascii_uppercase().as_str() {
+            "OPUS" => SoundCodec::Opus,
+            "PCMU" => SoundCodec::Pcmu,
+            "PCMA" => SoundCodec::Pcma,
+            _ => return None,
+        };
+        (self.clock_rate == codec.clock_rate()).then_some(codec)
     }
 
     fn parameter(&self, key: &str) -> Option<&str> {
@@ -254,6 +299,46 @@ mod tests {
             "{audio}m=video 9 UDP/TLS/RTP/SAVPF 100\r\na=mid:1\r\na=sendonly\r\na=rtpmap:100 VP8/90000\r\n"
         );
         assert_eq!(described(&sendonly).expect("readable").video, Video::Absent);
+    }
+
+    #[test]
+    fn sound_is_opus_where_there_is_a_choice_and_telephone_codes_need_no_map() {
+        let sound = |section: &str| {
+            described(section).expect("readable").sound.map(|sound| {
+                let codings = sound.codings.iter();
+                let codings: Vec<_> = codings
+                    .map(|coding| (coding.sound().expect("ours"), coding.payload_type))
+                    .collect();
+                (codings, sound.wanted)
+            })
+        };
+        let all = "m=audio 9 UDP/TLS/RTP/SAVPF 8 0 63 111 9\r\na=mid:0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:9 G722/8000\r\n";
+        let expected = vec![
+            (SoundCodec::Opus, 111),
+            (SoundCodec::Pcmu, 0),
+            (SoundCodec::Pcma, 8),
+        ];
+        for (direction, wanted) in [
+            ("", true),
+            ("a=recvonly\r\n", true),
+            ("a=sendonly\r\n", false),
+            ("a=inactive\r\n", false),
+        ] {
+            assert_eq!(
+                sound(&format!("{all}{direction}")),
+                Some((expected.clone(), wanted)),
+                "{direction}"
+            );
+        }
+        assert_eq!(
+            sound("m=audio 9 UDP/TLS/RTP/SAVPF 9\r\na=mid:0\r\na=rtpmap:9 G722/8000\r\n"),
+            None
+        );
+        assert_eq!(
+            sound("m=audio 9 UDP/TLS/RTP/SAVPF 97\r\na=mid:0\r\na=rtpmap:97 opus/8000\r\n"),
+            None
+        );
+        assert_eq!(sound(BROWSER), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{contact::CameraId, ending::Ending, engine::Engine};
 use crate::{
     figures::{Counter, Durations},
-    media::Codec,
+    media::{Codec, SoundCodec},
 };
 
 /// Questions that may wait for the engine; each is answered before the next is looked at.
@@ -43,6 +43,8 @@ pub struct Figures {
     pub sent: Durations,
     /// From the time stamp of a frame until the kernel had its last packet for the last viewer.
     pub captured_to_sent: Durations,
+    /// From the time stamp of 20 ms of sound, which is that of its first sample, until the kernel had it for the last viewer.
+    pub sound_captured_to_sent: Durations,
 }
 
 /// Who watches at this moment.
@@ -65,6 +67,10 @@ pub struct Viewer {
     pub name: String,
     /// What it gets.
     pub codec: Codec,
+    /// In which codec it hears us, while it does.
+    pub sound: Option<SoundCodec>,
+    /// Packets of sound sent.
+    pub sound_packets: u64,
     /// How far it is.
     pub stage: Stage,
     /// Since its offer.

@@ -21,6 +21,8 @@ use rtc::{
 };
 
 use super::{
+    channel::{Channel, Outgoing},
+    clock::CaptureClock,
     contact::Contact,
     ending::Ending,
     feed::Packetised,
@@ -39,6 +41,7 @@ use crate::{
     media::{Codec, TalkBack},
     voice::{Intake, Talker},
 };
+use sound::{SoundSender, announce};
 
 /// Why a viewer's offer was not taken, or its session ended, in words for the viewer.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,8 @@ pub(super) struct Session {
     fingerprint: String,
     stream: Stream,
     sender: RTCRtpSenderId,
+    /// Where the viewer's offer has a place for it, and the node has a microphone.
+    sound: Option<SoundSender>,
     /// Video has to be offered by us as soon as the first answer is out.
     owes_offer: bool,
     awaits_answer: bool,
@@ -87,6 +92,8 @@ pub(super) struct Session {
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     first_mid: String,
     told_reflexive: bool,
+    /// The viewer's control channel, where somebody listens to such.
+    channel: Option<Channel>,
     /// When the core wants to be called.
     pub(super) deadline: Option<Instant>,
 }
@@ -98,17 +105,20 @@ struct Sent {
     bytes: u64,
 }
 
-/// Who may be heard, and where.
-#[derive(Debug)]
-pub(super) struct Hearing {
+/// What a viewer may have besides the picture.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
+    /// The microphone's sound.
+    pub(super) sound: bool,
+    /// Who may be heard.
     pub(super) talk_back: TalkBack,
-    /// None: there is no loudspeaker.
+    /// And where; none: there is no loudspeaker.
     pub(super) intake: Option<Intake>,
     /// What the viewer is called there.
     pub(super) talker: Talker,
 }
 
-impl Hearing {
+impl Terms {
     fn ear(&self, described: &Description, now: Instant) -> Option<Ear> {
         let microphone = described.microphone.as_ref()?;
         let is_heard = microphone.is_allowed(self.talk_back);
@@ -142,7 +152,7 @@ impl Session {
         name: String,
         offer: RTCSessionDescription,
         addresses: &[SocketAddr],
-        hearing: &Hearing,
+        terms: Terms,
         now: Instant,
     ) -> Result<(Self, String), SessionError> {
         let described = negotiation::read(&offer)?;
@@ -159,11 +169,15 @@ impl Session {
         };
         let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
         let feedback = Arc::new(Feedback::default());
-        let reader = FeedbackReader::new(feedback.clone());
-        let ear = hearing.ear(&described, now);
-        let mut connection = setup::connection(&coding, &described.audio, ear.is_some(), reader, now)?;
-        connection.set_remote_description(now, offer)?;
+        let ear = terms.ear(&described, now);
         let stream = Stream::new(codec, coding.payload_type);
+        let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
+        let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
+        let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
+        let clock = CaptureClock::new(clocks.into_iter().flatten().collect());
+        let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
+        let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, now)?;
+        connection.set_remote_description(now, offer)?;
         for address in addresses {
             connection.add_local_candidate(setup::host_candidate(*address)?)?;
         }
@@ -172,10 +186,13 @@ impl Session {
         if !owes_offer {
             sender = Some(connection.add_track(stream.track(&coding))?);
         }
-        rest_all_but(&mut connection, sender, ear.as_ref());
+        if let Some(sound) = &mut sound {
+            sound.join(&mut connection)?;
+        }
+        rest_all_but(&mut connection, &sending(sender, sound.as_ref()), ear.as_ref());
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
-        let sdp = local_sdp(&connection)?;
+        let sdp = local_sdp(&connection, sound.as_ref())?;
         let sender = match sender {
             Some(sender) => sender,
             None => connection.add_track(stream.track(&coding))?,
@@ -188,6 +205,7 @@ impl Session {
             fingerprint: described.fingerprint,
             stream,
             sender,
+            sound,
             owes_offer,
             awaits_answer: false,
             stage: Stage::Connecting,
@@ -197,6 +215,7 @@ impl Session {
             ear,
             first_mid: described.first_mid,
             told_reflexive: false,
+            channel: None,
             deadline: Some(now),
         };
         Ok((session, sdp))
@@ -204,6 +223,21 @@ impl Session {
 
     pub(super) fn codec(&self) -> Codec {
         self.stream.codec()
+    }
+
+    /// From now on there is somebody to whom the viewer may open its control channel.
+    pub(super) fn listen(&mut self, channel: Channel) {
+        self.channel = Some(channel);
+    }
+
+    /// Sends a message by the control channel.
+    pub(super) fn say(&mut self, outgoing: Outgoing, sockets: &[Socket], outbox: &mut Outbox, now: Instant) {
+        if let Some(channel) = &mut self.channel {
+            channel.send(outgoing, &mut self.connection, now);
+        }
+        self.drain(sockets, outbox);
+        // SCTP repeats what gets lost, by a timer that may not have run before.
+        self.deadline = Some(now);
     }
 
     /// Whether an offer with this fingerprint continues this session; otherwise it begins another one.
@@ -219,20 +253,26 @@ impl Session {
         if !std::mem::take(&mut self.owes_offer) {
             return Ok(None);
         }
-        rest_all_but(&mut self.connection, Some(self.sender), self.ear.as_ref());
+        rest_all_but(
+            &mut self.connection,
+            &sending(Some(self.sender), self.sound.as_ref()),
+            self.ear.as_ref(),
+        );
         let offer = self.connection.create_offer(None)?;
         self.connection.set_local_description(now, offer)?;
         self.awaits_answer = true;
         self.deadline = Some(now);
-        Ok(Some(local_sdp(&self.connection)?))
+        Ok(Some(local_sdp(&self.connection, self.sound.as_ref())?))
     }
 
-    /// Takes another offer within the session, for example an ICE restart. Returns the answer.
+    /// Takes another offer within the session, for example an ICE restart, or sound that is switched on or off. Returns the
+    /// answer.
     ///
     /// # Errors
     /// As for [`Session::answer`].
     pub(super) fn renegotiate(
         &mut self,
+        described: &Description,
         offer: RTCSessionDescription,
         now: Instant,
     ) -> Result<String, SessionError> {
@@ -243,11 +283,18 @@ impl Session {
             self.owes_offer = true;
         }
         self.connection.set_remote_description(now, offer)?;
-        rest_all_but(&mut self.connection, Some(self.sender), self.ear.as_ref());
+        if let Some(sound) = &mut self.sound {
+            sound.obey(described.sound.as_ref());
+        }
+        rest_all_but(
+            &mut self.connection,
+            &sending(Some(self.sender), self.sound.as_ref()),
+            self.ear.as_ref(),
+        );
         let answer = self.connection.create_answer(None)?;
         self.connection.set_local_description(now, answer)?;
         self.deadline = Some(now);
-        local_sdp(&self.connection)
+        local_sdp(&self.connection, self.sound.as_ref())
     }
 
     /// Takes the answer to our offer.
@@ -335,6 +382,14 @@ impl Session {
         self.drain(sockets, outbox);
         let mut outcome = Outcome::Goes;
         while let Some(event) = self.connection.poll_event() {
+            if let RTCPeerConnectionEvent::OnDataChannel(event) = &event
+                && let Some(channel) = &mut self.channel
+                && channel
+                    .happened(event, &self.name, &mut self.connection, now)
+                    .is_err()
+            {
+                return Outcome::Over(Ending::Negotiation);
+            }
             if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
                 match state {
                     RTCPeerConnectionState::Connected if self.stage == Stage::Connecting => {
@@ -362,11 +417,24 @@ impl Session {
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
             return Outcome::Over(Ending::Closed);
         }
-        // Nothing else that comes in is of use here, but it must not pile up.
+        // Of what comes in, control messages and voices are of use here; the rest must not pile up.
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
-            if let (RTCMessage::RtpPacket(_, packet), Some(ear)) = (message, &mut self.ear) {
-                ear.hear(packet, now);
+            match message {
+                RTCMessage::DataChannelMessage(id, message) => {
+                    if let Some(channel) = &mut self.channel {
+                        channel.hear(id, &message, now);
+                    }
+                }
+                RTCMessage::RtpPacket(_, packet) => {
+                    if let Some(ear) = &mut self.ear {
+                        ear.hear(packet, now);
+                    }
+                }
+                _ => {}
             }
+        }
+        if let Some(channel) = &mut self.channel {
+            channel.weigh(&mut self.connection);
         }
         self.drain(sockets, outbox);
         // A deadline that lies in the past again must not make a busy loop.
@@ -479,13 +547,21 @@ impl Summary {
     }
 }
 
-/// What is sent and heard in each section. Every other one is accepted and kept still, so that a desktop's microphone is
-/// not sent for nothing.
-fn rest_all_but(connection: &mut RTCPeerConnection, sender: Option<RTCRtpSenderId>, ear: Option<&Ear>) {
+/// The senders that send.
+fn sending(video: Option<RTCRtpSenderId>, sound: Option<&SoundSender>) -> Vec<RTCRtpSenderId> {
+    let sound = sound.and_then(SoundSender::sending);
+    video.into_iter().chain(sound).collect()
+}
+
+/// Every section in which we neither send nor hear is accepted and kept still, so that a desktop's microphone is not sent for
+/// nothing.
+fn rest_all_but(connection: &mut RTCPeerConnection, senders: &[RTCRtpSenderId], ear: Option<&Ear>) {
     let all: Vec<_> = connection.get_transceivers().collect();
     for id in all {
         if let Some(mut transceiver) = connection.rtp_transceiver(id) {
-            let sends = sender.is_some() && transceiver.sender() == sender;
+            let sends = transceiver
+                .sender()
+                .is_some_and(|sender| senders.contains(&sender));
             let hears = ear.is_some_and(|ear| transceiver.mid().as_deref() == Some(ear.mid()));
             transceiver.set_direction(match (sends, hears) {
                 (true, true) => RTCRtpTransceiverDirection::Sendrecv,
@@ -502,13 +578,15 @@ pub(super) fn fragment(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))
 }
 
-fn local_sdp(connection: &RTCPeerConnection) -> Result<String, SessionError> {
-    Ok(connection
+fn local_sdp(connection: &RTCPeerConnection, sound: Option<&SoundSender>) -> Result<String, SessionError> {
+    let sdp = connection
         .local_description()
         .ok_or(Error::ErrConnectionClosed)?
-        .sdp)
+        .sdp;
+    Ok(if sound.is_some() { announce(&sdp) } else { sdp })
 }
 
 mod report;
+mod sound;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use rtc::{
     rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
 };
 
-use super::{feed::Packetised, negotiation::Coding, setup};
+use super::{clock::StreamClock, feed::Packetised, negotiation::Coding, setup};
 use crate::media::Codec;
 
 /// The clock of video in RTP, in ticks a second (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
@@ -44,6 +44,20 @@ impl Stream {
     /// Takes the payload type that the viewer's answer gave the coding.
     pub(super) fn renumber(&mut self, payload_type: u8) {
         self.payload_type = payload_type;
+    }
+
+    /// What its receiver reports name it by.
+    pub(super) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// How its time stamps follow from the clock.
+    pub(super) fn clock(&self) -> StreamClock {
+        StreamClock {
+            ssrc: self.ssrc,
+            rate: CLOCK,
+            offset: self.timestamp_offset,
+        }
     }
 
     /// Access units so far.

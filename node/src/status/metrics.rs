@@ -1,6 +1,7 @@
 //! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
 //! compares.
 
+mod control;
 mod page;
 mod process;
 mod speaker;
@@ -14,7 +15,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{Camera, CameraState, Encoder, ServerState, Signaling, Snapshot, Verdict, Viewer};
+use super::{
+    Camera, CameraState, Encoder, MicrophoneState, ServerState, Signaling, Snapshot, Verdict, Viewer,
+};
 use page::{BYTES, Labels, Page, SECONDS};
 
 pub use process::Process;
@@ -44,13 +47,15 @@ impl Collector for Exposition {
         self.node(&mut page)?;
         self.signaling(&mut page)?;
         self.cameras(&mut page)?;
+        self.microphone(&mut page)?;
         if let Some(speaker) = &self.snapshot.speaker {
             speaker::write(speaker, &mut page)?;
         }
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
-        self.viewers(&mut page)
+        self.viewers(&mut page)?;
+        self.control(&mut page)
     }
 }
 
@@ -104,6 +109,7 @@ impl Exposition {
         let states = [
             ("idle", CameraState::Idle),
             ("opening", CameraState::Opening),
+            ("private", CameraState::Private),
             ("live", CameraState::Live),
             ("faulted", CameraState::Faulted),
         ];
@@ -124,10 +130,68 @@ impl Exposition {
         page.counters("pinhole_camera_frames", None, help, each(|camera| camera.frames))?;
         let help = "Frames of the camera that did not get to an encoder, by the reason.";
         let rows = cameras.iter().flat_map(|camera| {
-            let reasons = [("missed", camera.missed), ("damaged", camera.damaged)];
+            let reasons = [
+                ("missed", camera.missed),
+                ("damaged", camera.damaged),
+                ("overload", camera.left_out),
+            ];
             reasons.map(|(reason, count)| (camera.labels_and([("reason", reason)]), count as f64))
         });
-        page.counters("pinhole_camera_dropped_frames", None, help, rows)
+        page.counters("pinhole_camera_dropped_frames", None, help, rows)?;
+        self.overload(page)
+    }
+
+    fn overload(&self, page: &mut Page<'_>) -> fmt::Result {
+        let cameras = &self.snapshot.cameras;
+        let level = |camera: &Camera| camera.overload.as_ref().map_or(0, |overload| overload.level);
+        let rows = cameras
+            .iter()
+            .map(|camera| (camera.labels(), level(camera) as f64));
+        let help = "Steps of rate and size that are given up because the machine is too slow; 0 for none.";
+        page.gauges("pinhole_overload_level", None, help, rows)?;
+        let rows = cameras.iter().flat_map(|camera| {
+            let steps = camera.overload_steps;
+            [("down", steps.down), ("up", steps.up)]
+                .map(|(direction, count)| (camera.labels_and([("direction", direction)]), count as f64))
+        });
+        let help = "How often such a step was made, down or up again.";
+        page.counters("pinhole_overload_steps", None, help, rows)
+    }
+
+    fn microphone(&self, page: &mut Page<'_>) -> fmt::Result {
+        let microphone = &self.snapshot.microphone;
+        let states = MicrophoneState::ALL.map(|(label, state)| (label, state == microphone.state));
+        page.state(
+            "pinhole_microphone_state",
+            "1 for what the microphone is.",
+            &states,
+        )?;
+        let help = "How often the sound was lost, or another reason for that found.";
+        page.counter("pinhole_microphone_faults", help, microphone.faults)?;
+        let help = "How often sound was lost because it was not taken from the card in time.";
+        page.counter("pinhole_microphone_overruns", help, microphone.overruns)?;
+        let levels = [
+            ("mean", microphone.level_decibels),
+            ("peak", microphone.peak_decibels),
+        ];
+        let rows = levels
+            .into_iter()
+            .filter_map(|(kind, level)| Some((vec![("kind", kind)], f64::from(level?))));
+        let help = "How loud it is, in decibels of full scale.";
+        page.gauges("pinhole_microphone_level", Some("decibels"), help, rows)?;
+        let help = "Frames of 20 ms that were sent, by where they came from.";
+        let kinds = [("microphone", microphone.frames), ("silence", microphone.silent)];
+        let rows = kinds.map(|(kind, count)| (vec![("from", kind)], count as f64));
+        page.counters("pinhole_sound_frames", None, help, rows)?;
+        let help = "Bytes of the encoded sound, once for all who hear it.";
+        page.counters(
+            "pinhole_sound_encoded",
+            BYTES,
+            help,
+            [(vec![], microphone.bytes as f64)],
+        )?;
+        let help = "Frames of sound that were dropped because the network side lagged.";
+        page.counter("pinhole_sound_dropped_frames", help, microphone.lagged)
     }
 
     fn encoders(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -187,6 +251,7 @@ impl Exposition {
             .snapshot
             .latencies
             .iter()
+            .filter(|latency| !latency.stage.starts_with("sound"))
             .partition(|latency| latency.stage == "total");
         let rows = stages.into_iter().map(|latency| {
             let codec = latency.codec.iter().map(|codec| ("codec", codec.as_str()));
@@ -201,7 +266,27 @@ impl Exposition {
         )?;
         let help = "From a frame's time stamp until its last packet was with the system.";
         let rows = total.into_iter().map(|latency| (vec![], &latency.spread));
-        page.histograms("pinhole_capture_to_sent", help, rows)
+        page.histograms("pinhole_capture_to_sent", help, rows)?;
+        for (stage, name, help) in [
+            (
+                "sound_encode",
+                "pinhole_sound_encode_duration",
+                "What encoding 20 ms of sound took.",
+            ),
+            (
+                "sound_total",
+                "pinhole_sound_capture_to_sent",
+                "From the first sample of 20 ms of sound until its last packet was with the system.",
+            ),
+        ] {
+            let of_stage = self
+                .snapshot
+                .latencies
+                .iter()
+                .filter(|latency| latency.stage == stage);
+            page.histograms(name, help, of_stage.map(|latency| (vec![], &latency.spread)))?;
+        }
+        Ok(())
     }
 
     fn sessions(&self, page: &mut Page<'_>) -> fmt::Result {
@@ -289,7 +374,7 @@ const VIEWER_GAUGES: [Figure; 5] = [
 ];
 
 /// What only grows.
-const VIEWER_COUNTERS: [Figure; 6] = [
+const VIEWER_COUNTERS: [Figure; 7] = [
     (
         "pinhole_viewer_sent",
         BYTES,
@@ -305,6 +390,12 @@ const VIEWER_COUNTERS: [Figure; 6] = [
     ("pinhole_viewer_sent_frames", None, "Pictures sent.", |viewer| {
         Some(viewer.frames as f64)
     }),
+    (
+        "pinhole_viewer_sent_sound_packets",
+        None,
+        "Packets of sound sent.",
+        |viewer| Some(viewer.sound_packets as f64),
+    ),
     (
         "pinhole_viewer_lost_packets",
         None,

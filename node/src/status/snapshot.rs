@@ -7,15 +7,15 @@ use std::{
 
 use serde::Serialize;
 
-use super::speaker::Speaker;
-use super::{health::Health, sources::Parts};
+use super::{health::Health, microphone::Microphone, sources::Parts, speaker::Speaker};
 use crate::{
+    control,
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
 };
 
-pub use camera::{Camera, CameraState, Encoder, ServerState, Signaling};
+pub use camera::{Camera, CameraState, Encoder, Overload, ServerState, Signaling, Steps};
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub health: Health,
     /// How each of its cameras is.
     pub cameras: Vec<Camera>,
+    /// How its microphone is.
+    pub microphone: Microphone,
     /// How its loudspeaker is; none where none is configured.
     pub speaker: Option<Speaker>,
     /// What each stage of a frame's way took so far.
@@ -38,12 +40,33 @@ pub struct Snapshot {
     pub viewers: Vec<Viewer>,
     /// All sessions since the start.
     pub sessions: Sessions,
+    /// The pins, and those who may use them.
+    pub control: Control,
+}
+
+/// The pins, and those who may use them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// How everything is.
+    #[serde(flatten)]
+    pub body: control::Body,
+    /// Requests that were obeyed, heartbeats included.
+    pub obeyed: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that nobody looked at, because they came too fast.
+    pub flooded: u64,
+    /// Messages that a client did not get, because it took none for too long.
+    pub missed: u64,
+    /// Pictures that were made as files.
+    pub pictures: u64,
 }
 
 /// What one stage of a frame's way took.
 #[derive(Clone, Debug, Serialize)]
 pub struct Latency {
-    /// `capture`, `convert`, `encode`, `queue`, `send`, or `total` for all of them and the time between.
+    /// `capture`, `convert`, `encode`, `queue`, `send`, `total` for all of them and the time between; `sound_encode`, and
+    /// `sound_total` for all that 20 ms of sound take, these 20 ms included.
     pub stage: &'static str,
     /// The camera's own name, where it has one; `None` also for what all cameras have in common.
     pub camera: Option<String>,
@@ -69,6 +92,10 @@ pub struct Viewer {
     pub name: String,
     /// What it gets.
     pub codec: String,
+    /// In which codec it hears the microphone, while it does.
+    pub sound: Option<String>,
+    /// Packets of sound sent.
+    pub sound_packets: u64,
     /// `connecting`, `awaiting_keyframe` or `watching`.
     pub stage: &'static str,
     /// Since its offer.
@@ -120,6 +147,7 @@ impl Snapshot {
                 .iter()
                 .map(|camera| Camera::of(camera, now))
                 .collect(),
+            microphone: Microphone::of(parts.microphone, now),
             speaker: Speaker::of(parts.speaker, now),
             latencies: latencies(&parts),
             sessions: Sessions {
@@ -136,6 +164,7 @@ impl Snapshot {
                 .iter()
                 .map(|viewer| Viewer::of(viewer, parts.name_of(viewer.camera)))
                 .collect(),
+            control: control(parts.control),
             health: Health::of(missing, parts.stuck),
         }
     }
@@ -147,6 +176,17 @@ impl Snapshot {
             .iter()
             .filter(|viewer| viewer.stage != connecting)
             .count()
+    }
+}
+
+fn control(account: &control::Account) -> Control {
+    Control {
+        body: account.watch().borrow().clone(),
+        obeyed: account.obeyed.get(),
+        refused: account.refused.get(),
+        flooded: account.flooded.get(),
+        missed: account.missed.get(),
+        pictures: account.pictures.get(),
     }
 }
 
@@ -179,6 +219,10 @@ fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
     }
     all.push(latency("send", None, None, &parts.figures.sent));
     all.push(latency("total", None, None, &parts.figures.captured_to_sent));
+    let sound = &parts.microphone.account.encoded;
+    all.push(latency("sound_encode", None, None, sound));
+    let sound = &parts.figures.sound_captured_to_sent;
+    all.push(latency("sound_total", None, None, sound));
     all
 }
 
@@ -189,6 +233,8 @@ impl Viewer {
             session: viewer.session,
             camera: camera.map(ToOwned::to_owned),
             codec: viewer.codec.to_string(),
+            sound: viewer.sound.map(|codec| codec.to_string()),
+            sound_packets: viewer.sound_packets,
             stage: stage(viewer.stage),
             for_seconds: viewer.lasts.as_secs_f64(),
             bits_per_second: viewer.bits_per_second,
@@ -226,6 +272,7 @@ mod tests {
     };
     use super::*;
     use crate::peer::CameraId;
+    use crate::pipeline::SoundState;
     use serde_json::json;
 
     #[test]
@@ -258,6 +305,14 @@ mod tests {
         let health = samples.snapshot(&[]).health;
         assert_eq!(health.status, Verdict::Degraded);
         assert_eq!(health.problems, ["no picture: it was unplugged"]);
+        samples.microphone(SoundState::Faulted {
+            why: "in use".to_owned(),
+        });
+        let health = samples.snapshot(&[]).health;
+        assert_eq!(
+            health.problems,
+            ["no picture: it was unplugged", "no sound: in use"]
+        );
         let health = samples.snapshot(&["the camera thread does not move"]).health;
         assert_eq!(health.status, Verdict::Failing);
     }
@@ -270,6 +325,7 @@ mod tests {
         let mut viewer = samples::viewer(1, "Jo");
         viewer.camera = CameraId(1);
         samples.report.viewers.push(viewer);
+        samples.account().gives_up(Some(samples::overload()));
         let snapshot = samples.snapshot(&[]);
         assert_eq!(
             snapshot.health.problems,
@@ -281,6 +337,11 @@ mod tests {
         let json = serde_json::to_value(&snapshot).expect("JSON");
         assert_eq!(json["cameras"][0]["name"], "front");
         assert_eq!(json["cameras"][0]["state"], "faulted");
+        assert_eq!(
+            json["cameras"][0]["overload"],
+            json!({"level": 1, "fps": 15.0, "size": "1280x720", "hot": false})
+        );
+        assert!(json["cameras"][1]["overload"].is_null());
         assert_eq!(json["cameras"][1]["signaling"]["member"], "porch garden");
         assert_eq!(json["cameras"][1]["state"], "idle");
         assert_eq!(json["viewers"][0]["camera"], "garden");

@@ -6,8 +6,9 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{Snapshot, Watch, watch as words};
+use super::{Snapshot, Watch, microphone::MicrophoneSource, watch as words};
 use crate::{
+    control,
     fanout::{self, Track},
     media::Codec,
     peer::{CameraId, Report, Viewers},
@@ -27,7 +28,9 @@ pub type Stuck = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 pub struct Sources {
     started: Instant,
     roster: watch::Receiver<Roster>,
+    microphone: MicrophoneSource,
     viewers: Viewers,
+    control: Arc<control::Account>,
     speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
@@ -81,14 +84,18 @@ impl Sources {
     /// `stuck` is asked whenever somebody asks for the node's health. The node's age counts from now on.
     pub fn new(
         roster: watch::Receiver<Roster>,
+        microphone: MicrophoneSource,
         viewers: Viewers,
+        control: Arc<control::Account>,
         speaker: Arc<voice::Account>,
         stuck: Stuck,
     ) -> Self {
         Self {
             started: Instant::now(),
             roster,
+            microphone,
             viewers,
+            control,
             speaker,
             stuck,
         }
@@ -96,7 +103,8 @@ impl Sources {
 
     /// What a line about the node tells, and the wait for a change.
     pub fn watch(&self) -> Watch {
-        Watch::new(self.roster.clone(), self.viewers.count())
+        let microphone = self.microphone.account.watch();
+        Watch::new(self.roster.clone(), microphone, self.viewers.count())
     }
 
     /// Everything at this moment.
@@ -111,8 +119,10 @@ impl Sources {
             age: self.started.elapsed(),
             name: &roster.name,
             cameras: roster.cameras.iter().map(CameraParts::of).collect(),
+            microphone: &self.microphone,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            control: &self.control,
             speaker: &self.speaker,
             stuck,
         };
@@ -131,8 +141,10 @@ pub(super) struct Parts<'a> {
     pub(super) age: Duration,
     pub(super) name: &'a str,
     pub(super) cameras: Vec<CameraParts<'a>>,
+    pub(super) microphone: &'a MicrophoneSource,
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) control: &'a control::Account,
     pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
@@ -179,6 +191,8 @@ impl Parts<'_> {
                 missing.push(words::camera(camera.name, &camera.condition.state));
             }
         }
+        missing.extend(self.microphone.missing());
+        missing.extend(self.control.watch().borrow().faults.iter().cloned());
         if let voice::State::Faulted { why } = self.speaker.state() {
             missing.push(format!("nobody can be heard: {why}"));
         }
@@ -197,17 +211,19 @@ impl Parts<'_> {
 pub(super) mod samples {
     use super::*;
     use crate::{
-        media::{Colour, FrameRate, PixelFormat, VideoFormat},
+        media::{Colour, FrameRate, PixelFormat, SoundCodec, VideoFormat},
         peer::{Reception, Stage, Viewer},
-        pipeline::State,
+        pipeline::{SoundState, State},
     };
 
     pub struct Samples {
         pub cameras: Vec<Sample>,
         pub roster: watch::Sender<Roster>,
+        pub microphone: MicrophoneSource,
         pub viewers: watch::Sender<usize>,
         pub figures: crate::peer::Figures,
         pub report: Report,
+        pub control: control::Account,
         pub speaker: voice::Account,
     }
 
@@ -263,15 +279,18 @@ pub(super) mod samples {
             Self {
                 cameras,
                 roster: watch::Sender::new(roster),
+                microphone: MicrophoneSource::default(),
                 viewers: watch::Sender::new(0),
                 figures: crate::peer::Figures::default(),
                 report: Report::default(),
+                control: control::Account::default(),
                 speaker: voice::Account::default(),
             }
         }
 
         pub fn watch(&self) -> Watch {
-            Watch::new(self.roster.subscribe(), self.viewers.subscribe())
+            let microphone = self.microphone.account.watch();
+            Watch::new(self.roster.subscribe(), microphone, self.viewers.subscribe())
         }
 
         pub fn account(&self) -> &Account {
@@ -287,6 +306,10 @@ pub(super) mod samples {
             self.account().becomes(state);
         }
 
+        pub fn microphone(&self, state: SoundState) {
+            self.microphone.account.becomes(state);
+        }
+
         pub fn snapshot(&self, stuck: &[&str]) -> Snapshot {
             let parts = Parts {
                 age: Duration::from_millis(61_500),
@@ -296,8 +319,10 @@ pub(super) mod samples {
                     .iter()
                     .map(|camera| CameraParts::of(&camera.source))
                     .collect(),
+                microphone: &self.microphone,
                 figures: &self.figures,
                 report: self.report.clone(),
+                control: &self.control,
                 speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };
@@ -318,6 +343,15 @@ pub(super) mod samples {
         }
     }
 
+    pub fn overload() -> pipeline::Overload {
+        pipeline::Overload {
+            level: 1,
+            rate: FrameRate::per_second(15),
+            size: "1280x720".parse().expect("a size"),
+            is_hot: false,
+        }
+    }
+
     pub fn faulted() -> State {
         State::Faulted {
             why: "it was unplugged".to_owned(),
@@ -330,6 +364,8 @@ pub(super) mod samples {
             camera: CameraId(0),
             name: name.to_owned(),
             codec: Codec::H264,
+            sound: Some(SoundCodec::Opus),
+            sound_packets: 4500,
             stage: Stage::Watching,
             lasts: Duration::from_secs(90),
             units: 2700,

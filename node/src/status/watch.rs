@@ -4,16 +4,28 @@ use tokio::sync::watch;
 
 use super::sources::{CameraSource, Roster};
 use crate::{
-    pipeline::{self, Condition},
+    pipeline::{self, Condition, Overload, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
-/// The three things that a line about the node tells, and the wait for a change of them.
+/// What a line about the node tells, and the wait for a change of it.
 #[derive(Clone, Debug)]
 pub struct Watch {
     roster: watch::Receiver<Roster>,
     cameras: Vec<CameraWatch>,
+    microphone: watch::Receiver<SoundCondition>,
     viewers: watch::Receiver<usize>,
+}
+
+/// How the node is, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// A picture is missing that somebody wants, or the server is not to be reached.
+    pub trouble: bool,
+    /// It is on its way to its first sign-in.
+    pub starting: bool,
+    /// Somebody is connected, who gets what is captured.
+    pub watched: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -21,10 +33,15 @@ struct CameraWatch {
     name: Option<String>,
     presence: watch::Receiver<Standing>,
     condition: watch::Receiver<Condition>,
+    overload: watch::Receiver<Option<Overload>>,
 }
 
 impl Watch {
-    pub(super) fn new(mut roster: watch::Receiver<Roster>, viewers: watch::Receiver<usize>) -> Self {
+    pub(super) fn new(
+        mut roster: watch::Receiver<Roster>,
+        microphone: watch::Receiver<SoundCondition>,
+        viewers: watch::Receiver<usize>,
+    ) -> Self {
         let cameras = roster
             .borrow_and_update()
             .cameras
@@ -34,34 +51,60 @@ impl Watch {
         Self {
             roster,
             cameras,
+            microphone,
             viewers,
         }
     }
 
-    /// Waits until a sign-in, a camera or the number of viewers has changed since the last call. Never, once
+    /// Waits until a sign-in, a camera, the microphone or the number of viewers has changed since the last call. Never, once
     /// the node has ended. Cancel safe.
     pub async fn changed(&mut self) {
         tokio::select! {
             Ok(()) = self.roster.changed() => {
-                *self = Self::new(self.roster.clone(), self.viewers.clone());
+                *self = Self::new(self.roster.clone(), self.microphone.clone(), self.viewers.clone());
             }
             () = any_changed(&mut self.cameras) => {}
+            Ok(()) = self.microphone.changed() => {}
             Ok(()) = self.viewers.changed() => {}
             else => std::future::pending().await,
         }
     }
 
+    /// How the node is, in so few words that a light can tell them.
+    pub fn outlook(&self) -> Outlook {
+        let is_faulted =
+            |watch: &CameraWatch| matches!(watch.condition.borrow().state, pipeline::State::Faulted { .. });
+        let is_away =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::Away { .. });
+        let is_new =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::SigningIn);
+        Outlook {
+            trouble: self
+                .cameras
+                .iter()
+                .any(|watch| is_faulted(watch) || is_away(watch)),
+            starting: self.cameras.iter().any(is_new),
+            watched: *self.viewers.borrow() > 0,
+        }
+    }
+
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let cameras = self.cameras.iter();
-        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = self.cameras.iter().map(CameraWatch::line);
         let cameras = cameras.collect::<Vec<_>>().join("; ");
+        // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
+        let sound = match &self.microphone.borrow().state {
+            SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Private => "; microphone closed by the privacy switch".to_owned(),
+            SoundState::Live { .. } => "; microphone live".to_owned(),
+            SoundState::Faulted { why } => format!("; no sound: {why}"),
+        };
         let viewers = match *self.viewers.borrow() {
             0 => "no viewer".to_owned(),
             1 => "1 viewer".to_owned(),
             several => format!("{several} viewers"),
         };
-        format!("{}; {cameras}; {viewers}", self.signaling())
+        format!("{}; {cameras}{sound}; {viewers}", self.signaling())
     }
 
     /// All of them where they are all signed in, or else the first that is not.
@@ -85,6 +128,17 @@ impl CameraWatch {
             name: source.name.clone(),
             presence: source.presence.clone(),
             condition: source.account.watch(),
+            overload: source.account.overload(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let camera = camera(self.name.as_deref(), &self.condition.borrow().state);
+        match &*self.overload.borrow() {
+            Some(Overload { rate, size, .. }) => {
+                format!("{camera}, of which this machine has time for {size} at {rate}")
+            }
+            None => camera,
         }
     }
 
@@ -92,6 +146,7 @@ impl CameraWatch {
         tokio::select! {
             Ok(()) = self.presence.changed() => {}
             Ok(()) = self.condition.changed() => {}
+            Ok(()) = self.overload.changed() => {}
             else => std::future::pending().await,
         }
     }
@@ -129,6 +184,7 @@ pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
     match (state, name) {
         (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
         (pipeline::State::Opening, _) => format!("{camera} opening"),
+        (pipeline::State::Private, _) => format!("{camera} closed by the privacy switch"),
         (pipeline::State::Live { format, .. }, _) => {
             format!("{camera} live {} at {}", format.size, format.rate)
         }
@@ -158,6 +214,15 @@ mod tests {
             watch.line(),
             "signed in to http://192.0.2.1:8888 as porch; camera live 1280x720 at 30 fps; 2 viewers"
         );
+        samples.account().gives_up(Some(samples::overload()));
+        assert!(
+            watch
+                .line()
+                .contains("at 30 fps, of which this machine has time for 1280x720 at 15 fps; 2"),
+            "{}",
+            watch.line()
+        );
+        samples.account().gives_up(None);
         samples.camera(samples::faulted());
         samples.viewers.send_replace(1);
         assert!(

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::media::{SOUND_RATE, SoundCodec};
 
 /// Who talks: the number of a viewer's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Talker(pub u64);
 
 /// One RTP packet of a voice.

@@ -108,6 +108,11 @@ impl Speaker {
         self.account.clone()
     }
 
+    /// Whether the thread still runs. It ends by itself only by a bug.
+    pub fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
     /// Plays there and so loud from now on.
     pub fn replace(&self, settings: Option<Settings>) {
         let mut current = self

@@ -15,6 +15,8 @@ impl Session {
             camera: self.contact.camera,
             name: self.name.clone(),
             codec: self.stream.codec(),
+            sound: self.hears(),
+            sound_packets: self.sound_packets(),
             stage: self.stage,
             lasts: now.saturating_duration_since(self.started),
             units: self.stream.units(),

@@ -4,6 +4,7 @@ use pinhole_signaling::PeerId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
+use crate::media::SoundCodec;
 use crate::peer::CameraId;
 
 /// What Debian's Chromium offers from the viewer page.
@@ -22,37 +23,31 @@ fn addresses() -> [SocketAddr; 1] {
 }
 
 fn answered(sdp: &str) -> Result<(Session, String), SessionError> {
-    let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))?;
+    answered_on(sdp, Terms::default())
+}
+
+fn answered_on(sdp: &str, terms: Terms) -> Result<(Session, String), SessionError> {
     Session::answer(
         contact(),
         "viewer".into(),
-        offer,
+        offer(sdp)?,
         &addresses(),
-        &hearing(TalkBack::Nobody),
+        terms,
         Instant::now(),
     )
 }
 
-fn hearing(talk_back: TalkBack) -> Hearing {
-    Hearing {
+fn hearing(talk_back: TalkBack) -> Terms {
+    Terms {
         talk_back,
         intake: Some(Intake::unheard()),
-        talker: Talker(1),
+        ..Terms::default()
     }
 }
 
 /// The direction of the audio section in the answer to this offer.
-fn sound(sdp: &str, hearing: &Hearing) -> String {
-    let offer = RTCSessionDescription::offer(sdp.replace('\n', "\r\n")).expect("an offer");
-    let (_, answer) = Session::answer(
-        contact(),
-        "viewer".into(),
-        offer,
-        &addresses(),
-        hearing,
-        Instant::now(),
-    )
-    .expect("an answer");
+fn sound(sdp: &str, terms: Terms) -> String {
+    let (_, answer) = answered_on(sdp, terms).expect("an answer");
     let directions = ["a=inactive", "a=recvonly", "a=sendonly", "a=sendrecv"];
     section(&answer, "audio")
         .into_iter()
@@ -78,16 +73,20 @@ fn a_microphone_is_asked_for_only_where_it_may_be_heard() {
         (&page, TalkBack::All, "a=recvonly"),
     ] {
         assert_eq!(
-            sound(offer, &hearing(talk_back)),
+            sound(offer, hearing(talk_back)),
             expected,
             "{talk_back:?}: {offer}"
         );
-        let nowhere = Hearing {
+        let nowhere = Terms {
             intake: None,
             ..hearing(talk_back)
         };
-        assert_eq!(sound(offer, &nowhere), "a=inactive", "without a loudspeaker");
+        assert_eq!(sound(offer, nowhere), "a=inactive", "without a loudspeaker");
     }
+}
+
+fn offer(sdp: &str) -> Result<RTCSessionDescription, Error> {
+    RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))
 }
 
 /// The lines of the section of this kind.
@@ -133,6 +132,77 @@ fn a_browser_gets_h264_and_sends_us_nothing() {
     assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
 }
 
+fn with_sound() -> Terms {
+    Terms {
+        sound: true,
+        ..Terms::default()
+    }
+}
+
+#[test]
+fn a_browser_that_wants_sound_gets_opus_and_both_play_together() {
+    let (session, answer) = answered_on(BROWSER, with_sound()).expect("an answer");
+    assert_eq!(session.hears(), Some(SoundCodec::Opus));
+    let (audio, video) = (section(&answer, "audio"), section(&answer, "video"));
+    for line in ["a=sendonly", "a=rtpmap:111 opus/48000/2", "a=msid:pinhole audio"] {
+        assert!(
+            audio.iter().any(|other| other == line),
+            "{line} is not in {audio:#?}"
+        );
+    }
+    assert!(!audio.iter().any(|line| line.contains("G722")), "{audio:#?}");
+    assert!(
+        video.iter().any(|line| line == "a=msid:pinhole video"),
+        "{video:#?}"
+    );
+    assert!(answer.contains("\r\na=x-pinhole-sound\r\nm=video"), "{answer}");
+}
+
+#[test]
+fn a_muted_page_is_told_of_the_sound_and_gets_it_when_it_asks_again() {
+    let (before, audio) = BROWSER.split_once("m=audio").expect("a section for sound");
+    let muted = format!("{before}m=audio{}", audio.replacen("a=recvonly", "a=inactive", 1));
+    let (mut session, answer) = answered_on(&muted, with_sound()).expect("an answer");
+    assert_eq!(session.hears(), None);
+    assert!(answer.contains("a=x-pinhole-sound"), "{answer}");
+    assert!(
+        section(&answer, "audio").iter().any(|line| line == "a=inactive"),
+        "{answer}"
+    );
+    let mut ask = |sdp: &str| {
+        let offer = offer(sdp).expect("an offer");
+        let described = negotiation::read(&offer).expect("readable");
+        let answer = session
+            .renegotiate(&described, offer, Instant::now())
+            .expect("an answer");
+        (session.hears(), section(&answer, "audio"))
+    };
+    let (hears, audio) = ask(BROWSER);
+    assert_eq!(hears, Some(SoundCodec::Opus));
+    assert!(audio.iter().any(|line| line == "a=sendonly"), "{audio:#?}");
+    let (hears, audio) = ask(&muted);
+    assert_eq!(hears, None);
+    assert!(audio.iter().any(|line| line == "a=inactive"), "{audio:#?}");
+}
+
+#[test]
+fn a_desktop_without_a_camera_hears_us_before_it_sees_us() {
+    let (mut session, answer) = answered_on(&without_video(), with_sound()).expect("an answer");
+    assert_eq!(session.hears(), Some(SoundCodec::Opus));
+    assert!(
+        section(&answer, "audio").iter().any(|line| line == "a=sendonly"),
+        "{answer}"
+    );
+    let offer = session
+        .take_owed_offer(Instant::now())
+        .expect("an offer")
+        .expect("it is owed");
+    for kind in ["audio", "video"] {
+        let section = section(&offer, kind);
+        assert!(section.iter().any(|line| line == "a=sendonly"), "{section:#?}");
+    }
+}
+
 #[test]
 fn a_desktop_without_a_camera_is_offered_video() {
     let (mut session, answer) = answered(&without_video()).expect("an answer");
@@ -152,6 +222,33 @@ fn a_desktop_without_a_camera_is_offered_video() {
             .is_none(),
         "only once"
     );
+}
+
+/// What the page's control channel adds to its offer.
+fn with_channel() -> String {
+    let shared = BROWSER.lines().filter(|line| {
+        ["a=ice-", "a=fingerprint", "a=setup"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
+    let mut shared: Vec<_> = shared.collect();
+    shared.dedup();
+    let half = shared.len().div_ceil(2).max(1);
+    let shared = shared[..half].join("\n");
+    let offer = BROWSER.trim_end().replace("BUNDLE 0 1", "BUNDLE 0 1 2");
+    format!(
+        "{offer}\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\nc=IN IP4 0.0.0.0\n{shared}\na=mid:2\na=sctp-port:5000\na=max-message-size:262144\n"
+    )
+}
+
+#[test]
+fn a_page_may_open_a_channel_for_messages_of_a_bounded_size() {
+    let (_, answer) = answered(&with_channel()).expect("an answer");
+    let channel = section(&answer, "application");
+    assert!(!channel[0].starts_with("application 0 "), "refused: {channel:#?}");
+    let bound = format!("a=max-message-size:{}", crate::peer::channel::LONGEST);
+    assert!(channel.contains(&bound), "{channel:#?}");
+    assert!(answer.contains("BUNDLE 0 1 2"), "{answer}");
 }
 
 #[test]
@@ -220,12 +317,18 @@ fn damaged_descriptions_end_in_words() {
         let mut random = StdRng::seed_from_u64(seed);
         let base = if seed % 3 == 0 {
             without_video()
+        } else if seed % 3 == 1 {
+            with_channel()
         } else {
             BROWSER.to_owned()
         };
         let sdp = damage(&base, &mut random);
         let run = || {
-            let (mut session, _) = answered(&sdp).ok()?;
+            let terms = Terms {
+                sound: seed % 2 == 0,
+                ..hearing(TalkBack::All)
+            };
+            let (mut session, _) = answered_on(&sdp, terms).ok()?;
             let now = Instant::now();
             let owed = session.take_owed_offer(now);
             // Then the same description again, damaged otherwise, as offer or as answer.
@@ -233,7 +336,10 @@ fn damaged_descriptions_end_in_words() {
             if owed.is_ok_and(|offer| offer.is_some()) {
                 let _ = RTCSessionDescription::answer(again).map(|answer| session.accept(answer, now));
             } else {
-                let _ = RTCSessionDescription::offer(again).map(|offer| session.renegotiate(offer, now));
+                let _ = RTCSessionDescription::offer(again)
+                    .ok()
+                    .and_then(|offer| Some((negotiation::read(&offer).ok()?, offer)))
+                    .map(|(described, offer)| session.renegotiate(&described, offer, now));
             }
             let _ = session.add_candidate("candidate:1 1 udp 1 192.0.2.9 9 typ host", now);
             session.advance(&sockets, &mut Outbox::default(), now);

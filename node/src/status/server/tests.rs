@@ -10,7 +10,7 @@ use crate::{
     peer::{self, CameraId, Engine},
     pipeline::Account,
     presence::{Standing, State},
-    status::{CameraSource, Roster},
+    status::{CameraSource, MicrophoneSource, Roster},
 };
 
 const SOON: Duration = Duration::from_secs(30);
@@ -31,9 +31,10 @@ impl Node {
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
+            sound: false,
             ..peer::Settings::default()
         });
-        let engine = Engine::bind(0, settings).expect("a free port");
+        let engine = Engine::bind(0, settings, vec![]).expect("a free port");
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),
@@ -56,7 +57,9 @@ impl Node {
         });
         let sources = Sources::new(
             roster,
+            MicrophoneSource::default(),
             engine.viewers(),
+            Arc::default(),
             Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );

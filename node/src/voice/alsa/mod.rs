@@ -1,6 +1,5 @@
 //! Sound cards that play, by ALSA.
 
-mod card;
 mod convert;
 mod open;
 
@@ -177,9 +176,4 @@ fn failed(device: &str, error: &alsa::Error, was_open: bool) -> OutputError {
 
 fn description(error: &alsa::Error) -> String {
     std::io::Error::from_raw_os_error(error.errno()).to_string()
-}
-
-/// The first PCM of `card` that plays.
-fn hardware(card: &str, device: u32) -> String {
-    format!("hw:CARD={card},DEV={device}")
 }

@@ -7,8 +7,8 @@ use alsa::{
     pcm::{Access, Frames, HwParams},
 };
 
-use super::{GOAL, PERIODS, Speaker, card, convert::FORMATS, failed};
-use crate::{media::SOUND_RATE, voice::output::OutputError};
+use super::{GOAL, PERIODS, Speaker, convert::FORMATS, failed};
+use crate::{capture::alsa::candidates, media::SOUND_RATE, voice::output::OutputError};
 
 /// In microseconds: 10 ms, as much as is mixed at a time.
 const PERIOD: u32 = 10_000;
@@ -16,15 +16,28 @@ const PERIOD: u32 = 10_000;
 const BUFFER: u32 = 200_000;
 
 impl Speaker {
+    /// Opens the first PCM that `device` may mean.
     pub(super) fn open(device: &str) -> Result<Self, OutputError> {
         // Otherwise the library writes its own words into the log, at every try. They are kept until the next one.
         let _words = Output::local_error_handler();
-        let name = card::named(device, &card::cards());
-        let broken = |error: &alsa::Error| failed(device, error, false);
-        let absent = || OutputError::Absent {
+        let mut failure = None;
+        for name in candidates(device, Direction::Playback) {
+            match Self::open_pcm(device, name) {
+                // The others stand in for one that is not there. One that is busy is the one that was meant.
+                Err(error @ OutputError::Absent { .. }) => drop(failure.get_or_insert(error)),
+                outcome => return outcome,
+            }
+        }
+        Err(failure.unwrap_or_else(|| OutputError::Absent {
             device: device.to_owned(),
-        };
-        let c_name = CString::new(name.clone()).map_err(|_| absent())?;
+        }))
+    }
+
+    fn open_pcm(device: &str, name: String) -> Result<Self, OutputError> {
+        let broken = |error: &alsa::Error| failed(device, error, false);
+        let c_name = CString::new(name.clone()).map_err(|_| OutputError::Absent {
+            device: device.to_owned(),
+        })?;
         let pcm = PCM::open(&c_name, Direction::Playback, true).map_err(|error| broken(&error))?;
         let chosen = choose(&pcm).map_err(|error| broken(&error))?;
         let period = Duration::from_secs_f64(chosen.period as f64 / f64::from(chosen.rate.max(1)));

@@ -1,0 +1,147 @@
+use alsa::pcm::Format;
+
+/// The formats that a card's samples may have, all of them little-endian, the preferred one first: the ear does not hear more
+/// than 16 bits of a microphone, and they are the least to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleFormat {
+    /// 16 bits.
+    S16,
+    /// 32 bits.
+    S32,
+    /// 24 bits in three bytes.
+    S24Packed,
+    /// 24 bits in the lower three of four bytes.
+    S24,
+    /// 32 bits of floating point.
+    Float,
+    /// 8 bits, of which 128 is silence.
+    U8,
+}
+
+impl SampleFormat {
+    /// All of them.
+    pub const ALL: [SampleFormat; 6] = [
+        SampleFormat::S16,
+        SampleFormat::S32,
+        SampleFormat::S24Packed,
+        SampleFormat::S24,
+        SampleFormat::Float,
+        SampleFormat::U8,
+    ];
+
+    /// ALSA's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SampleFormat::S16 => "S16_LE",
+            SampleFormat::S32 => "S32_LE",
+            SampleFormat::S24Packed => "S24_3LE",
+            SampleFormat::S24 => "S24_LE",
+            SampleFormat::Float => "FLOAT_LE",
+            SampleFormat::U8 => "U8",
+        }
+    }
+
+    /// ALSA's number.
+    pub const fn alsa(self) -> Format {
+        match self {
+            SampleFormat::S16 => Format::S16LE,
+            SampleFormat::S32 => Format::S32LE,
+            SampleFormat::S24Packed => Format::S243LE,
+            SampleFormat::S24 => Format::S24LE,
+            SampleFormat::Float => Format::FloatLE,
+            SampleFormat::U8 => Format::U8,
+        }
+    }
+
+    /// Bytes of one sample.
+    pub const fn bytes(self) -> usize {
+        match self {
+            SampleFormat::S16 => 2,
+            SampleFormat::S24Packed => 3,
+            SampleFormat::S32 | SampleFormat::S24 | SampleFormat::Float => 4,
+            SampleFormat::U8 => 1,
+        }
+    }
+
+    /// Adds to `mixed` the mean of all channels of each frame in `bytes`, between -1 and 1.
+    pub fn mix(self, bytes: &[u8], channels: usize, mixed: &mut Vec<f32>) {
+        match self {
+            SampleFormat::S16 => mix(bytes, channels, mixed, |[a, b]| {
+                f32::from(i16::from_le_bytes([a, b])) / 32_768.0
+            }),
+            SampleFormat::S32 => mix(bytes, channels, mixed, |four| whole(i32::from_le_bytes(four))),
+            SampleFormat::S24Packed => mix(bytes, channels, mixed, |[a, b, c]| {
+                whole(i32::from_le_bytes([0, a, b, c]))
+            }),
+            // What is in the fourth byte is up to the driver.
+            SampleFormat::S24 => mix(bytes, channels, mixed, |[a, b, c, _]| {
+                whole(i32::from_le_bytes([0, a, b, c]))
+            }),
+            SampleFormat::Float => mix(bytes, channels, mixed, |four| {
+                let sample = f32::from_le_bytes(four);
+                // Not a number would stay in every filter for ever.
+                if sample.is_finite() {
+                    sample.clamp(-1.0, 1.0)
+                } else {
+                    0.0
+                }
+            }),
+            SampleFormat::U8 => mix(bytes, channels, mixed, |[a]| (f32::from(a) - 128.0) / 128.0),
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "24 bits are more than is heard")]
+fn whole(sample: i32) -> f32 {
+    sample as f32 / 2_147_483_648.0
+}
+
+fn mix<const BYTES: usize>(
+    bytes: &[u8],
+    channels: usize,
+    mixed: &mut Vec<f32>,
+    sample: impl Fn([u8; BYTES]) -> f32,
+) {
+    #[allow(clippy::cast_precision_loss, reason = "a handful of channels")]
+    let share = 1.0 / channels.max(1) as f32;
+    let (samples, _) = bytes.as_chunks::<BYTES>();
+    let frames = samples.chunks_exact(channels.max(1));
+    mixed.extend(frames.map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * share));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mixed(format: SampleFormat, bytes: &[u8], channels: usize) -> Vec<f32> {
+        let mut mixed = Vec::new();
+        format.mix(bytes, channels, &mut mixed);
+        mixed
+    }
+
+    #[test]
+    fn half_of_full_scale_is_a_half_in_every_format() {
+        for (format, bytes) in [
+            (SampleFormat::S16, &[0, 0x40, 0, 0xc0][..]),
+            (SampleFormat::S32, &[0, 0, 0, 0x40, 0, 0, 0, 0xc0]),
+            (SampleFormat::S24Packed, &[0, 0, 0x40, 0, 0, 0xc0]),
+            (SampleFormat::S24, &[0, 0, 0x40, 0x55, 0, 0, 0xc0, 0]),
+            (SampleFormat::Float, &[0, 0, 0, 0x3f, 0, 0, 0, 0xbf]),
+            (SampleFormat::U8, &[192, 64]),
+        ] {
+            assert_eq!(mixed(format, bytes, 1), [0.5, -0.5], "{format:?}");
+            assert_eq!(mixed(format, bytes, 2), [0.0], "{format:?}, both channels");
+            assert_eq!(bytes.len(), 2 * format.bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_silence_and_half_a_frame_is_left_out() {
+        let mut bytes = f32::NAN.to_le_bytes().to_vec();
+        bytes.extend(f32::INFINITY.to_le_bytes());
+        bytes.extend(7.0f32.to_le_bytes());
+        bytes.push(1);
+        assert_eq!(mixed(SampleFormat::Float, &bytes, 1), [0.0, 0.0, 1.0]);
+        assert!(mixed(SampleFormat::S16, &[1, 2, 3], 2).is_empty());
+    }
+}

@@ -1,0 +1,148 @@
+use std::{io, thread, time::Duration};
+
+use alsa::PCM;
+use rustix::io::Errno;
+
+use super::{
+    open::{Agreed, agree, failure},
+    samples::SampleFormat,
+};
+use crate::{
+    capture::{Shape, Sound, SoundError, SoundSource},
+    media::Timestamp,
+};
+
+/// A driver's time stamp that is further away from now than this is of another clock.
+const CREDIBLE: Duration = Duration::from_secs(1);
+
+/// The pause after a card that said it had sound and had none: it may say so again at once, for as long as it likes.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A microphone that delivers.
+pub(super) struct Source {
+    pcm: PCM,
+    device: String,
+    shape: Shape,
+    format: SampleFormat,
+    /// Room for all that the card may hold.
+    bytes: Vec<u8>,
+    mixed: Vec<f32>,
+    overruns: u64,
+}
+
+impl Source {
+    /// Starts the card.
+    pub(super) fn start(pcm: PCM, device: String) -> Result<Self, SoundError> {
+        let Agreed {
+            rate,
+            channels,
+            format,
+            buffer,
+        } = agree(&pcm, &device)?;
+        pcm.start().map_err(|error| failure(&device, "start", error))?;
+        let frames = usize::try_from(buffer).unwrap_or(0);
+        Ok(Self {
+            pcm,
+            device,
+            shape: Shape {
+                rate,
+                channels,
+                format: format.name(),
+            },
+            format,
+            bytes: vec![0; frames * channels as usize * format.bytes()],
+            mixed: Vec::with_capacity(frames),
+            overruns: 0,
+        })
+    }
+
+    /// Goes on after what the card has told instead of giving sound.
+    fn recover(&mut self, error: alsa::Error) -> Result<(), SoundError> {
+        thread::sleep(PAUSE);
+        let failed = |error| failure(&self.device, "go on", error);
+        match Errno::from_raw_os_error(error.errno()) {
+            Errno::AGAIN | Errno::INTR => Ok(()),
+            // The machine had been suspended. A card that can't resume starts anew.
+            Errno::STRPIPE => match self.pcm.resume() {
+                Ok(()) => Ok(()),
+                Err(error) if error.errno() == Errno::AGAIN.raw_os_error() => Ok(()),
+                Err(_) => self.restart().map_err(failed),
+            },
+            // An overrun: it was not emptied in time.
+            Errno::PIPE => {
+                self.overruns += 1;
+                self.restart().map_err(failed)
+            }
+            _ => Err(failure(&self.device, "deliver sound", error)),
+        }
+    }
+
+    fn restart(&self) -> alsa::Result<()> {
+        self.pcm.prepare()?;
+        self.pcm.start()
+    }
+
+    /// When the first of `frames` frames, which were just read, was captured.
+    fn captured_at(&self, frames: usize) -> Timestamp {
+        let now = Timestamp::now();
+        // The driver's position and the time at which it was there, taken together.
+        let (stamped_at, held) = match self.pcm.status() {
+            Ok(status) => {
+                let time = status.get_htstamp();
+                let time = Duration::new(
+                    u64::try_from(time.tv_sec).unwrap_or(0),
+                    u32::try_from(time.tv_nsec).unwrap_or(0).min(999_999_999),
+                );
+                (Timestamp::from_monotonic(time), status.get_avail())
+            }
+            Err(_) => (Timestamp::from_monotonic(Duration::ZERO), 0),
+        };
+        let is_credible = stamped_at.since(now).max(now.since(stamped_at)) < CREDIBLE;
+        let at = if is_credible { stamped_at } else { now };
+        let before = frames + usize::try_from(held).unwrap_or(0);
+        let before = Duration::from_secs_f64(before as f64 / f64::from(self.shape.rate.max(1)));
+        Timestamp::from_monotonic(at.as_duration().saturating_sub(before))
+    }
+}
+
+impl SoundSource for Source {
+    fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Sound<'_>>, SoundError> {
+        let milliseconds = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX >> 1);
+        match self.pcm.wait(Some(milliseconds)) {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => return self.recover(error).map(|()| None),
+        }
+        let read = self.pcm.io_bytes().readi(&mut self.bytes);
+        let frames = match read {
+            Ok(0) => {
+                thread::sleep(PAUSE);
+                return Ok(None);
+            }
+            Ok(frames) => frames,
+            Err(error) => return self.recover(error).map(|()| None),
+        };
+        let first_at = self.captured_at(frames);
+        let channels = self.shape.channels as usize;
+        let length = frames * channels * self.format.bytes();
+        let bytes = self.bytes.get(..length).ok_or_else(|| SoundError::Io {
+            device: self.device.clone(),
+            action: "deliver sound",
+            source: io::ErrorKind::InvalidData.into(),
+        })?;
+        self.mixed.clear();
+        self.format.mix(bytes, channels, &mut self.mixed);
+        Ok(Some(Sound {
+            samples: &self.mixed,
+            first_at,
+        }))
+    }
+
+    fn overruns(&self) -> u64 {
+        self.overruns
+    }
+}

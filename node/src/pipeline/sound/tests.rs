@@ -1,0 +1,236 @@
+use super::*;
+use crate::{
+    capture::{Shape, Sound, microphone},
+    encode::g711::Law,
+    fanout::{SoundSubscriber, SoundTrack, sound_track},
+    media::{SOUND_RATE, SoundCodec, SoundUnit},
+};
+use pinhole_service::watchdog::Watchdog;
+
+const SETTINGS: SoundSettings = SoundSettings {
+    bitrate: Bitrate::from_bps(32_000),
+    dtx: false,
+    gain: 1.0,
+};
+
+fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Vec<SoundTrack>) {
+    started_beside(Arc::default(), Privacy::default(), microphone)
+}
+
+fn started_beside(
+    ducking: Arc<Ducking>,
+    privacy: Privacy,
+    microphone: Option<Box<dyn Microphone>>,
+) -> (SoundPipeline, Vec<SoundTrack>) {
+    let demand = Demand::default();
+    let (publishers, tracks) = SoundCodec::ALL
+        .iter()
+        .map(|codec| sound_track(*codec, demand.clone()))
+        .unzip();
+    let pulse = Watchdog::default().pulse("the microphone's thread", Duration::from_secs(20));
+    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, privacy, pulse);
+    (pipeline.expect("a thread"), tracks)
+}
+
+async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit> {
+    let mut units = Vec::new();
+    while units.len() < count {
+        units.push(subscriber.next().await.expect("the pipeline runs"));
+    }
+    units
+}
+
+/// That each unit is 20 ms after the one before it.
+fn assert_gapless(units: &[SoundUnit], codec: SoundCodec) {
+    let ticks: Vec<u32> = units
+        .iter()
+        .map(|unit| unit.captured_at.to_rtp(codec.clock_rate()))
+        .collect();
+    let frame = codec.clock_rate() / 50;
+    assert!(
+        ticks
+            .windows(2)
+            .all(|pair| pair[1].wrapping_sub(pair[0]) == frame),
+        "{ticks:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
+    let (pipeline, tracks) = started(Some(microphone("tone")));
+    for track in &tracks {
+        let mut subscriber = track.subscribe();
+        let units = units(&mut subscriber, 10).await;
+        assert_gapless(&units, track.codec());
+        let age = Timestamp::now().since(units[9].captured_at);
+        assert!(age < Duration::from_secs(1), "{age:?}");
+        if track.codec() == SoundCodec::Opus {
+            assert!(units.iter().all(|unit| unit.data.len() > 10));
+        } else {
+            assert_eq!(units[9].data.len(), 160);
+        }
+    }
+    let account = pipeline.account();
+    assert!(account.is_live());
+    tokio::task::spawn_blocking(move || pipeline.stop())
+        .await
+        .expect("it stops");
+}
+
+#[tokio::test]
+async fn without_a_microphone_nothing_comes_until_there_is_one() {
+    let (pipeline, tracks) = started(None);
+    let mut condition = pipeline.account().watch();
+    assert_eq!(condition.borrow_and_update().state, SoundState::Off);
+    let mut subscriber = tracks[0].subscribe();
+    pipeline.replace(Some(microphone("tone")));
+    units(&mut subscriber, 3).await;
+    pipeline.replace(None);
+    condition
+        .wait_for(|condition| condition.state == SoundState::Off)
+        .await
+        .expect("it is told");
+}
+
+/// Fails to open as often as it is told, and ends after as many periods.
+struct Shaky {
+    failures: Mutex<u32>,
+}
+
+struct ShakySource {
+    inner: Box<dyn SoundSource>,
+    left: u32,
+}
+
+impl Microphone for Shaky {
+    fn open(&self) -> Result<Box<dyn SoundSource>, SoundError> {
+        let mut failures = self.failures.lock().expect("nobody panics");
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(SoundError::Busy {
+                device: self.describe(),
+            });
+        }
+        *failures = 1;
+        Ok(Box::new(ShakySource {
+            inner: microphone("tone").open()?,
+            left: 30,
+        }))
+    }
+
+    fn describe(&self) -> String {
+        "a shaky one".to_owned()
+    }
+}
+
+impl SoundSource for ShakySource {
+    fn shape(&self) -> &Shape {
+        self.inner.shape()
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Sound<'_>>, SoundError> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| SoundError::Unplugged {
+            device: "a shaky one".to_owned(),
+        })?;
+        self.inner.next(patience)
+    }
+
+    fn overruns(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn through_faults_time_goes_on_with_silence() {
+    let (pipeline, tracks) = started(Some(Box::new(Shaky {
+        failures: Mutex::new(1),
+    })));
+    let mut subscriber = tracks[1].subscribe();
+    let units = units(&mut subscriber, 120).await;
+    // Only where sound begins anew may a step be longer than a frame, and then it is shorter than two.
+    for pair in units.windows(2) {
+        let step = pair[1].captured_at.since(pair[0].captured_at);
+        assert!(
+            step >= Duration::from_micros(19_999) && step < Duration::from_millis(40),
+            "{step:?}"
+        );
+    }
+    let account = pipeline.account();
+    assert!(
+        account.silent.get() > 10 && account.frames.get() > 10,
+        "{account:?}"
+    );
+    assert!(account.faults.get() >= 2, "busy, and unplugged");
+    let quiet = |unit: &&SoundUnit| unit.data.iter().all(|code| *code == 0xff);
+    assert!(units.iter().filter(quiet).count() > 10);
+    assert!(units.iter().filter(|unit| !quiet(unit)).count() > 10);
+}
+
+#[tokio::test]
+async fn while_a_voice_is_played_the_microphone_is_low() {
+    let ducking = Arc::<Ducking>::default();
+    let (pipeline, tracks) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
+    let track = tracks.iter().find(|track| track.codec() == SoundCodec::Pcmu);
+    let mut subscriber = track.expect("one for each codec").subscribe();
+    let mut loudest = async || {
+        // What was encoded before the change is over after a few.
+        let units = units(&mut subscriber, 20).await;
+        let samples = units[10..].iter().flat_map(|unit| unit.data.iter());
+        samples.map(|code| Law::Mu.decode(*code).unsigned_abs()).max()
+    };
+    let before = loudest().await.expect("samples");
+    ducking.set(true);
+    let low = loudest().await.expect("samples");
+    assert!(low > 0 && low < before / 20, "{before}, then {low}");
+    ducking.set(false);
+    assert!(loudest().await > Some(before / 2));
+    pipeline.stop();
+}
+
+#[test]
+fn after_a_suspend_only_the_last_moments_are_silence() {
+    let demand = Demand::default();
+    let (publisher, track) = sound_track(SoundCodec::Pcmu, demand.clone());
+    let mut work = Work {
+        microphone: None,
+        settings: SETTINGS,
+        lines: Lines::new(vec![publisher], SETTINGS.bitrate, false),
+        account: Arc::default(),
+        demand,
+        stopping: Arc::default(),
+        wishes: Arc::default(),
+        next: Some(Position(0)),
+        meter: Meter::default(),
+        ducking: Arc::default(),
+        ducked: Ducked::default(),
+        privacy: Privacy::default(),
+        pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
+    };
+    let _subscriber = track.subscribe();
+    let hours = Position(u64::from(SOUND_RATE) * 3600 * 10);
+    work.silence_until(hours).expect("silence");
+    assert_eq!(work.account.silent.get(), 100);
+    assert_eq!(work.next, Some(hours));
+}
+
+#[tokio::test]
+async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
+    let privacy = Privacy::default();
+    let (pipeline, tracks) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
+    let mut subscriber = tracks[1].subscribe();
+    let loud = |unit: &SoundUnit| unit.data.iter().any(|code| *code != 0xff);
+    while !loud(&units(&mut subscriber, 1).await[0]) {}
+
+    privacy.set(true);
+    let mut condition = pipeline.account().watch();
+    let private = condition.wait_for(|condition| condition.state == SoundState::Private);
+    assert!(private.await.is_ok());
+    // What was on its way is held back by those who send.
+    let after = units(&mut subscriber, 40).await;
+    let late = after.iter().filter(|unit| !privacy.blocks(unit.captured_at));
+    assert!(late.clone().count() > 10 && !late.clone().any(loud));
+
+    privacy.set(false);
+    while !loud(&units(&mut subscriber, 1).await[0]) {}
+    assert!(pipeline.account().is_live() || pipeline.account().frames.get() > 0);
+}

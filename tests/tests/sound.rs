@@ -1,0 +1,378 @@
+//! Sound: from a sound card of the kernel's (snd-aloop) to real viewers, through everything that goes wrong on the way.
+
+use pinhole_e2e::guest::Guest;
+use pinhole_e2e::log::{Mark, loudly};
+use pinhole_e2e::network::Network;
+use pinhole_e2e::peers::Peer;
+use pinhole_e2e::process::{Process, SOON};
+use pinhole_e2e::programs::{
+    SESSION_ENDED, server_address, server_url, start_node, start_node_in, start_server,
+};
+use pinhole_e2e::skip::{Need, skipped};
+use pinhole_e2e::status::Metrics;
+use pinhole_e2e::viewer::Viewer;
+use serde_json::{Value, json};
+
+/// What is played here is captured at device 0 of the same card, which the node takes for its microphone.
+const SPEAKER: &str = "hw:Loopback,1,0";
+const OPEN: &str = "microphone open";
+const CLOSED: &str = "microphone closed";
+const FAULT: &str = "no sound: ";
+const BACK: &str = "the sound is back";
+
+/// A node with a small picture and this microphone.
+fn config(microphone: &str) -> String {
+    format!(
+        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"pattern\"\nsize = \"320x180\"\nfps = 15\n{microphone}",
+        server_url()
+    )
+}
+
+/// The page, with a live picture.
+fn page(network: &Network) -> Peer {
+    let mut page = Peer::chromium(network);
+    page.ask("open", json!({"url": server_url()}));
+    page.ask("watch", json!({"camera": "porch"}));
+    page.ask("wait_live", json!({"within": 20}));
+    page
+}
+
+/// A stock client in a call; its offers name these codecs for sound, or all.
+fn desktop(network: &Network, sound: Option<&str>) -> Peer {
+    let mut client = Peer::stock_client(network);
+    let name = json!({"server": server_address().to_string(), "name": "desk@hall"});
+    client.ask("sign_in", name);
+    if let Some(codec) = sound {
+        client.ask("codecs", json!({"audio": [codec]}));
+    }
+    let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
+    client.ask("call", json!({"member": member, "camera": true}));
+    client.ask("frames", json!({"seconds": 0.1}));
+    client
+}
+
+fn number(heard: &Value, key: &str) -> f64 {
+    heard[key]
+        .as_f64()
+        .unwrap_or_else(|| panic!("no {key} in {heard}"))
+}
+
+/// The tone that was played, and nothing besides it.
+fn assert_tone(heard: &Value, hertz: f64) {
+    assert!((number(heard, "hertz") - hertz).abs() < 2.0, "{heard}");
+    assert!(number(heard, "purity") > 0.9, "{heard}");
+}
+
+/// Nothing was made up by the viewer, and nothing was missing but what a busy browser's recorder loses of itself.
+fn assert_without_gaps(heard: &Value) {
+    assert!(number(heard, "concealed") < 0.02, "{heard}");
+    assert!(number(heard, "longestGap") < 25.0, "{heard}");
+}
+
+#[test]
+fn every_viewer_hears_the_tone_in_the_codec_that_it_has() {
+    if skipped(
+        "every_viewer_hears_the_tone_in_the_codec_that_it_has",
+        Need::Network,
+    ) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let mut node = start_node(&network, &config("[[microphone]]\ndevice = \"tone\"\n"));
+    let mut page = page(&network);
+    // Whoever does not listen has no microphone opened.
+    assert!(!said(&node, OPEN), "{}", node.log().tail(20));
+    page.ask("press", json!({"on": "#sound"}));
+    node.wait_for_line(OPEN);
+    let heard = page.ask("listen", json!({"seconds": 3}));
+    assert_tone(&heard, 1000.0);
+    assert_eq!(heard["codec"], "opus", "{heard}");
+    for codec in ["opus", "PCMU", "PCMA"] {
+        let mut client = desktop(&network, Some(codec));
+        let heard = client.ask("listen", json!({"seconds": 2}));
+        assert_tone(&heard, 1000.0);
+        assert_eq!(heard["codec"], codec, "{heard}");
+        client.ask("hang_up", json!({}));
+    }
+    // The terminal viewer counts it.
+    let viewer = Viewer::watch(&network, &server_url(), "porch", &[], SOON);
+    viewer.shows(|second| second["audio"]["packets"].as_u64() >= Some(45));
+    viewer.stop();
+    let before = node.mark();
+    page.ask("press", json!({"on": "#sound"}));
+    node.wait_for_line_since(before, CLOSED, SOON);
+    node.assert_running();
+}
+
+#[test]
+fn a_node_without_a_microphone_shows_no_sound() {
+    if skipped("a_node_without_a_microphone_shows_no_sound", Need::Network) {
+        return;
+    }
+    let network = Network::without_guest();
+    let _server = start_server(&network);
+    let _node = start_node(&network, &config(""));
+    let mut page = page(&network);
+    let hidden = page.ask("hidden", json!({"what": "#sound-group"}));
+    assert_eq!(hidden["hidden"], true, "{hidden}");
+}
+
+/// A guest in which a node takes the loopback card for its microphone.
+struct Scene {
+    node: Process,
+    guest: Guest,
+    network: Network,
+    _server: Process,
+}
+
+impl Scene {
+    fn new(before: impl FnOnce(&Guest)) -> Self {
+        let network = Network::for_guest();
+        let guest = Guest::boot(&network);
+        before(&guest);
+        let server = start_server(&network);
+        let node = start_node_in(&guest, &config("[[microphone]]\ndevice = \"Loopback\"\n"));
+        Self {
+            node,
+            guest,
+            network,
+            _server: server,
+        }
+    }
+
+    /// Waits for the fault, which is said once, and gives its words.
+    fn waits_for_fault(&self, since: Mark, words: &str) {
+        let line = self.node.wait_for_line_since(since, FAULT, SOON);
+        assert!(line.contains(words), "{line:?} lacks {words:?}");
+    }
+
+    /// That the sound is back, and how often the node spoke of a fault meanwhile.
+    fn is_back(&self, since: Mark, faults: usize) {
+        self.node.wait_for_line_since(since, BACK, SOON);
+        let lines = self.node.log().since(since);
+        let told = lines.iter().filter(|line| line.contains(FAULT)).count();
+        assert_eq!(told, faults, "{}", lines.join("\n"));
+    }
+
+    fn metric(&self, name: &str, texts: &[&str]) -> f64 {
+        let metrics = Metrics::scrape_in(&self.guest);
+        metrics
+            .value(name, texts)
+            .unwrap_or_else(|| panic!("{name} {texts:?} is not in\n{}", metrics.text()))
+    }
+}
+
+/// A tone of 1 kHz, played into the card in this format.
+fn play(guest: &Guest, rate: u32, channels: u32, format: &str) -> Process {
+    let file = format!("/run/tone-{rate}-{channels}-{format}.wav");
+    let source = format!("sine=frequency=1000:sample_rate={rate}:duration=240");
+    guest.must(&format!(
+        "[ -e {file} ] || ffmpeg -v error -f lavfi -i {source} -af volume=4 -ac {channels} -c:a pcm_{format} {file}"
+    ));
+    let player = guest.start("player", &format!("aplay -v -D {SPEAKER} {file}"));
+    player.wait_for_line("Its setup is");
+    player
+}
+
+fn said(node: &Process, what: &str) -> bool {
+    node.log()
+        .since(Mark::default())
+        .iter()
+        .any(|line| line.contains(what))
+}
+
+#[test]
+fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
+    if skipped(
+        "a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps",
+        Need::Guest,
+    ) {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    let _player = play(&scene.guest, 48_000, 2, "s16le");
+    let mut page = page(&scene.network);
+    let mut desktop = desktop(&scene.network, None);
+    page.ask("press", json!({"on": "#sound"}));
+    scene.node.wait_for_line("48000 Hz S16_LE, stereo");
+    // Until both have found their delay.
+    page.ask("listen", json!({"seconds": 2}));
+    let in_page = page.begin("listen", json!({"seconds": 20}));
+    let in_desktop = desktop.begin("listen", json!({"seconds": 20}));
+    for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
+        assert_tone(&heard, 1000.0);
+        assert_without_gaps(&heard);
+        loudly(&format!("48000 Hz S16_LE, stereo, 20 s: {heard}"));
+    }
+    let silence = scene.metric("pinhole_sound_frames_total", &["silence"]);
+    assert_eq!(silence, 0.0, "the node had to fill gaps");
+}
+
+/// The card delivers what was played into it, and the node takes it as it is.
+#[test]
+fn every_kind_of_card_is_heard() {
+    if skipped("every_kind_of_card_is_heard", Need::Guest) {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    let mut page = page(&scene.network);
+    for (rate, channels, format, taken) in [
+        (8_000, 1, "s16le", "8000 Hz S16_LE, mono"),
+        (16_000, 2, "s32le", "16000 Hz S32_LE, stereo"),
+        (44_100, 2, "s16le", "44100 Hz S16_LE, stereo"),
+        (44_100, 1, "s32le", "44100 Hz S32_LE, mono"),
+        (48_000, 1, "s32le", "48000 Hz S32_LE, mono"),
+    ] {
+        let player = play(&scene.guest, rate, channels, format);
+        let before = scene.node.mark();
+        page.ask("press", json!({"on": "#sound"}));
+        scene.node.wait_for_line_since(before, taken, SOON);
+        page.ask("listen", json!({"seconds": 1}));
+        let heard = page.ask("listen", json!({"seconds": 4}));
+        assert_tone(&heard, 1000.0);
+        assert_without_gaps(&heard);
+        loudly(&format!("{taken}: {heard}"));
+        page.ask("press", json!({"on": "#sound"}));
+        scene.node.wait_for_line_since(before, CLOSED, SOON);
+        player.kill();
+    }
+}
+
+/// What goes wrong with a card costs its sound and nothing else, and is said once.
+#[test]
+fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
+    if skipped(
+        "a_card_that_goes_comes_back_and_the_picture_never_stops",
+        Need::Guest,
+    ) {
+        return;
+    }
+    const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop";
+    // It is absent at the start.
+    let mut scene = Scene::new(|guest| drop(guest.must(&format!("echo snd_aloop.0 >{DRIVER}/unbind"))));
+    let mut page = page(&scene.network);
+    let pictures = page.begin("frames", json!({"seconds": 45}));
+    page.ask("press", json!({"on": "#sound"}));
+    scene.waits_for_fault(Mark::default(), "there is no sound device");
+    let heard = |page: &mut Peer| page.ask("listen", json!({"seconds": 1.5}));
+    assert!(number(&heard(&mut page), "level") < 0.001, "silence meanwhile");
+
+    // It is plugged in. The node may be there first, so the player takes what the node takes: mono.
+    let before = scene.node.mark();
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
+    let player = play(&scene.guest, 48_000, 1, "s16le");
+    scene.is_back(before, 0);
+    assert_tone(&heard(&mut page), 1000.0);
+    player.kill();
+
+    // It is unplugged while it is heard, and plugged in again.
+    let before = scene.node.mark();
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/unbind"));
+    scene.waits_for_fault(before, "");
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
+    let player = play(&scene.guest, 48_000, 1, "s16le");
+    // It was unplugged, and then it was not there.
+    scene.is_back(before, 2);
+    assert_tone(&heard(&mut page), 1000.0);
+
+    // The node is stopped for longer than the card holds: an overrun.
+    let before = scene.metric("pinhole_microphone_overruns_total", &[]);
+    scene.node.signal(rustix::process::Signal::STOP);
+    heard(&mut page);
+    scene.node.signal(rustix::process::Signal::CONT);
+    assert_tone(&heard(&mut page), 1000.0);
+    assert_eq!(
+        scene.metric("pinhole_microphone_overruns_total", &[]),
+        before + 1.0
+    );
+
+    // Somebody else takes it while nobody listens.
+    let before = scene.node.mark();
+    page.ask("press", json!({"on": "#sound"}));
+    scene.node.wait_for_line_since(before, CLOSED, SOON);
+    let thief = scene.guest.start(
+        "thief",
+        "arecord -v -D hw:Loopback,0,0 -f S16_LE -r 48000 -c 1 /dev/null",
+    );
+    thief.wait_for_line("Its setup is");
+    page.ask("press", json!({"on": "#sound"}));
+    scene.waits_for_fault(before, "in use by another program");
+    thief.kill();
+    scene.is_back(before, 1);
+    assert_tone(&heard(&mut page), 1000.0);
+    player.kill();
+
+    let pictures = page.finish(pictures);
+    assert!(
+        number(&pictures, "longestGap") < 2500.0,
+        "the picture stopped: {pictures}"
+    );
+    assert_eq!(pictures["calls"], 1, "{pictures}");
+    assert!(!said(&scene.node, SESSION_ENDED), "{}", scene.node.log().tail(40));
+    scene.node.assert_running();
+}
+
+/// 5 % loss and 30 ms of jitter: what is lost is made up, and the tone stays what is heard.
+#[test]
+fn on_a_bad_network_the_tone_is_still_heard() {
+    if skipped("on_a_bad_network_the_tone_is_still_heard", Need::Guest) {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    let _player = play(&scene.guest, 48_000, 2, "s16le");
+    let mut page = page(&scene.network);
+    let mut desktop = desktop(&scene.network, None);
+    page.ask("press", json!({"on": "#sound"}));
+    scene.node.wait_for_line(OPEN);
+    page.ask("listen", json!({"seconds": 1}));
+    scene
+        .guest
+        .must("tc qdisc add dev vec0 root netem delay 40ms 30ms loss 5%");
+    page.ask("listen", json!({"seconds": 3}));
+    let in_page = page.begin("listen", json!({"seconds": 8}));
+    let in_desktop = desktop.begin("listen", json!({"seconds": 8}));
+    for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
+        assert!((number(&heard, "hertz") - 1000.0).abs() < 5.0, "{heard}");
+        assert!(number(&heard, "purity") > 0.5, "{heard}");
+        let concealed = number(&heard, "concealed");
+        assert!(concealed > 0.0 && concealed < 0.3, "{heard}");
+        loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
+    }
+}
+
+/// A flash and a beep, fed into a camera and a sound card together, are together at the viewer, also after a minute.
+#[test]
+fn a_flash_and_its_beep_arrive_together() {
+    if skipped("a_flash_and_its_beep_arrive_together", Need::Guest) {
+        return;
+    }
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    // Black with a white spell of 200 ms each second, and 1 kHz in the same spells.
+    let feed = format!(
+        "ffmpeg -nostdin -v warning -re -f lavfi -i \"color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'\" \
+         -re -f lavfi -i \"sine=1000:sample_rate=48000:samples_per_frame=240,volume=enable='gte(mod(t,1),0.2)':volume=0\" \
+         -map 0 -pix_fmt yuyv422 -f v4l2 /dev/video10 -map 1 -c:a pcm_s16le -ac 1 -f alsa {SPEAKER}"
+    );
+    let feeder = guest.start("feeder", &format!("{feed} & while [ \"$(cat /proc/asound/Loopback/pcm1p/sub0/status)\" = closed ]; do sleep 0.1; done; echo fed; wait"));
+    feeder.wait_for_line("fed");
+    let _server = start_server(&network);
+    let camera = "[[camera]]\ndevice = \"/dev/video10\"\nsize = \"320x180\"\nfps = 30\n[[microphone]]\ndevice = \"Loopback\"\n";
+    let config = format!(
+        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n{camera}",
+        server_url()
+    );
+    let node = start_node_in(&guest, &config);
+    let mut page = page(&network);
+    page.ask("press", json!({"on": "#sound"}));
+    node.wait_for_line(OPEN);
+    let at_first = page.ask("sync", json!({"seconds": 8}));
+    page.ask("frames", json!({"seconds": 50}));
+    let later = page.ask("sync", json!({"seconds": 8}));
+    for (when, offset) in [("at first", at_first), ("after a minute", later)] {
+        loudly(&format!("beep after flash, ms, {when}: {offset}"));
+        assert!(number(&offset, "pairs") >= 5.0, "{offset}");
+        assert!(number(&offset, "median").abs() < 45.0, "{offset}");
+    }
+}
