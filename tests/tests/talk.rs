@@ -206,11 +206,11 @@ fn a_loudspeaker_that_is_absent_busy_or_unplugged_comes_back() {
     let _server = start_server(&network);
     let driver = "/sys/bus/platform/drivers/snd_aloop";
     guest.must(&format!("echo snd_aloop.0 >{driver}/unbind"));
-    let mut node = start_node_in(&guest, &config(&format!("{LOOPBACK}\nallow = \"all\"")));
+    let mut node = start_node_in(&guest, &config("device = \"hw:Loopback,0,0\"\nallow = \"all\""));
 
     // Absent at the start, and plugged in while somebody talks.
     let mut client = desktop(&network, 440);
-    node.wait_for_line("there is no sound device `Loopback`");
+    node.wait_for_line("there is no sound device `hw:Loopback,0,0`");
     guest.must(&format!("echo snd_aloop.0 >{driver}/bind"));
     node.wait_for_line("the speaker is back");
     assert_440(&guest, Card::USUAL);
