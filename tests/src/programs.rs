@@ -29,10 +29,15 @@ pub fn binary(name: &str) -> PathBuf {
         .join(name);
     assert!(
         path.exists(),
-        "{} is not built: run  cargo build --workspace --bins",
+        "{} is not built: run  cargo build --workspace --bins --examples",
         path.display()
     );
     path
+}
+
+/// One of our programs that are not installed: those under `examples`.
+pub fn example(name: &str) -> PathBuf {
+    binary(&format!("examples/{name}"))
 }
 
 /// Where the server listens, as viewers write it.

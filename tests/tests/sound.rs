@@ -1,7 +1,7 @@
 //! Sound: from a sound card of the kernel's (snd-aloop) to real viewers, through everything that goes wrong on the way.
 
 use pinhole_e2e::guest::Guest;
-use pinhole_e2e::log::Mark;
+use pinhole_e2e::log::{Mark, loudly};
 use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
@@ -62,9 +62,10 @@ fn assert_tone(heard: &Value, hertz: f64) {
     assert!(number(heard, "purity") > 0.9, "{heard}");
 }
 
+/// Nothing was made up by the viewer, and nothing was missing but what a busy browser's recorder loses of itself.
 fn assert_without_gaps(heard: &Value) {
-    assert!(number(heard, "longestGap") < 10.0, "{heard}");
     assert!(number(heard, "concealed") < 0.02, "{heard}");
+    assert!(number(heard, "longestGap") < 25.0, "{heard}");
 }
 
 #[test]
@@ -135,6 +136,20 @@ impl Scene {
         }
     }
 
+    /// Waits for the fault, which is said once, and gives its words.
+    fn waits_for_fault(&self, since: Mark, words: &str) {
+        let line = self.node.wait_for_line_since(since, FAULT, SOON);
+        assert!(line.contains(words), "{line:?} lacks {words:?}");
+    }
+
+    /// That the sound is back, and how often the node spoke of a fault meanwhile.
+    fn is_back(&self, since: Mark, faults: usize) {
+        self.node.wait_for_line_since(since, BACK, SOON);
+        let lines = self.node.log().since(since);
+        let told = lines.iter().filter(|line| line.contains(FAULT)).count();
+        assert_eq!(told, faults, "{}", lines.join("\n"));
+    }
+
     fn metric(&self, name: &str, texts: &[&str]) -> f64 {
         let metrics = Metrics::scrape_in(&self.guest);
         metrics
@@ -170,7 +185,7 @@ fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
     ) {
         return;
     }
-    let scene = Scene::new(|guest| drop(guest.must("true")));
+    let scene = Scene::new(|_| {});
     let _player = play(&scene.guest, 48_000, 2, "s16le");
     let mut page = page(&scene.network);
     let mut desktop = desktop(&scene.network, None);
@@ -181,8 +196,142 @@ fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
     let in_page = page.begin("listen", json!({"seconds": 20}));
     let in_desktop = desktop.begin("listen", json!({"seconds": 20}));
     for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
-        println!("48000 Hz S16_LE, stereo: {heard}");
         assert_tone(&heard, 1000.0);
         assert_without_gaps(&heard);
+        loudly(&format!("48000 Hz S16_LE, stereo, 20 s: {heard}"));
+    }
+    let silence = scene.metric("pinhole_sound_frames_total", &["silence"]);
+    assert_eq!(silence, 0.0, "the node had to fill gaps");
+}
+
+/// The card delivers what was played into it, and the node takes it as it is.
+#[test]
+fn every_kind_of_card_is_heard() {
+    if skipped("every_kind_of_card_is_heard", Need::Guest) {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    let mut page = page(&scene.network);
+    for (rate, channels, format, taken) in [
+        (8_000, 1, "s16le", "8000 Hz S16_LE, mono"),
+        (16_000, 2, "s32le", "16000 Hz S32_LE, stereo"),
+        (44_100, 2, "s16le", "44100 Hz S16_LE, stereo"),
+        (44_100, 1, "s32le", "44100 Hz S32_LE, mono"),
+        (48_000, 1, "s32le", "48000 Hz S32_LE, mono"),
+    ] {
+        let player = play(&scene.guest, rate, channels, format);
+        let before = scene.node.mark();
+        page.ask("press", json!({"on": "#sound"}));
+        scene.node.wait_for_line_since(before, taken, SOON);
+        page.ask("listen", json!({"seconds": 1}));
+        let heard = page.ask("listen", json!({"seconds": 4}));
+        assert_tone(&heard, 1000.0);
+        assert_without_gaps(&heard);
+        loudly(&format!("{taken}: {heard}"));
+        page.ask("press", json!({"on": "#sound"}));
+        scene.node.wait_for_line_since(before, CLOSED, SOON);
+        player.kill();
+    }
+}
+
+/// What goes wrong with a card costs its sound and nothing else, and is said once.
+#[test]
+fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
+    if skipped(
+        "a_card_that_goes_comes_back_and_the_picture_never_stops",
+        Need::Guest,
+    ) {
+        return;
+    }
+    const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop";
+    // It is absent at the start.
+    let mut scene = Scene::new(|guest| drop(guest.must(&format!("echo snd_aloop.0 >{DRIVER}/unbind"))));
+    let mut page = page(&scene.network);
+    let pictures = page.begin("frames", json!({"seconds": 45}));
+    page.ask("press", json!({"on": "#sound"}));
+    scene.waits_for_fault(Mark::default(), "there is no sound device");
+    let heard = |page: &mut Peer| page.ask("listen", json!({"seconds": 1.5}));
+    assert!(number(&heard(&mut page), "level") < 0.001, "silence meanwhile");
+
+    // It is plugged in. The node may be there first, so the player takes what the node takes: mono.
+    let before = scene.node.mark();
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
+    let player = play(&scene.guest, 48_000, 1, "s16le");
+    scene.is_back(before, 0);
+    assert_tone(&heard(&mut page), 1000.0);
+    player.kill();
+
+    // It is unplugged while it is heard, and plugged in again.
+    let before = scene.node.mark();
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/unbind"));
+    scene.waits_for_fault(before, "");
+    scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
+    let player = play(&scene.guest, 48_000, 1, "s16le");
+    // It was unplugged, and then it was not there.
+    scene.is_back(before, 2);
+    assert_tone(&heard(&mut page), 1000.0);
+
+    // The node is stopped for longer than the card holds: an overrun.
+    let before = scene.metric("pinhole_microphone_overruns_total", &[]);
+    scene.node.signal(rustix::process::Signal::STOP);
+    heard(&mut page);
+    scene.node.signal(rustix::process::Signal::CONT);
+    assert_tone(&heard(&mut page), 1000.0);
+    assert_eq!(
+        scene.metric("pinhole_microphone_overruns_total", &[]),
+        before + 1.0
+    );
+
+    // Somebody else takes it while nobody listens.
+    let before = scene.node.mark();
+    page.ask("press", json!({"on": "#sound"}));
+    scene.node.wait_for_line_since(before, CLOSED, SOON);
+    let thief = scene.guest.start(
+        "thief",
+        "arecord -v -D hw:Loopback,0,0 -f S16_LE -r 48000 -c 1 /dev/null",
+    );
+    thief.wait_for_line("Its setup is");
+    page.ask("press", json!({"on": "#sound"}));
+    scene.waits_for_fault(before, "in use by another program");
+    thief.kill();
+    scene.is_back(before, 1);
+    assert_tone(&heard(&mut page), 1000.0);
+    player.kill();
+
+    let pictures = page.finish(pictures);
+    assert!(
+        number(&pictures, "longestGap") < 2500.0,
+        "the picture stopped: {pictures}"
+    );
+    assert_eq!(pictures["calls"], 1, "{pictures}");
+    assert!(!said(&scene.node, SESSION_ENDED), "{}", scene.node.log().tail(40));
+    scene.node.assert_running();
+}
+
+/// 5 % loss and 30 ms of jitter: what is lost is made up, and the tone stays what is heard.
+#[test]
+fn on_a_bad_network_the_tone_is_still_heard() {
+    if skipped("on_a_bad_network_the_tone_is_still_heard", Need::Guest) {
+        return;
+    }
+    let scene = Scene::new(|_| {});
+    let _player = play(&scene.guest, 48_000, 2, "s16le");
+    let mut page = page(&scene.network);
+    let mut desktop = desktop(&scene.network, None);
+    page.ask("press", json!({"on": "#sound"}));
+    scene.node.wait_for_line(OPEN);
+    page.ask("listen", json!({"seconds": 1}));
+    scene
+        .guest
+        .must("tc qdisc add dev vec0 root netem delay 40ms 30ms loss 5%");
+    page.ask("listen", json!({"seconds": 3}));
+    let in_page = page.begin("listen", json!({"seconds": 8}));
+    let in_desktop = desktop.begin("listen", json!({"seconds": 8}));
+    for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
+        assert!((number(&heard, "hertz") - 1000.0).abs() < 5.0, "{heard}");
+        assert!(number(&heard, "purity") > 0.5, "{heard}");
+        let concealed = number(&heard, "concealed");
+        assert!(concealed > 0.0 && concealed < 0.3, "{heard}");
+        loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
     }
 }

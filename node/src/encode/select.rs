@@ -177,7 +177,7 @@ impl Selection {
         self.trust.failed();
         let error = with_cause(error);
         match (self.trust.is_given(), self.ways.contains(&Way::Software)) {
-            (true, _) => self.say(&error, "it is started anew"),
+            (true, _) => self.say(&error, "another is started"),
             (false, true) => self.say(
                 &error,
                 "it fails again and again, so software encodes until the camera is opened anew",

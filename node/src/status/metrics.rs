@@ -1,6 +1,7 @@
 //! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
 //! compares.
 
+mod control;
 mod page;
 mod process;
 mod speaker;
@@ -53,7 +54,8 @@ impl Collector for Exposition {
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
-        self.viewers(&mut page)
+        self.viewers(&mut page)?;
+        self.control(&mut page)
     }
 }
 
@@ -107,6 +109,7 @@ impl Exposition {
         let states = [
             ("idle", CameraState::Idle),
             ("opening", CameraState::Opening),
+            ("private", CameraState::Private),
             ("live", CameraState::Live),
             ("faulted", CameraState::Faulted),
         ];
@@ -127,10 +130,32 @@ impl Exposition {
         page.counters("pinhole_camera_frames", None, help, each(|camera| camera.frames))?;
         let help = "Frames of the camera that did not get to an encoder, by the reason.";
         let rows = cameras.iter().flat_map(|camera| {
-            let reasons = [("missed", camera.missed), ("damaged", camera.damaged)];
+            let reasons = [
+                ("missed", camera.missed),
+                ("damaged", camera.damaged),
+                ("overload", camera.left_out),
+            ];
             reasons.map(|(reason, count)| (camera.labels_and([("reason", reason)]), count as f64))
         });
-        page.counters("pinhole_camera_dropped_frames", None, help, rows)
+        page.counters("pinhole_camera_dropped_frames", None, help, rows)?;
+        self.overload(page)
+    }
+
+    fn overload(&self, page: &mut Page<'_>) -> fmt::Result {
+        let cameras = &self.snapshot.cameras;
+        let level = |camera: &Camera| camera.overload.as_ref().map_or(0, |overload| overload.level);
+        let rows = cameras
+            .iter()
+            .map(|camera| (camera.labels(), level(camera) as f64));
+        let help = "Steps of rate and size that are given up because the machine is too slow; 0 for none.";
+        page.gauges("pinhole_overload_level", None, help, rows)?;
+        let rows = cameras.iter().flat_map(|camera| {
+            let steps = camera.overload_steps;
+            [("down", steps.down), ("up", steps.up)]
+                .map(|(direction, count)| (camera.labels_and([("direction", direction)]), count as f64))
+        });
+        let help = "How often such a step was made, down or up again.";
+        page.counters("pinhole_overload_steps", None, help, rows)
     }
 
     fn microphone(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -22,8 +22,9 @@ pub use metrics::{Process, metrics};
 pub use microphone::{Microphone, MicrophoneSource, MicrophoneState};
 pub use server::Server;
 pub use snapshot::{
-    Camera, CameraState, Encoder, Latency, ServerState, Sessions, Signaling, Snapshot, Viewer,
+    Camera, CameraState, Encoder, Latency, Overload, ServerState, Sessions, Signaling, Snapshot, Steps,
+    Viewer,
 };
 pub use sources::{CameraSource, Roster, Sources, Stuck};
 pub use speaker::{Speaker, SpeakerState, Talker};
-pub use watch::Watch;
+pub use watch::{Outlook, Watch};

@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::{health::Health, microphone::Microphone, sources::Parts, speaker::Speaker};
 use crate::{
+    control,
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
 };
 
-pub use camera::{Camera, CameraState, Encoder, ServerState, Signaling};
+pub use camera::{Camera, CameraState, Encoder, Overload, ServerState, Signaling, Steps};
 
 /// A node at one moment, as plain data: what the page and `/status.json` show and what `/metrics` counts.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +40,26 @@ pub struct Snapshot {
     pub viewers: Vec<Viewer>,
     /// All sessions since the start.
     pub sessions: Sessions,
+    /// The pins, and those who may use them.
+    pub control: Control,
+}
+
+/// The pins, and those who may use them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// How everything is.
+    #[serde(flatten)]
+    pub body: control::Body,
+    /// Requests that were obeyed, heartbeats included.
+    pub obeyed: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that nobody looked at, because they came too fast.
+    pub flooded: u64,
+    /// Messages that a client did not get, because it took none for too long.
+    pub missed: u64,
+    /// Pictures that were made as files.
+    pub pictures: u64,
 }
 
 /// What one stage of a frame's way took.
@@ -143,6 +164,7 @@ impl Snapshot {
                 .iter()
                 .map(|viewer| Viewer::of(viewer, parts.name_of(viewer.camera)))
                 .collect(),
+            control: control(parts.control),
             health: Health::of(missing, parts.stuck),
         }
     }
@@ -154,6 +176,17 @@ impl Snapshot {
             .iter()
             .filter(|viewer| viewer.stage != connecting)
             .count()
+    }
+}
+
+fn control(account: &control::Account) -> Control {
+    Control {
+        body: account.watch().borrow().clone(),
+        obeyed: account.obeyed.get(),
+        refused: account.refused.get(),
+        flooded: account.flooded.get(),
+        missed: account.missed.get(),
+        pictures: account.pictures.get(),
     }
 }
 
@@ -292,6 +325,7 @@ mod tests {
         let mut viewer = samples::viewer(1, "Jo");
         viewer.camera = CameraId(1);
         samples.report.viewers.push(viewer);
+        samples.account().gives_up(Some(samples::overload()));
         let snapshot = samples.snapshot(&[]);
         assert_eq!(
             snapshot.health.problems,
@@ -303,6 +337,11 @@ mod tests {
         let json = serde_json::to_value(&snapshot).expect("JSON");
         assert_eq!(json["cameras"][0]["name"], "front");
         assert_eq!(json["cameras"][0]["state"], "faulted");
+        assert_eq!(
+            json["cameras"][0]["overload"],
+            json!({"level": 1, "fps": 15.0, "size": "1280x720", "hot": false})
+        );
+        assert!(json["cameras"][1]["overload"].is_null());
         assert_eq!(json["cameras"][1]["signaling"]["member"], "porch garden");
         assert_eq!(json["cameras"][1]["state"], "idle");
         assert_eq!(json["viewers"][0]["camera"], "garden");

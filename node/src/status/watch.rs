@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use super::sources::{CameraSource, Roster};
 use crate::{
-    pipeline::{self, Condition, SoundCondition, SoundState},
+    pipeline::{self, Condition, Overload, SoundCondition, SoundState},
     presence::{self, Standing},
 };
 
@@ -17,11 +17,23 @@ pub struct Watch {
     viewers: watch::Receiver<usize>,
 }
 
+/// How the node is, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// A picture is missing that somebody wants, or the server is not to be reached.
+    pub trouble: bool,
+    /// It is on its way to its first sign-in.
+    pub starting: bool,
+    /// Somebody is connected, who gets what is captured.
+    pub watched: bool,
+}
+
 #[derive(Clone, Debug)]
 struct CameraWatch {
     name: Option<String>,
     presence: watch::Receiver<Standing>,
     condition: watch::Receiver<Condition>,
+    overload: watch::Receiver<Option<Overload>>,
 }
 
 impl Watch {
@@ -58,14 +70,32 @@ impl Watch {
         }
     }
 
+    /// How the node is, in so few words that a light can tell them.
+    pub fn outlook(&self) -> Outlook {
+        let is_faulted =
+            |watch: &CameraWatch| matches!(watch.condition.borrow().state, pipeline::State::Faulted { .. });
+        let is_away =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::Away { .. });
+        let is_new =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::SigningIn);
+        Outlook {
+            trouble: self
+                .cameras
+                .iter()
+                .any(|watch| is_faulted(watch) || is_away(watch)),
+            starting: self.cameras.iter().any(is_new),
+            watched: *self.viewers.borrow() > 0,
+        }
+    }
+
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let cameras = self.cameras.iter();
-        let cameras = cameras.map(|watch| camera(watch.name.as_deref(), &watch.condition.borrow().state));
+        let cameras = self.cameras.iter().map(CameraWatch::line);
         let cameras = cameras.collect::<Vec<_>>().join("; ");
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
             SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Private => "; microphone closed by the privacy switch".to_owned(),
             SoundState::Live { .. } => "; microphone live".to_owned(),
             SoundState::Faulted { why } => format!("; no sound: {why}"),
         };
@@ -98,6 +128,17 @@ impl CameraWatch {
             name: source.name.clone(),
             presence: source.presence.clone(),
             condition: source.account.watch(),
+            overload: source.account.overload(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let camera = camera(self.name.as_deref(), &self.condition.borrow().state);
+        match &*self.overload.borrow() {
+            Some(Overload { rate, size, .. }) => {
+                format!("{camera}, of which this machine has time for {size} at {rate}")
+            }
+            None => camera,
         }
     }
 
@@ -105,6 +146,7 @@ impl CameraWatch {
         tokio::select! {
             Ok(()) = self.presence.changed() => {}
             Ok(()) = self.condition.changed() => {}
+            Ok(()) = self.overload.changed() => {}
             else => std::future::pending().await,
         }
     }
@@ -142,6 +184,7 @@ pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
     match (state, name) {
         (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
         (pipeline::State::Opening, _) => format!("{camera} opening"),
+        (pipeline::State::Private, _) => format!("{camera} closed by the privacy switch"),
         (pipeline::State::Live { format, .. }, _) => {
             format!("{camera} live {} at {}", format.size, format.rate)
         }
@@ -171,6 +214,15 @@ mod tests {
             watch.line(),
             "signed in to http://192.0.2.1:8888 as porch; camera live 1280x720 at 30 fps; 2 viewers"
         );
+        samples.account().gives_up(Some(samples::overload()));
+        assert!(
+            watch
+                .line()
+                .contains("at 30 fps, of which this machine has time for 1280x720 at 15 fps; 2"),
+            "{}",
+            watch.line()
+        );
+        samples.account().gives_up(None);
         samples.camera(samples::faulted());
         samples.viewers.send_replace(1);
         assert!(

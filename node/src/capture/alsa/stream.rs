@@ -1,4 +1,4 @@
-use std::{io, time::Duration};
+use std::{io, thread, time::Duration};
 
 use alsa::PCM;
 use rustix::io::Errno;
@@ -14,6 +14,9 @@ use crate::{
 
 /// A driver's time stamp that is further away from now than this is of another clock.
 const CREDIBLE: Duration = Duration::from_secs(1);
+
+/// The pause after a card that said it had sound and had none: it may say so again at once, for as long as it likes.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// A microphone that delivers.
 pub(super) struct Source {
@@ -55,6 +58,7 @@ impl Source {
 
     /// Goes on after what the card has told instead of giving sound.
     fn recover(&mut self, error: alsa::Error) -> Result<(), SoundError> {
+        thread::sleep(PAUSE);
         let failed = |error| failure(&self.device, "go on", error);
         match Errno::from_raw_os_error(error.errno()) {
             Errno::AGAIN | Errno::INTR => Ok(()),
@@ -115,7 +119,10 @@ impl SoundSource for Source {
         }
         let read = self.pcm.io_bytes().readi(&mut self.bytes);
         let frames = match read {
-            Ok(0) => return Ok(None),
+            Ok(0) => {
+                thread::sleep(PAUSE);
+                return Ok(None);
+            }
             Ok(frames) => frames,
             Err(error) => return self.recover(error).map(|()| None),
         };

@@ -1,37 +1,25 @@
 use std::{
     collections::VecDeque,
     io,
-    os::fd::{AsRawFd, RawFd},
     sync::Arc,
     time::{Duration, Instant},
 };
-
-use bytes::Bytes;
 
 use super::{
     CodedFormat, Found, M2mError,
     buffers::{Buffers, Done},
     controls::Controls,
-    discover::visible,
     flags,
-    flight::{Flight, MOST_KEPT},
-    ioctl::{Device, Layout, Side},
+    ioctl::{Device, Layout},
     place::{Copying, is_the_same},
+    setup::{Setup, queue_all},
+    stream::Stream,
+    way::Way,
 };
 use crate::{
-    encode::{EncodeError, Intake, Passthrough, VideoEncoder},
-    media::{
-        AccessUnit, Bitrate, Colour, Dmabuf, Frame, Orders, PixelFormat, Timestamp, VideoFormat,
-        h264::nal_units,
-    },
+    encode::{EncodeError, Intake, VideoEncoder},
+    media::{AccessUnit, Bitrate, Dmabuf, Frame, Orders, PixelFormat, VideoFormat},
 };
-
-/// Coded pictures: one being filled, one in our hands, the others for an encoder that writes parameter sets apart.
-const CODED_BUFFERS: u32 = 4;
-/// Copies of raw pictures: as many as an encoder may keep back, and the one at hand.
-const COPIES: u32 = MOST_KEPT as u32 + 1;
-/// Pictures in the camera's memory: a place for each buffer that a camera may have, so that the driver need not map one anew.
-const IMPORTS: u32 = 8;
 
 /// An encoder that does nothing for so long hangs. One at its limit takes a frame interval.
 const HANGS: Duration = Duration::from_secs(2);
@@ -44,7 +32,6 @@ const LONGEST_POLL: Duration = Duration::from_millis(200);
 pub struct Encoder {
     name: String,
     device: Arc<Device>,
-    coded: CodedFormat,
     format: VideoFormat,
     /// What goes into the device, and how it has to lie there.
     pixel: PixelFormat,
@@ -52,21 +39,9 @@ pub struct Encoder {
     controls: Controls,
     way: Way,
     output: Buffers,
-    flight: Flight,
+    stream: Stream,
     /// Coded and not handed over yet.
     ready: VecDeque<AccessUnit>,
-    headers: Passthrough,
-    pictures: u32,
-}
-
-/// How frames get into the device.
-enum Way {
-    /// The first frame will tell.
-    Open,
-    /// They are lent, each in the place that its memory had the last time.
-    Lent(Buffers, Vec<RawFd>),
-    /// They are copied.
-    Copied(Buffers, Copying),
 }
 
 impl Encoder {
@@ -80,96 +55,25 @@ impl Encoder {
         format: VideoFormat,
         bitrate: Bitrate,
     ) -> Result<Self, M2mError> {
-        let name = format!("{} ({})", found.driver, found.path.display());
-        let failed = |action| {
-            let name = name.clone();
-            move |error| failed(&name, action, error)
-        };
-        let unsupported = |reason: String| M2mError::Unsupported {
-            device: name.clone(),
-            reason,
-        };
-        let pixel = match format.pixel {
-            pixel if found.inputs.contains(&pixel) => pixel,
-            PixelFormat::Yu12 if found.inputs.contains(&PixelFormat::Nv12) => PixelFormat::Nv12,
-            pixel => return Err(unsupported(format!("it does not take {pixel}"))),
-        };
-        if !found.takes_size(format.size) {
-            let (least, most) = (found.least, found.most);
-            return Err(unsupported(format!(
-                "it takes {least} to {most}, not {}",
-                format.size
-            )));
-        }
-        let device = Device::open(&found.path)
-            .map_err(failed("open"))?
-            .ok_or_else(|| unsupported("it is no codec any more".to_owned()))?;
-        let device = Arc::new(device);
-
-        // The order is that of the kernel's documentation, "Initialization".
-        let picture = visible(format.size);
-        let wanted = Layout {
-            fourcc: *coded.fourcc(),
-            width: picture.width,
-            height: picture.height,
-            stride: 0,
-            // Half of what a raw picture takes: a keyframe never needs as much. A driver that knows better says so.
-            image: picture.width * picture.height * 3 / 4,
-        };
-        let given = device
-            .set_format(Side::Coded, wanted)
-            .map_err(failed("take the coded format"))?;
-        if given.fourcc != wanted.fourcc {
-            return Err(unsupported("it does not make this codec".to_owned()));
-        }
-        let wanted = Layout {
-            fourcc: *pixel.fourcc(),
-            stride: if pixel == format.pixel { format.stride } else { 0 },
-            image: 0,
-            ..wanted
-        };
-        let layout = device
-            .set_format(Side::Raw, wanted)
-            .map_err(failed("take the raw format"))?;
-        let fits = layout.width >= picture.width
-            && layout.height >= picture.height
-            && layout.stride >= pixel.least_stride(picture.width);
-        if layout.fourcc != wanted.fourcc || !fits {
-            return Err(unsupported(format!("it does not take {picture} {pixel}")));
-        }
-        if let Err(error) = device.set_rate(format.rate) {
-            tracing::debug!(encoder = name, "it can't be told a frame rate: {error}");
-        }
-        if (layout.width, layout.height) != (picture.width, picture.height) {
-            match device.crop(picture) {
-                Ok(cropped) if cropped == picture => {}
-                other => tracing::debug!(
-                    encoder = name,
-                    "it shows {}x{} of {picture}: {other:?}",
-                    layout.width,
-                    layout.height
-                ),
-            }
-        }
-        let controls = Controls::set_up(&device, coded, picture, format.rate, bitrate);
-        let mut output = Buffers::mapped(device.clone(), Side::Coded, CODED_BUFFERS)
-            .map_err(failed("make room for coded pictures"))?;
-        queue_all(&mut output).map_err(failed("take a buffer"))?;
-        output.start().map_err(failed("start"))?;
+        let Setup {
+            name,
+            device,
+            pixel,
+            layout,
+            controls,
+            output,
+        } = Setup::of(found, coded, format, bitrate)?;
         Ok(Self {
             name,
             device,
-            coded,
             format,
             pixel,
             layout,
             controls,
             way: Way::Open,
             output,
-            flight: Flight::default(),
+            stream: Stream::new(coded, format),
             ready: VecDeque::new(),
-            headers: Passthrough::of("the hardware encoder"),
-            pictures: 0,
         })
     }
 
@@ -182,7 +86,7 @@ impl Encoder {
         }
         self.reclaim()?;
         self.collect()?;
-        self.flight.settle();
+        self.stream.flight.settle();
         if let Some(bitrate) = orders.bitrate
             && !self.controls.set_bitrate(&self.device, bitrate)
         {
@@ -192,7 +96,7 @@ impl Encoder {
             self.begin_anew()?;
         }
         self.send(frame)?;
-        self.flight.sent(frame.captured_at);
+        self.stream.flight.sent(frame.captured_at);
         self.wait()
     }
 
@@ -201,7 +105,7 @@ impl Encoder {
         let stamp = frame.captured_at.as_duration();
         if matches!(self.way, Way::Open) {
             if let Some(dmabuf) = self.importable(frame) {
-                match self.import(frame, dmabuf) {
+                match Way::lending(self.device.clone(), dmabuf, &self.layout, stamp) {
                     Ok(way) => {
                         self.way = way;
                         return Ok(());
@@ -216,25 +120,22 @@ impl Encoder {
                     }
                 }
             }
-            let copies = Buffers::mapped(self.device.clone(), Side::Raw, COPIES)
-                .and_then(|copies| copies.start().map(|()| copies))
+            let copying = Copying::new(&self.format, self.pixel, &self.layout);
+            self.way = Way::copying(self.device.clone(), copying)
                 .map_err(|error| self.failed("make room for frames", error))?;
-            self.way = Way::Copied(copies, Copying::new(&self.format, self.pixel, &self.layout));
         }
         let start = Instant::now();
         loop {
             match &mut self.way {
                 Way::Open => {}
-                Way::Lent(places, known) => {
+                Way::Lent(lent) => {
                     let Some(dmabuf) = frame.dmabuf else {
                         return Err(M2mError::FormatChanged {
                             device: self.name.clone(),
                         });
                     };
-                    let place = place_of(known, dmabuf.fd.as_raw_fd(), places.len());
-                    let image = self.layout.image as usize;
-                    return places
-                        .lend(place, dmabuf, image, stamp)
+                    return lent
+                        .send(dmabuf, &self.layout, stamp)
                         .map_err(|error| failed(&self.name, "take a frame", error));
                 }
                 Way::Copied(copies, copying) => {
@@ -276,14 +177,6 @@ impl Encoder {
         lies_well.then_some(dmabuf)
     }
 
-    fn import(&self, frame: &Frame<'_>, dmabuf: Dmabuf<'_>) -> io::Result<Way> {
-        let mut places = Buffers::imported(self.device.clone(), IMPORTS)?;
-        let stamp = frame.captured_at.as_duration();
-        places.lend(0, dmabuf, self.layout.image as usize, stamp)?;
-        places.start()?;
-        Ok(Way::Lent(places, vec![dmabuf.fd.as_raw_fd()]))
-    }
-
     /// Waits until a lent frame is back, and for the coded pictures that are due.
     fn wait(&mut self) -> Result<(), M2mError> {
         let start = Instant::now();
@@ -291,14 +184,9 @@ impl Encoder {
         loop {
             self.reclaim()?;
             self.collect()?;
-            let raw_is_back = match &self.way {
-                Way::Open => true,
-                Way::Lent(places, _) | Way::Copied(places, _) => {
-                    (0..places.len()).all(|index| !places.is_queued(index))
-                }
-            };
-            let is_lent = matches!(self.way, Way::Lent(..)) && !raw_is_back;
-            if !is_lent && !self.flight.is_awaited() {
+            let raw_is_back = self.way.is_back();
+            let is_lent = matches!(self.way, Way::Lent(_)) && !raw_is_back;
+            if !is_lent && !self.stream.flight.is_awaited() {
                 return Ok(());
             }
             let deadline = if raw_is_back {
@@ -307,10 +195,10 @@ impl Encoder {
                 start + HANGS
             };
             if raw_is_back && Instant::now() >= deadline {
-                let result = self.flight.in_vain();
+                let result = self.stream.flight.in_vain();
                 tracing::debug!(
                     encoder = self.name,
-                    pictures = self.flight.kept(),
+                    pictures = self.stream.flight.kept(),
                     "the encoder keeps pictures back"
                 );
                 return result.map_err(|_| self.silent(start));
@@ -331,20 +219,12 @@ impl Encoder {
 
     /// Takes back the raw pictures that the device has done with.
     fn reclaim(&mut self) -> Result<(), M2mError> {
-        let (Way::Lent(raw, _) | Way::Copied(raw, _)) = &mut self.way else {
-            return Ok(());
-        };
-        loop {
-            match raw.take() {
-                Ok(None) => return Ok(()),
-                Ok(Some(done)) if done.flags & flags::BUF_FLAG_ERROR == 0 => {}
-                Ok(Some(_)) => {
-                    return Err(M2mError::Failed {
-                        device: self.name.clone(),
-                    });
-                }
-                Err(error) => return Err(failed(&self.name, "give a frame back", error)),
-            }
+        match self.way.reclaim() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(M2mError::Failed {
+                device: self.name.clone(),
+            }),
+            Err(error) => Err(self.failed("give a frame back", error)),
         }
     }
 
@@ -378,42 +258,12 @@ impl Encoder {
     /// The picture in a buffer; `None` where it holds something else.
     fn unit(&mut self, done: &Done) -> Result<Option<AccessUnit>, M2mError> {
         let data = self.output.bytes(done.index, done.used);
-        let is_picture = match self.coded {
-            CodedFormat::H264 => nal_units(data).any(|unit| unit.kind().is_slice()),
-            CodedFormat::Fwht => !data.is_empty(),
-        };
-        let captured_at = match is_picture {
-            true => self.flight.arrived(done.stamp),
-            false => None,
-        };
-        let captured_at = captured_at.unwrap_or_else(Timestamp::now);
-        match self.coded {
-            CodedFormat::H264 if data.is_empty() => Ok(None),
-            CodedFormat::H264 => {
-                self.pictures = self.pictures.wrapping_add(1);
-                let frame = Frame {
-                    format: VideoFormat {
-                        pixel: PixelFormat::H264,
-                        stride: 0,
-                        colour: Colour::VIDEO,
-                        ..self.format
-                    },
-                    captured_at,
-                    sequence: self.pictures,
-                    data,
-                    dmabuf: None,
-                };
-                self.headers.take(&frame).map_err(|source| M2mError::Stream {
-                    device: self.name.clone(),
-                    source,
-                })
-            }
-            CodedFormat::Fwht => Ok(is_picture.then(|| AccessUnit {
-                data: Bytes::copy_from_slice(data),
-                captured_at,
-                is_keyframe: is_fwht_keyframe(data),
-            })),
-        }
+        self.stream
+            .unit(data, done.stamp)
+            .map_err(|source| M2mError::Stream {
+                device: self.name.clone(),
+                source,
+            })
     }
 
     /// The next picture refers to none before it (kernel documentation, "Reset"): the way to a keyframe for drivers that have no control
@@ -425,7 +275,7 @@ impl Encoder {
         }
         self.drain()?;
         self.output.stop().map_err(|error| self.failed("stop", error))?;
-        self.flight.clear();
+        self.stream.flight.clear();
         queue_all(&mut self.output).map_err(|error| self.failed("take a buffer", error))?;
         self.output
             .start()
@@ -443,7 +293,7 @@ impl Encoder {
         };
         loop {
             self.reclaim()?;
-            if self.collect()? || (!marks_the_last && self.flight.len() == 0) {
+            if self.collect()? || (!marks_the_last && self.stream.flight.len() == 0) {
                 return Ok(());
             }
             self.rest_until(start + HANGS, start)?;
@@ -462,7 +312,8 @@ impl Encoder {
     }
 }
 
-fn failed(encoder: &str, action: &'static str, source: io::Error) -> M2mError {
+/// What an error of the driver means while it tries to `action`.
+pub fn failed(encoder: &str, action: &'static str, source: io::Error) -> M2mError {
     M2mError::Device {
         device: encoder.to_owned(),
         action,
@@ -478,7 +329,7 @@ impl VideoEncoder for Encoder {
     fn intake(&self) -> Intake {
         match self.way {
             Way::Open | Way::Copied(..) => Intake::Copied,
-            Way::Lent(..) => Intake::Imported,
+            Way::Lent(_) => Intake::Imported,
         }
     }
 
@@ -501,54 +352,7 @@ impl VideoEncoder for Encoder {
     }
 }
 
-fn queue_all(buffers: &mut Buffers) -> io::Result<()> {
-    (0..buffers.len()).try_for_each(|index| buffers.queue(index, 0, Duration::ZERO))
-}
-
-/// The place that a file had the last time, or a new one.
-fn place_of(known: &mut Vec<RawFd>, file: RawFd, places: usize) -> usize {
-    if let Some(place) = known.iter().position(|&other| other == file) {
-        return place;
-    }
-    if known.len() >= places {
-        known.clear();
-    }
-    known.push(file);
-    known.len() - 1
-}
-
 /// The device has gone, so that nothing else is worth a try.
 fn is_gone(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENODEV | libc::EIO))
-}
-
-/// By the flags in the picture's header (`struct fwht_cframe_hdr`): its encoder does not flag buffers.
-fn is_fwht_keyframe(data: &[u8]) -> bool {
-    const FLAGS: std::ops::Range<usize> = 20..24;
-    const I_FRAME: u32 = 1 << 10;
-    let flags = data.get(FLAGS).and_then(|bytes| bytes.try_into().ok());
-    flags.is_some_and(|bytes| u32::from_be_bytes(bytes) & I_FRAME != 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_piece_of_memory_keeps_its_place() {
-        let mut known = Vec::new();
-        let mut place = |file| place_of(&mut known, file, 3);
-        assert_eq!([5, 6, 5, 7, 6].map(&mut place), [0, 1, 0, 2, 1]);
-        assert_eq!(place(8), 0, "all places are taken: it begins anew");
-        assert_eq!(place(5), 1);
-    }
-
-    #[test]
-    fn keyframes_of_fwht_say_so_in_their_header() {
-        let mut picture = [0; 48];
-        assert!(!is_fwht_keyframe(&picture));
-        picture[22] = 4;
-        assert!(is_fwht_keyframe(&picture));
-        assert!(!is_fwht_keyframe(&picture[..20]));
-    }
 }

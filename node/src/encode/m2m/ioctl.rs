@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use v4l::{
     v4l_sys::{
         v4l2_capability, v4l2_encoder_cmd, v4l2_ext_control, v4l2_ext_controls, v4l2_fmtdesc, v4l2_format,
@@ -322,10 +322,7 @@ impl Device {
     /// Waits at most `patience` until one of the queues has something for us, or the device an error, which the next call then reports.
     pub fn wait(&self, patience: Duration) -> io::Result<()> {
         let events = PollFlags::IN | PollFlags::OUT;
-        let timeout = rustix::event::Timespec {
-            tv_sec: patience.as_secs().try_into().unwrap_or(1),
-            tv_nsec: patience.subsec_nanos().into(),
-        };
+        let timeout = Timespec::try_from(patience).map_err(io::Error::other)?;
         match poll(&mut [PollFd::new(&self.fd, events)], Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),

@@ -13,6 +13,9 @@ mod flags;
 mod flight;
 mod ioctl;
 mod place;
+mod setup;
+mod stream;
+mod way;
 
 pub use discover::{Description, Found, discover};
 pub use encoder::Encoder;

@@ -209,6 +209,22 @@ fn a_camera_that_has_a_name_is_told_apart_by_it() {
 }
 
 #[test]
+fn what_a_slow_machine_gives_up_is_told() {
+    let samples = Samples::default();
+    samples.account().left_out.add(30);
+    samples.account().steps_down.add(2);
+    samples.account().gives_up(Some(samples::overload()));
+    let read = read(&page(&samples));
+    assert_eq!(read.value("pinhole_overload_level", &[]), Some(1.0));
+    let steps = |direction| read.value("pinhole_overload_steps_total", &[("direction", direction)]);
+    assert_eq!((steps("down"), steps("up")), (Some(2.0), Some(0.0)));
+    assert_eq!(
+        read.value("pinhole_camera_dropped_frames_total", &[("reason", "overload")]),
+        Some(30.0)
+    );
+}
+
+#[test]
 fn a_name_can_not_break_out_of_its_label() {
     let mut samples = Samples::default();
     let name = "a\\\"} 1\n# EOF\npinhole_signed_in 7\\";

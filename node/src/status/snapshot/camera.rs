@@ -63,10 +63,38 @@ pub struct Camera {
     pub missed: u64,
     /// Frames that could not be converted.
     pub damaged: u64,
+    /// Frames that were left out because encoding all of them would take too long.
+    pub left_out: u64,
+    /// What is given up because the machine is too slow; `None` where nothing is.
+    pub overload: Option<Overload>,
+    /// Steps that were made down because of that, and up again.
+    pub overload_steps: Steps,
     /// Faults.
     pub faults: u64,
     /// One for each codec, whether it runs or not.
     pub encoders: Vec<Encoder>,
+}
+
+/// What viewers get of a camera that the machine is too slow for.
+#[derive(Clone, Debug, Serialize)]
+pub struct Overload {
+    /// How many steps down from the whole it is.
+    pub level: usize,
+    /// Frames per second that are left.
+    pub fps: f64,
+    /// The size that is left, `640x360`.
+    pub size: String,
+    /// Whether the kernel says that the processor is slowed down to keep it from harm.
+    pub hot: bool,
+}
+
+/// Counted since the start.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Steps {
+    /// Less of the picture.
+    pub down: u64,
+    /// More of it again.
+    pub up: u64,
 }
 
 /// How a camera is, in one word.
@@ -77,6 +105,8 @@ pub enum CameraState {
     Idle,
     /// Being opened.
     Opening,
+    /// Closed by the privacy switch.
+    Private,
     /// Frames come.
     Live,
     /// No frames come.
@@ -123,6 +153,7 @@ impl Camera {
         let (state, device, format, why) = match &condition.state {
             pipeline::State::Idle => (CameraState::Idle, None, None, None),
             pipeline::State::Opening => (CameraState::Opening, None, None, None),
+            pipeline::State::Private => (CameraState::Private, None, None, None),
             pipeline::State::Live { device, format } => (
                 CameraState::Live,
                 Some(device.clone()),
@@ -142,8 +173,25 @@ impl Camera {
             frames: account.frames.get(),
             missed: account.missed.get(),
             damaged: account.damaged.get(),
+            left_out: account.left_out.get(),
+            overload: account.overload().borrow().as_ref().map(Overload::of),
+            overload_steps: Steps {
+                down: account.steps_down.get(),
+                up: account.steps_up.get(),
+            },
             faults: account.faults.get(),
             encoders: encoders(parts),
+        }
+    }
+}
+
+impl Overload {
+    fn of(overload: &pipeline::Overload) -> Self {
+        Self {
+            level: overload.level,
+            fps: overload.rate.as_f64(),
+            size: overload.size.to_string(),
+            hot: overload.is_hot,
         }
     }
 }
