@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     capture::{
-        alsa::{self, Ability, Card},
+        alsa::{Ability, Card, discover as sound_cards},
         v4l2::{self, Description, Found},
     },
     control::gpio::{self, Chip},
@@ -91,7 +91,7 @@ impl Devices {
         let in_hardware = m2m::discover(CodedFormat::H264).into_iter().map(hardware);
         Self {
             cameras: v4l2::discover().into_iter().map(describe).collect(),
-            sound: alsa::discover(),
+            sound: sound_cards(),
             encoders: in_hardware
                 .chain(encode::SOFTWARE.into_iter().map(software))
                 .collect(),

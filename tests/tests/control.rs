@@ -352,7 +352,7 @@ fn a_raspberry_pi_s_registers_tell_what_the_node_does_and_are_safe_after_a_kill(
     assert_eq!(register(&guest, GPCLR0), 0, "nobody was there to switch it off");
     let safe = format!("{} safe /run/node.toml", binary("pinhole-node").display());
     guest.must(&safe);
-    register_becomes(&guest, GPCLR0, 1 << 27);
+    register_becomes(&guest, GPCLR0, 1 << 23);
     assert_eq!(register(&guest, GPFSEL2), (1 << 9) | (1 << 21), "driven, and low");
 
     // A socket that was left is replaced, and outputs are low from the first moment.

@@ -10,6 +10,7 @@ use pinhole_e2e::programs::{
 };
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::status::Metrics;
+use pinhole_e2e::viewer::Viewer;
 use serde_json::{Value, json};
 
 /// What is played here is captured at device 0 of the same card, which the node takes for its microphone.
@@ -94,6 +95,10 @@ fn every_viewer_hears_the_tone_in_the_codec_that_it_has() {
         assert_eq!(heard["codec"], codec, "{heard}");
         client.ask("hang_up", json!({}));
     }
+    // The terminal viewer counts it.
+    let viewer = Viewer::watch(&network, &server_url(), "porch", &[], SOON);
+    viewer.shows(|second| second["audio"]["packets"].as_u64() >= Some(45));
+    viewer.stop();
     let before = node.mark();
     page.ask("press", json!({"on": "#sound"}));
     node.wait_for_line_since(before, CLOSED, SOON);
@@ -333,5 +338,41 @@ fn on_a_bad_network_the_tone_is_still_heard() {
         let concealed = number(&heard, "concealed");
         assert!(concealed > 0.0 && concealed < 0.3, "{heard}");
         loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
+    }
+}
+
+/// A flash and a beep, fed into a camera and a sound card together, are together at the viewer, also after a minute.
+#[test]
+fn a_flash_and_its_beep_arrive_together() {
+    if skipped("a_flash_and_its_beep_arrive_together", Need::Guest) {
+        return;
+    }
+    let network = Network::for_guest();
+    let guest = Guest::boot(&network);
+    // Black with a white spell of 200 ms each second, and 1 kHz in the same spells.
+    let feed = format!(
+        "ffmpeg -nostdin -v warning -re -f lavfi -i \"color=black:s=320x180:r=30,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'\" \
+         -re -f lavfi -i \"sine=1000:sample_rate=48000:samples_per_frame=240,volume=enable='gte(mod(t,1),0.2)':volume=0\" \
+         -map 0 -pix_fmt yuyv422 -f v4l2 /dev/video10 -map 1 -c:a pcm_s16le -ac 1 -f alsa {SPEAKER}"
+    );
+    let feeder = guest.start("feeder", &format!("{feed} & while [ \"$(cat /proc/asound/Loopback/pcm1p/sub0/status)\" = closed ]; do sleep 0.1; done; echo fed; wait"));
+    feeder.wait_for_line("fed");
+    let _server = start_server(&network);
+    let camera = "[[camera]]\ndevice = \"/dev/video10\"\nsize = \"320x180\"\nfps = 30\n[[microphone]]\ndevice = \"Loopback\"\n";
+    let config = format!(
+        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n{camera}",
+        server_url()
+    );
+    let node = start_node_in(&guest, &config);
+    let mut page = page(&network);
+    page.ask("press", json!({"on": "#sound"}));
+    node.wait_for_line(OPEN);
+    let at_first = page.ask("sync", json!({"seconds": 8}));
+    page.ask("frames", json!({"seconds": 50}));
+    let later = page.ask("sync", json!({"seconds": 8}));
+    for (when, offset) in [("at first", at_first), ("after a minute", later)] {
+        loudly(&format!("beep after flash, ms, {when}: {offset}"));
+        assert!(number(&offset, "pairs") >= 5.0, "{offset}");
+        assert!(number(&offset, "median").abs() < 45.0, "{offset}");
     }
 }

@@ -359,8 +359,11 @@ impl Work {
     /// Viewers see that the camera is private, until something changes.
     fn be_private(&mut self, seen: u64) {
         self.account.becomes(State::Private);
-        // No picture of theirs builds upon one of before.
+        // No picture of theirs builds upon one of before; and the camera may not have been open yet.
         self.rest();
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
         let size = self.last_size.unwrap_or(self.settings.want.size);
         let mut slate = Slate::new(size, SLATE_RATE, "PRIVACY");
         while self.privacy.is_on() && !self.is_stopping() && self.is_watched() {

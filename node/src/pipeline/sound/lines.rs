@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{account::SoundAccount, align::Position, narrow::Narrow};
 use crate::{
-    encode::{EncodeError, g711::Law, opus},
+    encode::{EncodeError, g711::Law, opus::Encoder},
     fanout::SoundPublisher,
     media::{Bitrate, SOUND_FRAME, SoundCodec, SoundUnit},
 };
@@ -13,7 +13,7 @@ use crate::{
 /// nobody hears.
 pub(super) struct Lines {
     publishers: Vec<SoundPublisher>,
-    opus: Option<opus::Encoder>,
+    opus: Option<Encoder>,
     narrow: Narrow,
     /// The last frame of Opus was not worth sending.
     paused: bool,
@@ -63,7 +63,7 @@ impl Lines {
                 SoundCodec::Opus => {
                     let opus = match &mut self.opus {
                         Some(opus) => opus,
-                        None => self.opus.insert(opus::Encoder::new(self.bitrate, self.dtx)?),
+                        None => self.opus.insert(Encoder::new(self.bitrate, self.dtx)?),
                     };
                     let packet = opus.encode(frame)?;
                     let after_silence = std::mem::replace(&mut self.paused, packet.is_none());

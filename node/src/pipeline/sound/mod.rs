@@ -280,6 +280,8 @@ impl Work {
     /// Who listens hears silence, until something changes.
     fn be_private(&mut self, seen: u64) {
         self.account.becomes(SoundState::Private);
+        // An encoder has the last milliseconds in it.
+        self.lines.rest();
         while self.privacy.is_on() && !self.is_stopping() && self.lines.is_heard() {
             self.pulse.beat();
             if let Err(error) = self.silence() {
