@@ -12,6 +12,8 @@ use crate::media::SOUND_RATE;
 
 /// What is mixed at a time: 10 ms.
 pub(super) const MIXED: Duration = Duration::from_millis(10);
+/// A card that never has enough must not keep the thread from everything else.
+const MOST_AT_ONCE: u32 = 64;
 const SAMPLES: usize = (SOUND_RATE / 100) as usize;
 
 /// Keeps an open output supplied with what the mixer has.
@@ -55,7 +57,7 @@ impl Player {
         volume: f32,
         account: &Account,
     ) -> Result<(), OutputError> {
-        loop {
+        for _ in 0..MOST_AT_ONCE {
             let queued = match self.output.queued() {
                 Ok(queued) => queued,
                 Err(error) => {

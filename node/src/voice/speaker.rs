@@ -84,6 +84,7 @@ impl Speaker {
             open,
             settings: None,
             retry: Retry::default(),
+            gone: None,
             not_before: None,
             told: Instant::now(),
         };
@@ -145,6 +146,8 @@ struct Room {
     open: Box<Open>,
     settings: Option<Settings>,
     retry: Retry,
+    /// What was said of a device that went away: that it is not there then is no news.
+    gone: Option<String>,
     /// When the device may be tried again.
     not_before: Option<Instant>,
     told: Instant,
@@ -255,6 +258,7 @@ impl Room {
 
     /// Returns when nobody has talked for a while, or when another device is meant.
     fn play_on(&mut self, player: &mut Player) -> Result<(), OutputError> {
+        self.gone = None;
         let device = player.describe();
         if !self.retry.is_faulted() {
             info!(%device, "speaker open: somebody talks");
@@ -309,7 +313,13 @@ impl Room {
     }
 
     fn fail(&mut self, error: &OutputError) {
-        let why = error.to_string();
+        let why = match (error, self.gone.take()) {
+            (OutputError::Absent { .. }, Some(gone)) => gone,
+            _ => error.to_string(),
+        };
+        if matches!(error, OutputError::Gone { .. } | OutputError::Absent { .. }) {
+            self.gone = Some(why.clone());
+        }
         let pause = self.retry.after(error.is_transient(), &why);
         self.not_before = Some(Instant::now() + pause);
         if self.retry.news().is_some() {

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
-/// How far the rate is bent at most: 0.2 %, which is three hundredths of a semitone, and ten times what two clocks
+/// How far the rate is bent at most: 0.1 %, which is a fiftieth of a semitone, and five times what two clocks
 /// differ by.
-const MOST: f64 = 0.002;
+const MOST: f64 = 0.001;
 /// The time over which the level is averaged.
 const SMOOTH: f64 = 2.0;
 /// How much the rate is bent for each second of surplus.

@@ -8,7 +8,11 @@ use alsa::{
 };
 
 use super::{GOAL, PERIODS, Speaker, convert::FORMATS, failed};
-use crate::{capture::alsa::candidates, media::SOUND_RATE, voice::output::OutputError};
+use crate::{
+    capture::alsa::candidates,
+    media::SOUND_RATE,
+    voice::output::{Output as _, OutputError},
+};
 
 /// In microseconds: 10 ms, as much as is mixed at a time.
 const PERIOD: u32 = 10_000;
@@ -67,7 +71,7 @@ impl Speaker {
             let frames = (time.as_secs_f64() * f64::from(self.rate)) as Frames;
             frames
         };
-        let goal = frames(self.goal).clamp(1, self.buffer);
+        let goal = frames(self.goal()).clamp(1, self.buffer);
         let settings = self.pcm.sw_params_current()?;
         settings.set_start_threshold(goal)?;
         settings.set_avail_min((self.buffer - goal + frames(self.period)).clamp(1, self.buffer))?;
