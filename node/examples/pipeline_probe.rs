@@ -11,7 +11,7 @@ use pinhole_node::{
     capture::{self, Controls, OwnEncoding, Want},
     encode::{Way, m2m::CodedFormat},
     fanout::{self, Demand},
-    media::{AccessUnit, Bitrate, Codec, FrameRate},
+    media::{AccessUnit, Bitrate, Codec, FrameRate, Privacy},
     pipeline::{Pipeline, Settings},
 };
 use pinhole_service::watchdog::Watchdog;
@@ -63,6 +63,7 @@ async fn main() -> anyhow::Result<()> {
         settings.clone(),
         vec![publisher],
         demand,
+        Privacy::default(),
         pulse,
         tracing::Span::none(),
     )?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod camera;
 mod cameras;
+mod control;
 mod desk;
 mod reload;
 mod sound;
@@ -28,12 +29,14 @@ use tracing::{info, warn};
 use crate::{
     capture::Hotplug,
     config::Config,
-    media::{Ducking, TalkBack},
+    control::Control,
+    media::{Ducking, Privacy, TalkBack},
     peer::{self, Engine},
     status::{MicrophoneSource, Sources},
     voice::{self, Speaker},
 };
 use cameras::Cameras;
+use control::{Ears, Eyes, Liaison, Socket};
 use desk::Desk;
 use reload::Reloader;
 
@@ -46,6 +49,9 @@ const GRACE: Duration = Duration::from_secs(4);
 const ROUND: Duration = Duration::from_secs(1);
 /// How long a task may be busy without getting around.
 const TASK_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the thread that drives the pins may. Each of its calls takes less than a millisecond, but for a PWM channel's
+/// start.
+const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
@@ -65,19 +71,37 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (calls, inbox) = mpsc::channel(MAIL);
     // What the microphone lowers itself by.
     let ducking = Arc::<Ducking>::default();
-    let (microphone, sounds) = sound::start(&config, ducking.clone(), &watchdog)?;
+    // Known when the first frame is captured: the pins are read before any camera is opened, below.
+    let privacy = Privacy::default();
+    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
     let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
+    let eyes = Eyes::default();
+    let control = Control::start(
+        control::settings(&config),
+        privacy.clone(),
+        |handle| Box::new(eyes.of(handle)),
+        watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
+    )
+    .context("control thread")?;
+    engine.open_channels(Arc::new(Ears(control.handle())));
+    engine.keep(privacy.clone());
     let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
     engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());
     let mut tasks = JoinSet::new();
-    let mut cameras = Cameras::new(calls, watchdog.clone());
+    let mut cameras = Cameras::new(
+        calls,
+        watchdog.clone(),
+        privacy.clone(),
+        eyes.clone(),
+        control.handle(),
+    );
     cameras.start(&config, &mut tasks, &stop_presences).await?;
 
     let stuck = watchdog.clone();
@@ -85,11 +109,22 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         cameras.roster(),
         MicrophoneSource::new(microphone.account(), &sounds),
         engine.viewers(),
+        control.account(),
         speaker.account(),
         Arc::new(move || stuck.stuck(Instant::now()).map(|stuck| stuck.to_string())),
     );
+    let liaison = Liaison {
+        handle: control.handle(),
+        eyes,
+        watch: sources.watch(),
+        privacy,
+    };
+    let mut attendants = JoinSet::new();
+    attendants.spawn(liaison.run());
     let mut desk = Desk::new(sources);
     desk.listen(config.http.listen).await;
+    let mut socket = Socket::new(control.handle());
+    socket.listen(&config).await;
 
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
@@ -102,6 +137,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         file,
         config,
         viewers,
+        control: control.handle(),
     };
     notify::ready();
     desk.tell();
@@ -122,6 +158,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                         tasks: &mut tasks,
                         stop: &stop_presences,
                         microphone: &microphone,
+                        socket: &mut socket,
                         speaker: &speaker,
                     };
                     reloader.reload(&mut running, &mut desk).await;
@@ -140,6 +177,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
                 }
                 if !microphone.is_running() {
                     break Some("the microphone's thread".to_owned());
+                }
+                if !control.is_running() {
+                    break Some("the thread that drives the pins".to_owned());
                 }
             }
             () = desk.changed() => desk.tell(),
@@ -165,6 +205,9 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         })
         .await;
     };
+    // First of all: the pins don't wait for the network.
+    let _ = tokio::time::timeout(GRACE, tokio::task::spawn_blocking(move || control.stop())).await;
+    drop(socket);
     tokio::select! {
         outcome = tokio::time::timeout(GRACE, stopping) => {
             if outcome.is_err() {

@@ -30,7 +30,13 @@ pub enum Command {
         #[arg(default_value = DEFAULT_CONFIG)]
         file: PathBuf,
     },
-    /// Lists the cameras of this machine with their formats and controls, the sound cards, and the encoders.
+    /// Makes every output that a configuration names safe, for when the node was killed: systemd calls it then.
+    Safe {
+        /// The configuration.
+        #[arg(default_value = DEFAULT_CONFIG)]
+        file: PathBuf,
+    },
+    /// Lists the cameras of this machine with their formats and controls, the sound cards, the encoders, and the GPIO chips.
     Devices {
         /// For programs: one JSON object.
         #[arg(long)]

@@ -8,6 +8,7 @@ use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, SoundError, Want},
     config::{self, Config, Device, Listen},
+    control,
     encode::{
         Way,
         m2m::{self, CodedFormat},
@@ -34,6 +35,8 @@ pub async fn run(config: &Config) -> Vec<Finding> {
         findings.push(viewers(&trials));
         findings.extend(status(&trials));
         findings.extend(stun(&trials));
+        findings.extend(pins(&trials));
+        findings.extend(socket(&trials));
         findings.extend(speaker(&trials));
         findings
     });
@@ -225,6 +228,42 @@ fn stun(config: &Config) -> Vec<Finding> {
         ),
     };
     servers.map(look_up).collect()
+}
+
+fn pins(config: &Config) -> Vec<Finding> {
+    if config.gpio.is_empty() {
+        return Vec::new();
+    }
+    // It has them, and they would be switched by a trial.
+    if let Some(process) = running_node() {
+        let words =
+            format!("not tried, as pinhole-node runs (process {process}); its status tells how its pins are");
+        return vec![Finding::new("gpio", Verdict::Note, words)];
+    }
+    let (driver, pins) = control::try_pins(&config.gpio);
+    let finding = |(what, error): (String, Option<String>)| match (error, driver) {
+        (None, Some(driver)) => Finding::works("gpio", format!("{what}, by {driver}")),
+        (None, None) => Finding::works("gpio", what),
+        (Some(error), _) => Finding::fails("gpio", format!("{what}: {error}")),
+    };
+    pins.into_iter().map(finding).collect()
+}
+
+fn socket(config: &Config) -> Option<Finding> {
+    let path = config.control.socket.as_deref()?;
+    let directory = path.parent().filter(|directory| directory.is_dir());
+    Some(match directory {
+        Some(_) => Finding::works("socket", path.display().to_string()),
+        // The service's own directory is there while it runs.
+        None => Finding::new(
+            "socket",
+            Verdict::Note,
+            format!(
+                "the directory of {} is not there; the service makes /run/pinhole, and no other",
+                path.display()
+            ),
+        ),
+    })
 }
 
 async fn server(config: &Config) -> Finding {

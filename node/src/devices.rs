@@ -9,6 +9,7 @@ use crate::{
         alsa::{Ability, Card, discover as sound_cards},
         v4l2::{self, Description, Found},
     },
+    control::gpio::{self, Chip},
     encode::{
         self,
         m2m::{self, CodedFormat},
@@ -16,7 +17,7 @@ use crate::{
     media::Codec,
 };
 
-/// The cameras, sound cards and encoders of a machine.
+/// The cameras, sound cards, encoders and GPIO chips of a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Devices {
     /// In the order of their numbers: `device = "auto"` takes the first that opens.
@@ -25,6 +26,8 @@ pub struct Devices {
     pub sound: Vec<Card>,
     /// Those in hardware, and those that every machine has.
     pub encoders: Vec<Encoder>,
+    /// What the pins of `[gpio]` are lines of.
+    pub gpio_chips: Vec<Chip>,
 }
 
 /// A camera.
@@ -92,6 +95,7 @@ impl Devices {
             encoders: in_hardware
                 .chain(encode::SOFTWARE.into_iter().map(software))
                 .collect(),
+            gpio_chips: gpio::chips(),
         }
     }
 }
@@ -123,6 +127,16 @@ impl fmt::Display for Devices {
         writeln!(f, "encoders")?;
         for encoder in &self.encoders {
             encoder.fmt(f)?;
+        }
+        writeln!(f, "GPIO chips")?;
+        if self.gpio_chips.is_empty() {
+            writeln!(
+                f,
+                "  none: there is no /dev/gpiochip*, or this user may not open it (group `gpio`)"
+            )?;
+        }
+        for chip in &self.gpio_chips {
+            writeln!(f, "  {}  {chip}", chip.path.display())?;
         }
         Ok(())
     }
@@ -274,6 +288,12 @@ mod tests {
                 playback: None,
             }],
             encoders: Vec::new(),
+            gpio_chips: vec![Chip {
+                name: "gpiochip0".to_owned(),
+                label: "pinctrl-bcm2835".to_owned(),
+                lines: 54,
+                path: "/dev/gpiochip0".into(),
+            }],
         }
     }
 

@@ -9,6 +9,7 @@ pub mod args;
 pub mod capture;
 pub mod check;
 pub mod config;
+pub mod control;
 pub mod devices;
 pub mod encode;
 pub mod fanout;

@@ -12,6 +12,7 @@ use pinhole_node::{
     args::{Args, Command, DEFAULT_CONFIG},
     check,
     config::{self, ConfigError},
+    control,
     devices::Devices,
 };
 use pinhole_service::{check::report, log};
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = match args.command {
         Some(Command::Check { file, offline }) => check(&file, offline),
+        Some(Command::Safe { file }) => safe(&file),
         Some(Command::Devices { json }) => devices(json),
         None => run(args.config),
     };
@@ -81,6 +83,13 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
     let findings = runtime.block_on(check::run(&config));
     let failures = report(&findings)?;
     anyhow::ensure!(failures == 0, "{failures} of these would fail");
+    Ok(())
+}
+
+fn safe(file: &Path) -> anyhow::Result<()> {
+    let config = config::load_or_default(file)?;
+    let failures = control::make_safe(&config.gpio);
+    anyhow::ensure!(failures.is_empty(), "not made safe: {}", failures.join("; "));
     Ok(())
 }
 

@@ -15,6 +15,8 @@
 //                               #talk-note says what is wrong
 //   #sound #figures #fullscreen #close #retry #play     buttons; #sound-group is hidden where the camera has no microphone
 //   #volume #level              how loud to play, how loud it is, while the sound is on
+//   #controls                   what the camera's node lets one do; in it [data-output="NAME"] (data-on), [data-input] (data-on), #pad, #centre,
+//                               [data-servo], [data-control], #snapshot, #words, #events li
 //   #panel [data-stat="KEY"]    resolution fps bitrate loss rtt buffer dropped codec sound path
 //   #watch=NAME                 in the address: watch the camera of that name, now or when it comes
 

@@ -3,6 +3,7 @@
 // Messages leave through the `send` that the owner gives: after a restart of the server the camera and this page have
 // new ids, while the call between them goes on.
 
+import { LABEL, PROTOCOL } from "./channel.js";
 import { StatsDigest } from "./stats.js";
 
 const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
@@ -31,6 +32,8 @@ export class Session extends EventTarget {
   connected = false;
   /** Whether the camera has a microphone, as its answer says. */
   offersSound = false;
+  /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
+  control = null;
 
   #send;
   #peer = null;
@@ -62,6 +65,7 @@ export class Session extends EventTarget {
     peer.addTransceiver("video", { direction: "recvonly" });
     this.#asked = this.#listens;
     this.#sound = peer.addTransceiver("audio", { direction: this.#direction });
+    this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     try {
       await peer.setLocalDescription();

@@ -2,6 +2,7 @@
 //
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
+import { Controls } from "./control.js";
 import { Sound } from "./sound.js";
 import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
@@ -14,6 +15,7 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  #controls = new Controls(() => this.#showControls());
   #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
   #sound = new Sound(this.#video, {
@@ -31,6 +33,7 @@ export class View {
     find("retry").addEventListener("click", actions.retry);
     find("close").addEventListener("click", actions.close);
     find("play").addEventListener("click", () => this.#play());
+    find("control").addEventListener("click", () => this.#toggleControls());
     find("figures").addEventListener("click", () => this.#toggleFigures());
     find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
     find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
@@ -118,6 +121,7 @@ export class View {
     const video = this.#video;
     const stream = watch?.stream ?? null;
     this.#sound.follow(watch);
+    this.#controls.attach(watch?.control ?? null);
     this.#talk.attach(watch?.voice ?? null);
     if (video.srcObject === stream) return;
     video.srcObject = stream;
@@ -247,6 +251,18 @@ export class View {
     frozen.height = 0;
   }
 
+  #toggleControls() {
+    const button = find("control");
+    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    this.#showControls();
+  }
+
+  #showControls() {
+    const any = this.#watch !== null && this.#controls?.any;
+    find("control").hidden = !any;
+    find("controls").hidden = !any || find("control").getAttribute("aria-expanded") !== "true";
+  }
+
   #toggleFigures() {
     const button = find("figures");
     button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
@@ -282,6 +298,7 @@ export class View {
     if (!this.#watch || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea")) return;
     if (event.key === "m") this.#sound.toggle();
     else if (event.key === "i") this.#toggleFigures();
+    else if (event.key === "c" && !find("control").hidden) this.#toggleControls();
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
   }

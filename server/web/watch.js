@@ -71,6 +71,11 @@ export class Watch extends EventTarget {
     return this.#session?.stream ?? null;
   }
 
+  /** The present call's RTCDataChannel for control, or null. */
+  get control() {
+    return this.#session?.control ?? null;
+  }
+
   /** The RTCRtpSender to talk on; null where the camera does not listen. */
   get voice() {
     return this.#session?.voice ?? null;

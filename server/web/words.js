@@ -107,6 +107,30 @@ function sentence(reason, otherwise) {
   return text[0].toUpperCase() + text.slice(1).replace(/[.!]?$/, ".");
 }
 
+/** A camera control's name, as `white_balance_automatic`, for people. */
+export function describeControl(name) {
+  const text = name.replaceAll("_", " ");
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+/** What happened at the camera's node; null for what needs no words. */
+export function describeEvent({ what, name, on, reason }) {
+  switch (what) {
+    case "input":
+      return `${name}: ${on ? "on" : "off"}`;
+    case "privacy":
+      return on ? "Privacy: picture and sound are off" : "Privacy ended";
+    case "fault":
+      return reason || "A part works again";
+    case "said":
+      return "You:";
+    case "saved":
+      return `Saved ${name}`;
+    default:
+      return null;
+  }
+}
+
 /** The button for talking, and what stands above it. */
 export function describeTalk(state, latched, trouble) {
   switch (state) {

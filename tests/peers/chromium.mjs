@@ -1,8 +1,8 @@
 // A real Chromium that looks at the viewer page, driven by a test through JSON lines on stdin. Commands, each
 // `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
 // in seconds (15 where it is left out):
-//   open {url, codecs?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
-//                                           offer; `password` is what a person would type when the browser asks (HTTP Basic)
+//   open {url, codecs?, protocol?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
+//                                           offer; `protocol` replaces that of data channels; `password` is what a person would type when the browser asks (HTTP Basic)
 //   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
 //   watch {camera, codecs?}              -> {}       clicks the camera
 //   first_frame {camera, codecs?, within?} -> {ms}   clicks the camera; from the click to the first presented frame
@@ -11,7 +11,8 @@
 //   status {}                            -> {state, trouble, text, detail, server, address, panel: {resolution, …}}
 //   frames {seconds}                     -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
 //                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
-//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most}   ms from the pattern's clock in the picture to the screen
+//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the screen;
+//                                           `newest` is the latest time that was read, in ms of UNIX
 //   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
 //                                           that time; `concealed` is the share of samples that Chromium had to make up
 //   sync {seconds}                       -> {pairs, median, least, most}   ms that beeps are heard after the flashes that they belong to, in a
@@ -24,6 +25,9 @@
 //   wait_for {selector, hidden?, within?} -> {}       once such an element is seen (or, hidden, is not)
 //   hold {on}                            -> {}       presses the pointer on the first element that `on` finds, and keeps it there …
 //   let_go {}                            -> {}       … until this
+//   key {key, down}                      -> {}       presses a key of the keyboard (down), or lets it go
+//   say {texts, times?}                  -> {sent}   sends these texts on the newest control channel, so many times; waits for it to be open
+//   heard {}                             -> {messages, state}   what came on it last, parsed; `state` of the channel
 //   screenshot {path}                    -> {}
 //   reload {}                            -> {}
 //   leave {}                             -> {}       goes to an empty page, as a person who closes the tab
@@ -65,11 +69,26 @@ const NOISE = /dbus\/|alsa_util|^ALSA lib/;
 function instrument() {
   const calls = [];
   const Native = window.RTCPeerConnection;
-  window.pinholeTest = { calls, codecs: null };
+  const channels = [];
+  const heard = [];
+  window.pinholeTest = { calls, codecs: null, protocol: null, channels, heard };
   window.RTCPeerConnection = class extends Native {
     constructor(...configuration) {
       super(...configuration);
       calls.push(this);
+    }
+
+    createDataChannel(label, options) {
+      const protocol = window.pinholeTest.protocol ?? options?.protocol;
+      const channel = super.createDataChannel(label, { ...options, protocol });
+      channels.push(channel);
+      channel.addEventListener("message", ({ data }) => {
+        const message = JSON.parse(data);
+        if (message.type === "part") message.data = message.data.length;
+        heard.push(message);
+        if (heard.length > 400) heard.shift();
+      });
+      return channel;
     }
 
     addTransceiver(kind, options) {
@@ -181,14 +200,18 @@ function instrument() {
     const origin = wallClockOrigin();
     const latencies = [];
     let unreadable = 0;
+    let newest = null;
     await eachFrame(seconds, (_, metadata) => {
       const time = readClock(pen, video());
       if (time === null) unreadable += 1;
-      else latencies.push(origin + metadata.expectedDisplayTime - time);
+      else {
+        latencies.push(origin + metadata.expectedDisplayTime - time);
+        newest = Math.max(newest ?? 0, time);
+      }
     });
     latencies.sort((one, other) => one - other);
     const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
-    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1) };
+    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1), newest };
   };
 
   let ear = null;
@@ -308,7 +331,7 @@ class Viewer {
     say({ event: "ready", chromium: this.#process.pid });
   }
 
-  async open({ url, codecs = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
+  async open({ url, codecs = null, protocol = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
     await this.#context?.close();
     this.#context = await this.#browser.newContext({
       viewport: { width, height }, colorScheme: light ? "light" : "dark",
@@ -318,6 +341,7 @@ class Viewer {
     await this.#context.addInitScript(instrument);
     if (VOICE.length > 0) await this.#context.addInitScript(unprocessed);
     if (codecs) await this.#context.addInitScript((names) => { window.pinholeTest.codecs = names; }, codecs);
+    if (protocol !== null) await this.#context.addInitScript((name) => { window.pinholeTest.protocol = name; }, protocol);
     this.#page = await this.#context.newPage();
     this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
     this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
@@ -429,6 +453,26 @@ class Viewer {
     return {};
   }
 
+  async key({ key, down }) {
+    if (down) await this.#page.keyboard.down(key);
+    else await this.#page.keyboard.up(key);
+    return {};
+  }
+
+  async say({ texts, times = 1 }) {
+    await this.#page.waitForFunction(() => window.pinholeTest.channels.at(-1)?.readyState === "open", null, { polling: 20, timeout: 15_000 });
+    return this.#page.evaluate(([all, count]) => {
+      const channel = window.pinholeTest.channels.at(-1);
+      for (let round = 0; round < count; round += 1) for (const text of all) channel.send(text);
+      return { sent: all.length * count };
+    }, [texts, times]);
+  }
+
+  heard() {
+    return this.#page.evaluate(() => (
+      { messages: window.pinholeTest.heard, state: window.pinholeTest.channels.at(-1)?.readyState ?? null }));
+  }
+
   async screenshot({ path }) {
     await this.#page.screenshot({ path });
     return {};
@@ -503,7 +547,7 @@ function say(words) {
 }
 
 const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "sync", "hidden",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "screenshot", "reload", "leave", "offline", "kill"];
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -83,6 +83,23 @@ fn finished(mut probe: Process, what: &str) -> Run {
     run
 }
 
+/// Feeds /dev/video10 with pictures of ffmpeg, in YU12.
+fn feed(guest: &Guest, source: &str, size: &str) -> Process {
+    // Drawn beforehand: the feeder shares the guest's one processor with the encoder.
+    guest.must(&format!(
+        "ffmpeg -v error -y -f lavfi -i {source} -frames:v 10 -pix_fmt yuv420p -f rawvideo /run/source"
+    ));
+    let feeder = guest.start(
+        "feeder",
+        &format!(
+            "ffmpeg -nostdin -re -stream_loop -1 -framerate 10 -f rawvideo -video_size {size} -pix_fmt yuv420p -i /run/source \
+             -c copy -f v4l2 /dev/video10"
+        ),
+    );
+    feeder.wait_for_line("Output #0");
+    feeder
+}
+
 /// Decodes what came of it by the kernel's decoder, compares each picture with what went in, and gives the worst, in decibels.
 fn compare(guest: &Guest, run: &Run, size: &str, pixels: &str, frames: usize) -> f64 {
     let folder = &run.folder;
@@ -167,15 +184,7 @@ fn a_camera_that_lends_nothing_has_its_frames_copied_once() {
     assert!(compare(&guest, &run, "1280x720", "yuv420p", 8) >= LEAST_DECIBELS);
 
     // An awkward size, whose lines end elsewhere than the encoder's.
-    guest.must(
-        "ffmpeg -v error -y -f lavfi -i smptebars=size=1366x768:rate=10 -frames:v 10 -pix_fmt yuv420p -f rawvideo /run/source",
-    );
-    let feeder = guest.start(
-        "feeder",
-        "ffmpeg -nostdin -re -stream_loop -1 -framerate 10 -f rawvideo -video_size 1366x768 -pix_fmt yuv420p -i /run/source \
-         -c copy -f v4l2 /dev/video10",
-    );
-    feeder.wait_for_line("Output #0");
+    let feeder = feed(&guest, "smptebars=size=1366x768:rate=10", "1366x768");
     let what = "/dev/video10 1366x768 10 YU12 8 -- keyframe=4";
     let run = finished(probe(&guest, what), what);
     feeder.kill();
@@ -193,10 +202,15 @@ fn the_bitrate_changes_while_the_encoder_runs() {
     }
     let network = Network::for_guest();
     let guest = Guest::boot(&network);
-    // Noise: whatever is left of it costs bits.
-    guest.must("v4l2-ctl -d /dev/video0 -c test_pattern=21");
-    let what = "/dev/video0 1280x720 10 NV12 12 -- bitrate=4:500k bitrate=8:40M";
+    // A picture with a grain, of which a low rate leaves little.
+    let feeder = feed(
+        &guest,
+        "testsrc2=size=640x480:rate=10,noise=alls=12:allf=t",
+        "640x480",
+    );
+    let what = "/dev/video10 640x480 10 YU12 12 -- bitrate=4:300k bitrate=8:10M";
     let run = finished(probe(&guest, what), what);
+    feeder.kill();
     let bytes = |range: std::ops::Range<usize>| -> usize { range.map(|number| run.unit(number).1).sum() };
     // Pictures that refer to others; the first is a keyframe.
     let (before, low, high) = (bytes(1..4), bytes(5..8), bytes(9..12));

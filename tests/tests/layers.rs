@@ -11,61 +11,73 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "figures",
         &[
-            "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
-            "system", "app", "voice",
+            "control", "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config",
+            "status", "system", "app", "voice",
         ],
     ),
     (
         "media",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
+            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
+            "app", "voice",
         ],
     ),
     (
         "capture",
         &[
-            "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
+            "control", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
         ],
     ),
     (
         "encode",
         &[
-            "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
+            "control", "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "voice",
         ],
     ),
     (
         "fanout",
         &[
-            "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app", "voice",
+            "control", "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
+            "voice",
         ],
     ),
     (
         "pipeline",
-        &["peer", "presence", "config", "status", "app", "voice"],
+        &["control", "peer", "presence", "config", "status", "app", "voice"],
     ),
     (
         "peer",
-        &["capture", "encode", "pipeline", "presence", "status", "app"],
+        &[
+            "capture", "control", "encode", "pipeline", "presence", "status", "app",
+        ],
     ),
     (
         "presence",
         &[
-            "capture", "encode", "fanout", "pipeline", "status", "app", "voice",
+            "control", "capture", "encode", "fanout", "pipeline", "status", "app", "voice",
         ],
     ),
     (
         "config",
         &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app", "voice",
+            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+            "voice",
         ],
     ),
     (
         "voice",
         &[
-            "fanout", "pipeline", "peer", "presence", "config", "status", "app",
+            "control", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
         ],
     ),
     ("status", &["capture", "encode", "config", "app"]),
+    (
+        "control",
+        &[
+            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
+        ],
+    ),
 ];
 
 /// A crate of others, and the only places that may know it.
@@ -81,6 +93,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("vpx_sys", &["node/src/encode", "viewer/src/receive"]),
     ("turbojpeg", &["node/src/encode"]),
     ("rppal", &["node/src/control/gpio"]),
+    ("gpiocdev", &["node/src/control/gpio"]),
+    ("base64", &["node/src/control", "signaling/src"]),
     ("libsystemd", &["service/src"]),
     ("axum", &["server/src/http"]),
     ("hyper", &["server/src/http", "node/src/status"]),

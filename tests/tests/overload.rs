@@ -113,6 +113,11 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let again = seconds(&viewer, || end.elapsed() < Duration::from_secs(10));
 
     let mut report = String::new();
+    for line in node.log().since(mark) {
+        if [LESS, MORE].iter().any(|words| line.contains(words)) {
+            let _ = writeln!(report, "{line}");
+        }
+    }
     for (name, seconds) in [
         ("before", &before),
         ("busy", &during),

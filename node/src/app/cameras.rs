@@ -9,11 +9,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span, warn};
 
-use super::{MAIL, Part, TASK_PATIENCE, camera};
+use super::{
+    MAIL, Part, TASK_PATIENCE, camera,
+    control::{Eyes, tell_controls},
+};
 use crate::{
     config::{self, CameraChanged, Changes, Config},
+    control::Handle,
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, Privacy},
     peer::{Call, CameraId},
     pipeline::Pipeline,
     presence::{self, Presence},
@@ -33,6 +37,9 @@ pub(super) struct Cameras {
     next: u64,
     calls: mpsc::Sender<Call>,
     watchdog: Watchdog,
+    privacy: Privacy,
+    eyes: Eyes,
+    control: Handle,
     roster: watch::Sender<Roster>,
 }
 
@@ -49,12 +56,21 @@ struct Running {
 
 impl Cameras {
     /// None yet. The engine is told of each by `calls`.
-    pub(super) fn new(calls: mpsc::Sender<Call>, watchdog: Watchdog) -> Self {
+    pub(super) fn new(
+        calls: mpsc::Sender<Call>,
+        watchdog: Watchdog,
+        privacy: Privacy,
+        eyes: Eyes,
+        control: Handle,
+    ) -> Self {
         Self {
             all: Vec::new(),
             next: 0,
             calls,
             watchdog,
+            privacy,
+            eyes,
+            control,
             roster: watch::Sender::default(),
         }
     }
@@ -110,9 +126,11 @@ impl Cameras {
                 (CameraChanged::Device, Some(place), Some(camera)) => {
                     let device = camera::device(config, camera);
                     let settings = camera::settings(config, camera);
+                    self.eyes.reset(self.all[place].id, &camera.controls);
                     self.all[place].pipeline.replace(device, settings);
                 }
                 (CameraChanged::Controls, Some(place), Some(camera)) => {
+                    self.eyes.reset(self.all[place].id, &camera.controls);
                     self.all[place].pipeline.set_controls(camera.controls.clone());
                 }
                 // One that could not be started.
@@ -173,12 +191,14 @@ impl Cameras {
             camera::settings(config, camera),
             publishers,
             demand,
+            self.privacy.clone(),
             self.watchdog
                 .pulse(format!("the thread of the {title}"), CAMERA_PATIENCE),
             span.clone(),
         )
         .with_context(|| format!("the thread of the {title}"))?;
         self.next += 1;
+        self.eyes.open(id, pipeline.reins(), &camera.controls);
         let (letters, mailbox) = mpsc::channel(MAIL);
         let (membership, settings) = watch::channel(membership(config, camera));
         let presence = Presence::new(id, settings, self.calls.clone(), mailbox);
@@ -208,6 +228,12 @@ impl Cameras {
             }
         };
         tasks.spawn(task.instrument(span.clone()));
+        let controls = tell_controls(id, pipeline.account().controls(), self.control.clone());
+        let stay = leave.clone();
+        tasks.spawn(async move {
+            stay.run_until_cancelled(controls).await;
+            Part::Gone
+        });
         self.all.push(Running {
             id,
             name,
@@ -222,6 +248,7 @@ impl Cameras {
 
     /// First its viewers are told, then it signs out, and its device is closed meanwhile.
     async fn remove(&self, gone: Running, tasks: &mut JoinSet<Part>) {
+        self.eyes.close(gone.id);
         let (done, told) = oneshot::channel();
         let closed = Call::Closed {
             camera: gone.id,

@@ -5,9 +5,16 @@ use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Part, cameras::Cameras, desk::Desk, sound, speaker_settings, viewer_settings};
+use super::{
+    Part,
+    cameras::Cameras,
+    control::{self, Socket},
+    desk::Desk,
+    sound, speaker_settings, viewer_settings,
+};
 use crate::{
     config::{self, Changes, Config},
+    control::Handle,
     peer,
     pipeline::SoundPipeline,
     voice::Speaker,
@@ -19,6 +26,7 @@ pub(super) struct Reloader {
     /// What runs.
     pub(super) config: Config,
     pub(super) viewers: watch::Sender<peer::Settings>,
+    pub(super) control: Handle,
 }
 
 /// What runs and comes and goes with the configuration.
@@ -28,6 +36,7 @@ pub(super) struct Running<'a> {
     /// Ends the cameras' presences.
     pub(super) stop: &'a CancellationToken,
     pub(super) microphone: &'a SoundPipeline,
+    pub(super) socket: &'a mut Socket,
     pub(super) speaker: &'a Speaker,
 }
 
@@ -62,6 +71,7 @@ impl Reloader {
             tasks,
             stop,
             microphone,
+            socket,
             speaker,
         } = running;
         cameras.apply(&changes, &config, tasks, stop).await;
@@ -76,6 +86,12 @@ impl Reloader {
         }
         if changes.viewers {
             self.viewers.send_replace(viewer_settings(&config));
+        }
+        if changes.gpio || changes.control || config.display_name() != self.config.display_name() {
+            self.control.reconfigure(control::settings(&config));
+        }
+        if config.control.socket != self.config.control.socket {
+            socket.listen(&config).await;
         }
         if changes.status {
             desk.listen(config.http.listen).await;

@@ -7,7 +7,7 @@ use crate::{
     capture::{self, Microphone},
     config::{self, Config},
     fanout::{self, Demand, SoundTrack},
-    media::{Ducking, SoundCodec},
+    media::{Ducking, Privacy, SoundCodec},
     pipeline::{SoundPipeline, SoundSettings},
 };
 
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) fn start(
     config: &Config,
     ducking: Arc<Ducking>,
+    privacy: Privacy,
     watchdog: &Watchdog,
 ) -> anyhow::Result<(SoundPipeline, Vec<SoundTrack>)> {
     let demand = Demand::default();
@@ -33,6 +34,7 @@ pub(super) fn start(
         publishers,
         demand,
         ducking,
+        privacy,
         pulse,
     );
     Ok((pipeline.context("microphone thread")?, tracks))

@@ -91,6 +91,11 @@ pub trait VideoSource: Send {
     /// The first that can't be set; the others are set.
     fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError>;
 
+    /// The controls that it has, with their present values. Asks the device: not for every frame.
+    fn controls(&mut self) -> Vec<v4l2::Control> {
+        Vec::new()
+    }
+
     /// Asks a source that encodes for a keyframe as soon as one can be made; `false` where it can't be asked.
     fn request_keyframe(&mut self) -> bool {
         false

@@ -20,6 +20,10 @@ pub struct Changes {
     pub viewers: bool,
     /// Where the status is served.
     pub status: bool,
+    /// What hangs on the pins: those that are used are given up, and taken anew.
+    pub gpio: bool,
+    /// Who may do what, and the socket of the bridge.
+    pub control: bool,
     /// Keys that are obeyed at the next start only.
     pub restart: Vec<&'static str>,
 }
@@ -73,6 +77,8 @@ impl Changes {
                 },
             microphone,
             http: Http { listen },
+            gpio,
+            control,
         } = new;
         let device_and_sound = |microphone: &Option<Microphone>| {
             microphone.clone().map(|microphone| {
@@ -104,6 +110,8 @@ impl Changes {
                 || *max_viewers != old.webrtc.max_viewers
                 || microphone.is_some() != old.microphone.is_some(),
             status: *listen != old.http.listen,
+            gpio: *gpio != old.gpio,
+            control: *control != old.control,
             restart,
         }
     }
@@ -118,6 +126,8 @@ impl Changes {
             (self.speaker, "speaker"),
             (self.viewers, "viewers"),
             (self.status, "status page"),
+            (self.gpio, "gpio"),
+            (self.control, "control"),
         ];
         let named = named.into_iter().filter(|(changed, _)| *changed);
         let named = named.map(|(_, word)| word.to_owned());
@@ -242,6 +252,8 @@ mod tests {
             ("[speaker]", "speaker, viewers", &[]),
             ("[speaker]\nallow = \"nobody\"", "speaker", &[]),
             ("[http]\nlisten = \"off\"", "status page", &[]),
+            ("[gpio.tally]\npin = 4", "gpio", &[]),
+            ("[control]\noutputs = \"all\"", "control", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),
         ] {
             let changes = Changes::between(&Config::default(), &config(text));

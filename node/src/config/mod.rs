@@ -5,8 +5,10 @@
 
 mod cameras;
 mod changes;
+mod control;
 mod device;
 mod encoders;
+pub mod gpio;
 mod listen;
 mod load;
 mod microphone;
@@ -25,8 +27,10 @@ use crate::media::{Bitrate, FrameRate, PixelFormat};
 
 pub use cameras::{Camera, Cameras};
 pub use changes::{CameraChanged, Changes};
+pub use control::{Allow, Control};
 pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
+pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default};
 pub use microphone::Microphone;
@@ -56,6 +60,11 @@ pub struct Config {
     pub webrtc: Webrtc,
     /// Where the status is told.
     pub http: Http,
+    /// What hangs on the board's pins.
+    #[serde(deserialize_with = "gpio::consistent")]
+    pub gpio: Gpio,
+    /// What viewers may do besides watching.
+    pub control: Control,
 }
 
 /// `[signaling]`
@@ -251,6 +260,24 @@ mod tests {
         }
         .into();
         expected.microphone = Some(Microphone::default());
+        // Every key of `[gpio]` is an example; what it means is tested in its own place.
+        let examples = keys
+            .split("\n[gpio]\n")
+            .nth(1)
+            .and_then(|rest| rest.split("\n[control]\n").next());
+        let examples = format!("[gpio]\n{}", examples.expect("the section is there"));
+        expected.gpio = read(&examples).expect("valid").gpio;
+        let parts = expected.gpio.pins();
+        assert_eq!(parts.len(), 6, "{parts:?}");
+        let least = "[[gpio.output]]\nname = \"light\"\npin = 23\n[[gpio.input]]\nname = \"door\"\npin = 24\n\
+                     [[gpio.servo]]\nname = \"pan\"\npin = 12\n[gpio.status]\npin = 17\n[gpio.tally]\npin = 27\n\
+                     [gpio.privacy]\npin = 22";
+        assert_eq!(
+            read(least).map(|config| config.gpio),
+            Ok(expected.gpio.clone()),
+            "the rest are the defaults"
+        );
+        expected.control.socket = Some("/run/pinhole/control.sock".into());
         expected.webrtc.ice_servers = vec!["stun:stun.example.org:3478".parse().expect("a server")];
         expected.speaker = Some(Speaker::default());
         assert_eq!(read(&keys), Ok(expected), "with every key");

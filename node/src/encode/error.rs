@@ -6,6 +6,9 @@ use crate::{
 /// Why a picture was not encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
+    /// A picture can't become a file.
+    #[error("no JPEG: {0}")]
+    Jpeg(String),
     /// The codec has no encoder for such frames.
     #[error("{codec} cannot encode {format}: {reason}; choose another `size` or `fps` for the camera")]
     Unsupported {

@@ -7,6 +7,7 @@
 mod convert;
 mod error;
 pub mod g711;
+mod jpeg;
 mod level;
 pub mod m2m;
 mod openh264;
@@ -20,6 +21,7 @@ use std::num::NonZero;
 
 pub use convert::{ConvertError, Converter, Scale, Shrinker};
 pub use error::EncodeError;
+pub use jpeg::jpeg;
 pub use passthrough::Passthrough;
 pub use planes::{LayoutError, Planes};
 pub use select::{Chosen, Selection, Way};

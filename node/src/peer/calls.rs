@@ -120,7 +120,7 @@ impl Engine {
         if self.floor.sessions.len() >= self.settings.max_viewers {
             let most = self.settings.max_viewers;
             info!(%viewer, max_viewers = most, "refused a viewer: all places are taken");
-            let reason = format!("all {most} places at this camera are taken (max_viewers); try again later");
+            let reason = format!("all {most} places here are taken (max_viewers); try again later");
             return self.refuse(contact, "busy", &reason);
         }
         let addresses = self.addresses();
@@ -133,6 +133,9 @@ impl Engine {
             Ok((session, answer)) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
                 let id = self.floor.seat(session);
+                if let (Some(channels), Some(session)) = (&self.channels, self.floor.sessions.get_mut(&id)) {
+                    session.listen(channels.channel(id, contact.camera));
+                }
                 self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
                     // The camera opens while the viewer connects.

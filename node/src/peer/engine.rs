@@ -2,6 +2,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::poll_fn,
     io,
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, info};
 
 use super::{
+    channel::{Channels, Ears, Outgoing},
     contact::{Call, CameraId, Letter},
     demux::{Demux, SessionId},
     ending::Ending,
@@ -28,7 +30,7 @@ use super::{
 };
 use crate::{
     fanout::{SoundTrack, Track},
-    media::{AccessUnit, Codec, SoundUnit, TalkBack, Timestamp},
+    media::{AccessUnit, Codec, Privacy, SoundUnit, TalkBack, Timestamp},
     voice::Intake,
 };
 
@@ -77,6 +79,8 @@ pub struct Engine {
     pub(super) sounds: Vec<SoundFeed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
+    pub(super) channels: Option<Channels>,
+    privacy: Privacy,
     /// Where viewers are heard.
     pub(super) intake: Option<Intake>,
 }
@@ -111,8 +115,20 @@ impl Engine {
             sounds: sounds.into_iter().map(SoundFeed::new).collect(),
             floor,
             desk: Desk::default(),
+            channels: None,
+            privacy: Privacy::default(),
             intake: None,
         })
+    }
+
+    /// Viewers may open a control channel, to which `ears` listen.
+    pub fn open_channels(&mut self, ears: Arc<dyn Ears>) {
+        self.channels = Some(Channels::new(ears));
+    }
+
+    /// What was captured before this is switched on is not sent any more.
+    pub fn keep(&mut self, privacy: Privacy) {
+        self.privacy = privacy;
     }
 
     /// Gives what viewers say to `intake`, as far as the settings allow.
@@ -144,6 +160,7 @@ impl Engine {
                     None => break,
                 },
                 index = readable(&self.sockets) => self.read(index, &mut buffers),
+                Some(outgoing) = next_outgoing(&mut self.channels) => self.tell(outgoing),
                 Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
@@ -213,6 +230,10 @@ impl Engine {
             }
             return;
         };
+        // It was on its way when the switch was thrown.
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
         let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
@@ -252,6 +273,9 @@ impl Engine {
             // As with pictures: the process is about to end.
             return feed.set_heard(false);
         };
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
         let now = Instant::now();
         let Floor { sessions, outbox, .. } = &mut self.floor;
         let hears = |session: &&mut Session| session.hears() == Some(codec);
@@ -272,6 +296,14 @@ impl Engine {
             let codec = feed.codec();
             let mut sessions = self.floor.sessions.values();
             feed.set_heard(sessions.any(|session| session.hears() == Some(codec)));
+        }
+    }
+
+    /// Sends a control message.
+    fn tell(&mut self, outgoing: Outgoing) {
+        let Floor { sessions, outbox, .. } = &mut self.floor;
+        if let Some(session) = sessions.get_mut(&outgoing.session) {
+            session.say(outgoing, &self.sockets, outbox, Instant::now());
         }
     }
 
@@ -424,6 +456,14 @@ async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
         Poll::Pending
     })
     .await
+}
+
+/// The next control message to a viewer. Never, where there are none.
+async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
+    match channels {
+        Some(channels) => channels.outgoing.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The index of a socket that has something.

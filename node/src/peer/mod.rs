@@ -10,6 +10,7 @@
 
 mod calls;
 mod candidates;
+mod channel;
 mod clock;
 mod contact;
 mod demux;
@@ -31,6 +32,7 @@ mod sound;
 mod stream;
 mod voice;
 
+pub use channel::{Ears, LABEL, Line, PAGE};
 pub use contact::{Call, CameraId, Contact, Letter};
 pub use ending::Ending;
 pub use engine::{Engine, EngineError, Settings, try_port};

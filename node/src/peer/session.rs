@@ -21,6 +21,7 @@ use rtc::{
 };
 
 use super::{
+    channel::{Channel, Outgoing},
     clock::CaptureClock,
     contact::Contact,
     ending::Ending,
@@ -91,6 +92,8 @@ pub(super) struct Session {
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     first_mid: String,
     told_reflexive: bool,
+    /// The viewer's control channel, where somebody listens to such.
+    channel: Option<Channel>,
     /// When the core wants to be called.
     pub(super) deadline: Option<Instant>,
 }
@@ -212,6 +215,7 @@ impl Session {
             ear,
             first_mid: described.first_mid,
             told_reflexive: false,
+            channel: None,
             deadline: Some(now),
         };
         Ok((session, sdp))
@@ -219,6 +223,21 @@ impl Session {
 
     pub(super) fn codec(&self) -> Codec {
         self.stream.codec()
+    }
+
+    /// From now on there is somebody to whom the viewer may open its control channel.
+    pub(super) fn listen(&mut self, channel: Channel) {
+        self.channel = Some(channel);
+    }
+
+    /// Sends a message by the control channel.
+    pub(super) fn say(&mut self, outgoing: Outgoing, sockets: &[Socket], outbox: &mut Outbox, now: Instant) {
+        if let Some(channel) = &mut self.channel {
+            channel.send(outgoing, &mut self.connection, now);
+        }
+        self.drain(sockets, outbox);
+        // SCTP repeats what gets lost, by a timer that may not have run before.
+        self.deadline = Some(now);
     }
 
     /// Whether an offer with this fingerprint continues this session; otherwise it begins another one.
@@ -363,6 +382,14 @@ impl Session {
         self.drain(sockets, outbox);
         let mut outcome = Outcome::Goes;
         while let Some(event) = self.connection.poll_event() {
+            if let RTCPeerConnectionEvent::OnDataChannel(event) = &event
+                && let Some(channel) = &mut self.channel
+                && channel
+                    .happened(event, &self.name, &mut self.connection, now)
+                    .is_err()
+            {
+                return Outcome::Over(Ending::Negotiation);
+            }
             if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
                 match state {
                     RTCPeerConnectionState::Connected if self.stage == Stage::Connecting => {
@@ -390,11 +417,24 @@ impl Session {
         if self.dtls_state() == Some(RTCDtlsTransportState::Closed) {
             return Outcome::Over(Ending::Closed);
         }
-        // Nothing else that comes in is of use here, but it must not pile up.
+        // Of what comes in, control messages and voices are of use here; the rest must not pile up.
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
-            if let (RTCMessage::RtpPacket(_, packet), Some(ear)) = (message, &mut self.ear) {
-                ear.hear(packet, now);
+            match message {
+                RTCMessage::DataChannelMessage(id, message) => {
+                    if let Some(channel) = &mut self.channel {
+                        channel.hear(id, &message, now);
+                    }
+                }
+                RTCMessage::RtpPacket(_, packet) => {
+                    if let Some(ear) = &mut self.ear {
+                        ear.hear(packet, now);
+                    }
+                }
+                _ => {}
             }
+        }
+        if let Some(channel) = &mut self.channel {
+            channel.weigh(&mut self.connection);
         }
         self.drain(sockets, outbox);
         // A deadline that lies in the past again must not make a busy loop.

@@ -7,7 +7,10 @@ use rtc::{
     interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
-        configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
+        configuration::{
+            media_engine::MediaEngine,
+            setting_engine::{SctpMaxMessageSize, SettingEngineBuilder},
+        },
         transport::{
             CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
         },
@@ -16,7 +19,12 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::{clock::CaptureClock, feedback::FeedbackReader, negotiation::Coding};
+use super::{
+    channel::{LONGEST, UNREAD},
+    clock::CaptureClock,
+    feedback::FeedbackReader,
+    negotiation::Coding,
+};
 
 /// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
 /// viewer's stream to nobody for that long; a page calls again by itself after a longer gap.
@@ -62,6 +70,8 @@ pub(super) fn connection(
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(LONGEST))
+        .with_sctp_max_receive_buffer_size(UNREAD)
         // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
         .with_answering_dtls_role(RTCDtlsRole::Server)
         .build();

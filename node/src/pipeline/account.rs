@@ -6,6 +6,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
+    capture::v4l2::Control,
     figures::{Counter, Durations},
     media::{Codec, FrameRate, FrameSize, VideoFormat},
 };
@@ -17,6 +18,8 @@ pub enum State {
     Idle,
     /// The device is being opened, or its first frame is awaited.
     Opening,
+    /// Its owner wants to be left alone: the device is closed, and viewers see that.
+    Private,
     /// Frames come.
     Live {
         /// The device in words.
@@ -57,6 +60,7 @@ pub struct Overload {
 #[derive(Debug)]
 pub struct Account {
     condition: watch::Sender<Condition>,
+    controls: watch::Sender<Vec<Control>>,
     overload: watch::Sender<Option<Overload>>,
     /// Frames that the camera delivered and that were fetched.
     pub frames: Counter,
@@ -111,6 +115,7 @@ impl Default for Account {
         };
         Self {
             condition: watch::Sender::new(idle),
+            controls: watch::Sender::default(),
             overload: watch::Sender::new(None),
             frames: Counter::default(),
             missed: Counter::default(),
@@ -130,6 +135,19 @@ impl Account {
     /// How the camera is, at any time and at every change.
     pub fn watch(&self) -> watch::Receiver<Condition> {
         self.condition.subscribe()
+    }
+
+    /// The camera's controls, as it told them when it was opened last and since. What has none, has none here.
+    pub fn controls(&self) -> watch::Receiver<Vec<Control>> {
+        self.controls.subscribe()
+    }
+
+    pub(super) fn set_controls(&self, controls: Vec<Control>) {
+        self.controls.send_if_modified(|known| {
+            let changed = *known != controls;
+            *known = controls;
+            changed
+        });
     }
 
     /// What is given up because the machine is too slow, at any time and at every change. `None` where nothing is.

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::{account::Account, line::Line};
+use super::{Outlet, line::Line};
 use crate::{
     capture::VideoSource,
     encode::{ConvertError, Converter, EncodeError, Passthrough},
@@ -25,6 +25,8 @@ pub(super) struct Coded {
     software: bool,
     /// Whether the decoder has seen everything since a keyframe.
     decoding: bool,
+    /// Somebody waits for a picture as a file.
+    wants_picture: bool,
     requested: Option<Instant>,
     /// Since when viewers wait for a keyframe, and whether that was said.
     waiting: Option<(Instant, bool)>,
@@ -36,6 +38,7 @@ impl Coded {
             passthrough: Passthrough::default(),
             software,
             decoding: false,
+            wants_picture: false,
             requested: None,
             waiting: None,
         }
@@ -67,7 +70,7 @@ impl Coded {
 
     /// Whether there is any use in decoding.
     fn recodes(&self, lines: &[Line]) -> bool {
-        self.software && lines.iter().any(is_other)
+        self.wants_picture || (self.software && lines.iter().any(is_other))
     }
 
     fn wait_for_keyframe(&mut self, now: Instant) {
@@ -88,10 +91,11 @@ impl Coded {
         &mut self,
         lines: &mut [Line],
         converter: &mut Converter,
-        account: &Account,
-        bitrate: Bitrate,
+        outlet: Outlet<'_>,
         frame: &Frame<'_>,
     ) -> Result<Result<bool, ConvertError>, EncodeError> {
+        let Outlet { account, bitrate, .. } = outlet;
+        self.wants_picture = outlet.snapshots.are_wanted();
         let unit = match self.passthrough.take(frame) {
             Ok(Some(unit)) => unit,
             Ok(None) => return Ok(Ok(false)),
@@ -131,6 +135,12 @@ impl Coded {
         };
         self.decoding = true;
         account.converted.record(start.elapsed());
+        if self.wants_picture {
+            outlet.snapshots.serve(&planes, outlet.privacy);
+        }
+        if !self.software {
+            return Ok(Ok(true));
+        }
         let is_late = Timestamp::now().since(frame.captured_at) > LATE_FRAMES * frame.format.rate.interval();
         for line in lines.iter_mut().filter(|line| is_other(line)) {
             if is_late {

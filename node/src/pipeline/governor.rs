@@ -7,9 +7,9 @@ use crate::{
 
 /// How long the work is watched before it is judged.
 const WINDOW: Duration = Duration::from_secs(1);
-/// A window with fewer encoded frames tells nothing.
+/// A window with fewer frames tells nothing.
 const LEAST_FRAMES: u32 = 3;
-/// A window in which so long nothing was encoded is not one: the camera stood still, or nobody watched.
+/// A window that is longer, without a frame missed, is not one: the camera stood still, or nobody watched.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3);
 /// As many windows in a row have to be too busy before something is given up. One may be anything.
 const WINDOWS: u32 = 2;
@@ -19,6 +19,9 @@ const BUSY: f64 = 0.92;
 const BUSY_AND_LATE: f64 = 0.6;
 /// That share of the frames that should be encoded missed counts as being late.
 const LATE: f64 = 0.1;
+/// The same where most of them were missed: half of them on purpose are no fewer, but come evenly, and let the machine breathe.
+const BUSY_AND_STARVED: f64 = 0.1;
+const STARVED: f64 = 0.5;
 /// A machine that is too hot gets some rest before it slows down further.
 const BUSY_AND_HOT: f64 = 0.6;
 /// What was given up is taken back where that would probably keep the thread working for less than this share of the time.
@@ -232,22 +235,25 @@ impl Governor {
             taken: 0,
             lost: 0,
         });
-        if length > LONGEST_WINDOW || window.taken < LEAST_FRAMES {
-            // Encoding alone took all of it: then it says enough.
-            if window.worked < length.mul_f64(BUSY) {
-                return None;
-            }
+        let frames = u64::from(window.taken) + window.lost;
+        let stood_still = length > LONGEST_WINDOW && window.lost == 0;
+        let tells = frames >= u64::from(LEAST_FRAMES) && !stood_still;
+        // Where encoding alone took all of it, one frame says enough.
+        if !tells && window.worked < length.mul_f64(BUSY) {
+            return None;
         }
         self.judge(window, length, now)
     }
 
     fn judge(&mut self, window: Window, length: Duration, now: Timestamp) -> Option<Step> {
         let load = window.worked.as_secs_f64() / length.as_secs_f64();
-        let is_late = window.lost as f64 > (window.lost as f64 + f64::from(window.taken)) * LATE;
-        let bound = match (self.is_hot, is_late) {
-            (true, _) => BUSY_AND_HOT,
-            (false, true) => BUSY_AND_LATE,
-            (false, false) => BUSY,
+        let lost = window.lost as f64 / (window.lost as f64 + f64::from(window.taken)).max(1.0);
+        let is_late = lost > LATE;
+        let bound = match () {
+            () if lost > STARVED => BUSY_AND_STARVED,
+            () if self.is_hot => BUSY_AND_HOT,
+            () if is_late => BUSY_AND_LATE,
+            () => BUSY,
         };
         if self.tried.is_some_and(|tried| now.since(tried) >= HOLDS) {
             self.tried = None;

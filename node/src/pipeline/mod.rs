@@ -9,6 +9,7 @@ mod coded;
 mod governor;
 mod heat;
 mod line;
+mod snapshot;
 mod sound;
 mod wishes;
 
@@ -29,17 +30,19 @@ use crate::{
     capture::{Camera, CaptureError, Controls, Slate, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat},
+    media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
     retry::Retry,
 };
 use coded::{Coded, steer};
 use governor::{Governor, Relief, Step};
 use heat::Heat;
 use line::Line;
+use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use line::PASSTHROUGH;
+pub use snapshot::{Snapshot, Taker};
 pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
@@ -71,8 +74,36 @@ pub struct Pipeline {
     account: Arc<Account>,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
+    snapshots: Snapshots,
     demand: Demand,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What others than the owner may ask of a running pipeline. Cheap to clone.
+#[derive(Clone)]
+pub struct Reins {
+    wishes: Wishes,
+    snapshots: Snapshots,
+    demand: Demand,
+}
+
+impl Reins {
+    /// As [`Pipeline::set_controls`].
+    pub fn set_controls(&self, controls: Controls) {
+        self.wishes
+            .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// Has the next picture made into a file of at most so many bytes, where there are pictures: while somebody watches.
+    pub fn snapshot(&self, largest: usize, taker: Taker) {
+        self.snapshots.want(largest, taker);
+        self.demand.change();
+    }
+
+    /// Something that the thread looks at has changed.
+    pub fn look(&self) {
+        self.demand.change();
+    }
 }
 
 /// Why a camera's picture ended.
@@ -92,7 +123,8 @@ enum Fault {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here.
+    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here. While `privacy` is on
+    /// the device is closed and viewers see that; whoever switches it says so by [`Reins::look`].
     ///
     /// # Errors
     /// The system gives no thread.
@@ -101,11 +133,13 @@ impl Pipeline {
         settings: Settings,
         publishers: Vec<Publisher>,
         demand: Demand,
+        privacy: Privacy,
         pulse: Pulse,
         span: Span,
     ) -> io::Result<Self> {
         let stopping = Arc::new(AtomicBool::new(false));
         let wishes = Wishes::default();
+        let snapshots = Snapshots::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
         let rate = settings.want.rate;
@@ -117,11 +151,14 @@ impl Pipeline {
             demand: demand.clone(),
             stopping: stopping.clone(),
             wishes: wishes.clone(),
+            snapshots: snapshots.clone(),
+            privacy,
             converter: Converter::default(),
             shrinker: Shrinker::default(),
             governor: Governor::new(rate),
             heat: Heat::find("/sys".as_ref()),
             last_size: None,
+            controls_changed: false,
             pulse,
         };
         let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
@@ -132,6 +169,7 @@ impl Pipeline {
             account,
             stopping,
             wishes,
+            snapshots,
             demand,
             thread: Some(thread),
         })
@@ -162,6 +200,15 @@ impl Pipeline {
     pub fn set_controls(&self, controls: Controls) {
         self.wishes
             .add(&self.demand, |changes| changes.controls = Some(controls));
+    }
+
+    /// For others than the owner.
+    pub fn reins(&self) -> Reins {
+        Reins {
+            wishes: self.wishes.clone(),
+            snapshots: self.snapshots.clone(),
+            demand: self.demand.clone(),
+        }
     }
 
     /// Encodes at this rate from the next frame on.
@@ -208,6 +255,8 @@ struct Work {
     demand: Demand,
     stopping: Arc<AtomicBool>,
     wishes: Wishes,
+    snapshots: Snapshots,
+    privacy: Privacy,
     converter: Converter,
     shrinker: Shrinker,
     /// What encoding costs is the machine's and the camera's matter, not that of one opening.
@@ -215,6 +264,8 @@ struct Work {
     heat: Heat,
     /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
     last_size: Option<FrameSize>,
+    /// They are to be read again.
+    controls_changed: bool,
     pulse: Pulse,
 }
 
@@ -223,6 +274,7 @@ enum Over {
     Stopping,
     Unwatched,
     Replaced,
+    Private,
 }
 
 /// What a change of the configuration means for the camera that is open.
@@ -248,14 +300,26 @@ impl Work {
                 Open::GoesOn => {}
             }
             if !self.is_watched() {
+                self.snapshots
+                    .refuse("the camera is closed, as nobody watches; it opens for viewers");
                 self.rest();
+                if !self.account.is_faulted() {
+                    self.account.becomes(State::Idle);
+                }
                 self.demand.wait(seen, Some(BEAT));
+                continue;
+            }
+            if self.privacy.is_on() {
+                retry.forget();
+                self.be_private(seen);
                 continue;
             }
             match self.run_once(&mut retry) {
                 Ok(()) => {
                     retry.forget();
-                    self.account.becomes(State::Idle);
+                    if !self.privacy.is_on() {
+                        self.account.becomes(State::Idle);
+                    }
                 }
                 Err(fault) => {
                     self.account.becomes(State::Faulted {
@@ -280,6 +344,7 @@ impl Work {
         let mut slate = Slate::new(size, SLATE_RATE, "NO SIGNAL");
         loop {
             self.pulse.beat();
+            self.snapshots.refuse("the camera gives no picture");
             if let Err(error) = self.show(&mut slate) {
                 debug!("no slate: {error}");
             }
@@ -289,6 +354,26 @@ impl Work {
                 return;
             }
         }
+    }
+
+    /// Viewers see that the camera is private, until something changes.
+    fn be_private(&mut self, seen: u64) {
+        self.account.becomes(State::Private);
+        // No picture of theirs builds upon one of before.
+        self.rest();
+        let size = self.last_size.unwrap_or(self.settings.want.size);
+        let mut slate = Slate::new(size, SLATE_RATE, "PRIVACY");
+        while self.privacy.is_on() && !self.is_stopping() && self.is_watched() {
+            self.pulse.beat();
+            self.snapshots.refuse("the camera is private now");
+            if let Err(error) = self.show(&mut slate) {
+                debug!("no slate: {error}");
+            }
+            if self.demand.wait(seen, Some(SLATE_RATE.interval())) != seen {
+                break;
+            }
+        }
+        self.rest();
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
@@ -336,6 +421,7 @@ impl Work {
                 warn!("{error}");
             }
             self.settings.want.controls = controls;
+            self.controls_changed = true;
         }
         if open == Open::GoesOn && changes.plugged {
             open = Open::MayBeBack;
@@ -362,6 +448,7 @@ impl Work {
         } else {
             info!(%device, format = %source.format(), "camera open");
         }
+        self.controls_changed = true;
         self.governor.opened(source.format().rate);
         self.tell_overload(source.format(), false);
         let outcome = self.stream(&device, source.as_mut(), retry);
@@ -375,6 +462,7 @@ impl Work {
         match &outcome {
             Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
             Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Private) => info!(%device, "camera closed: the privacy switch is on"),
             Ok(Over::Stopping) | Err(_) => {}
         }
         outcome.map(drop)
@@ -409,6 +497,12 @@ impl Work {
             if self.obey(Some(&mut *source)) == Open::IsReplaced {
                 return Ok(Over::Replaced);
             }
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
+            if std::mem::take(&mut self.controls_changed) {
+                self.account.set_controls(source.controls());
+            }
             let now = Instant::now();
             if self.is_watched() {
                 last_watched = now;
@@ -436,21 +530,31 @@ impl Work {
             let missed = missed(sequence.replace(frame.sequence), frame.sequence);
             self.account.missed.add(missed);
             let format = frame.format;
+            // It was captured before the switch, or after it: nobody gets it.
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
             let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let outlet = Outlet {
+                account: &self.account,
+                snapshots: &self.snapshots,
+                privacy: &self.privacy,
+                bitrate: self.settings.bitrate,
+            };
             let outcome = if is_coded(format) {
-                coded.pass(lines, converter, &self.account, self.settings.bitrate, &frame)
+                coded.pass(lines, converter, outlet, &frame)
             } else if !lines.iter().any(Line::is_watched) {
                 Ok(Ok(true))
-            } else if !self.governor.takes(frame.captured_at, missed) {
-                self.account.left_out.one();
-                Ok(Ok(true))
             } else {
-                let relief = self.governor.relief();
+                let takes = self.governor.takes(frame.captured_at, missed);
+                let relief = takes.then(|| self.governor.relief());
                 let tools = (converter, &mut self.shrinker);
-                let outcome = encode(lines, tools, &self.account, self.settings.bitrate, &frame, relief);
+                let outcome = encode(lines, tools, outlet, &frame, relief);
                 outcome.map(|outcome| {
                     outcome.map(|took| {
-                        self.govern(format, took);
+                        if let Some(took) = took {
+                            self.govern(format, took);
+                        }
                         true
                     })
                 })
@@ -533,18 +637,28 @@ impl Work {
     }
 }
 
+/// What a frame meets on its way, besides encoders.
+#[derive(Clone, Copy)]
+struct Outlet<'a> {
+    account: &'a Account,
+    snapshots: &'a Snapshots,
+    privacy: &'a Privacy,
+    bitrate: Bitrate,
+}
+
 /// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
-/// its own. The inner error costs this frame only.
+/// its own. Without `relief` the encoders of this machine leave it out, and nothing is told. The inner error costs this frame only.
 fn encode(
     lines: &mut [Line],
     (converter, shrinker): (&mut Converter, &mut Shrinker),
-    account: &Account,
-    bitrate: Bitrate,
+    outlet: Outlet<'_>,
     frame: &Frame<'_>,
-    relief: Relief,
-) -> Result<Result<Duration, ConvertError>, EncodeError> {
+    relief: Option<Relief>,
+) -> Result<Result<Option<Duration>, ConvertError>, EncodeError> {
+    let Outlet { account, bitrate, .. } = outlet;
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
-    let mut convert = false;
+    // A picture as a file is made from what is converted.
+    let mut convert = outlet.snapshots.are_wanted();
     for line in lines.iter_mut().filter(encodes) {
         if line.prepare(frame.format, bitrate)? {
             line.encode(frame, bitrate)?;
@@ -553,8 +667,12 @@ fn encode(
         }
     }
     if !convert {
-        return Ok(Ok(Duration::ZERO));
+        return Ok(Ok(Some(Duration::ZERO)));
     }
+    let Some(relief) = relief else {
+        account.left_out.one();
+        return Ok(Ok(None));
+    };
     // Once for all codecs.
     let start = Instant::now();
     let planes = converter
@@ -575,12 +693,15 @@ fn encode(
         }
     };
     account.converted.record(start.elapsed());
+    if outlet.snapshots.are_wanted() {
+        outlet.snapshots.serve(&planes, outlet.privacy);
+    }
     for line in lines.iter_mut().filter(encodes) {
         if !line.takes(&frame.format) {
             line.encode(&planes, bitrate)?;
         }
     }
-    Ok(Ok(start.elapsed()))
+    Ok(Ok(Some(start.elapsed())))
 }
 
 fn is_coded(format: VideoFormat) -> bool {

@@ -1,6 +1,7 @@
 //! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
 //! compares.
 
+mod control;
 mod page;
 mod process;
 mod speaker;
@@ -53,7 +54,8 @@ impl Collector for Exposition {
         self.encoders(&mut page)?;
         self.latencies(&mut page)?;
         self.sessions(&mut page)?;
-        self.viewers(&mut page)
+        self.viewers(&mut page)?;
+        self.control(&mut page)
     }
 }
 
@@ -107,6 +109,7 @@ impl Exposition {
         let states = [
             ("idle", CameraState::Idle),
             ("opening", CameraState::Opening),
+            ("private", CameraState::Private),
             ("live", CameraState::Live),
             ("faulted", CameraState::Faulted),
         ];

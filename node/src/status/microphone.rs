@@ -28,7 +28,11 @@ impl MicrophoneSource {
     pub(super) fn missing(&self) -> Option<String> {
         match &self.account.watch().borrow().state {
             SoundState::Faulted { why } => Some(format!("no sound: {why}")),
-            SoundState::Off | SoundState::Idle | SoundState::Opening | SoundState::Live { .. } => None,
+            SoundState::Off
+            | SoundState::Idle
+            | SoundState::Opening
+            | SoundState::Private
+            | SoundState::Live { .. } => None,
         }
     }
 }
@@ -74,6 +78,8 @@ pub enum MicrophoneState {
     Idle,
     /// Being opened.
     Opening,
+    /// Closed by the privacy switch.
+    Private,
     /// Sound comes.
     Live,
     /// No sound comes.
@@ -82,10 +88,11 @@ pub enum MicrophoneState {
 
 impl MicrophoneState {
     /// All of them, with their labels.
-    pub(super) const ALL: [(&'static str, MicrophoneState); 5] = [
+    pub(super) const ALL: [(&'static str, MicrophoneState); 6] = [
         ("off", MicrophoneState::Off),
         ("idle", MicrophoneState::Idle),
         ("opening", MicrophoneState::Opening),
+        ("private", MicrophoneState::Private),
         ("live", MicrophoneState::Live),
         ("faulted", MicrophoneState::Faulted),
     ];
@@ -99,6 +106,7 @@ impl Microphone {
             SoundState::Off => (MicrophoneState::Off, None, None, None),
             SoundState::Idle => (MicrophoneState::Idle, None, None, None),
             SoundState::Opening => (MicrophoneState::Opening, None, None, None),
+            SoundState::Private => (MicrophoneState::Private, None, None, None),
             SoundState::Live { device, shape } => {
                 (MicrophoneState::Live, Some(device), Some(shape.to_string()), None)
             }

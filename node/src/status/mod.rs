@@ -27,4 +27,4 @@ pub use snapshot::{
 };
 pub use sources::{CameraSource, Roster, Sources, Stuck};
 pub use speaker::{Speaker, SpeakerState, Talker};
-pub use watch::Watch;
+pub use watch::{Outlook, Watch};

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{health::Health, microphone::Microphone, sources::Parts, speaker::Speaker};
 use crate::{
+    control,
     figures::{Durations, Spread},
     media::Codec,
     peer::{self, Ending, Stage},
@@ -39,6 +40,26 @@ pub struct Snapshot {
     pub viewers: Vec<Viewer>,
     /// All sessions since the start.
     pub sessions: Sessions,
+    /// The pins, and those who may use them.
+    pub control: Control,
+}
+
+/// The pins, and those who may use them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Control {
+    /// How everything is.
+    #[serde(flatten)]
+    pub body: control::Body,
+    /// Requests that were obeyed, heartbeats included.
+    pub obeyed: u64,
+    /// Requests that were refused.
+    pub refused: u64,
+    /// Requests that nobody looked at, because they came too fast.
+    pub flooded: u64,
+    /// Messages that a client did not get, because it took none for too long.
+    pub missed: u64,
+    /// Pictures that were made as files.
+    pub pictures: u64,
 }
 
 /// What one stage of a frame's way took.
@@ -143,6 +164,7 @@ impl Snapshot {
                 .iter()
                 .map(|viewer| Viewer::of(viewer, parts.name_of(viewer.camera)))
                 .collect(),
+            control: control(parts.control),
             health: Health::of(missing, parts.stuck),
         }
     }
@@ -154,6 +176,17 @@ impl Snapshot {
             .iter()
             .filter(|viewer| viewer.stage != connecting)
             .count()
+    }
+}
+
+fn control(account: &control::Account) -> Control {
+    Control {
+        body: account.watch().borrow().clone(),
+        obeyed: account.obeyed.get(),
+        refused: account.refused.get(),
+        flooded: account.flooded.get(),
+        missed: account.missed.get(),
+        pictures: account.pictures.get(),
     }
 }
 

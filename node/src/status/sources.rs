@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{Snapshot, Watch, microphone::MicrophoneSource, watch as words};
 use crate::{
+    control,
     fanout::{self, Track},
     media::Codec,
     peer::{CameraId, Report, Viewers},
@@ -29,6 +30,7 @@ pub struct Sources {
     roster: watch::Receiver<Roster>,
     microphone: MicrophoneSource,
     viewers: Viewers,
+    control: Arc<control::Account>,
     speaker: Arc<voice::Account>,
     stuck: Stuck,
 }
@@ -84,6 +86,7 @@ impl Sources {
         roster: watch::Receiver<Roster>,
         microphone: MicrophoneSource,
         viewers: Viewers,
+        control: Arc<control::Account>,
         speaker: Arc<voice::Account>,
         stuck: Stuck,
     ) -> Self {
@@ -92,6 +95,7 @@ impl Sources {
             roster,
             microphone,
             viewers,
+            control,
             speaker,
             stuck,
         }
@@ -118,6 +122,7 @@ impl Sources {
             microphone: &self.microphone,
             figures: self.viewers.figures(),
             report: report.unwrap_or_default(),
+            control: &self.control,
             speaker: &self.speaker,
             stuck,
         };
@@ -139,6 +144,7 @@ pub(super) struct Parts<'a> {
     pub(super) microphone: &'a MicrophoneSource,
     pub(super) figures: &'a crate::peer::Figures,
     pub(super) report: Report,
+    pub(super) control: &'a control::Account,
     pub(super) speaker: &'a voice::Account,
     pub(super) stuck: Vec<String>,
 }
@@ -186,6 +192,7 @@ impl Parts<'_> {
             }
         }
         missing.extend(self.microphone.missing());
+        missing.extend(self.control.watch().borrow().faults.iter().cloned());
         if let voice::State::Faulted { why } = self.speaker.state() {
             missing.push(format!("nobody can be heard: {why}"));
         }
@@ -216,6 +223,7 @@ pub(super) mod samples {
         pub viewers: watch::Sender<usize>,
         pub figures: crate::peer::Figures,
         pub report: Report,
+        pub control: control::Account,
         pub speaker: voice::Account,
     }
 
@@ -275,6 +283,7 @@ pub(super) mod samples {
                 viewers: watch::Sender::new(0),
                 figures: crate::peer::Figures::default(),
                 report: Report::default(),
+                control: control::Account::default(),
                 speaker: voice::Account::default(),
             }
         }
@@ -313,6 +322,7 @@ pub(super) mod samples {
                 microphone: &self.microphone,
                 figures: &self.figures,
                 report: self.report.clone(),
+                control: &self.control,
                 speaker: &self.speaker,
                 stuck: stuck.iter().map(|text| (*text).to_owned()).collect(),
             };

@@ -17,6 +17,17 @@ pub struct Watch {
     viewers: watch::Receiver<usize>,
 }
 
+/// How the node is, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlook {
+    /// A picture is missing that somebody wants, or the server is not to be reached.
+    pub trouble: bool,
+    /// It is on its way to its first sign-in.
+    pub starting: bool,
+    /// Somebody is connected, who gets what is captured.
+    pub watched: bool,
+}
+
 #[derive(Clone, Debug)]
 struct CameraWatch {
     name: Option<String>,
@@ -59,6 +70,24 @@ impl Watch {
         }
     }
 
+    /// How the node is, in so few words that a light can tell them.
+    pub fn outlook(&self) -> Outlook {
+        let is_faulted =
+            |watch: &CameraWatch| matches!(watch.condition.borrow().state, pipeline::State::Faulted { .. });
+        let is_away =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::Away { .. });
+        let is_new =
+            |watch: &CameraWatch| matches!(watch.presence.borrow().state, presence::State::SigningIn);
+        Outlook {
+            trouble: self
+                .cameras
+                .iter()
+                .any(|watch| is_faulted(watch) || is_away(watch)),
+            starting: self.cameras.iter().any(is_new),
+            watched: *self.viewers.borrow() > 0,
+        }
+    }
+
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
         let cameras = self.cameras.iter().map(CameraWatch::line);
@@ -66,6 +95,7 @@ impl Watch {
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
             SoundState::Off | SoundState::Idle | SoundState::Opening => String::new(),
+            SoundState::Private => "; microphone closed by the privacy switch".to_owned(),
             SoundState::Live { .. } => "; microphone live".to_owned(),
             SoundState::Faulted { why } => format!("; no sound: {why}"),
         };
@@ -154,6 +184,7 @@ pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
     match (state, name) {
         (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
         (pipeline::State::Opening, _) => format!("{camera} opening"),
+        (pipeline::State::Private, _) => format!("{camera} closed by the privacy switch"),
         (pipeline::State::Live { format, .. }, _) => {
             format!("{camera} live {} at {}", format.size, format.rate)
         }

@@ -27,7 +27,7 @@ use std::{
 
 use rustix::io::Errno;
 
-pub use describe::{Description, describe};
+pub use describe::{Control, Description, describe};
 pub use discover::{Found, discover, resolve};
 pub use mode::{Mode, modes, usable_formats};
 

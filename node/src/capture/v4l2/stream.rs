@@ -224,6 +224,10 @@ impl VideoSource for Source {
         let before = std::mem::replace(&mut self.controls, controls.clone());
         controls::set(&self.device, &self.name, controls, &before)
     }
+
+    fn controls(&mut self) -> Vec<super::Control> {
+        controls::describe(&self.device, &self.name).unwrap_or_default()
+    }
 }
 
 /// The number of the last frame: the driver's count, which not every driver keeps. Without it a damaged frame that was left

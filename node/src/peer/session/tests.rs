@@ -224,6 +224,33 @@ fn a_desktop_without_a_camera_is_offered_video() {
     );
 }
 
+/// What the page's control channel adds to its offer.
+fn with_channel() -> String {
+    let shared = BROWSER.lines().filter(|line| {
+        ["a=ice-", "a=fingerprint", "a=setup"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    });
+    let mut shared: Vec<_> = shared.collect();
+    shared.dedup();
+    let half = shared.len().div_ceil(2).max(1);
+    let shared = shared[..half].join("\n");
+    let offer = BROWSER.trim_end().replace("BUNDLE 0 1", "BUNDLE 0 1 2");
+    format!(
+        "{offer}\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\nc=IN IP4 0.0.0.0\n{shared}\na=mid:2\na=sctp-port:5000\na=max-message-size:262144\n"
+    )
+}
+
+#[test]
+fn a_page_may_open_a_channel_for_messages_of_a_bounded_size() {
+    let (_, answer) = answered(&with_channel()).expect("an answer");
+    let channel = section(&answer, "application");
+    assert!(!channel[0].starts_with("application 0 "), "refused: {channel:#?}");
+    let bound = format!("a=max-message-size:{}", crate::peer::channel::LONGEST);
+    assert!(channel.contains(&bound), "{channel:#?}");
+    assert!(answer.contains("BUNDLE 0 1 2"), "{answer}");
+}
+
 #[test]
 fn one_without_a_codec_of_ours_is_told_so() {
     let foreign = BROWSER.replace("VP8/", "VP7/").replace("H264/", "H265/");
@@ -290,6 +317,8 @@ fn damaged_descriptions_end_in_words() {
         let mut random = StdRng::seed_from_u64(seed);
         let base = if seed % 3 == 0 {
             without_video()
+        } else if seed % 3 == 1 {
+            with_channel()
         } else {
             BROWSER.to_owned()
         };

@@ -176,12 +176,19 @@ fn a_load_at_the_brink_does_not_make_it_swing() {
 #[test]
 fn frames_that_are_missed_count_where_there_is_work_and_only_there() {
     let rate = FrameRate::per_second(30);
-    for (worked, missed, steps) in [(22, 1, true), (22, 0, false), (3, 1, false)] {
+    for (worked, missed, steps) in [
+        (22, 1, true),
+        (22, 0, false),
+        (3, 1, false),
+        (6, 1, false),
+        // Most of them are: the thread hardly gets to run at all.
+        (6, 2, true),
+        (1, 2, false),
+    ] {
         let mut governor = Governor::new(rate);
         let mut stepped = false;
         for number in 0..300u32 {
             let at = Timestamp::from_monotonic(INTERVAL * number);
-            // Each frame of two is missed at first, although there would be time.
             if governor.takes(at, missed) {
                 stepped |= governor
                     .took(Duration::from_millis(worked), at)

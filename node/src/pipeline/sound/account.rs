@@ -17,6 +17,8 @@ pub enum SoundState {
     Idle,
     /// The device is being opened, or its first sound is awaited.
     Opening,
+    /// The owner wants to be left alone: the device is closed, and those who listen hear silence.
+    Private,
     /// Sound comes.
     Live {
         /// The device in words.

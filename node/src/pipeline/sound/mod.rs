@@ -28,7 +28,7 @@ use crate::{
     capture::{Microphone, SoundError, SoundSource},
     encode::EncodeError,
     fanout::{Demand, SoundPublisher},
-    media::{Bitrate, Ducked, Ducking, SOUND_FRAME, Timestamp},
+    media::{Bitrate, Ducked, Ducking, Privacy, SOUND_FRAME, Timestamp},
     retry::Retry,
 };
 use align::{Align, Position};
@@ -46,6 +46,8 @@ const PATIENCE: Duration = Duration::from_millis(60);
 const STALL: Duration = Duration::from_secs(3);
 /// How far the silence that stands in for missing sound stays behind the clock: what a card gives late still has its place.
 const BEHIND: Duration = Duration::from_millis(150);
+/// How often silence is sent, where there is nothing else.
+const SILENCE: Duration = Duration::from_millis(20);
 /// Overruns that follow one another within this are one trouble, which is said once.
 const TROUBLE: Duration = Duration::from_secs(60);
 
@@ -93,7 +95,8 @@ enum Fault {
 
 impl SoundPipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' tracks were made
-    /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low.
+    /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low; while `privacy` is on
+    /// the device is closed.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -103,6 +106,7 @@ impl SoundPipeline {
         publishers: Vec<SoundPublisher>,
         demand: Demand,
         ducking: Arc<Ducking>,
+        privacy: Privacy,
         pulse: Pulse,
     ) -> io::Result<Self> {
         let (account, stopping) = (Arc::<SoundAccount>::default(), Arc::<AtomicBool>::default());
@@ -119,6 +123,7 @@ impl SoundPipeline {
             meter: Meter::default(),
             ducking,
             ducked: Ducked::default(),
+            privacy,
             pulse,
         };
         let thread = std::thread::Builder::new()
@@ -200,6 +205,7 @@ struct Work {
     meter: Meter,
     ducking: Arc<Ducking>,
     ducked: Ducked,
+    privacy: Privacy,
     pulse: Pulse,
 }
 
@@ -208,6 +214,7 @@ enum Over {
     Stopping,
     Unheard,
     Replaced,
+    Private,
 }
 
 /// What a change of the configuration means for the microphone that is open.
@@ -235,6 +242,11 @@ impl Work {
             if self.microphone.is_none() || !self.lines.is_heard() {
                 self.rest();
                 self.demand.wait(seen, Some(BEAT));
+                continue;
+            }
+            if self.privacy.is_on() {
+                retry.forget();
+                self.be_private(seen);
                 continue;
             }
             match self.run_once(&mut retry) {
@@ -265,6 +277,20 @@ impl Work {
         });
     }
 
+    /// Who listens hears silence, until something changes.
+    fn be_private(&mut self, seen: u64) {
+        self.account.becomes(SoundState::Private);
+        while self.privacy.is_on() && !self.is_stopping() && self.lines.is_heard() {
+            self.pulse.beat();
+            if let Err(error) = self.silence() {
+                debug!("no silence either: {error}");
+            }
+            if self.demand.wait(seen, Some(SILENCE)) != seen {
+                return;
+            }
+        }
+    }
+
     /// Waits until something changes or the time is over. Who listens hears silence meanwhile.
     fn pause(&mut self, seen: u64, pause: Duration) {
         let end = Instant::now() + pause;
@@ -274,7 +300,7 @@ impl Work {
                 debug!("no silence either: {error}");
             }
             let left = end.saturating_duration_since(Instant::now());
-            let wait = left.min(Duration::from_millis(20));
+            let wait = left.min(SILENCE);
             if left.is_zero() || self.demand.wait(seen, Some(wait)) != seen {
                 return;
             }
@@ -337,6 +363,7 @@ impl Work {
         match self.stream(&device, source.as_mut(), retry)? {
             Over::Unheard => info!(%device, "microphone closed: nobody listens"),
             Over::Replaced => info!(%device, "microphone closed: the configuration has changed"),
+            Over::Private => info!(%device, "microphone closed: the privacy switch is on"),
             Over::Stopping => {}
         }
         Ok(())
@@ -363,6 +390,9 @@ impl Work {
             if self.obey() == Open::IsReplaced {
                 return Ok(Over::Replaced);
             }
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
             let now = Instant::now();
             if self.lines.is_heard() {
                 last_heard = now;
@@ -381,6 +411,10 @@ impl Work {
                 self.silence()?;
                 continue;
             };
+            // Nothing of what was captured up to the switch is sent.
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
             last_sound = Instant::now();
             if let Some(begins) = align.push(&sound, self.next) {
                 self.silence_until(begins)?;

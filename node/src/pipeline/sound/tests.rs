@@ -14,11 +14,12 @@ const SETTINGS: SoundSettings = SoundSettings {
 };
 
 fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Vec<SoundTrack>) {
-    started_beside(Arc::default(), microphone)
+    started_beside(Arc::default(), Privacy::default(), microphone)
 }
 
 fn started_beside(
     ducking: Arc<Ducking>,
+    privacy: Privacy,
     microphone: Option<Box<dyn Microphone>>,
 ) -> (SoundPipeline, Vec<SoundTrack>) {
     let demand = Demand::default();
@@ -27,7 +28,7 @@ fn started_beside(
         .map(|codec| sound_track(*codec, demand.clone()))
         .unzip();
     let pulse = Watchdog::default().pulse("the microphone's thread", Duration::from_secs(20));
-    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, pulse);
+    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, privacy, pulse);
     (pipeline.expect("a thread"), tracks)
 }
 
@@ -168,7 +169,7 @@ async fn through_faults_time_goes_on_with_silence() {
 #[tokio::test]
 async fn while_a_voice_is_played_the_microphone_is_low() {
     let ducking = Arc::<Ducking>::default();
-    let (pipeline, tracks) = started_beside(ducking.clone(), Some(microphone("tone")));
+    let (pipeline, tracks) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
     let track = tracks.iter().find(|track| track.codec() == SoundCodec::Pcmu);
     let mut subscriber = track.expect("one for each codec").subscribe();
     let mut loudest = async || {
@@ -202,6 +203,7 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         meter: Meter::default(),
         ducking: Arc::default(),
         ducked: Ducked::default(),
+        privacy: Privacy::default(),
         pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
     };
     let _subscriber = track.subscribe();
@@ -209,4 +211,26 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
     work.silence_until(hours).expect("silence");
     assert_eq!(work.account.silent.get(), 100);
     assert_eq!(work.next, Some(hours));
+}
+
+#[tokio::test]
+async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
+    let privacy = Privacy::default();
+    let (pipeline, tracks) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
+    let mut subscriber = tracks[1].subscribe();
+    let loud = |unit: &SoundUnit| unit.data.iter().any(|code| *code != 0xff);
+    while !loud(&units(&mut subscriber, 1).await[0]) {}
+
+    privacy.set(true);
+    let mut condition = pipeline.account().watch();
+    let private = condition.wait_for(|condition| condition.state == SoundState::Private);
+    assert!(private.await.is_ok());
+    // What was on its way is held back by those who send.
+    let after = units(&mut subscriber, 40).await;
+    let late = after.iter().filter(|unit| !privacy.blocks(unit.captured_at));
+    assert!(late.clone().count() > 10 && !late.clone().any(loud));
+
+    privacy.set(false);
+    while !loud(&units(&mut subscriber, 1).await[0]) {}
+    assert!(pipeline.account().is_live() || pipeline.account().frames.get() > 0);
 }

@@ -60,6 +60,7 @@ impl Node {
             MicrophoneSource::default(),
             engine.viewers(),
             Arc::default(),
+            Arc::default(),
             Arc::new(move || asked.lock().expect("whole").clone()),
         );
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");

@@ -105,6 +105,8 @@ pub enum CameraState {
     Idle,
     /// Being opened.
     Opening,
+    /// Closed by the privacy switch.
+    Private,
     /// Frames come.
     Live,
     /// No frames come.
@@ -151,6 +153,7 @@ impl Camera {
         let (state, device, format, why) = match &condition.state {
             pipeline::State::Idle => (CameraState::Idle, None, None, None),
             pipeline::State::Opening => (CameraState::Opening, None, None, None),
+            pipeline::State::Private => (CameraState::Private, None, None, None),
             pipeline::State::Live { device, format } => (
                 CameraState::Live,
                 Some(device.clone()),

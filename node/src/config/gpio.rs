@@ -1,0 +1,591 @@
+//! `[gpio]`.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Deserializer, de};
+
+/// `[gpio]`: what hangs on the board's pins.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Gpio {
+    /// Through what the pins are driven.
+    pub driver: Driver,
+    /// The chip that plain numbers are lines of, for the character device: its name or its label.
+    pub chip: String,
+    /// The light that tells how the node is.
+    pub status: Option<Light>,
+    /// The light that is on while somebody can see or hear.
+    pub tally: Option<Light>,
+    /// The switch or button that stops picture and sound.
+    pub privacy: Option<PrivacyPin>,
+    /// What viewers may switch.
+    #[serde(rename = "output")]
+    pub outputs: Vec<Output>,
+    /// What is told to viewers.
+    #[serde(rename = "input")]
+    pub inputs: Vec<Input>,
+    /// What viewers may turn.
+    #[serde(rename = "servo")]
+    pub servos: Vec<Servo>,
+}
+
+/// Through what pins are driven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// `rppal` on a Raspberry Pi that it knows, the character device elsewhere.
+    #[default]
+    Auto,
+    /// The registers of a Raspberry Pi.
+    Rppal,
+    /// The kernel's character device.
+    Cdev,
+}
+
+/// Which line of which chip.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pin {
+    /// A Raspberry Pi's BCM number; for the character device a line of the usual chip.
+    Number(u32),
+    /// A line of a chip, which is named as `gpiochip1` or by its label.
+    OfChip(String, u32),
+    /// The line that the board gives this name.
+    Named(String),
+}
+
+/// A light.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Light {
+    /// Where it hangs.
+    pub pin: Pin,
+    /// Whether it shines while the pin is low.
+    #[serde(default)]
+    pub active_low: bool,
+}
+
+/// `[gpio.privacy]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivacyPin {
+    /// Where it hangs.
+    pub pin: Pin,
+    /// How it is used.
+    #[serde(default)]
+    pub kind: PrivacyKind,
+    /// Whether it is closed while the pin is low: a contact to ground.
+    #[serde(default = "yes")]
+    pub active_low: bool,
+    /// The resistor that holds the pin while the contact is open.
+    #[serde(default = "up")]
+    pub pull: Pull,
+    /// How long the contact has to rest until it counts as open.
+    #[serde(
+        default = "debounce",
+        rename = "debounce_ms",
+        deserialize_with = "milliseconds"
+    )]
+    pub debounce: Duration,
+}
+
+/// How the privacy contact is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrivacyKind {
+    /// Private while it is closed.
+    #[default]
+    Switch,
+    /// Private from one press to the next.
+    Button,
+}
+
+/// The resistor inside the board that holds an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pull {
+    /// None.
+    #[default]
+    None,
+    /// To the supply.
+    Up,
+    /// To ground.
+    Down,
+}
+
+/// `[[gpio.output]]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// What viewers call it.
+    pub name: PartName,
+    /// Where it hangs.
+    pub pin: Pin,
+    /// Whether it stays as it was set.
+    #[serde(default)]
+    pub kind: OutputKind,
+    /// What it is at the start, at the end, and whenever nobody answers for it.
+    #[serde(default, deserialize_with = "on_or_off")]
+    pub safe: bool,
+    /// Whether it is on while the pin is low.
+    #[serde(default)]
+    pub active_low: bool,
+}
+
+/// Whether an output stays as it was set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputKind {
+    /// Yes.
+    #[default]
+    Latching,
+    /// No: it is on while somebody holds it.
+    Momentary,
+}
+
+/// `[[gpio.input]]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// What viewers call it.
+    pub name: PartName,
+    /// Where it hangs.
+    pub pin: Pin,
+    /// The resistor that holds the pin.
+    #[serde(default)]
+    pub pull: Pull,
+    /// Whether it is on while the pin is low.
+    #[serde(default)]
+    pub active_low: bool,
+    /// How long a level has to stand until it counts.
+    #[serde(
+        default = "debounce",
+        rename = "debounce_ms",
+        deserialize_with = "milliseconds"
+    )]
+    pub debounce: Duration,
+}
+
+/// `[[gpio.servo]]`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Servo {
+    /// What viewers call it; the page has a pad for `pan` and `tilt`.
+    pub name: PartName,
+    /// Where its signal hangs.
+    pub pin: Pin,
+    /// What makes the pulses.
+    #[serde(default)]
+    pub pwm: Pwm,
+    /// How far it may turn one way, in degrees.
+    #[serde(default = "left")]
+    pub min: f64,
+    /// How far it may turn the other way, in degrees.
+    #[serde(default = "right")]
+    pub max: f64,
+    /// Where it stands at the start, in degrees.
+    #[serde(default)]
+    pub centre: f64,
+    /// The pulse for `min`, in microseconds.
+    #[serde(default = "short")]
+    pub pulse_min_us: u32,
+    /// The pulse for `max`, in microseconds; less than `pulse_min_us` turns the direction round.
+    #[serde(default = "long")]
+    pub pulse_max_us: u32,
+    /// How fast it may turn, in degrees per second.
+    #[serde(default = "speed")]
+    pub speed: f64,
+}
+
+/// What makes a servo's pulses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pwm {
+    /// The pin's hardware where it has some that is switched to it, else a thread.
+    #[default]
+    Auto,
+    /// The pin's hardware.
+    Hardware,
+    /// A thread.
+    Software,
+}
+
+/// The name of an output, input or servo: what stands in messages and on the page.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartName(String);
+
+impl Default for Gpio {
+    fn default() -> Self {
+        Self {
+            driver: Driver::default(),
+            chip: "gpiochip0".to_owned(),
+            status: None,
+            tally: None,
+            privacy: None,
+            outputs: Vec::new(),
+            inputs: Vec::new(),
+            servos: Vec::new(),
+        }
+    }
+}
+
+impl Gpio {
+    /// Whether nothing hangs on any pin.
+    pub fn is_empty(&self) -> bool {
+        self.pins().is_empty()
+    }
+
+    /// Every pin with what hangs on it.
+    pub fn pins(&self) -> Vec<(&Pin, String)> {
+        let lights = [
+            ("the status light", &self.status),
+            ("the tally light", &self.tally),
+        ];
+        let lights = lights
+            .into_iter()
+            .filter_map(|(what, light)| Some((&light.as_ref()?.pin, what.to_owned())));
+        let privacy = self
+            .privacy
+            .iter()
+            .map(|privacy| (&privacy.pin, "the privacy switch".to_owned()));
+        let outputs = self
+            .outputs
+            .iter()
+            .map(|output| (&output.pin, format!("output `{}`", output.name)));
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|input| (&input.pin, format!("input `{}`", input.name)));
+        let servos = self
+            .servos
+            .iter()
+            .map(|servo| (&servo.pin, format!("servo `{}`", servo.name)));
+        lights
+            .chain(privacy)
+            .chain(outputs)
+            .chain(inputs)
+            .chain(servos)
+            .collect()
+    }
+
+    /// What can't be, in words.
+    fn mistake(&self) -> Option<String> {
+        let mut taken = BTreeMap::new();
+        for (pin, what) in self.pins() {
+            let place = match pin {
+                Pin::Number(number) => Pin::OfChip(self.chip.clone(), *number),
+                other => other.clone(),
+            };
+            if let Some(other) = taken.insert(place, what.clone()) {
+                return Some(format!(
+                    "pin {pin} is used twice in [gpio]: by {other} and by {what}; give one of them another pin"
+                ));
+            }
+        }
+        let mut names = BTreeMap::new();
+        let outputs = self.outputs.iter().map(|output| ("an output", &output.name));
+        let inputs = self.inputs.iter().map(|input| ("an input", &input.name));
+        let servos = self.servos.iter().map(|servo| ("a servo", &servo.name));
+        for (kind, name) in outputs.chain(inputs).chain(servos) {
+            if let Some(other) = names.insert(name.clone(), kind) {
+                return Some(format!(
+                    "the name `{name}` stands twice in [gpio]: for {other} and for {kind}; viewers could not tell them apart"
+                ));
+            }
+        }
+        if names.len() > MOST_PARTS {
+            return Some(format!(
+                "there are {} outputs, inputs and servos in [gpio]; {MOST_PARTS} is the most",
+                names.len()
+            ));
+        }
+        self.outputs
+            .iter()
+            .find(|output| output.safe && output.kind == OutputKind::Momentary)
+            .map(|output| {
+                format!(
+                    "output `{}` is momentary, so it is off while nobody holds it, and `safe = \"on\"` can't be; for a load that is \
+                     switched the other way round there is `active_low`",
+                    output.name
+                )
+            })
+            .or_else(|| self.servos.iter().find_map(Servo::mistake))
+    }
+}
+
+/// No header has more pins, and all of them fit into one message.
+const MOST_PARTS: usize = 64;
+
+/// `[gpio]`, and what is wrong where two of its keys can't be together.
+pub(super) fn consistent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Gpio, D::Error> {
+    let gpio = Gpio::deserialize(deserializer)?;
+    match gpio.mistake() {
+        None => Ok(gpio),
+        Some(mistake) => Err(de::Error::custom(mistake)),
+    }
+}
+
+impl Servo {
+    /// The pulse that turns it to `degrees`, which are taken as the nearest that it may turn to.
+    pub fn pulse(&self, degrees: f64) -> Duration {
+        let share = (degrees.clamp(self.min, self.max) - self.min) / (self.max - self.min);
+        let (from, to) = (f64::from(self.pulse_min_us), f64::from(self.pulse_max_us));
+        Duration::from_secs_f64((from + (to - from) * share) / 1e6)
+    }
+
+    fn mistake(&self) -> Option<String> {
+        // A servo's frame is 20 ms; what is outside of these limits is a slip in the unit.
+        const PULSES: std::ops::RangeInclusive<u32> = 200..=5000;
+        let name = &self.name;
+        let finite = [self.min, self.max, self.centre, self.speed]
+            .iter()
+            .all(|number| number.is_finite() && number.abs() <= 3600.0);
+        if !finite {
+            return Some(format!(
+                "servo `{name}`: an angle or speed is beyond 3600 degrees"
+            ));
+        }
+        if self.min >= self.max || self.centre < self.min || self.centre > self.max {
+            return Some(format!(
+                "servo `{name}`: `min` = {}, `centre` = {} and `max` = {} have to rise",
+                self.min, self.centre, self.max
+            ));
+        }
+        if self.speed <= 0.0 {
+            return Some(format!(
+                "servo `{name}`: `speed` is {}; it has to be more than 0 degrees per second",
+                self.speed
+            ));
+        }
+        let pulses = [self.pulse_min_us, self.pulse_max_us];
+        if self.pulse_min_us == self.pulse_max_us || pulses.iter().any(|pulse| !PULSES.contains(pulse)) {
+            return Some(format!(
+                "servo `{name}`: `pulse_min_us` = {} and `pulse_max_us` = {} have to be two different lengths of {} to {} \
+                 microseconds; 1000 and 2000 suit most",
+                self.pulse_min_us,
+                self.pulse_max_us,
+                PULSES.start(),
+                PULSES.end()
+            ));
+        }
+        None
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pin::Number(number) => number.fmt(f),
+            Pin::OfChip(chip, line) => write!(f, "{chip}/{line}"),
+            Pin::Named(name) => f.write_str(name),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Pin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "a pin is a number as 17, a line of a chip as \"gpiochip1/5\", or a line's name as \"GPIO17\""
+        )]
+        enum Written {
+            Number(u32),
+            Text(String),
+        }
+        let wrong = |text: &str| {
+            de::Error::custom(format!(
+                "`{text}` is no pin; it is a number as 17, a line of a chip as \"gpiochip1/5\", or a line's name as \"GPIO17\""
+            ))
+        };
+        match Written::deserialize(deserializer)? {
+            Written::Number(number) => Ok(Pin::Number(number)),
+            Written::Text(text) => match text.split_once('/') {
+                Some((chip, line)) if !chip.is_empty() => {
+                    let line = line.parse().map_err(|_| wrong(&text))?;
+                    Ok(Pin::OfChip(chip.to_owned(), line))
+                }
+                None if !text.is_empty() => Ok(Pin::Named(text)),
+                _ => Err(wrong(&text)),
+            },
+        }
+    }
+}
+
+impl PartName {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PartName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PartName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+        if name.trim() == name && (1..=32).contains(&name.chars().count()) && name.chars().all(plain) {
+            Ok(Self(name))
+        } else {
+            Err(de::Error::custom(format!(
+                "`{}` is no name; it has 1 to 32 letters, digits, spaces, `-` and `_`",
+                name.escape_debug()
+            )))
+        }
+    }
+}
+
+fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    match u64::deserialize(deserializer)? {
+        debounce @ 0..=2000 => Ok(Duration::from_millis(debounce)),
+        other => Err(de::Error::custom(format!(
+            "`debounce_ms` is {other}; it must be 0 to 2000 milliseconds"
+        ))),
+    }
+}
+
+fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => Err(de::Error::custom(format!(
+            "`safe` is `{other}`; it is \"on\" or \"off\""
+        ))),
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn up() -> Pull {
+    Pull::Up
+}
+
+fn debounce() -> Duration {
+    Duration::from_millis(30)
+}
+
+fn left() -> f64 {
+    -90.0
+}
+
+fn right() -> f64 {
+    90.0
+}
+
+fn short() -> u32 {
+    1000
+}
+
+fn long() -> u32 {
+    2000
+}
+
+fn speed() -> f64 {
+    60.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, load::parse};
+
+    fn read(text: &str) -> Result<Gpio, String> {
+        parse(text)
+            .map(|config: Config| config.gpio)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_part_needs_little_more_than_its_pin() {
+        let gpio = read("[gpio.tally]\npin = 27\n[gpio.privacy]\npin = 22\n[[gpio.output]]\nname = \"light\"\npin = \"gpiochip1/5\"\n[[gpio.servo]]\nname = \"pan\"\npin = \"GPIO12\"")
+            .expect("valid");
+        assert_eq!(gpio.tally.expect("there").pin, Pin::Number(27));
+        let privacy = gpio.privacy.expect("there");
+        assert!(
+            privacy.active_low && privacy.pull == Pull::Up,
+            "a contact to ground"
+        );
+        assert_eq!(gpio.outputs[0].pin, Pin::OfChip("gpiochip1".to_owned(), 5));
+        assert!(!gpio.outputs[0].safe);
+        assert_eq!(gpio.servos[0].pin, Pin::Named("GPIO12".to_owned()));
+        assert_eq!(gpio.driver, Driver::Auto);
+    }
+
+    #[test]
+    fn a_servo_turns_between_its_pulses() {
+        let text = "[[gpio.servo]]\nname = \"pan\"\npin = 12\nmin = -45\nmax = 45\n";
+        let servo = read(text).expect("valid").servos.remove(0);
+        for (degrees, microseconds) in [
+            (-45.0, 1000),
+            (0.0, 1500),
+            (45.0, 2000),
+            (100.0, 2000),
+            (-100.0, 1000),
+        ] {
+            assert_eq!(
+                servo.pulse(degrees),
+                Duration::from_micros(microseconds),
+                "{degrees}"
+            );
+        }
+        let turned = format!("{text}pulse_min_us = 2000\npulse_max_us = 1000\n");
+        let servo = read(&turned).expect("valid").servos.remove(0);
+        assert_eq!(servo.pulse(-45.0), Duration::from_micros(2000));
+    }
+
+    #[test]
+    fn what_can_not_be_is_named() {
+        let output = |name: &str, rest: &str| format!("[[gpio.output]]\nname = {name:?}\n{rest}\n");
+        let servo = |rest: &str| format!("[[gpio.servo]]\nname = \"pan\"\npin = 12\n{rest}\n");
+        for (text, expected) in [
+            (
+                format!("[gpio.tally]\npin = 17\n{}", output("light", "pin = 17")),
+                "pin 17 is used twice in [gpio]: by the tally light and by output `light`",
+            ),
+            (
+                format!(
+                    "{}{}",
+                    output("a", "pin = 3"),
+                    output("b", "pin = \"gpiochip0/3\"")
+                ),
+                "used twice",
+            ),
+            (
+                format!("{}{}", output("a", "pin = 3"), output("a", "pin = 4")),
+                "the name `a` stands twice",
+            ),
+            (
+                output("a", "pin = 3\nkind = \"momentary\"\nsafe = \"on\""),
+                "`active_low`",
+            ),
+            (output("a", "pin = 3\nkind = \"toggle\""), "momentary"),
+            (output("a", "pin = 3\nsafe = true"), "line 4"),
+            (output("a<b", "pin = 3"), "is no name"),
+            (output("a", "pin = -3"), "a pin is a number as 17"),
+            (output("a", "pin = \"/3\""), "is no pin"),
+            (output("a", "pin = \"chip/x\""), "is no pin"),
+            (output("a", ""), "pin"),
+            (output("a", "pin = 3\npins = 4"), "did you mean `pin`?"),
+            (servo("min = 10\nmax = -10"), "have to rise"),
+            (servo("centre = 100"), "have to rise"),
+            (servo("speed = 0"), "more than 0"),
+            (servo("max = inf"), "beyond"),
+            (servo("pulse_max_us = 20"), "1000 and 2000 suit most"),
+            (servo("pulse_max_us = 1000"), "1000 and 2000 suit most"),
+            ("[gpio]\ndriver = \"wiring\"".to_owned(), "rppal"),
+            (
+                "[gpio.privacy]\npin = 2\ndebounce_ms = 90000".to_owned(),
+                "0 to 2000",
+            ),
+        ] {
+            let error = read(&text).expect_err(&text);
+            assert!(error.contains(expected), "{text}\n{error}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+// The control channel of a call (docs/control.md): JSON messages to and from the camera's node.
+//
+// Whoever holds a button or has a servo turn has to say something more often than every half second, or the node lets go by
+// itself. That is done here, for as long as somebody holds.
+
+export const LABEL = "pinhole-control";
+/** The channel's protocol: what tells this page from other programs. */
+export const PROTOCOL = "page";
+
+const BEAT = 150; // ms; the node's patience is 500
+const LARGEST = 4 * 1024 * 1024; // bytes of a picture; the node's bound is lower
+
+/**
+ * Events: `hello`, `state`, `event`, `message`, `error` (`detail` is the message), `picture` (`detail` is a Blob), `closed`.
+ */
+export class Channel extends EventTarget {
+  #channel;
+  #beat = null;
+  #holders = new Set();
+  #picture = null; // {size, parts, data}
+
+  /** `channel` is an RTCDataChannel, open or about to be. */
+  constructor(channel) {
+    super();
+    this.#channel = channel;
+    channel.onmessage = ({ data }) => this.#receive(data);
+    channel.onclose = () => this.#closed();
+  }
+
+  /** Sends a message; false where the channel is not open. */
+  send(message) {
+    if (this.#channel.readyState !== "open") return false;
+    this.#channel.send(JSON.stringify(message));
+    return true;
+  }
+
+  /** `what` (anything) is held from now on, so that heartbeats are sent. */
+  hold(what) {
+    this.#holders.add(what);
+    this.#beat ??= setInterval(() => this.send({ type: "beat" }), BEAT);
+  }
+
+  letGo(what) {
+    this.#holders.delete(what);
+    if (this.#holders.size === 0) this.#rest();
+  }
+
+  /** Nobody listens any more. */
+  forget() {
+    this.#rest();
+    this.#holders.clear();
+    this.#channel.onmessage = null;
+    this.#channel.onclose = null;
+  }
+
+  #rest() {
+    clearInterval(this.#beat);
+    this.#beat = null;
+  }
+
+  #closed() {
+    this.#rest();
+    this.dispatchEvent(new Event("closed"));
+  }
+
+  #receive(text) {
+    let message;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      console.warn("the camera sent a control message that is no JSON");
+      return;
+    }
+    if (message.type === "snapshot") this.#begin(message);
+    else if (message.type === "part") this.#add(message);
+    else if (["hello", "state", "event", "message", "error"].includes(message.type)) {
+      this.dispatchEvent(new CustomEvent(message.type, { detail: message }));
+    }
+  }
+
+  #begin({ size, parts }) {
+    this.#picture = size > 0 && size <= LARGEST ? { size, parts, data: [] } : null;
+  }
+
+  #add({ data }) {
+    const picture = this.#picture;
+    if (!picture) return;
+    picture.data.push(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)));
+    if (picture.data.length < picture.parts) return;
+    this.#picture = null;
+    this.dispatchEvent(new CustomEvent("picture", { detail: new Blob(picture.data, { type: "image/jpeg" }) }));
+  }
+}
