@@ -92,7 +92,7 @@ pub(super) struct Step {
     pub(super) relief: Relief,
     /// Whether more is given up than before.
     pub(super) is_down: bool,
-    /// The share of the time that encoding took before.
+    /// The share of the time that encoding took before, or would have taken with all frames.
     pub(super) load: f64,
     /// Whether the machine was said to be too hot.
     pub(super) is_hot: bool,
@@ -100,8 +100,8 @@ pub(super) struct Step {
 
 /// Decides how many frames are encoded, and how large, by what encoding them takes. Without clock or IO.
 ///
-/// It goes by the share of the time for which the thread encodes. That share says what a step up would cost, too, so that
-/// one that can't succeed is not tried.
+/// It goes by the share of the time that encoding takes, or would take if no frame were missed. That share says what a step up would
+/// cost, too, so that one that can't succeed is not tried.
 #[derive(Debug)]
 pub(super) struct Governor {
     rate: FrameRate,
@@ -246,8 +246,11 @@ impl Governor {
     }
 
     fn judge(&mut self, window: Window, length: Duration, now: Timestamp) -> Option<Step> {
-        let load = window.worked.as_secs_f64() / length.as_secs_f64();
-        let lost = window.lost as f64 / (window.lost as f64 + f64::from(window.taken)).max(1.0);
+        // What it would have been with the frames that were missed; the window has one at least that was not.
+        let wanted = window.lost as f64 + f64::from(window.taken);
+        let each = window.worked.as_secs_f64() / f64::from(window.taken.max(1));
+        let load = each * wanted / length.as_secs_f64();
+        let lost = window.lost as f64 / wanted.max(1.0);
         let is_late = lost > LATE;
         let bound = match () {
             () if lost > STARVED => BUSY_AND_STARVED,

@@ -180,7 +180,7 @@ fn frames_that_are_missed_count_where_there_is_work_and_only_there() {
         (22, 1, true),
         (22, 0, false),
         (3, 1, false),
-        (6, 1, false),
+        (9, 1, false),
         // Most of them are: the thread hardly gets to run at all.
         (6, 2, true),
         (1, 2, false),
