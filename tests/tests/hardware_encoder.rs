@@ -86,9 +86,12 @@ fn finished(mut probe: Process, what: &str) -> Run {
 /// Feeds /dev/video10 with pictures of ffmpeg, in YU12.
 fn feed(guest: &Guest, source: &str, size: &str) -> Process {
     // Drawn beforehand: the feeder shares the guest's one processor with the encoder.
-    guest.must(&format!(
-        "ffmpeg -v error -y -f lavfi -i {source} -frames:v 10 -pix_fmt yuv420p -f rawvideo /run/source"
-    ));
+    must(
+        guest,
+        &format!(
+            "ffmpeg -v error -y -f lavfi -i {source} -frames:v 10 -pix_fmt yuv420p -f rawvideo /run/source"
+        ),
+    );
     let feeder = guest.start(
         "feeder",
         &format!(
@@ -105,17 +108,33 @@ fn seen(probe: &Process, line: &str) -> String {
     probe.wait_for_line_since(Default::default(), line, PATIENCE)
 }
 
+/// Runs a command that may take as long as a probe, and gives what it printed.
+fn must(guest: &Guest, text: &str) -> String {
+    let mut command = guest.start("command", text);
+    let status = command.wait_within(PATIENCE);
+    command.log().wait_for_end();
+    let said = command.log().since(Default::default()).join("\n");
+    assert_eq!(status, 0, "in the guest: {text}\n{said}");
+    said
+}
+
 /// Decodes what came of it by the kernel's decoder, compares each picture with what went in, and gives the worst, in decibels.
 fn compare(guest: &Guest, run: &Run, size: &str, pixels: &str, frames: usize) -> f64 {
     let folder = &run.folder;
-    guest.must(&format!(
-        "v4l2-ctl -d /dev/video2 --stream-mmap --stream-out-mmap --stream-from {folder}/coded.fwht --stream-to {folder}/decoded.yuv"
-    ));
-    let psnr = guest.must(&format!(
-        "ffmpeg -v error -nostdin -f rawvideo -s {size} -pix_fmt yuv420p -i {folder}/source.yuv \
+    must(
+        guest,
+        &format!(
+            "v4l2-ctl -d /dev/video2 --stream-mmap --stream-out-mmap --stream-from {folder}/coded.fwht --stream-to {folder}/decoded.yuv"
+        ),
+    );
+    let psnr = must(
+        guest,
+        &format!(
+            "ffmpeg -v error -nostdin -f rawvideo -s {size} -pix_fmt yuv420p -i {folder}/source.yuv \
          -f rawvideo -s {size} -pix_fmt {pixels} -i {folder}/decoded.yuv -lavfi psnr=stats_file=- -f null -"
-    ));
-    guest.must(&format!("rm -r {folder}"));
+        ),
+    );
+    must(guest, &format!("rm -r {folder}"));
     let values = psnr
         .split_whitespace()
         .filter_map(|word| word.strip_prefix("psnr_avg:"));
@@ -236,11 +255,11 @@ fn an_encoder_that_fails_is_made_anew() {
     let what = "/dev/video0 1280x720 15 NV12 60";
     let probe = probe(&guest, what);
     seen(&probe, "unit 9 ");
-    guest.must(UNBIND);
+    must(&guest, UNBIND);
     seen(&probe, "failed: ");
     seen(&probe, "waiting: ");
     let before = probe.mark();
-    guest.must(BIND);
+    must(&guest, BIND);
     probe.wait_for_line_since(before, "encoder vicodec", PATIENCE);
     let run = finished(probe, what);
     let figures = run.figures();
@@ -297,9 +316,9 @@ fn software_encodes_where_the_hardware_has_gone_until_the_camera_is_opened_anew(
         "the viewer asks for one every 15 pictures: {figures}"
     );
 
-    guest.must(UNBIND);
+    must(&guest, UNBIND);
     seen(&node, "pictures are H.264, by OpenH264, the first is a keyframe");
-    guest.must(BIND);
+    must(&guest, BIND);
     let before = node.mark();
     node.signal(Signal::HUP);
     node.wait_for_line_since(
@@ -321,20 +340,18 @@ fn an_encoder_of_another_codec_is_none_for_viewers() {
     let network = Network::for_guest();
     let guest = Guest::boot(&network);
     let node = binary("pinhole-node");
-    let devices = guest.must(&format!("{} devices", node.display()));
+    let devices = must(&guest, &format!("{} devices", node.display()));
     assert!(
         devices.contains("OpenH264  H.264, in software") && !devices.contains("vicodec"),
         "{devices}"
     );
     let config = node_config("porch", "/dev/video0");
     let config = format!("{config}\n[video]\nencoders = [\"m2m\"]\n");
-    guest.must(&format!("cat >/run/node.toml <<'END'\n{config}\nEND"));
-    let check = guest.run(&format!("{} check /run/node.toml", node.display()));
-    assert_ne!(check.status, 0, "{}", check.text);
-    let finding = check.text.lines().find(|line| line.starts_with("encoder"));
+    must(&guest, &format!("cat >/run/node.toml <<'END'\n{config}\nEND"));
+    let check = must(&guest, &format!("! {} check /run/node.toml", node.display()));
+    let finding = check.lines().find(|line| line.starts_with("encoder"));
     assert!(
         finding.is_some_and(|line| line.contains("FAILS") && line.contains("add \"software\"")),
-        "{}",
-        check.text
+        "{check}"
     );
 }

@@ -147,7 +147,7 @@ impl Coded {
                 line.leave_out();
             } else {
                 // Those are in software, which takes them so.
-                line.prepare(planes.format, bitrate)?;
+                line.prepare(planes.format, planes.format, bitrate)?;
                 line.encode(&planes, bitrate)?;
             }
         }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    encode::Scale,
-    media::{FrameRate, Timestamp},
+    encode::{Converter, Scale, Shrinker},
+    media::{FrameRate, Timestamp, VideoFormat},
 };
 
 /// How long the work is watched before it is judged.
@@ -76,6 +76,14 @@ impl Relief {
         FrameRate {
             frames: camera.frames,
             seconds: camera.seconds.max(1) * self.every,
+        }
+    }
+
+    /// What becomes of a camera's frames on their way to an encoder of this machine.
+    pub(super) fn made(self, camera: VideoFormat) -> VideoFormat {
+        VideoFormat {
+            rate: self.rate(camera.rate),
+            ..Shrinker::output(Converter::output(camera), self.scale)
         }
     }
 

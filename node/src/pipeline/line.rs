@@ -4,7 +4,7 @@ use tracing::{debug, info};
 
 use super::account::{Account, LineAccount};
 use crate::{
-    encode::{Chosen, Converter, EncodeError, Intake, Selection, VideoEncoder, Way, m2m::CodedFormat},
+    encode::{Chosen, EncodeError, Intake, Selection, VideoEncoder, Way, m2m::CodedFormat},
     fanout::Publisher,
     media::{AccessUnit, Bitrate, Codec, Frame, PixelFormat, VideoFormat},
 };
@@ -33,14 +33,20 @@ struct Running {
 }
 
 impl Running {
-    /// Whether it goes on with frames of `source`.
-    fn suits(&self, source: &VideoFormat) -> bool {
+    /// Whether it goes on with a camera's frames of `source`, which are `made` of them where it does not take them as they are.
+    fn suits(&self, source: &VideoFormat, made: &VideoFormat) -> bool {
         if self.is_hardware {
-            self.source == *source
+            self.source == *source && (self.format == *source || self.format == *made)
         } else {
             // Its control of the bitrate goes by the rate of the frames.
-            self.format.size == source.size && self.format.rate == source.rate
+            self.format.size == made.size && self.format.rate == made.rate
         }
+    }
+
+    /// Whether such frames go into it without a detour. What software encodes always takes it: there it costs nothing where there is
+    /// nothing to do, and there is less to do where the machine is too slow.
+    fn takes(&self, source: &VideoFormat) -> bool {
+        self.is_hardware && self.format == *source
     }
 }
 
@@ -113,11 +119,17 @@ impl Line {
         self.selection.is_possible()
     }
 
-    /// Makes an encoder for a camera's frames where there is none for them, and tells whether it takes them as they are; otherwise
-    /// they are to be converted.
-    pub(super) fn prepare(&mut self, source: VideoFormat, bitrate: Bitrate) -> Result<bool, EncodeError> {
-        if let Some(running) = self.encoder.as_ref().filter(|running| running.suits(&source)) {
-            return Ok(running.format == source);
+    /// Makes an encoder for a camera's frames where there is none for them. It takes them as they are ([`Line::takes`]), or as
+    /// what is `made` of them.
+    pub(super) fn prepare(
+        &mut self,
+        source: VideoFormat,
+        made: VideoFormat,
+        bitrate: Bitrate,
+    ) -> Result<(), EncodeError> {
+        let running = self.encoder.as_ref();
+        if running.is_some_and(|running| running.suits(&source, &made)) {
+            return Ok(());
         }
         let codec = self.publisher.codec();
         // Two at a time are more than some hardware can do.
@@ -126,9 +138,7 @@ impl Line {
             encoder,
             format,
             is_hardware,
-        } = self
-            .selection
-            .choose(source, Converter::output(source), bitrate)?;
+        } = self.selection.choose(source, made, bitrate)?;
         info!(%codec, encoder = encoder.name(), size = %format.size, %bitrate, "encoder started");
         self.account.line(codec).set_encoder(Some(encoder.name()));
         self.is_passing = false;
@@ -139,16 +149,15 @@ impl Line {
             format,
             bitrate,
         });
-        Ok(format == source)
+        Ok(())
     }
 
     /// Whether its encoder takes such frames as they are.
     pub(super) fn takes(&self, source: &VideoFormat) -> bool {
-        let running = self.encoder.as_ref();
-        running.is_some_and(|running| running.format == *source)
+        self.encoder.as_ref().is_some_and(|running| running.takes(source))
     }
 
-    /// Encodes a frame and publishes it. It is of the kind that the last [`Line::prepare`] told.
+    /// Encodes a frame and publishes it. It is of the kind that the encoder of the last [`Line::prepare`] takes.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
         let codec = self.publisher.codec();
         let Some(running) = &mut self.encoder else {
@@ -234,5 +243,61 @@ fn count(figures: &LineAccount, unit: &AccessUnit) {
     figures.bytes.add(unit.data.len() as u64);
     if unit.is_keyframe {
         figures.keyframes.one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fanout::{self, Demand},
+        media::{Colour, FrameRate, Timestamp},
+    };
+
+    fn format(size: &str, rate: u32) -> VideoFormat {
+        let size: crate::media::FrameSize = size.parse().expect("a size");
+        VideoFormat {
+            pixel: PixelFormat::Yu12,
+            size,
+            stride: size.width,
+            colour: Colour::VIDEO,
+            rate: FrameRate::per_second(rate),
+        }
+    }
+
+    #[test]
+    fn the_encoder_is_made_for_what_is_left_of_the_cameras_frames() {
+        let (publisher, track) = fanout::track(Codec::H264, Demand::default());
+        let _viewer = track.subscribe();
+        let account = Arc::new(Account::default());
+        let mut line = Line::new(publisher, account.clone());
+        line.look(&[Way::Software], CodedFormat::H264);
+        let (camera, bitrate) = (format("640x480", 30), Bitrate::from_bps(1_000_000));
+        // All of it, less, still less, and all of it again.
+        for made in [
+            camera,
+            format("640x480", 15),
+            format("320x240", 10),
+            format("320x240", 10),
+            camera,
+        ] {
+            line.prepare(camera, made, bitrate).expect("an encoder");
+            assert!(!line.takes(&camera), "what software encodes is never passed by");
+            let data = vec![128; made.least_bytes()];
+            let frame = Frame {
+                format: made,
+                captured_at: Timestamp::now(),
+                sequence: 0,
+                data: &data,
+                dmabuf: None,
+            };
+            line.encode(&frame, bitrate).expect("it is what it was made for");
+        }
+        let figures = account.line(Codec::H264);
+        assert_eq!(
+            (figures.units.get(), figures.keyframes.get()),
+            (5, 4),
+            "the third encoder went on once"
+        );
     }
 }

@@ -388,7 +388,7 @@ impl Work {
             .filter(|line| line.is_watched() && line.is_possible())
         {
             // It is YU12, which everything takes.
-            line.prepare(frame.format, bitrate)?;
+            line.prepare(frame.format, frame.format, bitrate)?;
             line.encode(&frame, bitrate)?;
         }
         Ok(())
@@ -662,8 +662,13 @@ fn encode(
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
     // A picture as a file is made from what is converted.
     let mut convert = outlet.snapshots.are_wanted();
+    let made = relief.map(|relief| relief.made(frame.format));
     for line in lines.iter_mut().filter(encodes) {
-        if line.prepare(frame.format, bitrate)? {
+        // A frame that is left out is no reason for an encoder.
+        if let Some(made) = made {
+            line.prepare(frame.format, made, bitrate)?;
+        }
+        if line.takes(&frame.format) {
             line.encode(frame, bitrate)?;
         } else {
             convert = true;
@@ -684,10 +689,7 @@ fn encode(
     let planes = match planes {
         // The encoders divide their bits among as many frames as there are.
         Ok(planes) => Frame {
-            format: VideoFormat {
-                rate: relief.rate(planes.format.rate),
-                ..planes.format
-            },
+            format: relief.made(frame.format),
             ..planes
         },
         Err(error) => {

@@ -1,7 +1,7 @@
 //! Smaller pictures for machines that are too slow for whole ones: each sample is the mean of those that it stands for, so that nothing
 //! flickers.
 
-use super::Output;
+use super::{Output, line_length};
 use crate::{
     encode::{LayoutError, Planes},
     media::{Frame, FrameSize, VideoFormat},
@@ -58,6 +58,19 @@ pub struct Shrinker {
 }
 
 impl Shrinker {
+    /// The format of what `shrink` makes of frames of `format`.
+    pub fn output(format: VideoFormat, scale: Scale) -> VideoFormat {
+        let size = scale.of(format.size);
+        if size == format.size {
+            return format;
+        }
+        VideoFormat {
+            size,
+            stride: u32::try_from(line_length(size.width)).unwrap_or(size.width),
+            ..format
+        }
+    }
+
     /// The picture of `frame` in that scale: the frame itself where nothing changes. A last column or line that has no partners is
     /// left out.
     ///
@@ -86,14 +99,8 @@ impl Shrinker {
             let size = (width / 2, height / 2);
             shrink((from, planes.chroma_stride), (&mut **to, chroma_stride), size);
         }
-        let stride = u32::try_from(stride).unwrap_or(size.width);
-        let format = VideoFormat {
-            size,
-            stride,
-            ..frame.format
-        };
         Ok(Frame {
-            format,
+            format: Self::output(frame.format, scale),
             data: &self.buffer,
             dmabuf: None,
             ..*frame
