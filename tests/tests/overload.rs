@@ -18,7 +18,7 @@ const LESS: &str = "viewers get less of the picture";
 /// The node says this when it takes something back.
 const MORE: &str = "viewers get more of the picture again";
 /// How long the machine is busy.
-const BUSY: Duration = Duration::from_secs(40);
+const BUSY: Duration = Duration::from_secs(35);
 /// Until everything must be back: a step takes 6 s where all is easy, and the emulated machine is slow.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -87,12 +87,12 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
 
     // Others want the processor as well.
     let mark = node.mark();
-    let busy = Instant::now();
     let mut load = guest.start(
         "load",
         "for i in 1 2 3 4; do sh -c 'while :; do :; done' & done; wait",
     );
-    node.wait_for_line_since(mark, LESS, BUSY);
+    node.wait_for_line_since(mark, LESS, SOON);
+    let busy = Instant::now();
     let during = seconds(&viewer, || busy.elapsed() < BUSY);
     let lowest = level();
     assert!(lowest >= Some(1.0), "{lowest:?}");
@@ -132,18 +132,14 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     }
     pinhole_e2e::log::loudly(&report);
 
-    // What it does is said once for each step, no more.
-    let (down, up) = (count(&node, mark, LESS), count(&node, mark, MORE));
-    assert!(
-        (1..=12).contains(&down) && up == down,
-        "{down} down, {up} up\n{}",
-        node.log().tail(30)
-    );
+    // Each step is said once, and counted.
     let metrics = Metrics::scrape_in(&guest);
-    assert_eq!(
-        metrics.value("pinhole_overload_steps_total", &["\"down\""]),
-        metrics.value("pinhole_overload_steps_total", &["\"up\""])
-    );
+    for (words, direction) in [(LESS, "\"down\""), (MORE, "\"up\"")] {
+        let said = count(&node, Mark::default(), words);
+        let counted = metrics.value("pinhole_overload_steps_total", &[direction]);
+        assert_eq!(Some(said as f64), counted, "{report}");
+        assert!((1..=12).contains(&said), "{report}");
+    }
 
     // Latency has its price for a processor that is shared, and does not grow while it is.
     let (first, last) = during.split_at(during.len() / 2);
@@ -161,7 +157,7 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let rate =
         |seconds: &[Second]| seconds.iter().map(|second| second.fps).sum::<f64>() / seconds.len() as f64;
     assert!(rate(last) < rate(&before) * 0.8, "{report}");
-    assert!(rate(&again) > 25.0, "{report}");
+    assert!(rate(&again) > rate(last) * 1.3, "{report}");
     viewer.stop();
     node.assert_running();
 }
