@@ -7,6 +7,7 @@
 mod faults;
 mod hardening;
 mod lifecycle;
+mod pins;
 mod reload;
 
 use pinhole_e2e::installed::Board;
@@ -42,6 +43,7 @@ fn a_machine_lives_with_the_packages() {
     reload::a_broken_file_changes_nothing(&board);
     faults::a_frozen_camera_thread_is_restarted(&board);
     faults::an_absent_camera_is_not(&board);
+    pins::outputs_are_safe_after_a_kill(&board);
     faults::a_token_from_the_credential_store(&board);
     lifecycle::upgrade(&board);
     lifecycle::stop(&board);
