@@ -252,6 +252,28 @@ fn what_is_captured_after_the_privacy_switch_leaves_nobody() {
     viewer.ask("leave", json!({}));
     node.stop();
 
+    // Nor does what is heard.
+    chip.pull(PRIVACY, false);
+    let microphone = "[[microphone]]\ndevice = \"tone\"\n";
+    let node = start_node_in(&guest, &format!("{}{microphone}", body("pattern")));
+    let mut viewer = page(&network, json!({}));
+    viewer.ask("press", json!({"on": "#sound"}));
+    let loud = |viewer: &mut Peer| viewer.ask("listen", json!({"seconds": 1}))["level"].as_f64() > Some(0.01);
+    eventually(SOON, || loud(&mut viewer).then_some(())).expect("the tone is heard");
+    chip.pull(PRIVACY, true);
+    node.wait_for_line("microphone closed: the privacy switch is on");
+    // What the browser still has to play is a moment's.
+    eventually(SOON, || (!loud(&mut viewer)).then_some(())).expect("it is silent");
+    assert!(
+        !loud(&mut viewer) && !loud(&mut viewer),
+        "sound leaves while the switch is on"
+    );
+    chip.pull(PRIVACY, false);
+    eventually(SOON, || loud(&mut viewer).then_some(())).expect("the tone is back");
+    chip.pull(PRIVACY, true);
+    viewer.ask("leave", json!({}));
+    node.stop();
+
     // A device is closed, and opened when the switch is off.
     let mut node = start_node_in(&guest, &body("/dev/video0"));
     let mut viewer = page(&network, json!({}));

@@ -85,11 +85,11 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let start = Instant::now();
     let before = seconds(&viewer, || start.elapsed() < Duration::from_secs(10));
 
-    // Others want the processor as well.
+    // Others want the processor as well, and come first: what is left is too little on the quickest machine, and more than nothing.
     let mark = node.mark();
     let mut load = guest.start(
         "load",
-        "for i in 1 2 3 4; do sh -c 'while :; do :; done' & done; wait",
+        "for i in 1 2 3 4; do nice -n -5 sh -c 'while :; do :; done' & done; wait",
     );
     node.wait_for_line_since(mark, LESS, SOON);
     let busy = Instant::now();

@@ -163,12 +163,17 @@ impl Scene {
         assert!(line.contains(words), "{line:?} lacks {words:?}");
     }
 
-    /// That the sound is back, and how often the node spoke of a fault meanwhile.
-    fn is_back(&self, since: Mark, faults: usize) {
+    /// That the sound is back, and how often the node spoke of a fault meanwhile: once for each that it noticed, and whether it
+    /// looks for a card while that is gone is a matter of moments.
+    fn is_back(&self, since: Mark, faults: std::ops::RangeInclusive<usize>) {
         self.node.wait_for_line_since(since, BACK, SOON);
         let lines = self.node.log().since(since);
         let told = lines.iter().filter(|line| line.contains(FAULT)).count();
-        assert_eq!(told, faults, "{}", lines.join("\n"));
+        assert!(
+            faults.contains(&told),
+            "{told} of {faults:?}:\n{}",
+            lines.join("\n")
+        );
     }
 
     fn metric(&self, name: &str, texts: &[&str]) -> f64 {
@@ -278,7 +283,7 @@ fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
     let before = scene.node.mark();
     scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
     let player = play(&scene.guest, 48_000, 1, "s16le");
-    scene.is_back(before, 0);
+    scene.is_back(before, 0..=0);
     hears_tone(&mut page);
     player.kill();
 
@@ -289,7 +294,7 @@ fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
     scene.guest.must(&format!("echo snd_aloop.0 >{DRIVER}/bind"));
     let player = play(&scene.guest, 48_000, 1, "s16le");
     // It was unplugged, and then it was not there.
-    scene.is_back(before, 2);
+    scene.is_back(before, 1..=2);
     hears_tone(&mut page);
 
     // The node is stopped for longer than the card holds: an overrun.
@@ -312,7 +317,7 @@ fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
     page.ask("press", json!({"on": "#sound"}));
     scene.waits_for_fault(before, "in use by another program");
     thief.kill();
-    scene.is_back(before, 1);
+    scene.is_back(before, 1..=1);
     hears_tone(&mut page);
     player.kill();
 
