@@ -58,7 +58,6 @@ fn count(node: &Process, since: Mark, what: &str) -> usize {
 }
 
 #[test]
-#[ignore = "on a quick machine its load is not enough to make the node give up anything; on a slow one it passed"]
 fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     if skipped(
         "a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late",
@@ -71,11 +70,13 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let _server = start_server(&network);
     // Of a size in which the pattern's clock is legible at two thirds and at half of it as well.
     let config = format!(
-        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"pattern\"\nsize = \"768x432\"\nfps = 30\n",
+        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"pattern\"\nsize = \"1280x720\"\nfps = 30\n",
         server_url()
     );
     let mut node = start_node_in(&guest, &config);
     let viewer = Viewer::watch(&network, &server_url(), "porch", &["--codec", "h264"], SOON);
+    // Both encoders run, so that a quick machine has something to do as well.
+    let other = Viewer::watch(&network, &server_url(), "porch", &["--codec", "vp8"], SOON);
     let level = || Metrics::scrape_in(&guest).value("pinhole_overload_level", &[]);
 
     // As long as the machine has nothing else to do, all of it comes. (It may have to settle: its encoder starts, too.)
@@ -91,7 +92,7 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let mut load = guest.start(
         "load",
         "[ ! -e /proc/sys/kernel/sched_autogroup_enabled ] || echo 0 >/proc/sys/kernel/sched_autogroup_enabled
-         for i in 1 2 3 4; do nice -n -14 sh -c 'while :; do :; done' & done; wait",
+         for i in 1 2 3 4; do nice -n -6 sh -c 'while :; do :; done' & done; wait",
     );
     node.wait_for_line_since(mark, LESS, SOON);
     let busy = Instant::now();
@@ -161,5 +162,6 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     assert!(rate(last) < rate(&before) * 0.8, "{report}");
     assert!(rate(&again) > rate(last) * 1.3, "{report}");
     viewer.stop();
+    other.stop();
     node.assert_running();
 }
