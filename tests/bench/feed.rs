@@ -48,7 +48,8 @@ const MAIL: usize = 1024;
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
 /// With a loudspeaker it plays, to nobody, whatever viewers say.
 pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
-    log::start("pinhole-bench", "warn");
+    // The node says when it is signed in, which is waited for.
+    log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
     let demand = Demand::default();
     let (publisher, track) = fanout::track(Codec::H264, demand.clone());
