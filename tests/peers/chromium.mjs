@@ -15,8 +15,6 @@
 //                                           `newest` is the latest time that was read, in ms of UNIX
 //   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
 //                                           that time; `concealed` is the share of samples that Chromium had to make up
-//   sync {seconds}                       -> {pairs, median, least, most}   ms that beeps are heard after the flashes that they belong to, in a
-//                                           picture that is black or white; the sound's way through Web Audio, some 10 ms, is in it
 //   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
 //   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
 //   text {of}                            -> {text}   of the first element that the selector `of` finds
@@ -239,36 +237,6 @@ function instrument() {
     return { samples: btoa(text), rate: ear.sampleRate, concealed, codec: after?.codec ?? null };
   };
 
-  const sync = async (seconds) => {
-    ear ??= new AudioContext({ sampleRate: 48000 });
-    await ear.resume();
-    const source = ear.createMediaStreamSource(video().srcObject);
-    const analyser = new AnalyserNode(ear, { fftSize: 256 });
-    source.connect(analyser);
-    const [flashes, beeps] = [[], []];
-    const samples = new Float32Array(analyser.fftSize);
-    let loud = true;
-    const timer = setInterval(() => {
-      analyser.getFloatTimeDomainData(samples);
-      const beeping = samples.some((sample) => Math.abs(sample) > 0.05);
-      if (beeping && !loud) beeps.push(performance.now());
-      loud = beeping;
-    }, 2);
-    const pen = canvas(4, 4);
-    let bright = true;
-    await eachFrame(seconds, (_, metadata) => {
-      pen.drawImage(video(), 0, 0, 4, 4);
-      const flashing = pen.getImageData(1, 1, 1, 1).data[1] > 128;
-      if (flashing && !bright) flashes.push(metadata.expectedDisplayTime);
-      bright = flashing;
-    });
-    clearInterval(timer);
-    source.disconnect();
-    const nearest = (flash) => beeps.map((beep) => beep - flash).sort((one, other) => Math.abs(one) - Math.abs(other))[0] ?? Infinity;
-    const offsets = flashes.map(nearest).filter((offset) => Math.abs(offset) < 450).sort((one, other) => one - other);
-    return { pairs: offsets.length, median: offsets[offsets.length >> 1] ?? null, least: offsets[0] ?? null, most: offsets.at(-1) ?? null };
-  };
-
   const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);
 
   const firstFrame = (camera, within) => new Promise((resolve, reject) => {
@@ -281,7 +249,7 @@ function instrument() {
     });
   });
 
-  Object.assign(window.pinholeTest, { media, listen, sync, frames, clock, button, firstFrame });
+  Object.assign(window.pinholeTest, { media, listen, frames, clock, button, firstFrame });
 }
 
 /** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
@@ -400,10 +368,6 @@ class Viewer {
 
   async clock({ seconds }) {
     return this.#page.evaluate((time) => window.pinholeTest.clock(time), seconds);
-  }
-
-  async sync({ seconds }) {
-    return this.#page.evaluate((time) => window.pinholeTest.sync(time), seconds);
   }
 
   async listen({ seconds, tones }) {
@@ -546,7 +510,7 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "sync", "hidden",
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "hidden",
   "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();

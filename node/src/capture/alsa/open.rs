@@ -14,8 +14,9 @@ use crate::{capture::SoundError, media::SOUND_RATE};
 
 /// How much a card gives or takes at a time. Shorter ones would wake the processor more often than they save latency.
 const PERIOD: u32 = 10_000; // µs
-/// What a card may hold: a busy board is allowed to come so late.
-const BUFFER: u32 = 200_000; // µs
+/// What a card may hold: a busy board is allowed to come so late without a sample being lost. It is emptied at once otherwise,
+/// so that this is no latency.
+const BUFFER: u32 = 500_000; // µs
 
 /// What was agreed on with a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
