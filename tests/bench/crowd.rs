@@ -3,20 +3,22 @@
 //! The process takes commands as lines: `grow N` adds viewers up to N and answers when all of them are fed, `count` tells
 //! what each of them got so far. It ends when its standard input ends.
 
-use std::io::{BufRead, Write};
-use std::process::ChildStdin;
+use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use pinhole_e2e::network::Network;
-use pinhole_e2e::process::Process;
 use pinhole_e2e::programs::server_url;
 use pinhole_signaling::ServerUrl;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use crate::viewer::{self, Counts};
+use crate::{
+    child::{self, Child},
+    talk::Recording,
+    viewer::{self, Counts, Part},
+};
 
 /// All viewers are to be fed within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +30,10 @@ pub struct Count {
     pub bytes: u64,
     pub frames: u64,
     pub lost: u64,
+    /// Packets of sound, which are not among the others.
+    pub sound: u64,
+    pub sound_bytes: u64,
+    pub sound_lost: u64,
 }
 
 impl Count {
@@ -37,6 +43,9 @@ impl Count {
             bytes: self.bytes.saturating_sub(earlier.bytes),
             frames: self.frames.saturating_sub(earlier.frames),
             lost: self.lost.saturating_sub(earlier.lost),
+            sound: self.sound.saturating_sub(earlier.sound),
+            sound_bytes: self.sound_bytes.saturating_sub(earlier.sound_bytes),
+            sound_lost: self.sound_lost.saturating_sub(earlier.sound_lost),
         }
     }
 }
@@ -52,30 +61,48 @@ pub struct Grown {
     pub ended: Vec<String>,
 }
 
-/// The viewers of one node.
-pub struct Crowd {
-    process: Process,
-    stdin: ChildStdin,
+/// What all viewers of a crowd do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// They watch, and their offers have no place for sound.
+    Watching,
+    /// They hear the microphone, too.
+    Listening,
+    /// They talk all the time, and hear nothing.
+    Talking,
 }
+
+impl Manner {
+    const ALL: [Self; 3] = [Self::Watching, Self::Listening, Self::Talking];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Watching => "watching",
+            Self::Listening => "listening",
+            Self::Talking => "talking",
+        }
+    }
+}
+
+/// The viewers of one node.
+pub struct Crowd(Child);
 
 impl Crowd {
     /// Starts the process; nobody watches yet.
-    pub fn start(network: &Network) -> anyhow::Result<Self> {
-        let mut command = network.command(std::env::current_exe()?);
-        command.args(["crowd", &server_url()]);
-        let (process, stdin) = Process::spawn("crowd", command);
-        Ok(Self { process, stdin })
+    pub fn start(network: &Network, manner: Manner) -> anyhow::Result<Self> {
+        let words = ["crowd", &server_url(), manner.word()];
+        Ok(Self(Child::start(network, &words)?))
     }
 
     /// Adds viewers, all at the same time, until there are `count`; returns when all are fed.
     pub fn grow(&mut self, count: usize) -> anyhow::Result<Grown> {
-        let grown: Grown = self.ask(&format!("grow {count}"))?;
+        let grown: Grown = self.0.ask(&format!("grow {count}"))?;
         if grown.missing > 0 || !grown.ended.is_empty() {
             bail!(
                 "of {count} viewers {} get nothing; ended: {:?}\n{}",
                 grown.missing,
                 grown.ended,
-                self.process.log().tail(40)
+                self.0.process().log().tail(40)
             );
         }
         Ok(grown)
@@ -95,43 +122,39 @@ impl Crowd {
 
     /// What each viewer got so far.
     fn count(&mut self) -> anyhow::Result<Vec<Count>> {
-        self.ask("count")
-    }
-
-    fn ask<T: DeserializeOwned>(&mut self, command: &str) -> anyhow::Result<T> {
-        let mark = self.process.mark();
-        writeln!(self.stdin, "{command}")?;
-        let is_answer = |line: &str| line.starts_with(ANSWER);
-        let line = self.process.log().wait_since(mark, PATIENCE * 2, is_answer);
-        let line = line.with_context(|| format!("{command}: no answer:\n{}", self.process.log().tail(40)))?;
-        Ok(serde_json::from_str(line.trim_start_matches(ANSWER))?)
+        self.0.ask("count")
     }
 }
 
-/// What its answers start with; all else that it says is for people.
-const ANSWER: &str = "answer: ";
-
 /// The process itself.
-pub fn run(server: &str) -> anyhow::Result<()> {
+pub fn run(server: &str, manner: &str) -> anyhow::Result<()> {
     let server: ServerUrl = server.parse()?;
+    let Some(manner) = Manner::ALL.into_iter().find(|known| known.word() == manner) else {
+        bail!("nobody is {manner:?}");
+    };
+    let part = match manner {
+        Manner::Watching => Part::Watches,
+        Manner::Listening => Part::Listens,
+        Manner::Talking => Part::Talks(Recording::make()?),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let mut crowd = Inside {
         server,
+        part,
         viewers: Vec::new(),
         tasks: JoinSet::new(),
         ended: Arc::default(),
     };
     for line in std::io::stdin().lock().lines() {
         let line = line?;
-        let answer = match line.split_once(' ') {
-            Some(("grow", count)) => serde_json::to_string(&runtime.block_on(crowd.grow(count.parse()?)))?,
-            _ if line == "count" => serde_json::to_string(&crowd.counts())?,
+        match line.split_once(' ') {
+            Some(("grow", count)) => child::answer(&runtime.block_on(crowd.grow(count.parse()?)))?,
+            _ if line == "count" => child::answer(&crowd.counts())?,
             _ => bail!("{line:?} is no command"),
-        };
-        writeln!(std::io::stdout(), "{ANSWER}{answer}")?;
+        }
     }
     runtime.shutdown_background();
     Ok(())
@@ -139,6 +162,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
 
 struct Inside {
     server: ServerUrl,
+    part: Part,
     viewers: Vec<Arc<Counts>>,
     tasks: JoinSet<()>,
     ended: Arc<Mutex<Vec<String>>>,
@@ -150,9 +174,9 @@ impl Inside {
         for number in before..count {
             let counts = Arc::new(Counts::default());
             self.viewers.push(counts.clone());
-            let (server, ended) = (self.server.clone(), self.ended.clone());
+            let (server, part, ended) = (self.server.clone(), self.part.clone(), self.ended.clone());
             self.tasks.spawn(async move {
-                if let Err(error) = viewer::watch(server, number, &counts).await {
+                if let Err(error) = viewer::watch(server, number, part, &counts).await {
                     let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
                     ended.push(format!("viewer {number}: {error:#}"));
                 }
@@ -185,6 +209,9 @@ impl Inside {
             bytes: counts.bytes.load(Ordering::Relaxed),
             frames: counts.frames.load(Ordering::Relaxed),
             lost: counts.lost.load(Ordering::Relaxed),
+            sound: counts.sound.load(Ordering::Relaxed),
+            sound_bytes: counts.sound_bytes.load(Ordering::Relaxed),
+            sound_lost: counts.sound_lost.load(Ordering::Relaxed),
         };
         self.viewers.iter().map(count).collect()
     }

@@ -10,13 +10,13 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::process::Process;
 use pinhole_e2e::programs::{SIGNED_IN, binary, node_config, server_url, start_node, start_server};
 
-use crate::crowd::{Count, Crowd};
+use crate::crowd::{Count, Crowd, Manner};
 use crate::usage::{Usage, Watched};
 use crate::{CROWDS, NODE, machine, print, progress};
 
 /// How long each crowd is measured, and how long it may settle before.
-const WINDOW: Duration = Duration::from_secs(10);
-const SETTLE: Duration = Duration::from_secs(2);
+pub const WINDOW: Duration = Duration::from_secs(10);
+pub const SETTLE: Duration = Duration::from_secs(2);
 const RUSHES: usize = 3;
 const RUSH_WINDOW: Duration = Duration::from_secs(5);
 /// Of 30; a viewer that gets less is not fed. It is not more, because the machine may have other work.
@@ -67,7 +67,7 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
         progress(&format!("{viewers} viewers at once, {round} of {RUSHES}"));
         let _server = start_server(network);
         let node = start_feed(network)?;
-        let mut crowd = Crowd::start(network)?;
+        let mut crowd = Crowd::start(network, Manner::Watching)?;
         let waits = sorted(crowd.grow(viewers)?.fed_after);
         thread::sleep(SETTLE);
         let (gained, seconds) = crowd.gain(|| {
@@ -113,7 +113,7 @@ struct Row {
 fn crowds(network: &Network, what: &str, node: &Process, program: &Path) -> anyhow::Result<Vec<Row>> {
     // The crowd may run the same program, but does not yet.
     let watched = Watched::child(program)?;
-    let mut crowd = Crowd::start(network)?;
+    let mut crowd = Crowd::start(network, Manner::Watching)?;
     let mut rows = Vec::new();
     for viewers in CROWDS {
         progress(&format!("{what}, {viewers} viewers"));

@@ -26,7 +26,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{CROWDS, NODE};
+use crate::{CROWDS, NODE, loudspeaker};
 
 const SIZE: FrameSize = FrameSize {
     width: 1280,
@@ -46,8 +46,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAIL: usize = 1024;
 
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
-pub fn run(server: &str) -> anyhow::Result<()> {
-    log::start("pinhole-bench", "warn");
+/// With a loudspeaker it plays, to nobody, whatever viewers say.
+pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
+    // The node says when it is signed in, which is waited for.
+    log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
     let demand = Demand::default();
     let (publisher, track) = fanout::track(Codec::H264, demand.clone());
@@ -58,6 +60,7 @@ pub fn run(server: &str) -> anyhow::Result<()> {
         demand: demand.clone(),
         stopping: stopping.clone(),
     };
+    let speaker = has_loudspeaker.then(loudspeaker::start).transpose()?;
     let thread = thread::Builder::new()
         .name("player".to_owned())
         .spawn(move || player.run())?;
@@ -76,9 +79,16 @@ pub fn run(server: &str) -> anyhow::Result<()> {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
             stun_servers: Vec::new(),
             sound: false,
-            talk_back: TalkBack::Nobody,
+            talk_back: if speaker.is_some() {
+                TalkBack::All
+            } else {
+                TalkBack::Nobody
+            },
         });
-        let engine = Engine::bind(0, settings, vec![])?;
+        let mut engine = Engine::bind(0, settings, vec![])?;
+        if let Some(speaker) = &speaker {
+            engine.listen(speaker.intake());
+        }
         let camera = CameraId::default();
         let opened = Call::Opened {
             camera,
@@ -106,6 +116,9 @@ pub fn run(server: &str) -> anyhow::Result<()> {
     })?;
     stopping.store(true, Ordering::Relaxed);
     demand.change();
+    if let Some(speaker) = speaker {
+        speaker.stop();
+    }
     thread.join().ok().context("the player panicked")
 }
 

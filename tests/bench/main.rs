@@ -1,16 +1,20 @@
-//! What a viewer costs the node, how soon it sees a picture, and what each kind of camera costs. `dev/bench` runs this and prints the tables of
-//! docs/benchmarks.md.
+//! What a viewer costs the node, its picture, its sound and its voice, how soon it sees a picture, and what each kind of camera costs.
+//! `dev/bench` runs this and prints the tables of docs/benchmarks.md.
 //!
 //! The node is measured from outside, as a process: pinhole-node itself with its pattern, and [`feed`], the same node
 //! without an encoder. The viewers are [`crowd`], many in another process, and a real Chromium. Server, node and viewers
 //! have a network namespace to themselves.
 
 mod browser;
+mod child;
 mod crowd;
 mod fanout;
 mod feed;
 mod inputs;
+mod loudspeaker;
 mod machine;
+mod sound;
+mod talk;
 mod usage;
 mod viewer;
 
@@ -32,8 +36,9 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     match words[..] {
         [] => bench(&Part::ALL),
-        ["crowd", server] => crowd::run(server),
-        ["feed", server] => feed::run(server),
+        ["crowd", server, manner] => crowd::run(server, manner),
+        ["feed", server] => feed::run(server, false),
+        ["feed", server, "loudspeaker"] => feed::run(server, true),
         _ => {
             let parts: anyhow::Result<Vec<_>> = words.iter().map(|word| Part::named(word)).collect();
             bench(&parts?)
@@ -47,15 +52,17 @@ enum Part {
     Software,
     Passthrough,
     Rush,
+    Sound,
     Browser,
     Inputs,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Software,
         Self::Passthrough,
         Self::Rush,
+        Self::Sound,
         Self::Browser,
         Self::Inputs,
     ];
@@ -65,11 +72,12 @@ impl Part {
             "software" => Self::Software,
             "passthrough" => Self::Passthrough,
             "rush" => Self::Rush,
+            "sound" => Self::Sound,
             "browser" => Self::Browser,
             "inputs" => Self::Inputs,
             _ => {
                 bail!(
-                    "there is no part {word:?}: software, passthrough, rush, browser, inputs, or nothing for all of them"
+                    "there is no part {word:?}: software, passthrough, rush, sound, browser, inputs, or nothing for all of them"
                 )
             }
         })
@@ -81,6 +89,7 @@ impl Part {
             Self::Software => fanout::software(&network()),
             Self::Passthrough => fanout::passthrough(&network()),
             Self::Rush => fanout::rush(&network()),
+            Self::Sound => sound::measure(&network()),
             Self::Browser => browser::measure(&network()),
             Self::Inputs => inputs::measure(),
         }

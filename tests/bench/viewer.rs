@@ -11,12 +11,14 @@ use pinhole_signaling::{
     Candidate, Client, Description, DescriptionKind, Event, Member, Message, Name, PeerId, ServerUrl,
 };
 use rtc::{
-    interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot},
+    interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
         configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
-        message::RTCMessage,
+        event::RTCPeerConnectionEvent,
+        message::{RTCMessage, TaggedRTCMessage},
         sdp::RTCSessionDescription,
+        state::RTCPeerConnectionState,
         transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit},
     },
     rtp::Header,
@@ -29,20 +31,40 @@ use rtc::{
 };
 use tokio::{net::UdpSocket, sync::mpsc, task::JoinSet};
 
-use crate::NODE;
+use crate::{
+    NODE,
+    talk::{OPUS, Recording, Voice, opus},
+};
+
+/// What a viewer does besides watching.
+#[derive(Clone)]
+pub enum Part {
+    /// Nothing.
+    Watches,
+    /// It hears the microphone.
+    Listens,
+    /// It says this, all the time.
+    Talks(Recording),
+}
 
 /// What came in so far.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// RTP packets.
+    /// RTP packets of the picture.
     pub packets: AtomicU64,
-    /// Payload of RTP, in bytes.
+    /// Their payload, in bytes.
     pub bytes: AtomicU64,
     /// Ends of frames (marker bits).
     pub frames: AtomicU64,
     /// Packets missing by their sequence numbers; those that come late after all count back.
     pub lost: AtomicU64,
-    /// From the offer to the first packet, in microseconds; 0 until then.
+    /// RTP packets of sound.
+    pub sound: AtomicU64,
+    /// Their payload, in bytes.
+    pub sound_bytes: AtomicU64,
+    /// Those that are missing.
+    pub sound_lost: AtomicU64,
+    /// From the offer to the first packet of the picture, in microseconds; 0 until then.
     pub fed_after: AtomicU64,
 }
 
@@ -51,7 +73,7 @@ const MAIL: usize = 1024;
 const DATAGRAM: usize = 2048;
 
 /// Watches the node until the server or the node ends it, which is an error.
-pub async fn watch(server: ServerUrl, number: usize, counts: &Counts) -> anyhow::Result<()> {
+pub async fn watch(server: ServerUrl, number: usize, part: Part, counts: &Counts) -> anyhow::Result<()> {
     let name = Name::from(format!("viewer {number}").as_str());
     let (client, others) = Client::sign_in(&server, None, &name).await?;
     let (letters, mut mailbox) = mpsc::channel(MAIL);
@@ -67,7 +89,7 @@ pub async fn watch(server: ServerUrl, number: usize, counts: &Counts) -> anyhow:
     let node = node_among(&others)?;
 
     let socket = UdpSocket::bind((own_address(&server)?, 0)).await?;
-    let (mut call, offer) = Call::offer(socket)?;
+    let (mut call, offer) = Call::offer(socket, number, part)?;
     let offered = Instant::now();
     let offer = Description {
         kind: DescriptionKind::Offer,
@@ -77,7 +99,7 @@ pub async fn watch(server: ServerUrl, number: usize, counts: &Counts) -> anyhow:
     let mut buffer = vec![0; DATAGRAM];
     loop {
         call.advance(counts, offered)?;
-        let deadline = call.connection.poll_timeout();
+        let deadline = call.deadline();
         tokio::select! {
             received = call.socket.recv_from(&mut buffer) => {
                 let (length, from) = received?;
@@ -125,18 +147,26 @@ struct Call {
     socket: UdpSocket,
     local: SocketAddr,
     sequence: Option<Sequence>,
+    sound: Option<Sequence>,
+    voice: Option<Voice>,
 }
 
 impl Call {
-    fn offer(socket: UdpSocket) -> anyhow::Result<(Self, String)> {
+    fn offer(socket: UdpSocket, number: usize, part: Part) -> anyhow::Result<(Self, String)> {
         let now = Instant::now();
         let local = socket.local_addr()?;
         let mut media = MediaEngine::default();
         media.register_codec(h264(), RtpCodecKind::Video)?;
+        if !matches!(part, Part::Watches) {
+            media.register_codec(opus(), RtpCodecKind::Audio)?;
+        }
         // As a browser: it asks for what is lost, and reports.
-        let interceptors = Registry::new()
+        let mut interceptors = Registry::new()
             .with(Slot::NackGenerator, NackGeneratorBuilder::new().build())
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
+        if matches!(part, Part::Talks(_)) {
+            interceptors = interceptors.with(Slot::SenderReport, SenderReportBuilder::new().build());
+        }
         let settings = SettingEngineBuilder::new()
             // The addresses that the node's own checks come from are those that its answer names.
             .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
@@ -146,11 +176,27 @@ impl Call {
             .with_interceptor_registry(interceptors)
             .with_setting_engine(settings)
             .build(now)?;
-        let receive_only = RTCRtpTransceiverInit {
-            direction: RTCRtpTransceiverDirection::Recvonly,
-            ..RTCRtpTransceiverInit::default()
+        let only = |direction| {
+            Some(RTCRtpTransceiverInit {
+                direction,
+                ..RTCRtpTransceiverInit::default()
+            })
         };
-        connection.add_transceiver_from_kind(RtpCodecKind::Video, Some(receive_only))?;
+        let receive = RTCRtpTransceiverDirection::Recvonly;
+        connection.add_transceiver_from_kind(RtpCodecKind::Video, only(receive))?;
+        let voice = match part {
+            Part::Watches => None,
+            Part::Listens => {
+                connection.add_transceiver_from_kind(RtpCodecKind::Audio, only(receive))?;
+                None
+            }
+            Part::Talks(recording) => {
+                let voice = Voice::new(recording, number);
+                let send = RTCRtpTransceiverDirection::Sendonly;
+                connection.add_transceiver_from_track(voice.track(), only(send))?;
+                Some(voice)
+            }
+        };
         connection.add_local_candidate(host_candidate(local)?)?;
         let offer = connection.create_offer(None)?;
         connection.set_local_description(now, offer)?;
@@ -160,6 +206,8 @@ impl Call {
             socket,
             local,
             sequence: None,
+            sound: None,
+            voice,
         };
         Ok((call, offer))
     }
@@ -202,14 +250,28 @@ impl Call {
         let _ = self.connection.handle_read(message);
     }
 
+    /// When it has something to do, if nothing comes.
+    fn deadline(&mut self) -> Option<Instant> {
+        let due = self.voice.as_ref().and_then(Voice::due);
+        self.connection.poll_timeout().into_iter().chain(due).min()
+    }
+
     /// Counts what was received, and sends what is to be sent.
     fn advance(&mut self, counts: &Counts, offered: Instant) -> anyhow::Result<()> {
-        while self.connection.poll_event().is_some() {}
+        while let Some(event) = self.connection.poll_event() {
+            if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(RTCPeerConnectionState::Connected) =
+                event
+                && let Some(voice) = &mut self.voice
+            {
+                voice.start(Instant::now());
+            }
+        }
         while let Some(message) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message.message {
                 self.count(&packet.header, packet.payload.len(), counts, offered);
             }
         }
+        self.talk()?;
         while let Some(out) = self.connection.poll_write() {
             // Without room in the kernel it is lost, as it might be on the way.
             let _ = self.socket.try_send_to(&out.message, out.transport.peer_addr);
@@ -217,20 +279,43 @@ impl Call {
         Ok(())
     }
 
+    /// Says what is due.
+    fn talk(&mut self) -> anyhow::Result<()> {
+        let now = Instant::now();
+        let Some(voice) = &mut self.voice else {
+            return Ok(());
+        };
+        while let Some(packet) = voice.next(now) {
+            self.connection.handle_write(TaggedRTCMessage {
+                now,
+                message: RTCMessage::RtpPacket(String::new(), packet),
+            })?;
+        }
+        Ok(())
+    }
+
     fn count(&mut self, header: &Header, payload: usize, counts: &Counts, offered: Instant) {
         let add = |counter: &AtomicU64, number: u64| counter.fetch_add(number, Ordering::Relaxed);
+        let sequence = if header.payload_type == OPUS {
+            &mut self.sound
+        } else {
+            &mut self.sequence
+        };
+        let sequence = sequence.get_or_insert(Sequence::starting_at(header.sequence_number));
+        let lost = sequence.take(header.sequence_number);
+        if header.payload_type == OPUS {
+            add(&counts.sound, 1);
+            add(&counts.sound_bytes, payload as u64);
+            counts.sound_lost.store(lost, Ordering::Relaxed);
+            return;
+        }
         if add(&counts.packets, 1) == 0 {
             let micros = u64::try_from(offered.elapsed().as_micros()).unwrap_or(u64::MAX);
             counts.fed_after.store(micros, Ordering::Relaxed);
         }
         add(&counts.bytes, payload as u64);
         add(&counts.frames, u64::from(header.marker));
-        let sequence = self
-            .sequence
-            .get_or_insert(Sequence::starting_at(header.sequence_number));
-        counts
-            .lost
-            .store(sequence.take(header.sequence_number), Ordering::Relaxed);
+        counts.lost.store(lost, Ordering::Relaxed);
     }
 }
 

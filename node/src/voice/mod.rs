@@ -33,6 +33,6 @@ pub use alsa::try_device;
 pub use figures::Figures;
 pub use intake::Intake;
 pub use mixer::TalkerReport;
-pub use output::OutputError;
+pub use output::{Open, Output, OutputError};
 pub use packet::{Packet, Talker};
 pub use speaker::{Settings, Speaker};

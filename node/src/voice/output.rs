@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-/// What plays samples: a sound card, or what takes its place in a test. One channel in; it is spread over all that
-/// there are.
-pub(super) trait Output: Send {
-    /// Its sample rate.
+/// What plays samples: a sound card, or what takes its place in a test or a bench. One channel in; it is spread over all
+/// that there are.
+pub trait Output: Send {
+    /// Its sample rate, in Hz.
     fn rate(&self) -> u32;
 
     /// The device and what it takes, in words: `hw:CARD=Device,DEV=0, 48000 Hz, 2 channels, S16_LE`.
@@ -18,7 +18,7 @@ pub(super) trait Output: Send {
     /// How much it wants to have before it: enough that it never runs dry, and no more.
     fn goal(&self) -> Duration;
 
-    /// Plays these samples, behind those before.
+    /// Plays these samples, between -1 and 1, behind those before.
     ///
     /// # Errors
     /// [`OutputError::Dry`]: it has run dry and goes on with what is written next. Any other: it is lost.
@@ -32,7 +32,10 @@ pub(super) trait Output: Send {
 }
 
 /// Opens the output of that name.
-pub(super) type Open = dyn Fn(&str) -> Result<Box<dyn Output>, OutputError> + Send;
+///
+/// # Errors
+/// What keeps it from playing; it is tried again while somebody talks.
+pub type Open = dyn Fn(&str) -> Result<Box<dyn Output>, OutputError> + Send;
 
 /// Why an output can't be opened or went away, in words for the log and the status page.
 #[derive(Debug, thiserror::Error)]

@@ -63,7 +63,11 @@ impl Speaker {
         Self::start_with(settings, ducking, Box::new(super::alsa::open))
     }
 
-    pub(super) fn start_with(
+    /// The same with outputs that `open` opens, in place of sound cards.
+    ///
+    /// # Errors
+    /// As for [`Speaker::start`].
+    pub fn start_with(
         settings: Option<Settings>,
         ducking: Arc<Ducking>,
         open: Box<Open>,
