@@ -121,6 +121,7 @@ impl SoundPipeline {
             wishes: wishes.clone(),
             next: None,
             meter: Meter::default(),
+            last_overrun: None,
             ducking,
             ducked: Ducked::default(),
             privacy,
@@ -203,6 +204,8 @@ struct Work {
     /// Where the next frame belongs, while somebody listens.
     next: Option<Position>,
     meter: Meter,
+    /// When sound was lost last because it was not fetched in time, in this opening of the device or an earlier one.
+    last_overrun: Option<Instant>,
     ducking: Arc<Ducking>,
     ducked: Ducked,
     privacy: Privacy,
@@ -383,7 +386,7 @@ impl Work {
         })?;
         let (mut last_heard, mut last_sound) = (Instant::now(), Instant::now());
         let mut heard_since = None;
-        let (mut overruns, mut last_overrun) = (0, None);
+        let mut overruns = 0;
         loop {
             self.pulse.beat();
             if self.is_stopping() {
@@ -403,7 +406,7 @@ impl Work {
             }
             let shape = source.shape().clone();
             let Some(sound) = source.next(PATIENCE)? else {
-                self.tell_overruns(device, source.overruns(), &mut overruns, &mut last_overrun);
+                self.tell_overruns(device, source.overruns(), &mut overruns);
                 if last_sound.elapsed() >= STALL {
                     return Err(Fault::Capture(SoundError::Silent {
                         device: device.to_owned(),
@@ -446,16 +449,14 @@ impl Work {
     }
 
     /// Counts overruns, and says the first of a series.
-    fn tell_overruns(&self, device: &str, now: u64, before: &mut u64, last: &mut Option<Instant>) {
+    fn tell_overruns(&mut self, device: &str, now: u64, before: &mut u64) {
         let new = now - std::mem::replace(before, now);
         if new == 0 {
             return;
         }
         self.account.overruns.add(new);
-        if last
-            .replace(Instant::now())
-            .is_none_or(|last| last.elapsed() > TROUBLE)
-        {
+        let last = self.last_overrun.replace(Instant::now());
+        if last.is_none_or(|last| last.elapsed() > TROUBLE) {
             warn!(%device, "some sound was lost: this machine was too busy to take it from the card in time");
         } else {
             debug!(%device, "sound lost again");

@@ -201,6 +201,7 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         wishes: Arc::default(),
         next: Some(Position(0)),
         meter: Meter::default(),
+        last_overrun: None,
         ducking: Arc::default(),
         ducked: Ducked::default(),
         privacy: Privacy::default(),
