@@ -67,7 +67,8 @@ pub enum Intake {
     Copied,
 }
 
-/// An encoder of `codec` in software, for frames of `format`, which must be YU12 (see [`Converter`]).
+/// An encoder of `codec` in software, for frames of `format`, which must be YU12 (see [`Converter`]). Frames that come less often say
+/// so, and it goes on with them.
 ///
 /// # Errors
 ///

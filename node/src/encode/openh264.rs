@@ -96,6 +96,10 @@ impl VideoEncoder for Encoder {
             codec: Codec::H264,
             source,
         })?;
+        if frame.format.rate != self.format.rate {
+            self.library.set_rate(frame.format.rate)?;
+            self.format.rate = frame.format.rate;
+        }
         if let Some(bitrate) = orders.bitrate {
             self.library.set_bitrate(library_bitrate(bitrate, self.ceiling))?;
         }

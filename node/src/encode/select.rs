@@ -100,13 +100,20 @@ impl Selection {
         for way in self.ways.clone() {
             let chosen = match way {
                 Way::Hardware => self.hardware(raw, converted, bitrate),
-                Way::Software => software(self.codec, converted, bitrate).map(|encoder| {
-                    Some(Chosen {
-                        encoder,
-                        format: converted,
-                        is_hardware: false,
+                Way::Software => {
+                    // It goes on when more of the camera's frames come.
+                    let format = VideoFormat {
+                        rate: raw.rate,
+                        ..converted
+                    };
+                    software(self.codec, format, bitrate).map(|encoder| {
+                        Some(Chosen {
+                            encoder,
+                            format,
+                            is_hardware: false,
+                        })
                     })
-                }),
+                }
             };
             match chosen {
                 Ok(Some(chosen)) => {

@@ -215,6 +215,38 @@ fn the_bitrate_is_kept_and_follows_orders() {
 }
 
 #[test]
+fn at_a_lower_rate_the_bits_go_to_fewer_pictures_without_a_keyframe() {
+    const TEN: FrameRate = FrameRate::per_second(10);
+    for codec in Codec::ALL {
+        let size = size("640x360");
+        let mut encoder = encoder(codec, &hills(size, 0), "1500k");
+        // Pictures with their times, and what they have on average once the encoder has settled.
+        let mut mean = |numbers: std::ops::Range<u32>, rate: FrameRate, step: u32| {
+            let mut sizes = Vec::new();
+            for number in numbers.step_by(step as usize) {
+                let mut picture = hills(size, number);
+                picture.format.rate = rate;
+                let unit = encoder.encode(&picture.frame(), Orders::default()).unwrap();
+                let unit = unit.expect("no frame is left out");
+                assert_eq!(unit.is_keyframe, number == 0, "{codec}: picture {number}");
+                sizes.push(unit.data.len() as f64);
+            }
+            let settled = &sizes[sizes.len() / 2..];
+            settled.iter().sum::<f64>() / settled.len() as f64
+        };
+        let all = mean(0..90, RATE, 1);
+        let third = mean(90..270, TEN, 3);
+        let again = mean(270..360, RATE, 1);
+        for (name, share, range) in [
+            ("at a third of the rate", third / all, 2.0..4.0),
+            ("again at the full rate", again / all, 0.7..1.4),
+        ] {
+            assert!(range.contains(&share), "{codec} {name}: {share:.2} times the size");
+        }
+    }
+}
+
+#[test]
 fn odd_sizes_are_cut_to_what_the_codec_can_show() {
     for (codec, shown) in [(Codec::H264, (322, 178)), (Codec::Vp8, (323, 179))] {
         let picture = hills(size("323x179"), 0);

@@ -72,6 +72,10 @@ impl VideoEncoder for Encoder {
             codec: Codec::Vp8,
             source,
         })?;
+        if frame.format.rate != self.format.rate {
+            self.library.set_rate(frame.format.rate);
+            self.format.rate = frame.format.rate;
+        }
         if let Some(bitrate) = orders.bitrate {
             self.library.set_bitrate(bitrate)?;
         }

@@ -7,8 +7,8 @@
 use std::{ffi::c_int, mem::MaybeUninit, ptr, slice};
 
 use openh264_sys2::{
-    API, DynamicAPI, ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_TRACE_LEVEL, ISVCEncoder,
-    ISVCEncoderVtbl, LOW_COMPLEXITY, PRO_BASELINE, RC_BITRATE_MODE, SBitrateInfo, SEncParamExt, SFrameBSInfo,
+    API, DynamicAPI, ENCODER_OPTION, ENCODER_OPTION_BITRATE, ENCODER_OPTION_FRAME_RATE, ENCODER_OPTION_TRACE_LEVEL,
+    ISVCEncoder, ISVCEncoderVtbl, LOW_COMPLEXITY, PRO_BASELINE, RC_BITRATE_MODE, SBitrateInfo, SEncParamExt, SFrameBSInfo,
     SM_FIXEDSLCNUM_SLICE, SM_SINGLE_SLICE, SPATIAL_LAYER_ALL, SSourcePicture, WELS_LOG_QUIET,
     cmResultSuccess, videoFormatI420, videoFrameTypeIDR, videoFrameTypeInvalid, videoFrameTypeSkip,
 };
@@ -107,6 +107,15 @@ impl Encoder {
             iBitrate: bitrate,
         };
         self.set_option("change its bitrate", ENCODER_OPTION_BITRATE, &mut info)
+    }
+
+    /// Divides the bits among so many pictures a second from the next one on.
+    pub fn set_rate(&mut self, rate: FrameRate) -> Result<(), EncodeError> {
+        self.set_option(
+            "change its frame rate",
+            ENCODER_OPTION_FRAME_RATE,
+            &mut frames_per_second(rate),
+        )
     }
 
     /// Encodes one picture; `None` where the encoder left it out.
@@ -218,11 +227,7 @@ impl Drop for Encoder {
 }
 
 fn fill(parameters: &mut SEncParamExt, settings: &Settings) -> Result<(), EncodeError> {
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "a frame rate needs no more digits than an f32 has"
-    )]
-    let rate = settings.rate.as_f64() as f32;
+    let rate = frames_per_second(settings.rate);
     let (width, height) = (dimension(settings.size.width)?, dimension(settings.size.height)?);
     parameters.iPicWidth = width;
     parameters.iPicHeight = height;
@@ -268,6 +273,14 @@ fn fill(parameters: &mut SEncParamExt, settings: &Settings) -> Result<(), Encode
     layer.uiTransferCharacteristics = TRANSFER_BT709;
     layer.uiColorMatrix = MATRIX_SMPTE170M;
     Ok(())
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a frame rate needs no more digits than an f32 has"
+)]
+fn frames_per_second(rate: FrameRate) -> f32 {
+    rate.as_f64() as f32
 }
 
 fn dimension(pixels: u32) -> Result<c_int, EncodeError> {

@@ -81,16 +81,10 @@ impl Encoder {
         };
         check("start", result, None)?;
         // From here on `Drop` destroys it.
-        let ticks = f64::from(TIMEBASE) / settings.rate.as_f64().max(0.1);
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "at most 900000 by the bound above"
-        )]
         let mut encoder = Self {
             context,
             config,
-            duration: (ticks as c_ulong).max(1),
+            duration: duration(settings.rate),
             last_time: -1,
         };
         encoder.control(vp8e_enc_control_id::VP8E_SET_CPUUSED, settings.speed)?;
@@ -115,6 +109,11 @@ impl Encoder {
         // SAFETY: both are whole and initialised; the call copies the configuration.
         let result = unsafe { vpx_codec_enc_config_set(&raw mut *self.context, &raw const self.config) };
         check("change its bitrate", result, Some(&mut self.context))
+    }
+
+    /// Divides the bits among so many pictures a second from the next one on.
+    pub fn set_rate(&mut self, rate: FrameRate) {
+        self.duration = duration(rate);
     }
 
     /// Encodes one picture; `None` where the encoder left it out.
@@ -185,6 +184,18 @@ impl Drop for Encoder {
         // SAFETY: the context is initialised and not used again.
         unsafe { vpx_codec_destroy(&raw mut *self.context) };
     }
+}
+
+/// Ticks from frame to frame.
+fn duration(rate: FrameRate) -> c_ulong {
+    let ticks = f64::from(TIMEBASE) / rate.as_f64().max(0.1);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most 900000 by the bound above"
+    )]
+    let ticks = ticks as c_ulong;
+    ticks.max(1)
 }
 
 fn default_config() -> Result<vpx_codec_enc_cfg_t, EncodeError> {
