@@ -241,7 +241,10 @@ fn at_a_lower_rate_the_bits_go_to_fewer_pictures_without_a_keyframe() {
             ("at a third of the rate", third / all, 2.0..4.0),
             ("again at the full rate", again / all, 0.7..1.4),
         ] {
-            assert!(range.contains(&share), "{codec} {name}: {share:.2} times the size");
+            assert!(
+                range.contains(&share),
+                "{codec} {name}: {share:.2} times the size"
+            );
         }
     }
 }

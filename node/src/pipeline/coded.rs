@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::{Outlet, line::Line};
+use super::{line::Line, raw::Outlet};
 use crate::{
     capture::VideoSource,
     encode::{ConvertError, Converter, EncodeError, Passthrough},

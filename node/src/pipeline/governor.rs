@@ -13,6 +13,8 @@ const LEAST_FRAMES: u32 = 3;
 const LONGEST_WINDOW: Duration = Duration::from_secs(3);
 /// As many windows in a row have to be too busy before something is given up. One may be anything.
 const WINDOWS: u32 = 2;
+/// So many times what can be done is beyond doubt, where each frame of a window was so slow: one of them is enough.
+const SEVERE: f64 = 2.0;
 /// Working for more than this share of the time is too much: frames of a picture that moves more would come too late.
 const BUSY: f64 = 0.92;
 /// The same where frames were missed: then the thread is kept from working in time, by whatever else the machine does.
@@ -135,8 +137,22 @@ struct Window {
     /// What encoding took in it.
     worked: Duration,
     taken: u32,
+    /// What the quickest of them took.
+    quickest: Duration,
     /// Frames that should have been encoded as well, and were not fetched in time.
     lost: u64,
+}
+
+impl Window {
+    fn since(now: Timestamp) -> Self {
+        Self {
+            since: now,
+            worked: Duration::ZERO,
+            taken: 0,
+            quickest: Duration::MAX,
+            lost: 0,
+        }
+    }
 }
 
 impl Governor {
@@ -222,27 +238,18 @@ impl Governor {
     pub(super) fn took(&mut self, worked: Duration, now: Timestamp) -> Option<Step> {
         let Some(window) = &mut self.window else {
             // The first one made the encoder, and is a keyframe; it is not counted.
-            self.window = Some(Window {
-                since: now,
-                worked: Duration::ZERO,
-                taken: 0,
-                lost: 0,
-            });
+            self.window = Some(Window::since(now));
             return None;
         };
         window.worked += worked;
         window.taken += 1;
+        window.quickest = window.quickest.min(worked);
         let length = now.since(window.since);
         if length < WINDOW {
             return None;
         }
         let window = *window;
-        self.window = Some(Window {
-            since: now,
-            worked: Duration::ZERO,
-            taken: 0,
-            lost: 0,
-        });
+        self.window = Some(Window::since(now));
         let frames = u64::from(window.taken) + window.lost;
         let stood_still = length > LONGEST_WINDOW && window.lost == 0;
         let tells = frames >= u64::from(LEAST_FRAMES) && !stood_still;
@@ -271,7 +278,9 @@ impl Governor {
             self.patience = FIRST_PATIENCE;
         }
         if load > bound {
-            self.busy += 1;
+            let least = window.quickest.as_secs_f64() * wanted / length.as_secs_f64();
+            let is_severe = window.taken > 1 && least > SEVERE;
+            self.busy += if is_severe { WINDOWS } else { 1 };
             self.easy = Duration::ZERO;
             if self.busy < WINDOWS || self.level + 1 == self.ladder.len() {
                 return None;

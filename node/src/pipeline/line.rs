@@ -20,6 +20,8 @@ pub(super) struct Line {
     encoder: Option<Running>,
     /// Units of the camera's own encoder are passed on.
     is_passing: bool,
+    /// The last frame was left out for want of time.
+    is_behind: bool,
 }
 
 struct Running {
@@ -58,7 +60,28 @@ impl Line {
             account,
             encoder: None,
             is_passing: false,
+            is_behind: false,
         }
+    }
+
+    /// With this encoder of YU12.
+    #[cfg(test)]
+    pub(super) fn with_encoder(
+        publisher: Publisher,
+        encoder: Box<dyn VideoEncoder>,
+        format: VideoFormat,
+        bitrate: Bitrate,
+    ) -> Self {
+        let mut line = Self::new(publisher, Arc::new(Account::default()));
+        line.look(&[Way::Software], CodedFormat::H264);
+        line.encoder = Some(Running {
+            encoder,
+            is_hardware: false,
+            source: format,
+            format,
+            bitrate,
+        });
+        line
     }
 
     /// Whether it carries what cameras encode by themselves.
@@ -94,8 +117,14 @@ impl Line {
     }
 
     /// A frame comes too late to be encoded.
-    pub(super) fn leave_out(&self) {
+    pub(super) fn leave_out(&mut self) {
+        self.is_behind = true;
         self.account.line(self.publisher.codec()).skipped.one();
+    }
+
+    /// Whether the last frame came too late for it.
+    pub(super) fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     pub(super) fn is_watched(&self) -> bool {
@@ -163,6 +192,7 @@ impl Line {
         let Some(running) = &mut self.encoder else {
             return Ok(());
         };
+        self.is_behind = false;
         let start = Instant::now();
         let mut orders = self.publisher.take_orders(start);
         if running.bitrate != bitrate {

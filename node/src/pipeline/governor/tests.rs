@@ -124,6 +124,15 @@ fn what_was_given_up_comes_back_in_steps() {
 }
 
 #[test]
+fn a_machine_that_is_far_too_slow_is_relieved_after_a_second_each() {
+    let mut machine = Machine::new(200);
+    assert_eq!(
+        machine.runs(4, 200),
+        [relief(2, Scale::Full), relief(3, Scale::Full)]
+    );
+}
+
+#[test]
 fn a_single_hiccup_costs_nothing() {
     let mut machine = Machine::new(10);
     for _ in 0..10 {

@@ -1,0 +1,184 @@
+use std::time::{Duration, Instant};
+
+use super::{account::Account, governor::Relief, line::Line, snapshot::Snapshots};
+use crate::{
+    encode::{ConvertError, Converter, EncodeError, Shrinker},
+    media::{Bitrate, Frame, Privacy},
+};
+
+/// An encoder that took longer than so many frame intervals for a picture is no reason for the next one to make it later still:
+/// that encoder gets a newer one.
+const LATE_FRAMES: u32 = 3;
+
+/// What a frame meets on its way, besides encoders.
+#[derive(Clone, Copy)]
+pub(super) struct Outlet<'a> {
+    pub(super) account: &'a Account,
+    pub(super) snapshots: &'a Snapshots,
+    pub(super) privacy: &'a Privacy,
+    pub(super) bitrate: Bitrate,
+}
+
+/// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
+/// its own. Without `relief` the encoders of this machine leave it out, and nothing is told. The inner error costs this frame only.
+pub(super) fn encode(
+    lines: &mut [Line],
+    (converter, shrinker): (&mut Converter, &mut Shrinker),
+    outlet: Outlet<'_>,
+    frame: &Frame<'_>,
+    relief: Option<Relief>,
+) -> Result<Result<Option<Duration>, ConvertError>, EncodeError> {
+    let Outlet { account, bitrate, .. } = outlet;
+    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    // A picture as a file is made from what is converted.
+    let mut convert = outlet.snapshots.are_wanted();
+    let made = relief.map(|relief| relief.made(frame.format));
+    for line in lines.iter_mut().filter(encodes) {
+        // A frame that is left out is no reason for an encoder.
+        if let Some(made) = made {
+            line.prepare(frame.format, made, bitrate)?;
+        }
+        if line.takes(&frame.format) {
+            line.encode(frame, bitrate)?;
+        } else {
+            convert = true;
+        }
+    }
+    if !convert {
+        return Ok(Ok(Some(Duration::ZERO)));
+    }
+    let Some(relief) = relief else {
+        account.left_out.one();
+        return Ok(Ok(None));
+    };
+    let start = Instant::now();
+    // Once for all codecs.
+    let planes = converter
+        .to_yu12(frame)
+        .and_then(|planes| Ok(shrinker.shrink(&planes, relief.scale)?));
+    let planes = match planes {
+        // The encoders divide their bits among as many frames as there are.
+        Ok(planes) => Frame {
+            format: relief.made(frame.format),
+            ..planes
+        },
+        Err(error) => {
+            account.damaged.one();
+            return Ok(Err(error));
+        }
+    };
+    account.converted.record(start.elapsed());
+    if outlet.snapshots.are_wanted() {
+        outlet.snapshots.serve(&planes, outlet.privacy);
+    }
+    // Whoever had to do without the last one comes first.
+    lines.sort_by_key(|line| !line.is_behind());
+    let patience = LATE_FRAMES * frame.format.rate.interval();
+    let mut is_first = true;
+    for line in lines.iter_mut().filter(encodes) {
+        if line.takes(&frame.format) {
+            continue;
+        }
+        if !std::mem::take(&mut is_first) && start.elapsed() > patience {
+            line.leave_out();
+        } else {
+            line.encode(&planes, bitrate)?;
+        }
+    }
+    Ok(Ok(Some(start.elapsed())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{
+        encode::VideoEncoder,
+        fanout::{self, Demand},
+        media::{
+            AccessUnit, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Timestamp, VideoFormat,
+        },
+    };
+
+    const FORMAT: VideoFormat = VideoFormat {
+        pixel: PixelFormat::Yu12,
+        size: FrameSize {
+            width: 32,
+            height: 16,
+        },
+        stride: 32,
+        colour: Colour::VIDEO,
+        rate: FrameRate::per_second(1000),
+    };
+
+    /// Writes down what it gets, and takes so many frame intervals for it.
+    struct Slow {
+        codec: Codec,
+        intervals: u32,
+        got: Arc<Mutex<Vec<(Codec, u32)>>>,
+    }
+
+    impl VideoEncoder for Slow {
+        fn name(&self) -> &str {
+            "slow"
+        }
+
+        fn encode(&mut self, frame: &Frame<'_>, _: Orders) -> Result<Option<AccessUnit>, EncodeError> {
+            self.got.lock().unwrap().push((self.codec, frame.sequence));
+            let start = Instant::now();
+            while start.elapsed() <= self.intervals * FORMAT.rate.interval() {
+                std::hint::spin_loop();
+            }
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn no_encoder_waits_longer_for_another_than_a_few_frames_and_each_gets_its_turn() {
+        let got = Arc::new(Mutex::new(Vec::new()));
+        let demand = Demand::default();
+        let mut lines = Vec::new();
+        let mut viewers = Vec::new();
+        let bitrate = Bitrate::from_bps(1_000_000);
+        // Far longer than anything else here can take, so that the second one gets nothing after the first.
+        for codec in Codec::ALL {
+            let (publisher, track) = fanout::track(codec, demand.clone());
+            viewers.push(track.subscribe());
+            let encoder = Box::new(Slow {
+                codec,
+                intervals: LATE_FRAMES + 1,
+                got: got.clone(),
+            });
+            lines.push(Line::with_encoder(publisher, encoder, FORMAT, bitrate));
+        }
+        let (account, snapshots, privacy) = (Account::default(), Snapshots::default(), Privacy::default());
+        let outlet = Outlet {
+            account: &account,
+            snapshots: &snapshots,
+            privacy: &privacy,
+            bitrate,
+        };
+        let (mut converter, mut shrinker) = (Converter::default(), Shrinker::default());
+        let data = vec![128; FORMAT.least_bytes()];
+        for sequence in 0..4 {
+            let frame = Frame {
+                format: FORMAT,
+                captured_at: Timestamp::now(),
+                sequence,
+                dmabuf: None,
+                data: &data,
+            };
+            let tools = (&mut converter, &mut shrinker);
+            encode(&mut lines, tools, outlet, &frame, Some(Relief::NONE))
+                .expect("they don't fail")
+                .expect("it is a whole frame")
+                .expect("it is encoded");
+        }
+        let [first, second] = Codec::ALL;
+        assert_eq!(
+            *got.lock().unwrap(),
+            [(first, 0), (second, 1), (first, 2), (second, 3)]
+        );
+    }
+}

@@ -1,0 +1,429 @@
+//! What the thread of a camera does: opens it while somebody watches, and has each frame encoded.
+
+mod standin;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pinhole_service::watchdog::{BEAT, Pulse};
+use tracing::{debug, info, warn};
+
+use super::{
+    Account, Overload, Settings, State,
+    coded::{Coded, steer},
+    governor::{Governor, Relief, Step},
+    heat::Heat,
+    line::Line,
+    raw::{Outlet, encode},
+    snapshot::Snapshots,
+    wishes::Wishes,
+};
+use crate::{
+    capture::{Camera, CaptureError, VideoSource, Want},
+    encode::{Converter, EncodeError, Shrinker, Way},
+    fanout::Demand,
+    media::{FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
+    retry::Retry,
+};
+
+/// How long the device stays open after the last viewer left: a page that is reloaded finds it running.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long one look for a frame may block; a stop or a change of viewers is noticed this late at most.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// A camera that delivers nothing for this long is opened anew.
+const STALL: Duration = Duration::from_secs(5);
+
+/// Why a camera's picture ended.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    #[error("{device} delivers no frames ({silent:?} without one); opening it anew")]
+    Silent { device: String, silent: Duration },
+    #[error(
+        "{device} delivers {format}, which is to be encoded, and `encoders` in [video] has nothing for that; add \"software\""
+    )]
+    NoEncoder { device: String, format: VideoFormat },
+}
+
+/// What the thread of a camera has, and does.
+pub(super) struct Work {
+    pub(super) camera: Box<dyn Camera>,
+    pub(super) settings: Settings,
+    pub(super) lines: Vec<Line>,
+    pub(super) account: Arc<Account>,
+    pub(super) demand: Demand,
+    pub(super) stopping: Arc<AtomicBool>,
+    pub(super) wishes: Wishes,
+    pub(super) snapshots: Snapshots,
+    pub(super) privacy: Privacy,
+    pub(super) converter: Converter,
+    pub(super) shrinker: Shrinker,
+    /// What encoding costs is the machine's and the camera's matter, not that of one opening.
+    pub(super) governor: Governor,
+    pub(super) heat: Heat,
+    /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
+    pub(super) last_size: Option<FrameSize>,
+    /// They are to be read again.
+    pub(super) controls_changed: bool,
+    pub(super) pulse: Pulse,
+}
+
+/// Why an open camera is closed although it works.
+enum Over {
+    Stopping,
+    Unwatched,
+    Replaced,
+    Private,
+}
+
+/// What a change of the configuration means for the camera that is open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    GoesOn,
+    IsReplaced,
+    MayBeBack,
+}
+
+impl Work {
+    /// Until it is told to stop.
+    pub(super) fn run(&mut self) {
+        let mut retry = Retry::default();
+        loop {
+            let seen = self.demand.seen();
+            self.pulse.beat();
+            if self.is_stopping() {
+                return;
+            }
+            match self.obey(None) {
+                Open::IsReplaced => retry.forget(),
+                Open::MayBeBack => retry.hurry(),
+                Open::GoesOn => {}
+            }
+            if !self.is_watched() {
+                self.snapshots
+                    .refuse("the camera is closed, as nobody watches; it opens for viewers");
+                self.rest();
+                if !self.account.is_faulted() {
+                    self.account.becomes(State::Idle);
+                }
+                self.demand.wait(seen, Some(BEAT));
+                continue;
+            }
+            if self.privacy.is_on() {
+                retry.forget();
+                self.be_private(seen);
+                continue;
+            }
+            match self.run_once(&mut retry) {
+                Ok(()) => {
+                    retry.forget();
+                    if !self.privacy.is_on() {
+                        self.account.becomes(State::Idle);
+                    }
+                }
+                Err(fault) => {
+                    self.account.becomes(State::Faulted {
+                        why: fault.to_string(),
+                    });
+                    let pause = retry.after(is_transient(&fault), &fault.to_string());
+                    if let Some(news) = retry.news() {
+                        warn!(retry_in = ?pause, "no picture: {news}");
+                    } else {
+                        debug!(retry_in = ?pause, "still no picture: {fault}");
+                    }
+                    self.pause(seen, pause);
+                }
+            }
+        }
+    }
+
+    /// Frees the encoders.
+    fn rest(&mut self) {
+        for line in &mut self.lines {
+            line.rest();
+        }
+    }
+
+    /// Does what the configuration newly asks for; `source` is the camera where it is open.
+    fn obey(&mut self, source: Option<&mut dyn VideoSource>) -> Open {
+        let changes = self.wishes.take();
+        let mut open = Open::GoesOn;
+        if let Some((camera, settings)) = changes.camera {
+            self.camera = camera;
+            self.settings = settings;
+            open = Open::IsReplaced;
+        }
+        let mut source = source.filter(|_| open == Open::GoesOn);
+        if let Some(bitrate) = changes.bitrate {
+            self.settings.bitrate = bitrate;
+            if let Some(source) = source.as_deref_mut().filter(|source| is_coded(source.format())) {
+                steer(source, bitrate);
+            }
+        }
+        if let Some(controls) = changes.controls {
+            if let Some(source) = source
+                && let Err(error) = source.set_controls(&controls)
+            {
+                warn!("{error}");
+            }
+            self.settings.want.controls = controls;
+            self.controls_changed = true;
+        }
+        if open == Open::GoesOn && changes.plugged {
+            open = Open::MayBeBack;
+        }
+        open
+    }
+
+    /// Opens the camera and works until nobody watches.
+    fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+        self.account.becomes(State::Opening);
+        for line in &mut self.lines {
+            line.look(&self.settings.ways, self.settings.hardware);
+        }
+        let formats = self.lines.iter().flat_map(Line::formats);
+        let want = Want {
+            encoder_formats: formats.copied().collect(),
+            ..self.settings.want.clone()
+        };
+        let mut source = self.camera.open(&want)?;
+        let device = self.camera.describe();
+        if retry.is_faulted() {
+            // A command can be started as often as it likes to end; what is news is the picture.
+            debug!(%device, format = %source.format(), "camera open");
+        } else {
+            info!(%device, format = %source.format(), "camera open");
+        }
+        self.controls_changed = true;
+        self.governor.opened(source.format().rate);
+        self.tell_overload(source.format(), false);
+        let outcome = self.stream(&device, source.as_mut(), retry);
+        self.account.gives_up(None);
+        self.converter.forget();
+        drop(source);
+        if outcome.is_ok() {
+            // After a fault the encoders go on with the slate.
+            self.rest();
+        }
+        match &outcome {
+            Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
+            Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Private) => info!(%device, "camera closed: the privacy switch is on"),
+            Ok(Over::Stopping) | Err(_) => {}
+        }
+        outcome.map(drop)
+    }
+
+    fn stream(
+        &mut self,
+        device: &str,
+        source: &mut dyn VideoSource,
+        retry: &mut Retry,
+    ) -> Result<Over, Fault> {
+        let mut last_watched = Instant::now();
+        let mut last_frame = Instant::now();
+        let mut damaged = false;
+        // When the first picture went to viewers.
+        let mut shown_since = None;
+        let mut sequence = None;
+        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
+        if is_coded(source.format()) {
+            steer(source, self.settings.bitrate);
+        } else if !self.lines.iter().any(Line::is_possible) {
+            return Err(Fault::NoEncoder {
+                device: device.to_owned(),
+                format: source.format(),
+            });
+        }
+        loop {
+            self.pulse.beat();
+            if self.is_stopping() {
+                return Ok(Over::Stopping);
+            }
+            if self.obey(Some(&mut *source)) == Open::IsReplaced {
+                return Ok(Over::Replaced);
+            }
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
+            if std::mem::take(&mut self.controls_changed) {
+                self.account.set_controls(source.controls());
+            }
+            let now = Instant::now();
+            if self.is_watched() {
+                last_watched = now;
+            } else if now.duration_since(last_watched) >= LINGER {
+                return Ok(Over::Unwatched);
+            }
+            let rate = source.format().rate;
+            if is_coded(source.format()) {
+                coded.request_keyframe(&self.lines, source, now);
+            }
+            let Some(frame) = source.next(PATIENCE)? else {
+                if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
+                    return Err(Fault::Silent {
+                        device: device.to_owned(),
+                        silent: STALL,
+                    });
+                }
+                continue;
+            };
+            last_frame = Instant::now();
+            self.account
+                .waited
+                .record(Timestamp::now().since(frame.captured_at));
+            self.account.frames.one();
+            let missed = missed(sequence.replace(frame.sequence), frame.sequence);
+            self.account.missed.add(missed);
+            let format = frame.format;
+            // It was captured before the switch, or after it: nobody gets it.
+            if self.privacy.is_on() {
+                return Ok(Over::Private);
+            }
+            let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let outlet = Outlet {
+                account: &self.account,
+                snapshots: &self.snapshots,
+                privacy: &self.privacy,
+                bitrate: self.settings.bitrate,
+            };
+            let outcome = if is_coded(format) {
+                coded.pass(lines, converter, outlet, &frame)
+            } else if !lines.iter().any(Line::is_watched) {
+                Ok(Ok(true))
+            } else {
+                let takes = self.governor.takes(frame.captured_at, missed);
+                let relief = takes.then(|| self.governor.relief());
+                let tools = (converter, &mut self.shrinker);
+                let outcome = encode(lines, tools, outlet, &frame, relief);
+                outcome.map(|outcome| {
+                    outcome.map(|took| {
+                        if let Some(took) = took {
+                            self.govern(format, took);
+                        }
+                        true
+                    })
+                })
+            };
+            match outcome? {
+                // Of a camera that encodes, nothing to show up to its first keyframe.
+                Ok(false) => {}
+                Ok(true) => {
+                    damaged = false;
+                    let since = *shown_since.get_or_insert(last_frame);
+                    if !self.account.is_live() {
+                        self.account.becomes(State::Live {
+                            device: device.to_owned(),
+                            format,
+                        });
+                    }
+                    if retry.is_over(last_frame.duration_since(since)) {
+                        info!(%device, "the picture is back");
+                    }
+                }
+                Err(error) if damaged => debug!(%device, "frame skipped: {error}"),
+                Err(error) => {
+                    damaged = true;
+                    warn!(%device, "frame skipped, and likewise those after it that are damaged: {error}");
+                }
+            }
+        }
+    }
+
+    /// Has the governor see what encoding took, and obeys it.
+    fn govern(&mut self, format: VideoFormat, took: Duration) {
+        self.governor.set_hot(self.heat.is_hot(Instant::now()));
+        let Some(step) = self.governor.took(took, Timestamp::now()) else {
+            return;
+        };
+        let Step {
+            relief,
+            is_down,
+            load,
+            is_hot,
+        } = step;
+        let (rate, size) = (relief.rate(format.rate), relief.scale.of(format.size));
+        let busy = format!("{:.0} %", load * 100.0);
+        if is_down {
+            self.account.steps_down.one();
+            let why = if is_hot {
+                "the processor is slowed down to keep it from harm, and encoding takes much of it"
+            } else {
+                "this machine is too slow to encode all of it"
+            };
+            warn!(%rate, %size, %busy, "viewers get less of the picture: {why}");
+        } else {
+            self.account.steps_up.one();
+            info!(%rate, %size, %busy, "viewers get more of the picture again");
+        }
+        self.tell_overload(format, is_hot);
+    }
+
+    /// Tells what is given up of a picture of this format.
+    fn tell_overload(&mut self, format: VideoFormat, is_hot: bool) {
+        let relief = self.governor.relief();
+        let size = relief.scale.of(format.size);
+        self.last_size = Some(size);
+        let overload = Overload {
+            level: self.governor.level(),
+            rate: relief.rate(format.rate),
+            size,
+            is_hot,
+        };
+        self.account
+            .gives_up((relief != Relief::NONE && !is_coded(format)).then_some(overload));
+    }
+
+    fn is_watched(&self) -> bool {
+        self.lines.iter().any(Line::is_watched)
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+fn is_coded(format: VideoFormat) -> bool {
+    format.pixel == PixelFormat::H264
+}
+
+/// Frames between two that were fetched, by the driver's count. One that starts anew tells nothing.
+fn missed(before: Option<u32>, now: u32) -> u64 {
+    const CREDIBLE: u32 = 10_000;
+    let step = before.map_or(1, |before| now.wrapping_sub(before));
+    match step {
+        1..=CREDIBLE => u64::from(step - 1),
+        _ => 0,
+    }
+}
+
+fn is_transient(fault: &Fault) -> bool {
+    match fault {
+        Fault::Capture(error) => error.is_transient(),
+        Fault::Encode(_) | Fault::NoEncoder { .. } => false,
+        Fault::Silent { .. } => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_between_are_missed_unless_the_count_starts_anew() {
+        assert_eq!(missed(None, 17), 0);
+        assert_eq!(missed(Some(17), 18), 0);
+        assert_eq!(missed(Some(17), 20), 2);
+        assert_eq!(missed(Some(u32::MAX), 1), 1, "it wraps");
+        assert_eq!(missed(Some(17), 17), 0, "a driver that does not count");
+        assert_eq!(missed(Some(5000), 0), 0, "a driver that starts anew");
+    }
+}
