@@ -18,9 +18,18 @@ const LESS: &str = "viewers get less of the picture";
 /// The node says this when it takes something back.
 const MORE: &str = "viewers get more of the picture again";
 /// How long the machine is busy.
-const BUSY: Duration = Duration::from_secs(35);
+const BUSY: Duration = Duration::from_secs(60);
 /// Until everything must be back: a step takes 6 s where all is easy, and the emulated machine is slow.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Leaves others 10 ms of each 100.
+const HOG: &str = "
+import time
+while True:
+    end = time.monotonic() + 0.09
+    while time.monotonic() < end: pass
+    time.sleep(0.01)
+";
 
 /// One second as the viewer sees it.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +79,7 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let _server = start_server(&network);
     // Of a size in which the pattern's clock is legible at two thirds and at half of it as well.
     let config = format!(
-        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"pattern\"\nsize = \"1280x720\"\nfps = 30\n",
+        "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"pattern\"\nsize = \"1152x648\"\nfps = 30\n",
         server_url()
     );
     let mut node = start_node_in(&guest, &config);
@@ -87,20 +96,16 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
     let start = Instant::now();
     let before = seconds(&viewer, || start.elapsed() < Duration::from_secs(10));
 
-    // Others want the processor as well, and come first: what is left is too little on the quickest machine, and more than nothing.
+    // Another program takes the processor for itself most of the time: what is left is that of a slow machine.
     let mark = node.mark();
-    let mut load = guest.start(
-        "load",
-        "[ ! -e /proc/sys/kernel/sched_autogroup_enabled ] || echo 0 >/proc/sys/kernel/sched_autogroup_enabled
-         for i in 1 2 3 4; do nice -n -6 sh -c 'while :; do :; done' & done; wait",
-    );
+    let mut load = guest.start("load", &format!("exec chrt --fifo 50 python3 -c '{HOG}'"));
     node.wait_for_line_since(mark, LESS, SOON);
     let busy = Instant::now();
     let during = seconds(&viewer, || busy.elapsed() < BUSY);
     let lowest = level();
     assert!(lowest >= Some(1.0), "{lowest:?}");
     load.signal(rustix::process::Signal::KILL);
-    guest.must("pkill -KILL -f 'while :; do' || true");
+    guest.must("pkill -KILL chrt; pkill -KILL python3; true");
 
     let mark_after = node.mark();
     let after = Instant::now();
@@ -144,14 +149,19 @@ fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
         assert!((1..=12).contains(&said), "{report}");
     }
 
-    // Latency has its price for a processor that is shared, and does not grow while it is.
+    // Latency has its price on a slow machine, and does not grow. A step of the size, with new encoders, may cost a second.
     let (first, last) = during.split_at(during.len() / 2);
     let (usual, early, late) = (latency(&before), latency(first), latency(last));
     assert!(
         late < early + 150.0,
         "it grows: {usual} before, {early} then {late} ms\n{report}"
     );
-    assert!(late < usual + 600.0, "{usual} before, {late} ms\n{report}");
+    assert!(late < usual + 300.0, "{usual} before, {late} ms\n{report}");
+    let old = during.iter().filter(|second| second.latency > 1000.0).count();
+    assert!(
+        old * 10 <= during.len(),
+        "{old} seconds of old pictures\n{report}"
+    );
     assert!(
         latency(&again) < usual + 100.0,
         "{usual} before, {} ms after\n{report}",

@@ -6,8 +6,8 @@ use crate::{
     media::{Bitrate, Frame, Privacy},
 };
 
-/// An encoder that took longer than so many frame intervals for a picture is no reason for the next one to make it later still:
-/// that encoder gets a newer one.
+/// Where something took longer than so many frame intervals, the frame is not made later still: what is to come for it takes a
+/// newer one.
 const LATE_FRAMES: u32 = 3;
 
 /// What a frame meets on its way, besides encoders.
@@ -32,6 +32,8 @@ pub(super) fn encode(
     let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
     // A picture as a file is made from what is converted.
     let mut convert = outlet.snapshots.are_wanted();
+    let patience = LATE_FRAMES * frame.format.rate.interval();
+    let fetched = Instant::now();
     let made = relief.map(|relief| relief.made(frame.format));
     for line in lines.iter_mut().filter(encodes) {
         // A frame that is left out is no reason for an encoder.
@@ -47,7 +49,8 @@ pub(super) fn encode(
     if !convert {
         return Ok(Ok(Some(Duration::ZERO)));
     }
-    let Some(relief) = relief else {
+    // Where new encoders took long to make, a newer frame has come meanwhile.
+    let Some(relief) = relief.filter(|_| fetched.elapsed() <= patience) else {
         account.left_out.one();
         return Ok(Ok(None));
     };
@@ -73,7 +76,6 @@ pub(super) fn encode(
     }
     // Whoever had to do without the last one comes first.
     lines.sort_by_key(|line| !line.is_behind());
-    let patience = LATE_FRAMES * frame.format.rate.interval();
     let mut is_first = true;
     for line in lines.iter_mut().filter(encodes) {
         if line.takes(&frame.format) {
