@@ -213,28 +213,31 @@ function instrument() {
   };
 
   let ear = null;
-  /** What is heard in `seconds`, as 16-bit samples in base64. A worklet would be better, and needs HTTPS. */
+  /**
+   * What is heard in `seconds`, as 16-bit samples in base64, by the browser's recorder: that takes the sound on a thread of its own.
+   * An audio graph in script loses some where the page is busy, and a worklet needs HTTPS.
+   */
   const listen = async (seconds) => {
     ear ??= new AudioContext({ sampleRate: 48000 });
-    await ear.resume();
-    const source = ear.createMediaStreamSource(video().srcObject);
-    const recorder = ear.createScriptProcessor(4096, 1, 1);
+    const tracks = video().srcObject.getAudioTracks();
+    const recorder = new MediaRecorder(new MediaStream(tracks), { mimeType: "audio/webm;codecs=pcm" });
     const pieces = [];
-    recorder.onaudioprocess = ({ inputBuffer }) => pieces.push(Int16Array.from(inputBuffer.getChannelData(0), (sample) => sample * 32767));
+    recorder.ondataavailable = ({ data }) => pieces.push(data);
     const before = (await media()).audio;
-    source.connect(recorder);
-    recorder.connect(ear.destination);
+    recorder.start();
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-    recorder.disconnect();
-    source.disconnect();
+    const stopped = new Promise((resolve) => recorder.addEventListener("stop", resolve, { once: true }));
+    recorder.stop();
+    await stopped;
     const after = (await media()).audio;
-    // The graph begins with silence, until its source has filled its buffer.
-    const bytes = new Uint8Array(await new Blob(pieces.slice(2)).arrayBuffer());
+    const sound = await ear.decodeAudioData(await new Blob(pieces).arrayBuffer());
+    const samples = Int16Array.from(sound.getChannelData(0), (sample) => sample * 32767);
+    const bytes = new Uint8Array(samples.buffer);
     let text = "";
     for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
     const grown = (key) => (after?.[key] ?? 0) - (before?.[key] ?? 0);
     const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
-    return { samples: btoa(text), rate: ear.sampleRate, concealed, codec: after?.codec ?? null };
+    return { samples: btoa(text), rate: sound.sampleRate, concealed, codec: after?.codec ?? null };
   };
 
   const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);

@@ -85,6 +85,35 @@ fn assert_without_gaps(heard: &Value) {
     assert!(number(heard, "longestGap") < 25.0, "{heard}");
 }
 
+/// That both listeners hear 20 s of the tone. Where the machine under the guest stands still for longer than the player's half second
+/// of buffer, there is a gap in what is played, and the stretch tells nothing of the node: it is heard again.
+fn assert_heard_without_gaps(scene: &Scene, player: &Process, listeners: [&mut Peer; 2], card: &str) {
+    const TRIES: usize = 4;
+    let silence = || scene.metric("pinhole_sound_frames_total", &["silence"]);
+    let [page, desktop] = listeners;
+    for _ in 0..TRIES {
+        let (played, filled) = (player.mark(), silence());
+        let in_page = page.begin("listen", json!({"seconds": 20}));
+        let in_desktop = desktop.begin("listen", json!({"seconds": 20}));
+        let both = [page.finish(in_page), desktop.finish(in_desktop)];
+        for heard in &both {
+            loudly(&format!("{card}, 20 s: {heard}"));
+        }
+        let lines = player.log().since(played);
+        if lines.iter().any(|line| line.contains("underrun")) {
+            loudly("the player was not let play in time; once more");
+            continue;
+        }
+        assert_eq!(silence(), filled, "the node had to fill gaps");
+        for heard in &both {
+            assert_tone(heard, 1000.0);
+            assert_without_gaps(heard);
+        }
+        return;
+    }
+    panic!("the machine is too busy to play a tone to its end, {TRIES} times");
+}
+
 #[test]
 fn every_viewer_hears_the_tone_in_the_codec_that_it_has() {
     if skipped(
@@ -212,27 +241,23 @@ fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
         return;
     }
     let scene = Scene::new(|_| {});
-    let _player = play(&scene.guest, 48_000, 2, "s16le");
+    let player = play(&scene.guest, 48_000, 2, "s16le");
     let mut page = page(&scene.network);
     let mut desktop = desktop(&scene.network, None);
     page.ask("press", json!({"on": "#sound"}));
     scene.node.wait_for_line("48000 Hz S16_LE, stereo");
     // Until both have found their delay.
     page.ask("listen", json!({"seconds": 2}));
-    let in_page = page.begin("listen", json!({"seconds": 20}));
-    let in_desktop = desktop.begin("listen", json!({"seconds": 20}));
-    for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
-        assert_tone(&heard, 1000.0);
-        assert_without_gaps(&heard);
-        loudly(&format!("48000 Hz S16_LE, stereo, 20 s: {heard}"));
-    }
-    let silence = scene.metric("pinhole_sound_frames_total", &["silence"]);
-    assert_eq!(silence, 0.0, "the node had to fill gaps");
+    assert_heard_without_gaps(
+        &scene,
+        &player,
+        [&mut page, &mut desktop],
+        "48000 Hz S16_LE, stereo",
+    );
 }
 
 /// The card delivers what was played into it, and the node takes it as it is.
 #[test]
-#[ignore = "in each of two runs one of the five cards was heard with a gap; whether the node or the browser under test loses it is not known yet"]
 fn every_kind_of_card_is_heard() {
     if skipped("every_kind_of_card_is_heard", Need::Guest) {
         return;
@@ -250,11 +275,10 @@ fn every_kind_of_card_is_heard() {
         let before = scene.node.mark();
         page.ask("press", json!({"on": "#sound"}));
         scene.node.wait_for_line_since(before, taken, SOON);
+        let mut desktop = desktop(&scene.network, None);
         hears_tone(&mut page);
-        let heard = page.ask("listen", json!({"seconds": 4}));
-        assert_tone(&heard, 1000.0);
-        assert_without_gaps(&heard);
-        loudly(&format!("{taken}: {heard}"));
+        assert_heard_without_gaps(&scene, &player, [&mut page, &mut desktop], taken);
+        desktop.ask("hang_up", json!({}));
         page.ask("press", json!({"on": "#sound"}));
         scene.node.wait_for_line_since(before, CLOSED, SOON);
         player.kill();
