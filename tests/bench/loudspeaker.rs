@@ -25,8 +25,12 @@ pub struct Heard {
     pub talkers: usize,
     /// Packets of all voices so far.
     pub packets: u64,
-    /// Of those, the ones that were turned away, came too late, could not be decoded, or were left out.
-    pub unplayed: u64,
+    /// Of those, the ones that came after their turn.
+    pub late: u64,
+    /// And those that were left out, so that the delay does not grow.
+    pub skipped: u64,
+    /// And those that were turned away or could not be decoded.
+    pub refused: u64,
     /// Packets in whose place something was made up, so far.
     pub concealed: u64,
     /// The median time from a packet's arrival until it is heard, in ms.
@@ -36,12 +40,6 @@ pub struct Heard {
 impl Heard {
     fn of(account: &Account) -> Self {
         let figures = &account.figures;
-        let unplayed = [
-            &figures.refused,
-            &figures.late,
-            &figures.damaged,
-            &figures.skipped,
-        ];
         Self {
             talkers: account
                 .talkers()
@@ -49,7 +47,9 @@ impl Heard {
                 .filter(|talker| talker.is_audible)
                 .count(),
             packets: figures.packets.get(),
-            unplayed: unplayed.iter().map(|counter| counter.get()).sum(),
+            late: figures.late.get(),
+            skipped: figures.skipped.get(),
+            refused: figures.refused.get() + figures.damaged.get(),
             concealed: figures.concealed.get(),
             delay: account.median().map(|delay| delay.as_secs_f64() * 1000.0),
         }

@@ -122,20 +122,22 @@ fn talkers(network: &Network) -> anyhow::Result<()> {
     let mut text = String::from(
         "### Voices to a loudspeaker: encoded beforehand as above, and viewers that talk all the time, in Opus of 32 kbit/s\n\n\
          | viewers | CPU while they are silent, ms a second | while all talk | more | heard at the end | packets of voices a second | \
-         not played | made up | arrival to ear, median, ms | whole machine silent, talking, ms a second | load silent, talking |\n\
-         |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+         late | left out | refused | made up | arrival to ear, median, ms | whole machine silent, talking, ms a second | load silent, talking |\n\
+         |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (Pair { without, with }, talk) in pairs.iter().zip(&talks) {
         let _ = writeln!(
             text,
-            "| {} | {:.1} | {:.1} | {:.1} | {} | {:.0} | {} | {} | {:.0} | {:.0}, {:.0} | {}, {} |",
+            "| {} | {:.1} | {:.1} | {:.1} | {} | {:.0} | {} | {} | {} | {} | {:.0} | {:.0}, {:.0} | {}, {} |",
             with.viewers(),
             without.usage.cpu,
             with.usage.cpu,
             with.usage.cpu - without.usage.cpu,
             talk.after.talkers,
             talk.packets() as f64 / with.usage.wall,
-            talk.after.unplayed - talk.before.unplayed,
+            talk.after.late - talk.before.late,
+            talk.after.skipped - talk.before.skipped,
+            talk.after.refused - talk.before.refused,
             talk.after.concealed - talk.before.concealed,
             talk.after.delay.unwrap_or(f64::NAN),
             without.usage.machine,
