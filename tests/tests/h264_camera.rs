@@ -95,6 +95,14 @@ impl Scene {
         }
     }
 
+    /// Has the node obey another configuration.
+    fn reload(&mut self, camera: &str) {
+        let config = config(camera);
+        self.guest
+            .must(&format!("cat >/run/node.toml <<'END'\n{config}\nEND"));
+        self.node.signal(Signal::HUP);
+    }
+
     fn watch(&self, codec: &str) -> Viewer {
         Viewer::watch(&self.network, &server_url(), "porch", &["--codec", codec], SOON)
     }
@@ -184,15 +192,25 @@ fn the_encoder_of_a_camera_is_told_what_suits_viewers() {
     assert!(metrics.value("pinhole_encoded_frames_total", &["H.264"]) >= Some(1.0));
 
     let mark = scene.node.mark();
-    let changed = config("[video]\nbitrate = 800_000");
-    scene
-        .guest
-        .must(&format!("cat >/run/node.toml <<'END'\n{changed}\nEND"));
-    scene.node.signal(Signal::HUP);
+    scene.reload("[video]\nbitrate = 800_000");
     scene
         .node
         .wait_for_line_since(mark, "the camera's encoder was told its bitrate", SOON);
     assert_eq!(scene.control("video_bitrate"), 800_000);
+
+    // What the configuration names is its own, and ours again when it does not.
+    let controls = "controls = { video_bitrate = 3_000_000, h264_i_frame_period = 90 }\n";
+    for (controls, bitrate, period) in [(controls, 3_000_000, 90), ("", 700_000, 10 * RATE)] {
+        scene.reload(&format!("{controls}[video]\nbitrate = 700_000"));
+        let seen = || {
+            [
+                scene.control("video_bitrate"),
+                scene.control("h264_i_frame_period"),
+            ]
+        };
+        eventually(SOON, || (seen() == [bitrate, period]).then_some(()))
+            .unwrap_or_else(|| panic!("{controls} {:?}\n{}", seen(), scene.node.log().tail(20)));
+    }
     viewer.goes_on();
     viewer.stop();
     assert!(!scene.has_said(ENCODER), "{}", scene.node.log().tail(40));
@@ -268,7 +286,7 @@ fn a_late_viewer_of_a_camera_that_does_not_obey_waits_and_is_asked_for_again() {
         "--codec",
         "h264",
     ]);
-    let (mut late, _) = Process::spawn("pinhole-view", view);
+    let (late, _) = Process::spawn("pinhole-view", view);
     scene.node.wait_for_line_since(mark, CONNECTED, SOON);
     // It is asked again, and in vain, while the other viewer's picture goes on.
     eventually(SOON, || {

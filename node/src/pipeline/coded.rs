@@ -195,6 +195,7 @@ mod tests {
         pipeline::{account::Account, snapshot::Snapshots},
     };
     use std::sync::Arc;
+    use std::task::{Context, Waker};
 
     const INTERVAL: Duration = Duration::from_millis(33);
     /// 1280x720, High, and a picture of four bytes.
@@ -306,6 +307,9 @@ mod tests {
                     .coded
                     .pass(&mut self.lines, &mut self.converter, outlet, &frame);
                 assert!(passed.expect("no encoder").is_ok());
+                // Who does not take what comes misses some, and wants a keyframe.
+                let mut context = Context::from_waker(Waker::noop());
+                while self.viewer.poll_next(&mut context).is_ready() {}
             }
             (
                 self.source.requests - before.0,
