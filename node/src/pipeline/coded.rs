@@ -9,7 +9,8 @@ use crate::{
     media::{Bitrate, Codec, Frame, Timestamp},
 };
 
-/// Between two requests for a keyframe that nobody but ourselves needs.
+/// Between two requests for the same keyframe, and between two that nobody but ourselves needs. Encoders have a few pictures under way
+/// that come before the one asked for; asked twice, they make two.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 /// A keyframe that has not come for so long is worth a word: viewers wait for it.
 const LATE_KEYFRAME: Duration = Duration::from_secs(10);
@@ -28,6 +29,10 @@ pub(super) struct Coded {
     /// Somebody waits for a picture as a file.
     wants_picture: bool,
     requested: Option<Instant>,
+    /// Whether the keyframe of the last request is still to come.
+    is_due: bool,
+    /// Whether there was a frame yet. A stream begins with a keyframe nearly always, and to ask for it would make two.
+    has_begun: bool,
     /// Since when viewers wait for a keyframe, and whether that was said.
     waiting: Option<(Instant, bool)>,
 }
@@ -40,23 +45,32 @@ impl Coded {
             decoding: false,
             wants_picture: false,
             requested: None,
+            is_due: false,
+            has_begun: false,
             waiting: None,
         }
     }
 
     /// Asks the camera for the keyframe that somebody needs. Before each look for a frame.
     pub(super) fn request_keyframe(&mut self, lines: &[Line], source: &mut dyn VideoSource, now: Instant) {
-        let mut viewers = false;
-        for line in lines.iter().filter(|line| line.passes()) {
-            viewers |= line.wants_keyframe(now);
+        if !self.has_begun {
+            return;
         }
-        let own = self.passthrough.needs_keyframe() || (self.recodes(lines) && !self.decoding);
-        let due = self
+        let may_ask_again = self
             .requested
             .is_none_or(|requested| now.duration_since(requested) >= REQUEST_INTERVAL);
-        if viewers || (own && due) {
+        // What is due is for all who want one before it comes.
+        let mut viewers = false;
+        if may_ask_again || !self.is_due {
+            for line in lines.iter().filter(|line| line.passes()) {
+                viewers |= line.wants_keyframe(now);
+            }
+        }
+        let own = self.passthrough.needs_keyframe() || (self.recodes(lines) && !self.decoding);
+        if viewers || (own && may_ask_again) {
             self.requested = Some(now);
-            if source.request_keyframe() {
+            self.is_due = source.request_keyframe();
+            if self.is_due {
                 lines
                     .iter()
                     .filter(|line| line.passes())
@@ -95,6 +109,7 @@ impl Coded {
         frame: &Frame<'_>,
     ) -> Result<Result<bool, ConvertError>, EncodeError> {
         let Outlet { account, bitrate, .. } = outlet;
+        self.has_begun = true;
         self.wants_picture = outlet.snapshots.are_wanted();
         let unit = match self.passthrough.take(frame) {
             Ok(Some(unit)) => unit,
@@ -105,6 +120,7 @@ impl Coded {
             }
         };
         if unit.is_keyframe {
+            self.is_due = false;
             self.waiting = None;
         }
         for line in lines.iter_mut().filter(|line| line.passes() && line.is_watched()) {
@@ -166,5 +182,186 @@ pub(super) fn steer(source: &mut dyn VideoSource, bitrate: Bitrate) {
         info!(codec = %Codec::H264, %bitrate, "the camera's encoder was told its bitrate");
     } else {
         debug!("the camera chooses its bitrate by itself");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        capture::{CaptureError, Controls},
+        fanout::{self, Demand, Subscriber},
+        media::{Colour, FrameRate, PixelFormat, Privacy, VideoFormat},
+        pipeline::{account::Account, snapshot::Snapshots},
+    };
+    use std::sync::Arc;
+    use std::task::{Context, Waker};
+
+    const INTERVAL: Duration = Duration::from_millis(33);
+    /// 1280x720, High, and a picture of four bytes.
+    const KEYFRAME: &[u8] = &[
+        0, 0, 1, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03,
+        0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0x20, 0xf1, 0x83, 0x19, 0x60, 0, 0, 1, 0x68, 0xeb, 0xe3, 0xcb,
+        0x22, 0xc0, 0, 0, 1, 0x65, 0x88, 0x84, 0x11,
+    ];
+    const OTHER: &[u8] = &[0, 0, 1, 0x41, 0x9a, 0x22];
+
+    /// An encoder that has pictures under way when it is asked.
+    struct Encoder {
+        delay: usize,
+        obeys: bool,
+        /// What comes next, whether each is a keyframe; keyframes by itself come never.
+        coming: Vec<bool>,
+        requests: usize,
+        sequence: u32,
+    }
+
+    impl VideoSource for Encoder {
+        fn format(&self) -> VideoFormat {
+            VideoFormat {
+                pixel: PixelFormat::H264,
+                size: "1280x720".parse().expect("a size"),
+                stride: 0,
+                colour: Colour::VIDEO,
+                rate: FrameRate::per_second(30),
+            }
+        }
+
+        fn next(&mut self, _: Duration) -> Result<Option<Frame<'_>>, CaptureError> {
+            self.sequence += 1;
+            let is_keyframe = !self.coming.is_empty() && self.coming.remove(0);
+            Ok(Some(Frame {
+                format: self.format(),
+                captured_at: Timestamp::now(),
+                sequence: self.sequence,
+                data: if is_keyframe { KEYFRAME } else { OTHER },
+                dmabuf: None,
+            }))
+        }
+
+        fn set_controls(&mut self, _: &Controls) -> Result<(), CaptureError> {
+            Ok(())
+        }
+
+        fn request_keyframe(&mut self) -> bool {
+            self.requests += 1;
+            if !self.obeys {
+                return true;
+            }
+            let length = self.coming.len().max(self.delay + 1);
+            self.coming.resize(length, false);
+            self.coming[self.delay] = true;
+            true
+        }
+    }
+
+    /// A camera, one viewer of H.264, and what the camera's thread has.
+    struct Scene {
+        coded: Coded,
+        source: Encoder,
+        lines: [Line; 1],
+        viewer: Subscriber,
+        account: Arc<Account>,
+        converter: Converter,
+        now: Instant,
+    }
+
+    impl Scene {
+        fn new(delay: usize, first: &[bool]) -> Self {
+            let (publisher, track) = fanout::track(Codec::H264, Demand::default());
+            let viewer = track.subscribe();
+            let account = Arc::new(Account::default());
+            Self {
+                coded: Coded::new(true),
+                source: Encoder {
+                    delay,
+                    obeys: true,
+                    coming: first.to_vec(),
+                    requests: 0,
+                    sequence: 0,
+                },
+                lines: [Line::new(publisher, account.clone())],
+                viewer,
+                account,
+                converter: Converter::new(),
+                now: Instant::now(),
+            }
+        }
+
+        /// So many turns of the camera's thread; gives how many keyframes were asked for, and how many came.
+        fn run(&mut self, frames: usize) -> (usize, u64) {
+            let figures = self.account.line(Codec::H264);
+            let before = (self.source.requests, figures.keyframes.get());
+            for _ in 0..frames {
+                self.now += INTERVAL;
+                self.coded
+                    .request_keyframe(&self.lines, &mut self.source, self.now);
+                let outlet = Outlet {
+                    account: &self.account,
+                    snapshots: &Snapshots::default(),
+                    privacy: &Privacy::default(),
+                    bitrate: Bitrate::from_bps(1_000_000),
+                };
+                let frame = self.source.next(INTERVAL).expect("it works").expect("a frame");
+                let passed = self
+                    .coded
+                    .pass(&mut self.lines, &mut self.converter, outlet, &frame);
+                assert!(passed.expect("no encoder").is_ok());
+                // Who does not take what comes misses some, and wants a keyframe.
+                let mut context = Context::from_waker(Waker::noop());
+                while self.viewer.poll_next(&mut context).is_ready() {}
+            }
+            (
+                self.source.requests - before.0,
+                figures.keyframes.get() - before.1,
+            )
+        }
+    }
+
+    #[test]
+    fn a_stream_that_begins_with_a_keyframe_is_not_asked_for_another() {
+        let mut scene = Scene::new(2, &[true]);
+        assert_eq!(scene.run(30), (0, 1));
+    }
+
+    #[test]
+    fn a_stream_that_begins_amid_a_group_is_asked_for_a_keyframe() {
+        let mut scene = Scene::new(2, &[]);
+        assert_eq!(scene.run(30), (1, 1));
+    }
+
+    #[test]
+    fn one_request_is_enough_for_an_encoder_with_pictures_under_way() {
+        for delay in [0, 1, 5, 10] {
+            let mut scene = Scene::new(delay, &[true]);
+            scene.run(30);
+            // One comes, and others while the keyframe is under way.
+            for _ in 0..=delay {
+                scene.viewer.request_keyframe();
+                scene.run(1);
+            }
+            assert_eq!(scene.run(30), (0, 0), "all of them have it: delay {delay}");
+            assert_eq!(
+                (
+                    scene.source.requests,
+                    scene.account.line(Codec::H264).keyframe_orders.get()
+                ),
+                (1, 1)
+            );
+            // The next who comes does not wait.
+            scene.viewer.request_keyframe();
+            assert_eq!(scene.run(delay + 1), (1, 1));
+        }
+    }
+
+    #[test]
+    fn an_encoder_that_does_not_obey_is_asked_again() {
+        let mut scene = Scene::new(2, &[true]);
+        scene.run(30);
+        scene.source.obeys = false;
+        scene.viewer.request_keyframe();
+        assert_eq!(scene.run(40), (3, 0), "at once, after 500 ms, and again");
+        scene.source.obeys = true;
+        assert_eq!(scene.run(20), (1, 1));
     }
 }

@@ -176,6 +176,11 @@ fn out_of_range(name: &DeviceName, control: &Control, value: i64) -> CaptureErro
     }
 }
 
+/// Whether a configuration names this control.
+pub fn is_named(control: &Control, among: &Controls) -> bool {
+    among.keys().any(|name| normal(name) == normal(&control.name))
+}
+
 /// The name as `v4l2-ctl` writes it: lower case, and one underscore for whatever is between letters and digits.
 fn normal(name: &str) -> String {
     let words = name.split(|character: char| !character.is_ascii_alphanumeric());

@@ -3,13 +3,17 @@ use std::io;
 use v4l::Device;
 
 use super::{
+    controls,
     flags::{
         CID_MPEG_VIDEO_BITRATE, CID_MPEG_VIDEO_FORCE_KEY_FRAME, CID_MPEG_VIDEO_H264_I_PERIOD,
         CID_MPEG_VIDEO_REPEAT_SEQ_HEADER, CTRL_FLAG_DISABLED, CTRL_FLAG_READ_ONLY,
     },
     ioctl::{self, Control},
 };
-use crate::media::{Bitrate, FrameRate};
+use crate::{
+    capture::Controls,
+    media::{Bitrate, FrameRate},
+};
 
 /// Seconds from keyframe to keyframe. A viewer who comes late waits for one, unless it can be asked for; each costs several
 /// times a normal frame.
@@ -23,15 +27,18 @@ const GROUP_ON_REQUEST: u32 = 10;
 pub struct Encoder {
     force_keyframe: Option<Control>,
     bitrate: Option<Control>,
+    /// What it is to be set to, unless the configuration's own controls say otherwise.
+    settings: Vec<(Control, i64)>,
 }
 
 impl Encoder {
     /// Looks which controls there are, and asks for keyframes at intervals that suit viewers and for parameter sets with each.
-    /// The configuration's own controls are set after this, and win.
-    pub fn set_up(device: &Device, rate: FrameRate) -> io::Result<Self> {
-        let encoder = Self {
+    /// What the configuration's `own` controls name is theirs.
+    pub fn set_up(device: &Device, rate: FrameRate, own: &Controls) -> io::Result<Self> {
+        let mut encoder = Self {
             force_keyframe: find(device, CID_MPEG_VIDEO_FORCE_KEY_FRAME)?,
             bitrate: find(device, CID_MPEG_VIDEO_BITRATE)?,
+            settings: Vec::new(),
         };
         let seconds = if encoder.force_keyframe.is_some() {
             GROUP_ON_REQUEST
@@ -43,11 +50,21 @@ impl Encoder {
             (CID_MPEG_VIDEO_H264_I_PERIOD, frames),
             (CID_MPEG_VIDEO_REPEAT_SEQ_HEADER, 1),
         ] {
-            if let Some(control) = find(device, id)? {
-                set(device, &control, value);
+            encoder
+                .settings
+                .extend(find(device, id)?.map(|control| (control, value)));
+        }
+        encoder.set_again(device, own);
+        Ok(encoder)
+    }
+
+    /// The same once more, after the configuration's `own` controls have changed: those that it names no longer are ours again.
+    pub fn set_again(&self, device: &Device, own: &Controls) {
+        for (control, value) in &self.settings {
+            if !controls::is_named(control, own) {
+                set(device, control, *value);
             }
         }
-        Ok(encoder)
     }
 
     /// Asks for a keyframe; whether that was possible.
@@ -57,12 +74,16 @@ impl Encoder {
             .is_some_and(|button| set(device, button, 1))
     }
 
-    /// Sets the rate, or the nearest that the encoder takes; whether that was possible.
-    pub fn set_bitrate(&self, device: &Device, bitrate: Bitrate) -> bool {
+    /// Sets the rate, or the nearest that the encoder takes, unless it is among the configuration's `own` controls; whether it was set.
+    pub fn set_bitrate(&mut self, device: &Device, bitrate: Bitrate, own: &Controls) -> bool {
+        let Some(control) = self.bitrate.clone() else {
+            return false;
+        };
         let wanted = i64::try_from(bitrate.bps()).unwrap_or(i64::MAX);
-        self.bitrate
-            .as_ref()
-            .is_some_and(|control| set(device, control, wanted))
+        let is_set = !controls::is_named(&control, own) && set(device, &control, wanted);
+        self.settings.retain(|(known, _)| known.id != control.id);
+        self.settings.push((control, wanted));
+        is_set
     }
 }
 

@@ -43,7 +43,8 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     let rate = set_rate(&device, &name, rate)?;
     let encoder = match format.pixel {
         PixelFormat::H264 => {
-            Encoder::set_up(&device, rate).map_err(|source| name.error("set its encoder up", source))?
+            let encoder = Encoder::set_up(&device, rate, &want.controls);
+            encoder.map_err(|source| name.error("set its encoder up", source))?
         }
         _ => Encoder::default(),
     };

@@ -217,12 +217,14 @@ impl VideoSource for Source {
     }
 
     fn set_bitrate(&mut self, bitrate: Bitrate) -> bool {
-        self.encoder.set_bitrate(&self.device, bitrate)
+        self.encoder.set_bitrate(&self.device, bitrate, &self.controls)
     }
 
     fn set_controls(&mut self, controls: &Controls) -> Result<(), CaptureError> {
         let before = std::mem::replace(&mut self.controls, controls.clone());
-        controls::set(&self.device, &self.name, controls, &before)
+        let outcome = controls::set(&self.device, &self.name, controls, &before);
+        self.encoder.set_again(&self.device, controls);
+        outcome
     }
 
     fn controls(&mut self) -> Vec<super::Control> {
