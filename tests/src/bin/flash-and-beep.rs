@@ -14,7 +14,7 @@ use std::error::Error;
 use std::f64::consts::TAU;
 use std::io::{self, Write};
 
-use alsa::pcm::{Access, Format, HwParams, PCM, TstampType};
+use alsa::pcm::{Access, Format, HwParams, PCM, State, TstampType};
 use alsa::{Direction, ValueOr};
 use rustix::thread::clock_nanosleep_absolute;
 use rustix::time::{ClockId, Timespec, clock_gettime};
@@ -53,14 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut camera = open_camera(camera)?;
     let mut card = Card::open(playback)?;
     let [black, white] = [16, 235].map(|luma| [luma, 128].repeat((WIDTH * HEIGHT) as usize));
-    for step in 0..AHEAD {
-        card.play(step)?;
-    }
-    card.pcm.start()?;
-    while card.starts.is_empty() {
-        sleep_until(now() + 0.005)?;
-        card.look()?;
-    }
+    card.start(0)?;
     for step in 0u32.. {
         let mut at = 0.0;
         for look in (0..LOOKS).rev() {
@@ -79,7 +72,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             let line = json!({"pair": step / EVERY + 1, "off": (off * 1e5).round() / 100.0});
             writeln!(io::stdout(), "{line}")?;
         }
-        card.play(step + AHEAD)?;
+        if !card.play(step + AHEAD)? {
+            card.start(step + 1)?;
+        }
     }
     Ok(())
 }
@@ -100,9 +95,11 @@ fn open_camera(path: &str) -> Result<Device, Box<dyn Error>> {
 struct Card {
     pcm: PCM,
     buffer: i64,
-    /// Samples written.
+    /// The picture with which it was started.
+    first: u32,
+    /// Samples written since.
     written: i64,
-    /// At which time the first sample was played, by each of the card's last answers, in seconds. The driver moves its position on in
+    /// At which time the first of them was played, by each of the card's last answers, in seconds. The driver moves its position on in
     /// steps, and is asked a while after one: the least is the truest.
     starts: VecDeque<f64>,
 }
@@ -128,13 +125,30 @@ impl Card {
         Ok(Self {
             pcm,
             buffer,
+            first: 0,
             written: 0,
             starts: VecDeque::new(),
         })
     }
 
-    /// Writes the sound that belongs to a picture.
-    fn play(&mut self, step: u32) -> Result<(), Box<dyn Error>> {
+    /// Starts it, anew where it has run dry, with the sound that belongs to this picture; it is known then when that is played.
+    fn start(&mut self, first: u32) -> Result<(), Box<dyn Error>> {
+        self.pcm.prepare()?;
+        (self.first, self.written) = (first, 0);
+        self.starts.clear();
+        for step in first..first + AHEAD {
+            self.play(step)?;
+        }
+        self.pcm.start()?;
+        while self.starts.is_empty() {
+            sleep_until(now() + 0.005)?;
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the sound that belongs to a picture. `false`: it has run dry, because this machine was too busy for half a second.
+    fn play(&mut self, step: u32) -> Result<bool, Box<dyn Error>> {
         let is_loud = step % EVERY < WHITE;
         let sample = |at: u32| {
             let at = step % EVERY * STEP + at;
@@ -144,9 +158,12 @@ impl Card {
             if is_loud { loud } else { 0 }
         };
         let samples: Vec<i16> = (0..STEP).map(sample).collect();
-        // Of an underrun it tells as well: this machine was too busy for half a second.
-        self.written += i64::try_from(self.pcm.io_i16()?.writei(&samples)?)?;
-        Ok(())
+        match self.pcm.io_i16()?.writei(&samples) {
+            Ok(written) => self.written += i64::try_from(written)?,
+            Err(error) if error.errno() == rustix::io::Errno::PIPE.raw_os_error() => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(true)
     }
 
     /// Asks the card where it is.
@@ -155,8 +172,8 @@ impl Card {
         let stamp = status.get_htstamp();
         let at = stamp.tv_sec as f64 + stamp.tv_nsec as f64 / 1e9;
         let played = self.written - (self.buffer - status.get_avail());
-        if played == 0 {
-            return Ok(()); // Its time stamp is none yet.
+        if status.get_state() != State::Running || played == 0 {
+            return Ok(()); // Its time stamp is none, or none yet.
         }
         self.starts.push_back(at - played as f64 / f64::from(RATE));
         if self.starts.len() > ANSWERS {
@@ -168,7 +185,7 @@ impl Card {
     /// When the first sample that belongs to a picture is played, in seconds of the monotonic clock.
     fn when(&self, step: u32) -> Option<f64> {
         let start = self.starts.iter().copied().min_by(f64::total_cmp)?;
-        Some(start + f64::from(step) * f64::from(STEP) / f64::from(RATE))
+        Some(start + (f64::from(step) - f64::from(self.first)) * f64::from(STEP) / f64::from(RATE))
     }
 }
 
