@@ -125,10 +125,10 @@ fn a_flash_and_its_tone_are_together_after_a_minute() {
             let in_page = page.begin("lip_sync", seconds.clone());
             let in_desktop = desktop.begin("lip_sync", seconds);
             let seen = [page.finish(in_page), desktop.finish(in_desktop)];
-            let fed = median(feeder.fed(mark).into_iter().map(|(_, off)| off).collect());
+            let fed: Vec<f64> = feeder.fed(mark).into_iter().map(|(_, off)| off).collect();
             let [by_page, by_desktop] = &seen;
             told.push(format!(
-                "ms from a flash to its tone after {minute} min, fed with {fed:.1}: Chromium {by_page}, libwebrtc {by_desktop}"
+                "ms from a flash to its tone after {minute} min, fed with {fed:?}: Chromium {by_page}, libwebrtc {by_desktop}"
             ));
             loudly(told.last().expect("just pushed"));
             if seen.iter().all(is_together) {
