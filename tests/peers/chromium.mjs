@@ -15,6 +15,8 @@
 //                                           `newest` is the latest time that was read, in ms of UNIX
 //   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
 //                                           that time; `concealed` is the share of samples that Chromium had to make up
+//   lip_sync {seconds}                   -> {offsets, median, least, most, delay}   by how many ms each tone of that time began after its flash, when
+//                                           they are heard and seen; `delay` is the part of it that is Chromium's output
 //   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
 //   freezes {}                           -> {count, seconds}   what Chromium itself counts as frozen, of the newest call
 //   text {of}                            -> {text}   of the first element that the selector `of` finds
@@ -43,6 +45,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import readline from "node:readline";
 import { chromium } from "playwright-core";
+import { beeps, pair } from "./lip-sync.mjs";
 import { analyse } from "./tone.mjs";
 
 const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -240,6 +243,47 @@ function instrument() {
     return { samples: btoa(text), rate: sound.sampleRate, concealed, codec: after?.codec ?? null };
   };
 
+  /** What was played so far, and how long it took from leaving the jitter buffer to being heard, in seconds of samples. */
+  const played = async () => [...(await calls.at(-1).getStats()).values()].find(({ type }) => type === "media-playout");
+
+  /**
+   * What came in `seconds`: `pieces` of sound (lip-sync.mjs) as they left the jitter buffer, at `rate`; by how much later they are heard (`delay`,
+   * ms: what Chromium tells the jitter buffer of its output, and that allows for); and when a white picture after a black one was to be
+   * seen (`flashes`).
+   */
+  const watchAndListen = async (seconds) => {
+    const reader = new MediaStreamTrackProcessor({ track: video().srcObject.getAudioTracks()[0] }).readable.getReader();
+    const pieces = [];
+    let rate = null;
+    const listening = (async () => {
+      for (;;) {
+        const { value: piece, done } = await reader.read();
+        if (done) return;
+        const samples = new Float32Array(piece.numberOfFrames);
+        piece.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+        const loud = samples.findIndex((sample) => Math.abs(sample) > 0.1);
+        pieces.push({ at: performance.now(), length: samples.length, loud: loud < 0 ? null : loud });
+        rate = piece.sampleRate;
+        piece.close();
+      }
+    })();
+    const before = await played();
+    const pen = canvas(4, 4);
+    const flashes = [];
+    let bright = true;
+    await eachFrame(seconds, (_, metadata) => {
+      pen.drawImage(video(), 0, 0, 4, 4);
+      const flashing = pen.getImageData(1, 1, 1, 1).data[1] > 128;
+      if (flashing && !bright) flashes.push(metadata.expectedDisplayTime);
+      bright = flashing;
+    });
+    const after = await played();
+    await reader.cancel();
+    await listening;
+    const grown = (key) => after[key] - before[key];
+    return { pieces, rate, flashes, delay: (grown("totalPlayoutDelay") / grown("totalSamplesCount")) * 1000 };
+  };
+
   const button = (camera) => [...document.querySelectorAll("[data-camera]")].find(({ dataset }) => dataset.camera === camera);
 
   const firstFrame = (camera, within) => new Promise((resolve, reject) => {
@@ -252,7 +296,7 @@ function instrument() {
     });
   });
 
-  Object.assign(window.pinholeTest, { media, listen, frames, clock, button, firstFrame });
+  Object.assign(window.pinholeTest, { media, listen, watchAndListen, frames, clock, button, firstFrame });
 }
 
 /** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
@@ -380,6 +424,12 @@ class Viewer {
     const bytes = Buffer.from(samples, "base64");
     const heard = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
     return { ...analyse(Float32Array.from(heard, (sample) => sample / 32768), rate, tones), ...rest };
+  }
+
+  async lip_sync({ seconds }) {
+    const { pieces, rate, flashes, delay } = await this.#page.evaluate((time) => window.pinholeTest.watchAndListen(time), seconds);
+    const heard = beeps(pieces, rate).map((beep) => beep + delay);
+    return { ...pair(flashes, heard), delay };
   }
 
   media() {
@@ -513,7 +563,7 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "hidden",
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "lip_sync", "hidden",
   "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();

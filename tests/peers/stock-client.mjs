@@ -9,6 +9,7 @@
 //   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
 //   listen {seconds, tones?}                  -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
 //                                                that time; `concealed` is the share of samples that libwebrtc had to make up
+//   lip_sync {seconds}                        -> {offsets, median, least, most}   by how many ms each tone of that time began after its flash
 //   codecs {audio: [NAME]}                    -> {}         what later offers say of sound: "opus", "PCMU", "PCMA"
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
 //   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
@@ -19,9 +20,13 @@
 import readline from "node:readline";
 import wrtc from "@roamhq/wrtc";
 import { StockWire } from "./stock-wire.mjs";
+import { beeps, pair } from "./lip-sync.mjs";
 import { analyse } from "./tone.mjs";
 
 const { RTCPeerConnection, MediaStream, nonstandard } = wrtc;
+
+/** By how many ms libwebrtc hands a picture over before it is due: what a screen takes of its own (VideoReceiveStreamInterface::Config::render_delay_ms). */
+const FOR_THE_SCREEN = 10;
 
 /** Coloured noise of 320x240 at 15 Hz, and silence or a tone: what a desktop with a camera sends. */
 function ownMedia(camera, tone) {
@@ -49,12 +54,14 @@ function ownMedia(camera, tone) {
   return { tracks, stop };
 }
 
-/** Counts pictures, and those that differ from the one before them by more than a codec's noise. */
+/** Counts pictures, and those that differ from the one before them by more than a codec's noise; notes when black becomes white. */
 class Screen {
   #came;
 
   constructor(track) {
     this.decoded = this.changing = this.width = this.height = 0;
+    this.flashes = [];
+    this.bright = true;
     this.sink = new nonstandard.RTCVideoSink(track);
     this.first = new Promise((resolve) => (this.#came = resolve));
     this.sink.onframe = ({ frame }) => this.#frame(frame);
@@ -62,6 +69,9 @@ class Screen {
 
   #frame({ width, height, data }) {
     this.decoded += 1;
+    const bright = data[(height >> 1) * width + (width >> 1)] > 128;
+    if (bright && !this.bright) this.flashes.push(performance.now());
+    this.bright = bright;
     const step = 4;
     const points = new Uint8Array(Math.floor(width / step) * Math.floor(height / step));
     let next = 0, different = 0;
@@ -84,6 +94,10 @@ class Ear {
     this.sink.ondata = ({ samples, sampleRate, channelCount }) => {
       this.rate = sampleRate;
       // One channel is as good as the other.
+      if (this.pieces) {
+        const loud = samples.findIndex((sample) => Math.abs(sample) > 3277);
+        this.pieces.push({ at: performance.now(), length: samples.length / channelCount, loud: loud < 0 ? null : Math.floor(loud / channelCount) });
+      }
       if (this.kept) this.kept.push(channelCount === 1 ? Int16Array.from(samples) : samples.filter((_, at) => at % channelCount === 0));
     };
   }
@@ -269,6 +283,17 @@ class StockClient {
     return { ...analyse(samples, this.call.ear.rate, tones), concealed, codec: after.codec };
   }
 
+  async lip_sync({ seconds }) {
+    if (!this.call?.ear) throw new Error("there is nothing to hear");
+    const { ear, screen } = this.call;
+    screen.flashes = [];
+    ear.pieces = [];
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    const heard = beeps(ear.pieces, ear.rate);
+    ear.pieces = null;
+    return pair(screen.flashes.map((flash) => flash + FOR_THE_SCREEN), heard);
+  }
+
   async media() {
     if (!this.call) throw new Error("there is no call");
     const report = [...(await this.call.connection.getStats()).values()];
@@ -306,6 +331,7 @@ class StockClient {
       case "frames": return this.frames(words);
       case "media": return this.media();
       case "talk": return this.talk();
+      case "lip_sync": return this.lip_sync(words);
       case "listen": return this.listen(words);
       case "codecs": return this.codecs(words);
       case "log": return { log: this.log };

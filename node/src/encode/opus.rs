@@ -20,6 +20,7 @@ const MOST: usize = 1275;
 pub struct Encoder {
     opus: opus::Encoder,
     packet: [u8; MOST],
+    delay: u64,
 }
 
 impl Encoder {
@@ -33,9 +34,11 @@ impl Encoder {
         opus.set_inband_fec(true).map_err(failed)?;
         opus.set_packet_loss_perc(EXPECTED_LOSS).map_err(failed)?;
         opus.set_complexity(COMPLEXITY).map_err(failed)?;
+        let delay = opus.get_lookahead().map_err(failed)?;
         let mut encoder = Self {
             opus,
             packet: [0; MOST],
+            delay: u64::try_from(delay).unwrap_or(0),
         };
         encoder.set(bitrate, dtx)?;
         Ok(encoder)
@@ -49,6 +52,12 @@ impl Encoder {
         let bits = i32::try_from(bitrate.bps()).unwrap_or(i32::MAX);
         self.opus.set_bitrate(Rate::Bits(bits)).map_err(failed)?;
         self.opus.set_dtx(dtx).map_err(failed)
+    }
+
+    /// By how many samples of 48 kHz the codec delays sound: a decoder gives those that were encoded so much later than the packet's
+    /// beginning. No decoder allows for it by itself (RFC 7845, section 4.2, has its files tell it).
+    pub fn delay(&self) -> u64 {
+        self.delay
     }
 
     /// Encodes one frame of samples between -1 and 1. `None`: nothing needs to be sent (DTX).
@@ -110,6 +119,29 @@ mod tests {
             (2000..6000).contains(&bytes),
             "{bytes} bytes in a second at 32 kbit/s"
         );
+    }
+
+    #[test]
+    fn a_tone_begins_later_by_the_delay() {
+        let mut encoder = Encoder::new(Bitrate::from_bps(32_000), false).expect("libopus is there");
+        let mut decoder = opus::Decoder::new(SOUND_RATE, Channels::Mono).expect("libopus is there");
+        let mut heard = Vec::new();
+        for number in 0..60 {
+            let loudness = if number < 50 { 0.0 } else { 0.5 };
+            let packet = encoder.encode(&frame(number, loudness)).expect("it encodes");
+            let mut samples = vec![0.0; SOUND_FRAME];
+            decoder
+                .decode_float(packet.expect("without DTX"), &mut samples, false)
+                .expect("it decodes");
+            heard.extend(samples);
+        }
+        let begins = heard
+            .iter()
+            .position(|sample| sample.abs() > 0.1)
+            .expect("a tone");
+        let late = begins as f64 - (50 * SOUND_FRAME) as f64;
+        let off = (late - encoder.delay() as f64) / f64::from(SOUND_RATE);
+        assert!(encoder.delay() > 0 && off.abs() < 0.002, "{late} samples late");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl fmt::Display for SoundCodec {
 pub struct SoundUnit {
     /// The encoded bytes, shared between all viewers.
     pub data: Bytes,
-    /// When its first sample was captured.
+    /// When the first sample that a decoder makes of it was captured.
     pub captured_at: Timestamp,
     /// Whether it is the first after a silence in which nothing was sent (RFC 3551, section 4.1).
     pub after_silence: bool,

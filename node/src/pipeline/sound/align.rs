@@ -29,6 +29,11 @@ impl Position {
         Self(u64::try_from(samples).unwrap_or(u64::MAX))
     }
 
+    /// That of so many samples before.
+    pub(super) fn before(self, samples: u64) -> Self {
+        Self(self.0.saturating_sub(samples))
+    }
+
     /// Its time, of which [`Timestamp::to_rtp`] makes the same position again.
     pub(super) fn time(self) -> Timestamp {
         let nanoseconds = (u128::from(self.0) * 1_000_000_000).div_ceil(u128::from(SOUND_RATE));

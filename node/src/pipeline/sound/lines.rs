@@ -59,7 +59,7 @@ impl Lines {
         let start = Instant::now();
         let mut narrow = None;
         for publisher in self.publishers.iter().filter(|publisher| publisher.is_heard()) {
-            let (data, after_silence) = match publisher.codec() {
+            let (data, position, after_silence) = match publisher.codec() {
                 SoundCodec::Opus => {
                     let opus = match &mut self.opus {
                         Some(opus) => opus,
@@ -70,7 +70,8 @@ impl Lines {
                     let Some(packet) = packet else {
                         continue;
                     };
-                    (Bytes::copy_from_slice(packet), after_silence)
+                    let data = Bytes::copy_from_slice(packet);
+                    (data, position.before(opus.delay()), after_silence)
                 }
                 codec @ (SoundCodec::Pcmu | SoundCodec::Pcma) => {
                     let law = if codec == SoundCodec::Pcmu {
@@ -80,7 +81,7 @@ impl Lines {
                     };
                     let samples = narrow.get_or_insert_with(|| self.narrow.frame(frame));
                     let codes = samples.map(|sample| law.encode(sample));
-                    (Bytes::copy_from_slice(&codes), false)
+                    (Bytes::copy_from_slice(&codes), position, false)
                 }
             };
             account.bytes.add(data.len() as u64);
