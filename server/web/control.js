@@ -41,6 +41,12 @@ export class Controls {
       || this.#may.has("snapshot") || this.#may.has("messages");
   }
 
+  /** Whether there is something to switch or to move. A camera's settings and pictures as files are nothing that anybody is waiting for. */
+  get acts() {
+    const state = this.#state;
+    return state !== null && [state.outputs, state.servos, state.inputs].some((list) => list.length > 0);
+  }
+
   /** The present call's RTCDataChannel; null: there is no call. */
   attach(raw) {
     if (raw === this.#raw) return;

@@ -15,6 +15,8 @@ const find = (id) => document.getElementById(id);
 export class View {
   #actions;
   #video = find("picture");
+  /** Whether they lie over the picture; null: as it suits what there is. */
+  #wantsControls = null;
   #controls = new Controls(() => this.#showControls());
   #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
@@ -252,15 +254,16 @@ export class View {
   }
 
   #toggleControls() {
-    const button = find("control");
-    button.setAttribute("aria-expanded", String(button.getAttribute("aria-expanded") !== "true"));
+    this.#wantsControls = find("control").getAttribute("aria-expanded") !== "true";
     this.#showControls();
   }
 
   #showControls() {
     const any = this.#watch !== null && this.#controls?.any;
+    const open = Boolean(any && (this.#wantsControls ?? this.#controls.acts));
     find("control").hidden = !any;
-    find("controls").hidden = !any || find("control").getAttribute("aria-expanded") !== "true";
+    find("control").setAttribute("aria-expanded", String(open));
+    find("controls").hidden = !open;
   }
 
   #toggleFigures() {
