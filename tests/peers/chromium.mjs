@@ -13,8 +13,8 @@
 //                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
 //   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the screen;
 //                                           `newest` is the latest time that was read, in ms of UNIX
-//   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
-//                                           that time; `concealed` is the share of samples that Chromium had to make up
+//   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, lost, codec}   what is heard over
+//                                           that time; `concealed` is the share of samples that Chromium had to make up, `lost` counts packets
 //   lip_sync {seconds}                   -> {offsets, median, least, most, delay}   by how many ms each tone of that time began after its flash, when
 //                                           they are heard and seen; `delay` is the part of it that is Chromium's output
 //   media {}                             -> {calls, connection, video, audio, pair}   getStats of the newest call; `calls` made since `open`
@@ -240,7 +240,7 @@ function instrument() {
     for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
     const grown = (key) => (after?.[key] ?? 0) - (before?.[key] ?? 0);
     const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
-    return { samples: btoa(text), rate: sound.sampleRate, concealed, codec: after?.codec ?? null };
+    return { samples: btoa(text), rate: sound.sampleRate, concealed, lost: grown("packetsLost"), codec: after?.codec ?? null };
   };
 
   /** What was played so far, and how long it took from leaving the jitter buffer to being heard, in seconds of samples. */

@@ -7,8 +7,8 @@
 //                                                           microphone hears a tone of so many hertz, or nothing
 //   talk {}                                   -> {connection, direction, packets}   of the own microphone: whether it is asked for, and what was sent
 //   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
-//   listen {seconds, tones?}                  -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, codec}   what is heard over
-//                                                that time; `concealed` is the share of samples that libwebrtc had to make up
+//   listen {seconds, tones?}                  -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, lost, codec}   what is heard over
+//                                                that time; `concealed` is the share of samples that libwebrtc had to make up, `lost` counts packets
 //   lip_sync {seconds}                        -> {offsets, median, least, most}   by how many ms each tone of that time began after its flash
 //   codecs {audio: [NAME]}                    -> {}         what later offers say of sound: "opus", "PCMU", "PCMA"
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
@@ -280,7 +280,7 @@ class StockClient {
     const after = await this.#heard();
     const grown = (key) => (after[key] ?? 0) - (before[key] ?? 0);
     const concealed = grown("totalSamplesReceived") > 0 ? grown("concealedSamples") / grown("totalSamplesReceived") : null;
-    return { ...analyse(samples, this.call.ear.rate, tones), concealed, codec: after.codec };
+    return { ...analyse(samples, this.call.ear.rate, tones), concealed, lost: grown("packetsLost"), codec: after.codec };
   }
 
   async lip_sync({ seconds }) {

@@ -378,8 +378,9 @@ fn on_a_bad_network_the_tone_is_still_heard() {
     for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
         assert!((number(&heard, "hertz") - 1000.0).abs() < 5.0, "{heard}");
         assert!(number(&heard, "purity") > 0.5, "{heard}");
-        let concealed = number(&heard, "concealed");
-        assert!(concealed > 0.0 && concealed < 0.3, "{heard}");
+        // What a packet after the lost one tells of it (in-band FEC) need not be made up: at best nothing has to.
+        assert!(number(&heard, "lost") > 0.0, "the network is too good: {heard}");
+        assert!(number(&heard, "concealed") < 0.3, "{heard}");
         loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
     }
 }
