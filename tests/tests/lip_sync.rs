@@ -1,6 +1,9 @@
 //! Picture and sound stay together: flashes and tones that are fed into a camera and a sound card at one moment are seen and heard
 //! at one moment, after a minute and for as long as it runs.
 //!
+//! Players hold back picture and sound by what the network, and the machine, did lately. On one that stands still again and again they
+//! are no measure; the feeder, which is late then itself, tells, and the test says that it was skipped.
+//!
 //! Two variables make an experiment of the test: `PINHOLE_LIP_SYNC_MINUTES=10` measures after ten minutes as well, and
 //! `PINHOLE_LIP_SYNC_LATE=150` feeds the picture 150 ms late, upon which the test has to fail with tones that are early by as much.
 
@@ -13,7 +16,7 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{server_address, server_url, start_node_in, start_server};
-use pinhole_e2e::skip::{Need, skipped};
+use pinhole_e2e::skip::{Need, skipped, skipped_because};
 use serde_json::{Value, json};
 
 /// By how much a tone may be heard before or after its flash is seen, in ms. Sound that is early is noticed from about there on
@@ -26,6 +29,12 @@ const A_MINUTE: u64 = 30;
 const TRIES: u32 = 8;
 /// How long is measured, in seconds: that of about eleven pairs.
 const MEASURED: u32 = 23;
+
+const TEST: &str = "a_flash_and_its_tone_are_together_after_a_minute";
+/// So long players take to forget a moment in which the machine stood still, in pairs.
+const RECOVERY: usize = 40;
+/// The feeder's own error in such a moment, in ms; usually it is a few.
+const STOOD_STILL: f64 = 15.0;
 
 /// What feeds the camera and the sound card.
 struct Feeder(Process);
@@ -47,6 +56,15 @@ impl Feeder {
             Some((pair["pair"].as_u64()?, pair["off"].as_f64()?))
         };
         self.0.log().since(since).iter().filter_map(line).collect()
+    }
+
+    /// Whether it was kept from working at no time that players still remember. It has a high priority in its guest: where it is, the
+    /// machine under the guest has stood still.
+    fn was_calm(&self) -> bool {
+        let fed = self.fed(Mark::default());
+        let recent: Vec<f64> = fed.iter().rev().take(RECOVERY).map(|(_, off)| *off).collect();
+        let usual = median(recent.clone());
+        recent.iter().all(|off| (off - usual).abs() < STOOD_STILL)
     }
 
     /// Waits until this pair has been fed.
@@ -96,7 +114,7 @@ fn is_together(offsets: &Value) -> bool {
 
 #[test]
 fn a_flash_and_its_tone_are_together_after_a_minute() {
-    if skipped("a_flash_and_its_tone_are_together_after_a_minute", Need::Guest) {
+    if skipped(TEST, Need::Guest) {
         return;
     }
     let minutes = std::env::var("PINHOLE_LIP_SYNC_MINUTES")
@@ -122,6 +140,7 @@ fn a_flash_and_its_tone_are_together_after_a_minute() {
         feeder.waits_for(start + minute * A_MINUTE);
         let mut told = Vec::new();
         let mut together = [false; 2];
+        let mut calm = 0;
         for _ in 0..TRIES {
             let mark = feeder.0.mark();
             let seconds = json!({"seconds": MEASURED});
@@ -140,6 +159,14 @@ fn a_flash_and_its_tone_are_together_after_a_minute() {
             if together == [true; 2] {
                 break;
             }
+            calm += u32::from(feeder.was_calm());
+        }
+        if together != [true; 2] && calm == 0 {
+            skipped_because(
+                TEST,
+                "the machine stood still again and again, and its players had no time to recover",
+            );
+            return;
         }
         assert_eq!(together, [true; 2], "{}", told.join("\n"));
     }
