@@ -2,7 +2,10 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use super::{line::Line, raw::Outlet};
+use super::{
+    line::Line,
+    raw::{LATE_FRAMES, Outlet},
+};
 use crate::{
     capture::VideoSource,
     encode::{ConvertError, Converter, EncodeError, Passthrough},
@@ -14,10 +17,6 @@ use crate::{
 const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
 /// A keyframe that has not come for so long is worth a word: viewers wait for it.
 const LATE_KEYFRAME: Duration = Duration::from_secs(10);
-/// A picture older than this many frame intervals is not encoded anew: those who can be served at once must not wait for those who
-/// can't.
-const LATE_FRAMES: u32 = 3;
-
 /// A camera that encodes by itself. Viewers of H.264 get its units as they are. For those of another codec they are decoded, all of
 /// them, and encoded anew, as many as there is time for.
 pub(super) struct Coded {
@@ -157,6 +156,7 @@ impl Coded {
         if !self.software {
             return Ok(Ok(true));
         }
+        // Those who can be served at once must not wait for those who can't.
         let is_late = Timestamp::now().since(frame.captured_at) > LATE_FRAMES * frame.format.rate.interval();
         for line in lines.iter_mut().filter(|line| is_other(line)) {
             if is_late {

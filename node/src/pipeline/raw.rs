@@ -8,7 +8,7 @@ use crate::{
 
 /// Where something took longer than so many frame intervals, the frame is not made later still: what is to come for it takes a
 /// newer one.
-const LATE_FRAMES: u32 = 3;
+pub(super) const LATE_FRAMES: u32 = 3;
 
 /// What a frame meets on its way, besides encoders.
 #[derive(Clone, Copy)]
@@ -33,12 +33,14 @@ pub(super) fn encode(
     // A picture as a file is made from what is converted.
     let mut convert = outlet.snapshots.are_wanted();
     let patience = LATE_FRAMES * frame.format.rate.interval();
-    let fetched = Instant::now();
+    let mut preparing = Duration::ZERO;
     let made = relief.map(|relief| relief.made(frame.format));
     for line in lines.iter_mut().filter(encodes) {
         // A frame that is left out is no reason for an encoder.
         if let Some(made) = made {
+            let start = Instant::now();
             line.prepare(frame.format, made, bitrate)?;
+            preparing += start.elapsed();
         }
         if line.takes(&frame.format) {
             line.encode(frame, bitrate)?;
@@ -49,8 +51,9 @@ pub(super) fn encode(
     if !convert {
         return Ok(Ok(Some(Duration::ZERO)));
     }
-    // Where new encoders took long to make, a newer frame has come meanwhile.
-    let Some(relief) = relief.filter(|_| fetched.elapsed() <= patience) else {
+    // Where new encoders took long to make, a newer frame has come meanwhile. Hardware that takes long for each frame is no such case:
+    // the others would never get any.
+    let Some(relief) = relief.filter(|_| preparing <= patience) else {
         account.left_out.one();
         return Ok(Ok(None));
     };
