@@ -39,7 +39,9 @@ fn a_server_restart_costs_a_running_stream_no_frame() {
     let frames = page.finish(looking);
     assert_eq!(frames["calls"], 1, "the page called again: {frames}");
     assert_eq!(frames["lost"], 0, "{frames}");
-    assert!(frames["decoded"].as_u64() >= Some(12 * 25), "{frames}");
+    // None was lost, and they did not cease: thirty a second, or ten where the machine is too slow for more.
+    assert!(frames["decoded"].as_u64() >= Some(12 * 8), "{frames}");
+    assert!(frames["longestGap"].as_f64() < Some(2500.0), "{frames}");
     let none = |line: &str| line.contains(SESSION_ENDED);
     assert!(
         !node.log().since(before).iter().any(|line| none(line)),

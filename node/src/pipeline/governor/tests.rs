@@ -145,6 +145,24 @@ fn a_single_hiccup_costs_nothing() {
 }
 
 #[test]
+fn hiccups_do_not_keep_a_machine_down() {
+    let mut machine = Machine::new(10);
+    // Until its tries are as rare as they get.
+    for _ in 0..900 {
+        let milliseconds = if machine.governor.level() == 0 { 60 } else { 10 };
+        machine.runs(1, milliseconds);
+    }
+    assert_eq!(machine.governor.level(), 1);
+    // It can do everything again, but for one frame in ten seconds.
+    for _ in 0..15 {
+        machine.runs(10, 10);
+        machine.cost = Duration::from_millis(800);
+        machine.one();
+    }
+    assert_eq!(machine.governor.relief(), Relief::NONE);
+}
+
+#[test]
 fn tries_that_fail_become_rare() {
     // Encoding becomes slow whenever every frame is encoded: the governor can't know that before.
     let mut machine = Machine::new(10);
