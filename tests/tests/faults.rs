@@ -27,12 +27,17 @@ struct Scene {
 impl Scene {
     /// `before` is done to the guest before the node starts.
     fn new(before: &str) -> Self {
+        Self::with("vivid", before)
+    }
+
+    /// The same with another `device`.
+    fn with(camera: &str, before: &str) -> Self {
         let network = Network::for_guest();
         let guest = Guest::boot(&network);
         guest.must(before);
         let server = start_server(&network);
         let config = format!(
-            "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"vivid\"\nsize = \"640x360\"\nfps = 30\n",
+            "name = \"porch\"\n[signaling]\nserver = \"{}\"\n[[camera]]\ndevice = \"{camera}\"\nsize = \"640x360\"\nfps = 30\n",
             server_url()
         );
         let node = start_node_in(&guest, &config);
@@ -179,6 +184,38 @@ fn a_camera_that_is_absent_at_the_start_is_live_when_it_comes() {
     scene.plug_in();
     see_camera(&viewers);
     scene.is_back(Mark::default(), 1);
+    scene.end(viewers);
+}
+
+/// The default: whoever plugs in a camera sees it, and that it is gone when it is.
+#[test]
+fn the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for() {
+    if skipped(
+        "the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for",
+        Need::Guest,
+    ) {
+        return;
+    }
+    let scene = Scene::with("auto", &format!("echo vivid.0 >{DRIVER}/unbind"));
+    let viewers = scene.watched();
+    scene.node.wait_for_line("showing the test picture");
+    see_camera(&viewers);
+    let mark = scene.node.mark();
+    scene.plug_in();
+    scene
+        .node
+        .wait_for_line_since(mark, "took the first camera", SOON);
+    see_camera(&viewers);
+
+    for _ in 0..2 {
+        let mark = scene.node.mark();
+        scene.unplug();
+        scene.waits_for_fault(mark, "unplugged");
+        see_slate(&viewers);
+        scene.plug_in();
+        see_camera(&viewers);
+        scene.node.wait_for_line_since(mark, BACK, SOON);
+    }
     scene.end(viewers);
 }
 

@@ -7,15 +7,22 @@ use std::{
 
 use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
 
-/// The first camera that opens, or else the test picture. It says which, once for each change.
+/// The first camera that opens, or else, where there has never been one, the test picture. It says which, once for each change.
 #[derive(Default)]
 pub struct Auto {
     /// What it leaves to others, by the names that a configuration gives them.
     others: Vec<String>,
     /// What was opened last.
-    chosen: Mutex<Option<String>>,
+    chosen: Mutex<Option<Choice>>,
     /// Those that were tried; each remembers what it has said.
     cameras: Mutex<HashMap<PathBuf, V4l2Camera>>,
+}
+
+/// What stands for `auto`.
+#[derive(Clone, PartialEq, Eq)]
+enum Choice {
+    Camera(String),
+    TestPicture,
 }
 
 impl Auto {
@@ -36,11 +43,29 @@ impl Auto {
             .collect()
     }
 
+    /// The cameras that are there for it.
+    fn candidates(&self) -> Vec<v4l2::Found> {
+        let reserved = self.reserved();
+        let mut found = v4l2::discover();
+        found.retain(|found| !reserved.contains(&node(&found.path)));
+        found
+    }
+
+    fn chosen(&self) -> Option<Choice> {
+        self.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Remembers the choice, and whether it is another than before.
-    fn choose(&self, choice: String) -> bool {
+    fn choose(&self, choice: Choice) -> bool {
         let mut chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
         chosen.replace(choice.clone()) != Some(choice)
     }
+}
+
+/// Whether a camera that could be taken says this: one that is in use, or in trouble.
+fn is_of_a_camera(error: &CaptureError) -> bool {
+    // A loopback device that is not fed is none.
+    error.is_transient() && !matches!(error, CaptureError::NoProducer { .. })
 }
 
 /// A device node as the kernel calls it, behind all links.
@@ -52,14 +77,12 @@ impl Camera for Auto {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let mut failures = Vec::new();
         let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
-        let reserved = self.reserved();
-        let found = v4l2::discover().into_iter();
-        for found in found.filter(|found| !reserved.contains(&node(&found.path))) {
+        for found in self.candidates() {
             let name = found.path.to_string_lossy().into_owned();
             let camera = cameras.entry(found.path).or_insert_with(|| V4l2Camera::new(name));
             match camera.open(want) {
                 Ok(source) => {
-                    if self.choose(camera.describe()) {
+                    if self.choose(Choice::Camera(camera.describe())) {
                         tracing::info!(
                             camera = camera.describe(),
                             "device = \"auto\": took the first camera"
@@ -67,10 +90,17 @@ impl Camera for Auto {
                     }
                     return Ok(source);
                 }
-                Err(error) => failures.push(error.to_string()),
+                Err(error) => failures.push(error),
             }
         }
-        if self.choose(Pattern.describe()) {
+        // Whoever has a camera wants to see that it gives no picture, and its picture as soon as it does.
+        if let Some(index) = failures.iter().position(is_of_a_camera) {
+            return Err(failures.swap_remove(index));
+        }
+        if let Some(Choice::Camera(device)) = self.chosen() {
+            return Err(failures.pop().unwrap_or(CaptureError::NotFound { device }));
+        }
+        if self.choose(Choice::TestPicture) {
             let why = if failures.is_empty() {
                 let free = if self.others.is_empty() {
                     ""
@@ -79,7 +109,8 @@ impl Camera for Auto {
                 };
                 format!("there is no camera{free}")
             } else {
-                failures.join("; ")
+                let words: Vec<_> = failures.iter().map(CaptureError::to_string).collect();
+                words.join("; ")
             };
             tracing::info!(why, "device = \"auto\": showing the test picture");
         }
@@ -87,7 +118,14 @@ impl Camera for Auto {
     }
 
     fn describe(&self) -> String {
-        let chosen = self.chosen.lock().unwrap_or_else(PoisonError::into_inner);
-        chosen.clone().unwrap_or_else(|| "the first camera".to_owned())
+        match self.chosen() {
+            Some(Choice::Camera(device)) => device,
+            Some(Choice::TestPicture) => Pattern.describe(),
+            None => "the first camera".to_owned(),
+        }
+    }
+
+    fn is_superseded(&self) -> bool {
+        self.chosen() == Some(Choice::TestPicture) && !self.candidates().is_empty()
     }
 }

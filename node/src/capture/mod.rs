@@ -67,6 +67,11 @@ pub trait Camera: Send + Sync {
 
     /// The device in words, for a log: `the pattern`, `/dev/video0`.
     fn describe(&self) -> String;
+
+    /// Whether what it opened last only stands in for a device that is there by now. Looks at the system's devices: not for every frame.
+    fn is_superseded(&self) -> bool {
+        false
+    }
 }
 
 /// A device that delivers. Dropping it closes the device.
@@ -80,7 +85,7 @@ pub trait VideoSource: Send {
     ///
     /// # Errors
     ///
-    /// The device has failed or gone. The source is of no further use then.
+    /// The device has failed, gone, or delivered nothing for seconds. The source is of no further use then.
     fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError>;
 
     /// Sets these controls while it delivers. Those that were set before and are not among them go back to the

@@ -15,6 +15,10 @@ use crate::{
 /// Between two requests for the same keyframe, and between two that nobody but ourselves needs. Encoders have a few pictures under way
 /// that come before the one asked for; asked twice, they make two.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(500);
+/// Frames that are later than so many intervals are not even decoded: drivers and pipes hold few more, and then lose some.
+const MOST_LATE_FRAMES: u32 = 6;
+/// After that no keyframe is asked for so long, as it would cost everybody bits.
+const REST: Duration = Duration::from_secs(2);
 /// A keyframe that has not come for so long is worth a word: viewers wait for it.
 const LATE_KEYFRAME: Duration = Duration::from_secs(10);
 /// A camera that encodes by itself. Viewers of H.264 get its units as they are. For those of another codec they are decoded, all of
@@ -25,6 +29,10 @@ pub(super) struct Coded {
     software: bool,
     /// Whether the decoder has seen everything since a keyframe.
     decoding: bool,
+    /// When it could not keep up.
+    rests_since: Option<Instant>,
+    /// The least age of a frame so far, when it came.
+    youngest: Duration,
     /// Somebody waits for a picture as a file.
     wants_picture: bool,
     requested: Option<Instant>,
@@ -42,6 +50,8 @@ impl Coded {
             passthrough: Passthrough::default(),
             software,
             decoding: false,
+            rests_since: None,
+            youngest: Duration::MAX,
             wants_picture: false,
             requested: None,
             is_due: false,
@@ -65,7 +75,10 @@ impl Coded {
                 viewers |= line.wants_keyframe(now);
             }
         }
-        let own = self.passthrough.needs_keyframe() || (self.recodes(lines) && !self.decoding);
+        let rests = self
+            .rests_since
+            .is_some_and(|since| now.duration_since(since) < REST);
+        let own = self.passthrough.needs_keyframe() || (self.recodes(lines) && !self.decoding && !rests);
         if viewers || (own && may_ask_again) {
             self.requested = Some(now);
             self.is_due = source.request_keyframe();
@@ -131,6 +144,23 @@ impl Coded {
             }
             return Ok(Ok(true));
         }
+        let interval = frame.format.rate.interval();
+        let age = || Timestamp::now().since(frame.captured_at);
+        // A camera takes its time as well. What is more than that is ours.
+        self.youngest = self.youngest.min(age());
+        let youngest = self.youngest;
+        let late = || age().saturating_sub(youngest);
+        // A machine that can't keep up with decoding leaves out the rest of the group: it must not keep those waiting who need none of it.
+        if self.decoding && late() > MOST_LATE_FRAMES * interval {
+            self.decoding = false;
+            self.rests_since = Some(Instant::now());
+            converter.forget();
+            account.left_out.one();
+            lines
+                .iter_mut()
+                .filter(|line| is_other(line))
+                .for_each(Line::leave_out);
+        }
         if !self.decoding && !unit.is_keyframe {
             return Ok(Ok(true));
         }
@@ -157,7 +187,7 @@ impl Coded {
             return Ok(Ok(true));
         }
         // Those who can be served at once must not wait for those who can't.
-        let is_late = Timestamp::now().since(frame.captured_at) > LATE_FRAMES * frame.format.rate.interval();
+        let is_late = late() > LATE_FRAMES * interval;
         for line in lines.iter_mut().filter(|line| is_other(line)) {
             if is_late {
                 line.leave_out();
@@ -190,14 +220,17 @@ mod tests {
     use super::*;
     use crate::{
         capture::{CaptureError, Controls},
+        encode::{self, VideoEncoder},
         fanout::{self, Demand, Subscriber},
-        media::{Colour, FrameRate, PixelFormat, Privacy, VideoFormat},
+        media::{AccessUnit, Colour, FrameRate, Orders, PixelFormat, Privacy, VideoFormat},
         pipeline::{account::Account, snapshot::Snapshots},
     };
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Waker};
 
     const INTERVAL: Duration = Duration::from_millis(33);
+    const BITRATE: Bitrate = Bitrate::from_bps(1_000_000);
     /// 1280x720, High, and a picture of four bytes.
     const KEYFRAME: &[u8] = &[
         0, 0, 1, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03,
@@ -363,5 +396,146 @@ mod tests {
         assert_eq!(scene.run(40), (3, 0), "at once, after 500 ms, and again");
         scene.source.obeys = true;
         assert_eq!(scene.run(20), (1, 1));
+    }
+
+    /// The pictures of a stream with a keyframe first, and so many more.
+    fn stream(pictures: usize) -> Vec<AccessUnit> {
+        let format = VideoFormat {
+            pixel: PixelFormat::Yu12,
+            size: "64x64".parse().expect("a size"),
+            stride: 64,
+            colour: Colour::VIDEO,
+            rate: FrameRate::per_second(30),
+        };
+        let mut encoder =
+            encode::software(Codec::H264, format, Bitrate::from_bps(500_000)).expect("it encodes that");
+        let unit = |shade: usize| {
+            let frame = Frame {
+                format,
+                captured_at: Timestamp::now(),
+                sequence: 0,
+                dmabuf: None,
+                data: &vec![u8::try_from(shade % 200).expect("small"); format.least_bytes()],
+            };
+            let unit = encoder.encode(&frame, Orders::default());
+            unit.expect("it works").expect("a unit for each frame")
+        };
+        (0..pictures).map(unit).collect()
+    }
+
+    /// Counts what it gets to encode.
+    struct Counting(Arc<AtomicUsize>);
+
+    impl VideoEncoder for Counting {
+        fn name(&self) -> &str {
+            "counting"
+        }
+
+        fn encode(&mut self, _: &Frame<'_>, _: Orders) -> Result<Option<AccessUnit>, EncodeError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(None)
+        }
+    }
+
+    /// A camera of H.264, a viewer of that and one of VP8, for whom it is decoded.
+    struct Recoding {
+        coded: Coded,
+        lines: [Line; 2],
+        _viewers: [Subscriber; 2],
+        account: Arc<Account>,
+        converter: Converter,
+        format: VideoFormat,
+        sequence: u32,
+        encoded: Arc<AtomicUsize>,
+    }
+
+    impl Recoding {
+        fn new() -> Self {
+            let account = Arc::new(Account::default());
+            let tracks = [Codec::H264, Codec::Vp8].map(|codec| fanout::track(codec, Demand::default()));
+            let viewers = tracks.each_ref().map(|(_, track)| track.subscribe());
+            let [h264, vp8] = tracks.map(|(publisher, _)| publisher);
+            let encoded = Arc::new(AtomicUsize::new(0));
+            let format = VideoFormat {
+                pixel: PixelFormat::H264,
+                size: "64x64".parse().expect("a size"),
+                stride: 0,
+                colour: Colour::VIDEO,
+                rate: FrameRate::per_second(30),
+            };
+            let raw = VideoFormat {
+                pixel: PixelFormat::Yu12,
+                stride: 64,
+                ..format
+            };
+            let encoder = Box::new(Counting(encoded.clone()));
+            Self {
+                coded: Coded::new(true),
+                lines: [
+                    Line::new(h264, account.clone()),
+                    Line::with_encoder(vp8, encoder, raw, BITRATE),
+                ],
+                _viewers: viewers,
+                account,
+                converter: Converter::new(),
+                format,
+                sequence: 0,
+                encoded,
+            }
+        }
+
+        /// Passes units on that were captured so long ago; gives how many were encoded for VP8.
+        fn pass(&mut self, units: &[AccessUnit], age: Duration) -> usize {
+            let before = self.encoded.load(Ordering::Relaxed);
+            for unit in units {
+                self.sequence += 1;
+                let now = Timestamp::now().as_duration();
+                let frame = Frame {
+                    format: self.format,
+                    captured_at: Timestamp::from_monotonic(now - age),
+                    sequence: self.sequence,
+                    dmabuf: None,
+                    data: &unit.data,
+                };
+                let outlet = Outlet {
+                    account: &self.account,
+                    snapshots: &Snapshots::default(),
+                    privacy: &Privacy::default(),
+                    bitrate: BITRATE,
+                };
+                let passed = self
+                    .coded
+                    .pass(&mut self.lines, &mut self.converter, outlet, &frame);
+                passed.expect("nothing fails").expect("it can be decoded");
+            }
+            self.encoded.load(Ordering::Relaxed) - before
+        }
+    }
+
+    #[test]
+    fn the_time_that_a_camera_takes_is_no_lateness() {
+        let mut scene = Recoding::new();
+        let units = stream(5);
+        assert_eq!(scene.pass(&units, Duration::from_millis(700)), 5);
+    }
+
+    #[test]
+    fn a_machine_too_slow_to_decode_leaves_out_the_rest_of_the_group_and_passes_everything_on() {
+        let mut scene = Recoding::new();
+        let (first, second) = (stream(20), stream(5));
+        assert_eq!(scene.pass(&first[..5], Duration::ZERO), 5);
+        assert_eq!(scene.pass(&first[5..10], Duration::from_secs(2)), 0);
+        assert_eq!(
+            scene.pass(&first[10..], Duration::ZERO),
+            0,
+            "they refer to what was left out"
+        );
+        assert_eq!(
+            scene.pass(&second, Duration::ZERO),
+            5,
+            "from the next keyframe on"
+        );
+        let figures = scene.account.line(Codec::H264);
+        assert_eq!(figures.units.get(), 25, "viewers of H.264 got all of them");
     }
 }

@@ -37,11 +37,16 @@ struct Running {
 impl Running {
     /// Whether it goes on with a camera's frames of `source`, which are `made` of them where it does not take them as they are.
     fn suits(&self, source: &VideoFormat, made: &VideoFormat) -> bool {
+        // That fewer frames come than the camera gives is no reason for another one, which would begin with a keyframe.
+        let is_no_faster = made.rate.as_f64() <= self.format.rate.as_f64();
         if self.is_hardware {
-            self.source == *source && (self.format == *source || self.format == *made)
+            let at_its_rate = VideoFormat {
+                rate: self.format.rate,
+                ..*made
+            };
+            self.source == *source && (self.format == *source || (self.format == at_its_rate && is_no_faster))
         } else {
-            // That fewer frames come than the camera gives is no reason for another one, which would begin with a keyframe.
-            self.format.size == made.size && made.rate.as_f64() <= self.format.rate.as_f64()
+            self.format.size == made.size && is_no_faster
         }
     }
 
@@ -125,6 +130,11 @@ impl Line {
     /// Whether the last frame came too late for it.
     pub(super) fn is_behind(&self) -> bool {
         self.is_behind
+    }
+
+    /// Whether its encoder is a device of its own.
+    pub(super) fn is_hardware(&self) -> bool {
+        self.encoder.as_ref().is_some_and(|running| running.is_hardware)
     }
 
     pub(super) fn is_watched(&self) -> bool {

@@ -191,11 +191,9 @@ impl Pipeline {
             .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
     }
 
-    /// A camera may have been plugged in: where one is missed, it is looked for at once.
+    /// A camera may have been plugged in: where one is missed, or stood in for, it is looked for at once.
     pub fn plugged(&self) {
-        if self.account.is_faulted() {
-            self.wishes.add(&self.demand, |changes| changes.plugged = true);
-        }
+        self.wishes.add(&self.demand, |changes| changes.plugged = true);
     }
 
     /// Has the camera closed, without waiting for it.

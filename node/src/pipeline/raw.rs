@@ -80,6 +80,7 @@ pub(super) fn encode(
     // Whoever had to do without the last one comes first.
     lines.sort_by_key(|line| !line.is_behind());
     let mut is_first = true;
+    let mut by_hardware = Duration::ZERO;
     for line in lines.iter_mut().filter(encodes) {
         if line.takes(&frame.format) {
             continue;
@@ -87,10 +88,14 @@ pub(super) fn encode(
         if !std::mem::take(&mut is_first) && start.elapsed() > patience {
             line.leave_out();
         } else {
+            let start = Instant::now();
             line.encode(&planes, bitrate)?;
+            if line.is_hardware() {
+                by_hardware += start.elapsed();
+            }
         }
     }
-    Ok(Ok(Some(start.elapsed())))
+    Ok(Ok(Some(start.elapsed().saturating_sub(by_hardware))))
 }
 
 #[cfg(test)]

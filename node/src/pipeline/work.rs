@@ -25,7 +25,7 @@ use super::{
 };
 use crate::{
     capture::{Camera, CaptureError, VideoSource, Want},
-    encode::{Converter, EncodeError, Shrinker, Way},
+    encode::{ConvertError, Converter, EncodeError, Shrinker, Way},
     fanout::Demand,
     media::{FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
     retry::Retry,
@@ -35,8 +35,8 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(3);
 /// How long one look for a frame may block; a stop or a change of viewers is noticed this late at most.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// A camera that delivers nothing for this long is opened anew.
-const STALL: Duration = Duration::from_secs(5);
+/// A camera that delivers nothing that can be shown for this long is opened anew. (One that delivers nothing at all says so itself.)
+const SPOILT: Duration = Duration::from_secs(5);
 
 /// Why a camera's picture ended.
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +45,8 @@ enum Fault {
     Capture(#[from] CaptureError),
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    #[error("{device} delivers no frames ({silent:?} without one); opening it anew")]
-    Silent { device: String, silent: Duration },
+    #[error("{device} delivers damaged pictures only ({damage}); opening it anew")]
+    Damaged { device: String, damage: ConvertError },
     #[error(
         "{device} delivers {format}, which is to be encoded, and `encoders` in [video] has nothing for that; add \"software\""
     )]
@@ -81,6 +81,8 @@ enum Over {
     Stopping,
     Unwatched,
     Replaced,
+    /// By a camera that has come, in whose place another picture was shown.
+    Superseded,
     Private,
 }
 
@@ -216,6 +218,7 @@ impl Work {
         match &outcome {
             Ok(Over::Unwatched) => info!(%device, "camera closed: nobody watches"),
             Ok(Over::Replaced) => info!(%device, "camera closed: the configuration has changed"),
+            Ok(Over::Superseded) => info!(%device, "camera closed: another has been plugged in"),
             Ok(Over::Private) => info!(%device, "camera closed: the privacy switch is on"),
             Ok(Over::Stopping) | Err(_) => {}
         }
@@ -229,8 +232,9 @@ impl Work {
         retry: &mut Retry,
     ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
-        let mut last_frame = Instant::now();
         let mut damaged = false;
+        // Since when there have been damaged ones only.
+        let mut damaged_since = None;
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
@@ -248,8 +252,10 @@ impl Work {
             if self.is_stopping() {
                 return Ok(Over::Stopping);
             }
-            if self.obey(Some(&mut *source)) == Open::IsReplaced {
-                return Ok(Over::Replaced);
+            match self.obey(Some(&mut *source)) {
+                Open::IsReplaced => return Ok(Over::Replaced),
+                Open::MayBeBack if self.camera.is_superseded() => return Ok(Over::Superseded),
+                Open::MayBeBack | Open::GoesOn => {}
             }
             if self.privacy.is_on() {
                 return Ok(Over::Private);
@@ -263,20 +269,13 @@ impl Work {
             } else if now.duration_since(last_watched) >= LINGER {
                 return Ok(Over::Unwatched);
             }
-            let rate = source.format().rate;
             if is_coded(source.format()) {
                 coded.request_keyframe(&self.lines, source, now);
             }
             let Some(frame) = source.next(PATIENCE)? else {
-                if last_frame.elapsed() >= STALL.max(rate.interval() * 4) {
-                    return Err(Fault::Silent {
-                        device: device.to_owned(),
-                        silent: STALL,
-                    });
-                }
                 continue;
             };
-            last_frame = Instant::now();
+            let came = Instant::now();
             self.account
                 .waited
                 .record(Timestamp::now().since(frame.captured_at));
@@ -305,34 +304,44 @@ impl Work {
                 let tools = (converter, &mut self.shrinker);
                 let outcome = encode(lines, tools, outlet, &frame, relief);
                 outcome.map(|outcome| {
-                    outcome.map(|took| {
-                        if let Some(took) = took {
-                            self.govern(format, took);
-                        }
-                        true
-                    })
+                    let took = outcome?;
+                    if let Some(took) = took {
+                        self.govern(format, took);
+                    }
+                    Ok(took.is_some())
                 })
             };
             match outcome? {
-                // Of a camera that encodes, nothing to show up to its first keyframe.
+                // One that was left out, or of a camera that encodes one before its first keyframe.
                 Ok(false) => {}
                 Ok(true) => {
                     damaged = false;
-                    let since = *shown_since.get_or_insert(last_frame);
+                    damaged_since = None;
+                    let since = *shown_since.get_or_insert(came);
                     if !self.account.is_live() {
                         self.account.becomes(State::Live {
                             device: device.to_owned(),
                             format,
                         });
                     }
-                    if retry.is_over(last_frame.duration_since(since)) {
+                    if retry.is_over(came.duration_since(since)) {
                         info!(%device, "the picture is back");
                     }
                 }
-                Err(error) if damaged => debug!(%device, "frame skipped: {error}"),
-                Err(error) => {
-                    damaged = true;
-                    warn!(%device, "frame skipped, and likewise those after it that are damaged: {error}");
+                Err(damage) => {
+                    // What a camera encodes goes to viewers as it is, whether or not we can make something else of it.
+                    let since = *damaged_since.get_or_insert(came);
+                    if !is_coded(format) && came.duration_since(since) >= SPOILT {
+                        return Err(Fault::Damaged {
+                            device: device.to_owned(),
+                            damage,
+                        });
+                    }
+                    if std::mem::replace(&mut damaged, true) {
+                        debug!(%device, "frame skipped: {damage}");
+                    } else {
+                        warn!(%device, "frame skipped, and likewise those after it that are damaged: {damage}");
+                    }
                 }
             }
         }
@@ -409,7 +418,7 @@ fn is_transient(fault: &Fault) -> bool {
     match fault {
         Fault::Capture(error) => error.is_transient(),
         Fault::Encode(_) | Fault::NoEncoder { .. } => false,
-        Fault::Silent { .. } => true,
+        Fault::Damaged { .. } => true,
     }
 }
 

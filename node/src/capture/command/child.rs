@@ -41,6 +41,9 @@ const OURS: [&str; 7] = [
     "PINHOLE_LOG",
 ];
 
+/// From linux/close_range.h: what is in the range is closed by the exec that follows.
+const CLOSE_RANGE_CLOEXEC: libc::c_uint = 1 << 2;
+
 /// A running command. Dropping it ends it, and all that it has started.
 pub(super) struct Child {
     process: process::Child,
@@ -67,10 +70,13 @@ impl Child {
             command.env_remove(name);
         }
         let parent = rustix::process::getpid();
-        // SAFETY: between fork and exec of a process with threads only async-signal-safe functions may be called. These two are
+        // SAFETY: between fork and exec of a process with threads only async-signal-safe functions may be called. These are
         // plain system calls, and errors are values: nothing allocates or locks.
         unsafe {
             command.pre_exec(move || {
+                // Not every library closes what it opens in programs that we start; a camera that the command held open could not be
+                // plugged in again under its name. Kernels before 5.11 don't know this call.
+                libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOSE_RANGE_CLOEXEC);
                 // The command itself only; what it has started meets a closed pipe.
                 rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
                 // We may have died before that.

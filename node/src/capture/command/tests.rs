@@ -75,6 +75,20 @@ fn a_frame_is_there_although_the_command_has_ended() {
 }
 
 #[test]
+fn what_is_open_here_is_not_open_there() {
+    // As a library opens it that does not think of programs that we start: `dup` gives it such a descriptor.
+    let file = fs::File::open("/dev/null").expect("it is always there");
+    let careless = rustix::io::dup(&file).expect("there are descriptors left");
+    let number = std::os::fd::AsRawFd::as_raw_fd(&careless);
+    let script = format!("test -e /proc/self/fd/{number} && echo it is open >&2; exit 3");
+    let (_, error) = fault(open(&script, PixelFormat::Yu12).as_mut());
+    assert!(
+        error.contains("exit status: 3") && !error.contains("it is open"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_cannot_be_started_is_said_and_needs_a_person() {
     let open =
         |word: &str| Command::new(vec![word.to_owned()], PixelFormat::H264, Colour::VIDEO).open(&want());

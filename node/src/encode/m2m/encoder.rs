@@ -23,7 +23,9 @@ use crate::{
 
 /// An encoder that does nothing for so long hangs. One at its limit takes a frame interval; a camera is given as long.
 const HANGS: Duration = Duration::from_secs(5);
-/// One that has done with a raw picture and gives no coded one for so long keeps it back.
+/// One that takes pictures and gives none for so long hangs as well.
+const SILENT: Duration = Duration::from_secs(2);
+/// What is waited for at most when as many pictures are under way as any encoder keeps.
 const KEEPS: Duration = Duration::from_millis(250);
 /// The longest single `poll`: not every driver wakes those who wait when its device goes.
 const LONGEST_POLL: Duration = Duration::from_millis(200);
@@ -42,6 +44,8 @@ pub struct Encoder {
     stream: Stream,
     /// Coded and not handed over yet.
     ready: VecDeque<AccessUnit>,
+    /// Since when nothing has come that was waited for.
+    silent_since: Option<Instant>,
 }
 
 impl Encoder {
@@ -74,6 +78,7 @@ impl Encoder {
             output,
             stream: Stream::new(coded, format),
             ready: VecDeque::new(),
+            silent_since: None,
         })
     }
 
@@ -190,18 +195,28 @@ impl Encoder {
                 return Ok(());
             }
             let deadline = if raw_is_back {
-                *taken_at.get_or_insert_with(Instant::now) + KEEPS
+                // The next frame is due by then. An encoder that takes longer for a picture works on that one meanwhile.
+                let patience = if self.stream.flight.is_full() {
+                    KEEPS
+                } else {
+                    self.format.rate.interval().min(KEEPS)
+                };
+                *taken_at.get_or_insert_with(Instant::now) + patience
             } else {
                 start + HANGS
             };
             if raw_is_back && Instant::now() >= deadline {
-                let result = self.stream.flight.in_vain();
+                self.stream.flight.in_vain();
+                let since = *self.silent_since.get_or_insert(start);
                 tracing::debug!(
                     encoder = self.name,
                     pictures = self.stream.flight.kept(),
                     "the encoder keeps pictures back"
                 );
-                return result.map_err(|_| self.silent(start));
+                if since.elapsed() >= SILENT {
+                    return Err(self.silent(since));
+                }
+                return Ok(());
             }
             self.rest_until(deadline, start)?;
         }
@@ -244,6 +259,7 @@ impl Encoder {
                 });
             }
             if let Some(unit) = self.unit(&done)? {
+                self.silent_since = None;
                 self.ready.push_back(unit);
             }
             if is_last {

@@ -1,8 +1,9 @@
 //! Which pictures are in the encoder's hands, and how long to wait for them.
 //!
-//! An encoder for live pictures gives each back coded before it takes the next. Some keep one or more back, always; waiting for
-//! those at every picture would cost the whole patience each time. So how many are kept back is learned, and forgotten again where
-//! it turns out that the encoder was late only once.
+//! An encoder for live pictures gives each back coded before it takes the next. Some keep one or more back, always, or take longer than a
+//! frame interval for one and work on several; waiting for those at every picture would cost the whole patience each time. So how many are
+//! kept back is learned, and forgotten again where it turns out that the encoder was late only once. Some leave a picture out, where it
+//! would cost too many bits, and say nothing of it: so what is awaited in vain is given up in the end.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -16,11 +17,9 @@ pub const MOST_KEPT: usize = 2;
 pub struct Flight {
     sent: VecDeque<Timestamp>,
     kept: usize,
+    /// The newest that was given up.
+    given_up: Option<Timestamp>,
 }
-
-/// The encoder takes pictures and gives none.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Silent;
 
 impl Flight {
     /// A picture goes in.
@@ -32,6 +31,11 @@ impl Flight {
     /// passes no stamps on keeps the order at least.
     pub fn arrived(&mut self, stamp: Duration) -> Option<Timestamp> {
         let microseconds = |time: Duration| time.as_micros();
+        // It comes after all.
+        let is_old = |given_up: Timestamp| microseconds(stamp) <= microseconds(given_up.as_duration());
+        if !stamp.is_zero() && self.given_up.is_some_and(is_old) {
+            return Some(Timestamp::from_monotonic(stamp));
+        }
         let position = self
             .sent
             .iter()
@@ -56,14 +60,17 @@ impl Flight {
         self.kept
     }
 
-    /// Nothing came although it was waited for: the encoder keeps one more back.
-    pub fn in_vain(&mut self) -> Result<(), Silent> {
-        self.kept = self.sent.len();
-        if self.kept > MOST_KEPT {
-            Err(Silent)
-        } else {
-            Ok(())
+    /// Whether more are under way than any encoder keeps back.
+    pub fn is_full(&self) -> bool {
+        self.sent.len() > MOST_KEPT
+    }
+
+    /// Nothing came although it was waited for: the encoder keeps one more back, or has left the oldest out.
+    pub fn in_vain(&mut self) {
+        if self.is_full() {
+            self.given_up = self.sent.pop_front();
         }
+        self.kept = self.sent.len();
     }
 
     /// Before the next picture is sent: an encoder that has given everything by now keeps nothing back.
@@ -113,7 +120,7 @@ mod tests {
         let mut flight = Flight::default();
         flight.sent(at(10));
         assert!(flight.is_awaited());
-        assert_eq!(flight.in_vain(), Ok(()));
+        flight.in_vain();
         assert!(!flight.is_awaited());
         flight.settle();
         flight.sent(at(20));
@@ -127,7 +134,7 @@ mod tests {
     fn an_encoder_that_was_late_once_keeps_nothing_back() {
         let mut flight = Flight::default();
         flight.sent(at(10));
-        assert_eq!(flight.in_vain(), Ok(()));
+        flight.in_vain();
         assert_eq!(
             flight.arrived(Duration::from_millis(10)),
             Some(at(10)),
@@ -139,13 +146,35 @@ mod tests {
     }
 
     #[test]
-    fn an_encoder_that_gives_nothing_is_found_out() {
+    fn what_is_awaited_in_vain_is_given_up_and_may_come_after_all() {
         let mut flight = Flight::default();
-        for number in 0..2 {
-            flight.sent(at(number));
-            assert_eq!(flight.in_vain(), Ok(()), "{number}");
+        for milliseconds in [10, 20, 30, 40] {
+            flight.sent(at(milliseconds));
+            assert_eq!(flight.is_full(), milliseconds >= 30);
+            flight.in_vain();
+            assert!(flight.len() <= MOST_KEPT);
         }
-        flight.sent(at(2));
-        assert_eq!(flight.in_vain(), Err(Silent));
+        for milliseconds in [20, 30, 40] {
+            let stamp = Duration::from_millis(milliseconds);
+            assert_eq!(flight.arrived(stamp), Some(at(milliseconds)), "10 was left out");
+        }
+        assert_eq!(flight.len(), 0);
+    }
+
+    #[test]
+    fn an_encoder_that_takes_longer_than_an_interval_has_one_more_to_work_on() {
+        let mut flight = Flight::default();
+        flight.sent(at(10));
+        flight.in_vain();
+        for milliseconds in [20, 30, 40] {
+            flight.settle();
+            flight.sent(at(milliseconds));
+            assert!(flight.is_awaited());
+            assert_eq!(
+                flight.arrived(Duration::from_millis(milliseconds - 10)),
+                Some(at(milliseconds - 10))
+            );
+            assert!(!flight.is_awaited(), "the other may take until the next");
+        }
     }
 }
