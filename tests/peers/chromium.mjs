@@ -1,6 +1,6 @@
 // A real Chromium that looks at the viewer page, driven by a test through JSON lines on stdin. Commands, each
 // `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
-// in seconds (15 where it is left out):
+// in seconds (30 where it is left out):
 //   open {url, codecs?, protocol?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
 //                                           offer; `protocol` replaces that of data channels; `password` is what a person would type when the browser asks (HTTP Basic)
 //   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
@@ -47,6 +47,9 @@ import readline from "node:readline";
 import { chromium } from "playwright-core";
 import { beeps, pair } from "./lip-sync.mjs";
 import { analyse } from "./tone.mjs";
+
+/** How long it waits for what should come at once, in seconds: the machine may be busy with other work. */
+const PATIENCE = 30;
 
 const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
@@ -370,7 +373,7 @@ class Viewer {
     }
   }
 
-  async cameras({ camera = null, within = 15 }) {
+  async cameras({ camera = null, within = PATIENCE }) {
     const listed = (name) => name === null || window.pinholeTest.button(name)?.dataset.present === "true";
     await this.#until(listed, camera, within, `${camera} is not listed`);
     const cameras = await this.#page.evaluate(() => [...document.querySelectorAll("[data-camera]")].map(({ dataset }) => (
@@ -384,12 +387,12 @@ class Viewer {
     return {};
   }
 
-  async first_frame({ camera, codecs, within = 15 }) {
+  async first_frame({ camera, codecs, within = PATIENCE }) {
     await this.#choose(camera, codecs);
     return { ms: await this.#page.evaluate(([name, seconds]) => window.pinholeTest.firstFrame(name, seconds), [camera, within]) };
   }
 
-  async wait_state({ state, trouble = null, within = 15 }) {
+  async wait_state({ state, trouble = null, within = PATIENCE }) {
     const start = performance.now();
     const reached = ([wanted, why]) => {
       const { dataset } = document.getElementById("status");
@@ -419,7 +422,7 @@ class Viewer {
 
   async listen({ seconds, tones }) {
     const hears = () => (document.querySelector("video#picture").srcObject?.getAudioTracks().length ?? 0) > 0;
-    await this.#until(hears, null, 10, "there is nothing to hear");
+    await this.#until(hears, null, PATIENCE, "there is nothing to hear");
     const { samples, rate, ...rest } = await this.#page.evaluate((time) => window.pinholeTest.listen(time), seconds);
     const bytes = Buffer.from(samples, "base64");
     const heard = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length >> 1);
@@ -442,7 +445,7 @@ class Viewer {
   }
 
   async text({ of }) {
-    return { text: await this.#page.locator(of).first().textContent({ timeout: 5_000 }) };
+    return { text: await this.#page.locator(of).first().textContent({ timeout: PATIENCE * 1000 }) };
   }
 
   async hidden({ what }) {
@@ -450,17 +453,17 @@ class Viewer {
   }
 
   async press({ on }) {
-    await this.#page.locator(on).first().click({ timeout: 5_000 });
+    await this.#page.locator(on).first().click({ timeout: PATIENCE * 1000 });
     return {};
   }
 
-  async wait_for({ selector, hidden = false, within = 15 }) {
+  async wait_for({ selector, hidden = false, within = PATIENCE }) {
     await this.#page.locator(selector).first().waitFor({ state: hidden ? "hidden" : "visible", timeout: within * 1000 });
     return {};
   }
 
   async hold({ on }) {
-    await this.#page.locator(on).first().hover({ timeout: 5_000 });
+    await this.#page.locator(on).first().hover({ timeout: PATIENCE * 1000 });
     await this.#page.mouse.down();
     return {};
   }
@@ -477,7 +480,7 @@ class Viewer {
   }
 
   async say({ texts, times = 1 }) {
-    await this.#page.waitForFunction(() => window.pinholeTest.channels.at(-1)?.readyState === "open", null, { polling: 20, timeout: 15_000 });
+    await this.#page.waitForFunction(() => window.pinholeTest.channels.at(-1)?.readyState === "open", null, { polling: 20, timeout: PATIENCE * 1000 });
     return this.#page.evaluate(([all, count]) => {
       const channel = window.pinholeTest.channels.at(-1);
       for (let round = 0; round < count; round += 1) for (const text of all) channel.send(text);

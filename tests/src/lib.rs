@@ -4,6 +4,7 @@
 //! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
 //! lines, the wire and the picture.
 
+pub mod calm;
 pub mod ear;
 pub mod eventually;
 pub mod guest;

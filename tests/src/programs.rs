@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::guest::Guest;
+use crate::log::Mark;
 use crate::network::{HOST, Network};
 use crate::process::{Process, SOON};
 
@@ -111,10 +112,23 @@ pub fn start_node_in(guest: &Guest, config: &str) -> Process {
     node
 }
 
+/// Waits until a session has ended by a viewer's word. Whichever comes first is one: its BYE, its sign-out, or what its libwebrtc
+/// sends as it closes the connection. The reason tells more than a time would: it was not given up for having fallen silent.
+pub fn wait_for_good_bye(node: &Process, since: Mark) {
+    let line = node.wait_for_line_since(since, SESSION_ENDED, SOON);
+    let words = ["hung up", "left the server", "closed the connection"];
+    assert!(words.iter().any(|words| line.contains(words)), "{line}");
+}
+
 /// The node says this when the server has taken it in.
 pub const SIGNED_IN: &str = "signed in";
 /// The node says this when a viewer's session is over.
 pub const SESSION_ENDED: &str = "session ended";
+/// The node says this when it gives up something of the picture because the machine has too little time for encoding, as one
+/// whose host needs the processor for itself may have at any time.
+pub const LESS: &str = "viewers get less of the picture";
+/// The node says this when it takes something of it back.
+pub const MORE: &str = "viewers get more of the picture again";
 /// The node says this when the camera was closed because nobody watches.
 pub const CAMERA_CLOSED: &str = "camera closed";
 /// The node says this at the start of a camera's work.

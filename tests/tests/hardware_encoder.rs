@@ -6,7 +6,7 @@ use std::time::Duration;
 use pinhole_e2e::guest::Guest;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::process::Process;
-use pinhole_e2e::programs::{binary, example, node_config};
+use pinhole_e2e::programs::{LESS, binary, example, node_config};
 use pinhole_e2e::skip::{Need, skipped};
 use rustix::process::Signal;
 
@@ -327,7 +327,9 @@ fn software_encodes_where_the_hardware_has_gone_until_the_camera_is_opened_anew(
         PATIENCE,
     );
     let warnings = node.log().since(Default::default());
-    let warnings: Vec<_> = warnings.iter().filter(|line| line.contains("WARN")).collect();
+    // That the machine has too little time is another matter.
+    let is_of_encoder = |line: &&String| line.contains("WARN") && !line.contains(LESS);
+    let warnings: Vec<_> = warnings.iter().filter(is_of_encoder).collect();
     assert_eq!(warnings.len(), 1, "it is said once: {warnings:?}");
     node.kill();
 }

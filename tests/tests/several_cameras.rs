@@ -11,8 +11,8 @@ use pinhole_e2e::network::{HOST, Network};
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
-    CAMERA_CLOSED, CAMERA_OPEN, PORT, SESSION_ENDED, SIGNED_IN, binary, server_address, server_url,
-    start_node, start_node_in, start_server,
+    CAMERA_CLOSED, CAMERA_OPEN, LESS, MORE, PORT, SESSION_ENDED, SIGNED_IN, binary, server_address,
+    server_url, start_node, start_node_in, start_server,
 };
 use pinhole_e2e::scratch::Scratch;
 use pinhole_e2e::skip::{Need, skipped};
@@ -51,11 +51,20 @@ fn watch(network: &Network, camera: &str) -> Viewer {
     Viewer::watch(network, &server_url(), camera, &["--codec", "h264"], SOON)
 }
 
-/// What the log says of this camera since then.
+/// What the log says of this camera since then. How much of the picture the machine has time for is none of the other camera's doing,
+/// nor is an encoder of another size that comes of it.
 fn said(node: &Process, camera: &str, since: Mark) -> Vec<String> {
+    let has_less = node
+        .log()
+        .since(Mark::default())
+        .iter()
+        .any(|line| line.contains(LESS));
+    let is_of_machine = |line: &str| {
+        line.contains(LESS) || line.contains(MORE) || (has_less && line.contains("encoder started"))
+    };
     let mut lines = node.log().since(since);
     let place = format!("camera{{name={camera}}}");
-    lines.retain(|line| line.contains(&place));
+    lines.retain(|line| line.contains(&place) && !is_of_machine(line));
     lines
 }
 
@@ -101,7 +110,8 @@ fn a_camera_that_fails_takes_nothing_from_the_others() {
     front.goes_on();
     // Its viewer sees the slate, four times a second.
     other.shows(|second| (2.0..8.0).contains(&second["fps"].as_f64().unwrap_or_default()));
-    front.shows(|second| second["fps"].as_f64() > Some(20.0));
+    // The other one thirty times, or ten where the machine is too slow for more.
+    front.shows(|second| second["fps"].as_f64() > Some(8.5));
     assert_eq!(said(&node, "front", mark), Vec::<String>::new());
 
     let (code, health) = get(&network, "/health?strict");
@@ -252,8 +262,11 @@ fn a_camera_comes_changes_and_goes_while_another_is_watched() {
         (members.contains("porch front") && !members.contains("garden")).then_some(())
     });
     assert!(listed.is_some());
-    let metrics = Metrics::scrape(&network);
-    assert!(!metrics.text().contains("garden"), "{}", metrics.text());
+    let forgotten = eventually(SOON, || {
+        let metrics = Metrics::scrape(&network);
+        (!metrics.text().contains("garden")).then_some(())
+    });
+    assert!(forgotten.is_some(), "{}", Metrics::scrape(&network).text());
 
     // Nothing of it was the other one's business.
     front.goes_on();

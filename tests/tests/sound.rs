@@ -1,5 +1,8 @@
 //! Sound: from a sound card of the kernel's (snd-aloop) to real viewers, through everything that goes wrong on the way.
 
+use std::time::{Duration, Instant};
+
+use pinhole_e2e::calm::{CALM, Witness};
 use pinhole_e2e::guest::Guest;
 use pinhole_e2e::log::{Mark, loudly};
 use pinhole_e2e::network::Network;
@@ -8,7 +11,7 @@ use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{
     SESSION_ENDED, server_address, server_url, start_node, start_node_in, start_server,
 };
-use pinhole_e2e::skip::{Need, skipped};
+use pinhole_e2e::skip::{Need, skipped, skipped_because};
 use pinhole_e2e::status::Metrics;
 use pinhole_e2e::viewer::Viewer;
 use serde_json::{Value, json};
@@ -33,7 +36,7 @@ fn page(network: &Network) -> Peer {
     let mut page = Peer::chromium(network);
     page.ask("open", json!({"url": server_url()}));
     page.ask("watch", json!({"camera": "porch"}));
-    page.ask("wait_live", json!({"within": 20}));
+    page.ask("wait_live", json!({"within": 40}));
     page
 }
 
@@ -51,17 +54,13 @@ fn desktop(network: &Network, sound: Option<&str>) -> Peer {
     client
 }
 
-/// Waits until the page hears the tone: after a fault, or on a busy machine, it takes the player a moment.
-fn hears_tone(page: &mut Peer) {
-    let is_tone = |heard: &Value| {
-        let near = (number(heard, "hertz") - 1000.0).abs() < 2.0;
-        near && number(heard, "purity") > 0.9 && number(heard, "level") > 0.01
-    };
+/// Waits until a viewer hears the tone, and gives what it heard: after a fault, or on a busy machine, it takes the player a moment.
+fn hears_tone(viewer: &mut Peer) -> Value {
     let mut last = Value::Null;
     for _ in 0..12 {
-        last = page.ask("listen", json!({"seconds": 1.5}));
-        if is_tone(&last) {
-            return;
+        last = viewer.ask("listen", json!({"seconds": 1.5}));
+        if is_tone(&last) && number(&last, "level") > 0.01 {
+            return last;
         }
     }
     panic!("the tone is not heard: {last}");
@@ -74,44 +73,57 @@ fn number(heard: &Value, key: &str) -> f64 {
 }
 
 /// The tone that was played, and nothing besides it.
-fn assert_tone(heard: &Value, hertz: f64) {
-    assert!((number(heard, "hertz") - hertz).abs() < 2.0, "{heard}");
-    assert!(number(heard, "purity") > 0.9, "{heard}");
+fn is_tone(heard: &Value) -> bool {
+    (number(heard, "hertz") - 1000.0).abs() < 2.0 && number(heard, "purity") > 0.9
 }
 
 /// Nothing was made up by the viewer, and nothing was missing but what a busy browser's recorder loses of itself.
-fn assert_without_gaps(heard: &Value) {
-    assert!(number(heard, "concealed") < 0.02, "{heard}");
-    assert!(number(heard, "longestGap") < 25.0, "{heard}");
+fn is_without_gaps(heard: &Value) -> bool {
+    number(heard, "concealed") < 0.02 && number(heard, "longestGap") < 25.0
 }
 
-/// That both listeners hear 20 s of the tone. Where the machine under the guest stands still for longer than the player's half second
-/// of buffer, there is a gap in what is played, and the stretch tells nothing of the node: it is heard again.
-fn assert_heard_without_gaps(scene: &Scene, player: &Process, listeners: [&mut Peer; 2], card: &str) {
+/// That both listeners hear 20 s of the tone. Where the machine stands still meanwhile, there is a gap in what is played or in what is
+/// heard, and the stretch tells nothing of the node: it is heard again, and where that happens each time, `test` is skipped.
+fn assert_heard_without_gaps(
+    test: &str,
+    scene: &Scene,
+    player: &Process,
+    listeners: [&mut Peer; 2],
+    card: &str,
+) {
     const TRIES: usize = 4;
     let silence = || scene.metric("pinhole_sound_frames_total", &["silence"]);
     let [page, desktop] = listeners;
+    let witness = Witness::start();
     for _ in 0..TRIES {
-        let (played, filled) = (player.mark(), silence());
+        let (played, before) = (player.mark(), silence());
+        witness.stood_still();
         let in_page = page.begin("listen", json!({"seconds": 20}));
         let in_desktop = desktop.begin("listen", json!({"seconds": 20}));
         let both = [page.finish(in_page), desktop.finish(in_desktop)];
         for heard in &both {
             loudly(&format!("{card}, 20 s: {heard}"));
         }
+        let filled = silence() - before;
+        let stood_still = witness.stood_still();
+        if filled == 0.0 && both.iter().all(|heard| is_tone(heard) && is_without_gaps(heard)) {
+            return;
+        }
         let lines = player.log().since(played);
-        if lines.iter().any(|line| line.contains("underrun")) {
-            loudly("the player was not let play in time; once more");
-            continue;
-        }
-        assert_eq!(silence(), filled, "the node had to fill gaps");
-        for heard in &both {
-            assert_tone(heard, 1000.0);
-            assert_without_gaps(heard);
-        }
-        return;
+        let ran_dry = lines.iter().any(|line| line.contains("underrun"));
+        let [by_page, by_desktop] = &both;
+        assert!(
+            ran_dry || stood_still > CALM,
+            "{card}: the node had to fill {filled} gaps on a calm machine; heard by the page: {by_page}, by the desktop: {by_desktop}"
+        );
+        loudly(&format!(
+            "the machine stood still for {stood_still:?}, an underrun of the player: {ran_dry}; once more"
+        ));
     }
-    panic!("the machine is too busy to play a tone to its end, {TRIES} times");
+    skipped_because(
+        test,
+        &format!("{card}: the machine stood still in each of {TRIES} stretches of 20 s"),
+    );
 }
 
 #[test]
@@ -130,13 +142,11 @@ fn every_viewer_hears_the_tone_in_the_codec_that_it_has() {
     assert!(!said(&node, OPEN), "{}", node.log().tail(20));
     page.ask("press", json!({"on": "#sound"}));
     node.wait_for_line(OPEN);
-    let heard = page.ask("listen", json!({"seconds": 3}));
-    assert_tone(&heard, 1000.0);
+    let heard = hears_tone(&mut page);
     assert_eq!(heard["codec"], "opus", "{heard}");
     for codec in ["opus", "PCMU", "PCMA"] {
         let mut client = desktop(&network, Some(codec));
-        let heard = client.ask("listen", json!({"seconds": 2}));
-        assert_tone(&heard, 1000.0);
+        let heard = hears_tone(&mut client);
         assert_eq!(heard["codec"], codec, "{heard}");
         client.ask("hang_up", json!({}));
     }
@@ -234,10 +244,8 @@ fn said(node: &Process, what: &str) -> bool {
 
 #[test]
 fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
-    if skipped(
-        "a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps",
-        Need::Guest,
-    ) {
+    const TEST: &str = "a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps";
+    if skipped(TEST, Need::Guest) {
         return;
     }
     let scene = Scene::new(|_| {});
@@ -249,6 +257,7 @@ fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
     // Until both have found their delay.
     page.ask("listen", json!({"seconds": 2}));
     assert_heard_without_gaps(
+        TEST,
         &scene,
         &player,
         [&mut page, &mut desktop],
@@ -259,7 +268,8 @@ fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
 /// The card delivers what was played into it, and the node takes it as it is.
 #[test]
 fn every_kind_of_card_is_heard() {
-    if skipped("every_kind_of_card_is_heard", Need::Guest) {
+    const TEST: &str = "every_kind_of_card_is_heard";
+    if skipped(TEST, Need::Guest) {
         return;
     }
     let scene = Scene::new(|_| {});
@@ -277,7 +287,7 @@ fn every_kind_of_card_is_heard() {
         scene.node.wait_for_line_since(before, taken, SOON);
         let mut desktop = desktop(&scene.network, None);
         hears_tone(&mut page);
-        assert_heard_without_gaps(&scene, &player, [&mut page, &mut desktop], taken);
+        assert_heard_without_gaps(TEST, &scene, &player, [&mut page, &mut desktop], taken);
         desktop.ask("hang_up", json!({}));
         page.ask("press", json!({"on": "#sound"}));
         scene.node.wait_for_line_since(before, CLOSED, SOON);
@@ -324,9 +334,11 @@ fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
 
     // The node is stopped for longer than the card holds: an overrun.
     let before = scene.metric("pinhole_microphone_overruns_total", &[]);
+    let stopped = Instant::now();
     scene.node.signal(rustix::process::Signal::STOP);
     heard(&mut page);
     scene.node.signal(rustix::process::Signal::CONT);
+    let stopped = stopped.elapsed();
     hears_tone(&mut page);
     assert!(scene.metric("pinhole_microphone_overruns_total", &[]) > before);
 
@@ -347,9 +359,11 @@ fn a_card_that_goes_comes_back_and_the_picture_never_stops() {
     player.kill();
 
     let pictures = page.finish(pictures);
+    // But where the node itself was stopped.
+    let gap = stopped + Duration::from_millis(2500);
     assert!(
-        number(&pictures, "longestGap") < 2500.0,
-        "the picture stopped: {pictures}"
+        number(&pictures, "longestGap") < gap.as_secs_f64() * 1000.0,
+        "the picture stopped: {pictures}, the node for {stopped:?}"
     );
     assert_eq!(pictures["calls"], 1, "{pictures}");
     assert!(!said(&scene.node, SESSION_ENDED), "{}", scene.node.log().tail(40));
@@ -373,14 +387,22 @@ fn on_a_bad_network_the_tone_is_still_heard() {
         .guest
         .must("tc qdisc add dev vec0 root netem delay 40ms 30ms loss 5%");
     page.ask("listen", json!({"seconds": 3}));
-    let in_page = page.begin("listen", json!({"seconds": 8}));
-    let in_desktop = desktop.begin("listen", json!({"seconds": 8}));
-    for heard in [page.finish(in_page), desktop.finish(in_desktop)] {
-        assert!((number(&heard, "hertz") - 1000.0).abs() < 5.0, "{heard}");
-        assert!(number(&heard, "purity") > 0.5, "{heard}");
-        // What a packet after the lost one tells of it (in-band FEC) need not be made up: at best nothing has to.
-        assert!(number(&heard, "lost") > 0.0, "the network is too good: {heard}");
-        assert!(number(&heard, "concealed") < 0.3, "{heard}");
-        loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
-    }
+    let is_heard = |heard: &Value| {
+        let is_tone = (number(heard, "hertz") - 1000.0).abs() < 5.0 && number(heard, "purity") > 0.5;
+        // What a packet after the lost one tells of it (in-band FEC) need not be made up: at best nothing has to. That none was lost
+        // would mean that the network is too good.
+        is_tone && number(heard, "lost") > 0.0 && number(heard, "concealed") < 0.3
+    };
+    // A machine that stands still makes it worse than the network does.
+    const TRIES: usize = 3;
+    let is_once_heard = (0..TRIES).any(|_| {
+        let in_page = page.begin("listen", json!({"seconds": 8}));
+        let in_desktop = desktop.begin("listen", json!({"seconds": 8}));
+        let both = [page.finish(in_page), desktop.finish(in_desktop)];
+        for heard in &both {
+            loudly(&format!("5 % loss and 30 ms of jitter: {heard}"));
+        }
+        both.iter().all(is_heard)
+    });
+    assert!(is_once_heard, "not in {TRIES} stretches of 8 s");
 }

@@ -35,13 +35,16 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     let mut page = Peer::chromium(&network);
     page.ask("open", json!({"url": server_url()}));
     page.ask("watch", json!({"camera": "porch"}));
-    page.ask("wait_live", json!({"within": 20}));
+    page.ask("wait_live", json!({"within": 40}));
     // Until it has reported and been measured: about a second.
     let told = eventually(SOON, || {
         let metrics = Metrics::scrape(&network);
         let loss = metrics.value("pinhole_viewer_loss_ratio", &[]);
         let bitrate = metrics.value("pinhole_viewer_bitrate_bytes_per_second", &[]);
-        (loss.is_some() && bitrate > Some(0.0)).then_some(metrics)
+        // On one machine: there and back takes no longer than a busy machine makes it.
+        let round_trip = metrics.value("pinhole_viewer_round_trip_seconds", &[])?;
+        let is_measured = loss.is_some() && round_trip > 0.0 && round_trip < 2.0;
+        (is_measured && bitrate > Some(0.0)).then_some(metrics)
     });
     let first = told.expect("the viewer reports, and is sent something");
     let value = |name: &str, texts: &[&str]| {
@@ -54,9 +57,6 @@ fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
     assert_eq!(value("pinhole_signed_in", &[]), 1.0);
     assert_eq!(value("pinhole_encoder_running", &["H.264"]), 1.0);
     assert_eq!(value("pinhole_encoder_running", &["VP8"]), 0.0);
-    // On one machine: there and back takes no longer than a busy machine makes it.
-    let round_trip = value("pinhole_viewer_round_trip_seconds", &[]);
-    assert!(round_trip > 0.0 && round_trip < 2.0, "{round_trip}");
     assert!(value("pinhole_viewer_keyframe_requests_total", &[]) >= 0.0);
     assert!(value("process_resident_memory_bytes", &[]) > 1e6);
     for stage in ["capture", "convert", "encode", "queue", "send"] {

@@ -113,15 +113,14 @@ fn a_browser_and_a_desktop_are_heard_together() {
         let speaker = speaker(&guest);
         let talker = &speaker["talkers"][0];
         let is_heard = talker["audible"] == true && talker["level_dbfs"].as_f64() > Some(-30.0);
-        (is_heard && speaker["mouth_to_ear_seconds"].is_number()).then_some(speaker)
+        let median = speaker["mouth_to_ear_seconds"].as_f64()?;
+        (is_heard && median < 0.25).then_some(median)
     });
-    let told = told.unwrap_or_else(|| panic!("{}", speaker(&guest)));
-    let median = told["mouth_to_ear_seconds"].as_f64().expect("a number");
+    let median = told.unwrap_or_else(|| panic!("{}", speaker(&guest)));
     loudly(&format!(
         "mouth to ear inside the node, median: {:.0} ms",
         median * 1000.0
     ));
-    assert!(median < 0.25, "{told}");
 
     // The desktop with it.
     let mut desktop = desktop(&network, 600);
@@ -142,10 +141,9 @@ fn a_browser_and_a_desktop_are_heard_together() {
     let mark = node.mark();
     desktop.ask("hang_up", json!({}));
     node.wait_for_line_since(mark, CLOSED, SOON);
-    assert_eq!(
-        guest.holders("/dev/snd/pcmC0D0p") + guest.holders("/dev/snd/pcmC1D0p"),
-        0
-    );
+    let holders = || guest.holders("/dev/snd/pcmC0D0p") + guest.holders("/dev/snd/pcmC1D0p");
+    let freed = eventually(SOON, || (holders() == 0).then_some(()));
+    assert!(freed.is_some(), "{} hold the card", holders());
     node.assert_running();
 }
 
@@ -250,7 +248,7 @@ fn a_loudspeaker_that_is_absent_busy_or_unplugged_comes_back() {
     assert_eq!(said(&node, "in use by another program"), 1);
     assert_eq!(said(&node, "the speaker is back"), 3);
     // The picture was never lost, nor the call.
-    let frames = client.ask("frames", json!({"seconds": 2}));
+    let frames = client.ask("frames", json!({"seconds": 5}));
     assert!(frames["changing"].as_u64() > Some(5), "{frames}");
     assert_eq!(said(&node, SESSION_ENDED), 1, "the one that hung up");
     node.assert_running();

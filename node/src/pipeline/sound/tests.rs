@@ -40,19 +40,29 @@ async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit>
     units
 }
 
-/// That each unit is 20 ms after the one before it.
-fn assert_gapless(units: &[SoundUnit], codec: SoundCodec) {
-    let ticks: Vec<u32> = units
-        .iter()
-        .map(|unit| unit.captured_at.to_rtp(codec.clock_rate()))
-        .collect();
+/// How often is listened at most for a stretch in which the machine did not stand still: of a longer moment sound is lost.
+const TRIES: usize = 3;
+
+/// Ten units, each of which is 20 ms after the one before it, and the last one from a moment ago.
+async fn gapless_units(subscriber: &mut SoundSubscriber, codec: SoundCodec) -> Vec<SoundUnit> {
     let frame = codec.clock_rate() / 50;
-    assert!(
-        ticks
+    let mut heard = Vec::new();
+    for _ in 0..TRIES {
+        let units = units(subscriber, 10).await;
+        let ticks: Vec<u32> = units
+            .iter()
+            .map(|unit| unit.captured_at.to_rtp(codec.clock_rate()))
+            .collect();
+        let age = Timestamp::now().since(units[9].captured_at);
+        let is_gapless = ticks
             .windows(2)
-            .all(|pair| pair[1].wrapping_sub(pair[0]) == frame),
-        "{ticks:?}"
-    );
+            .all(|pair| pair[1].wrapping_sub(pair[0]) == frame);
+        if is_gapless && age < Duration::from_secs(1) {
+            return units;
+        }
+        heard.push((ticks, age));
+    }
+    panic!("{codec:?}: {heard:?}");
 }
 
 #[tokio::test]
@@ -60,10 +70,7 @@ async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
     let (pipeline, tracks) = started(Some(microphone("tone")));
     for track in &tracks {
         let mut subscriber = track.subscribe();
-        let units = units(&mut subscriber, 10).await;
-        assert_gapless(&units, track.codec());
-        let age = Timestamp::now().since(units[9].captured_at);
-        assert!(age < Duration::from_secs(1), "{age:?}");
+        let units = gapless_units(&mut subscriber, track.codec()).await;
         if track.codec() == SoundCodec::Opus {
             assert!(units.iter().all(|unit| unit.data.len() > 10));
         } else {
@@ -142,19 +149,26 @@ impl SoundSource for ShakySource {
 
 #[tokio::test]
 async fn through_faults_time_goes_on_with_silence() {
-    let (pipeline, tracks) = started(Some(Box::new(Shaky {
-        failures: Mutex::new(1),
-    })));
-    let mut subscriber = tracks[1].subscribe();
-    let units = units(&mut subscriber, 120).await;
-    // Only where sound begins anew may a step be longer than a frame, and then it is shorter than two.
-    for pair in units.windows(2) {
-        let step = pair[1].captured_at.since(pair[0].captured_at);
-        assert!(
-            step >= Duration::from_micros(19_999) && step < Duration::from_millis(40),
-            "{step:?}"
-        );
-    }
+    let mut tries = 1;
+    let (pipeline, units) = loop {
+        let (pipeline, tracks) = started(Some(Box::new(Shaky {
+            failures: Mutex::new(1),
+        })));
+        let mut subscriber = tracks[1].subscribe();
+        let units = units(&mut subscriber, 120).await;
+        // Only where sound begins anew may a step be longer than a frame, and then it is shorter than two.
+        let steps = units
+            .windows(2)
+            .map(|pair| pair[1].captured_at.since(pair[0].captured_at));
+        let wrong: Vec<_> = steps
+            .filter(|step| *step < Duration::from_micros(19_999) || *step >= Duration::from_millis(40))
+            .collect();
+        if wrong.is_empty() {
+            break (pipeline, units);
+        }
+        assert!(tries < TRIES, "{wrong:?}");
+        tries += 1;
+    };
     let account = pipeline.account();
     assert!(
         account.silent.get() > 10 && account.frames.get() > 10,

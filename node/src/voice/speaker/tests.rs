@@ -156,9 +156,9 @@ fn playing() -> State {
 fn a_voice_opens_the_device_and_silence_closes_it() {
     let place = place(&[Card::Plays]);
     let mut watch = place.speaker.account().watch();
-    place.talk_until("heard", Place::hears_something);
-    assert_eq!(place.state(), playing());
-    assert!(place.ducking.is_on(), "the microphone is low");
+    place.talk_until("heard while the microphone is low", |place| {
+        place.hears_something() && place.state() == playing() && place.ducking.is_on()
+    });
     let closed = Instant::now() + Duration::from_secs(20);
     while place.state() != State::Idle {
         assert!(Instant::now() < closed, "the device stays open");
@@ -191,22 +191,17 @@ fn silence_does_not_open_the_device() {
 #[test]
 fn a_device_that_is_busy_is_tried_again_and_one_that_is_gone_too() {
     let place = place(&[Card::IsBusy, Card::IsBusy, Card::Leaves(50), Card::Plays]);
-    place.talk_until("faulted", |place| matches!(place.state(), State::Faulted { .. }));
-    assert!(!place.ducking.is_on());
+    // States pass, and whoever is kept waiting misses them; what is counted stays.
+    let faults = |place: &Place| place.speaker.account().figures.faults.get();
+    place.talk_until("faulted", |place| faults(place) >= 1 && !place.ducking.is_on());
     place.talk_until("played", |place| {
         place.hears_something() && place.opened.try_iter().count() > 0
     });
-    place.talk_until("faulted again", |place| {
-        matches!(place.state(), State::Faulted { .. })
-    });
+    place.talk_until("faulted again", |place| faults(place) >= 2);
     place.talk_until("played again", |place| {
         place.state() == playing() && place.hears_something()
     });
-    assert_eq!(
-        place.speaker.account().figures.faults.get(),
-        2,
-        "busy, said once, and gone"
-    );
+    assert_eq!(faults(&place), 2, "busy, said once, and gone");
     place.speaker.stop();
 }
 
