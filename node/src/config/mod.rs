@@ -297,7 +297,7 @@ mod tests {
             .filter(|part| part.starts_with("[[camera]]"))
             .map(str::to_owned)
             .collect();
-        assert_eq!((in_file.len(), in_page.len()), (4, 4));
+        assert_eq!((in_file.len(), in_page.len()), (5, 5));
         for sample in in_file.into_iter().chain(in_page) {
             for camera in read(&sample).expect(&sample).cameras.iter() {
                 let is_real = match &camera.device {

@@ -31,6 +31,10 @@ const FIRMWARE_SLOWS: u32 = 0b1110;
 impl Heat {
     /// What there is below `sys`, which is `/sys`.
     pub(super) fn find(sys: &Path) -> Self {
+        let inside = |directory: &Path| {
+            let entries = fs::read_dir(directory).into_iter().flatten();
+            entries.filter_map(|entry| Some(entry.ok()?.path()))
+        };
         let slows = |device: &PathBuf| {
             let kind = fs::read_to_string(device.join("type")).unwrap_or_default();
             // A fan is a cooling device, too, and one that turns is fine.
@@ -38,16 +42,20 @@ impl Heat {
                 .iter()
                 .any(|kinds| kind.starts_with(kinds))
         };
-        let devices = fs::read_dir(sys.join("class/thermal"));
-        let devices = devices
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.path()));
-        let cooling = devices
+        let cooling = inside(&sys.join("class/thermal"))
             .filter(slows)
             .map(|device| Tell::Cooling(device.join("cur_state")));
-        let firmware = sys.join("devices/platform/soc/soc:firmware/get_throttled");
-        let firmware = firmware.exists().then_some(Tell::Firmware(firmware));
+        // `soc/soc:firmware`, or with the chip's address in both (`soc@107c000000`) on newer boards.
+        let firmware = inside(&sys.join("devices/platform"))
+            .filter(|chip| {
+                chip.file_name()
+                    .is_some_and(|name| name.as_encoded_bytes().starts_with(b"soc"))
+            })
+            .flat_map(|chip| inside(&chip))
+            .filter(|device| device.as_os_str().as_encoded_bytes().ends_with(b":firmware"))
+            .map(|device| device.join("get_throttled"))
+            .filter(|file| file.exists())
+            .map(Tell::Firmware);
         Self {
             tells: cooling.chain(firmware).collect(),
             looked: None,
@@ -130,8 +138,16 @@ mod tests {
 
     #[test]
     fn a_raspberry_pi_s_firmware_tells_what_it_does_now_and_what_it_once_did() {
+        for place in [
+            "devices/platform/soc/soc:firmware/get_throttled",
+            "devices/platform/soc@107c000000/soc@107c000000:firmware/get_throttled",
+        ] {
+            firmware_at(place);
+        }
+    }
+
+    fn firmware_at(place: &str) {
         let sys = Sys::new("firmware");
-        let place = "devices/platform/soc/soc:firmware/get_throttled";
         let mut now = Instant::now();
         sys.write(place, "0\n");
         let mut heat = Heat::find(&sys.0);
