@@ -87,8 +87,24 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
 }
 
 fn safe(file: &Path) -> anyhow::Result<()> {
-    let config = config::load_or_default(file)?;
-    let failures = control::make_safe(&config.gpio);
+    let record = control::Record::of_service();
+    let (recorded, written) = (record.read(), config::gpio::of_file(file));
+    let (recorded, mut failures) = match recorded {
+        Ok(recorded) => (recorded, Vec::new()),
+        Err(error) => (None, vec![format!("what the node had in use: {error}")]),
+    };
+    // In this order: what was in use first, and then what the next start finds in the file.
+    failures.extend(recorded.iter().flat_map(control::make_safe));
+    match written {
+        Ok(gpio) if Some(&gpio) == recorded.as_ref() => {}
+        Ok(gpio) => failures.extend(control::make_safe(&gpio)),
+        Err(error) if recorded.is_some() => writeln!(
+            std::io::stderr(),
+            "pinhole-node: {error} (made safe is what the node had in use)"
+        )?,
+        Err(error) if failures.is_empty() => return Err(error.into()),
+        Err(error) => failures.push(error.to_string()),
+    }
     anyhow::ensure!(failures.is_empty(), "not made safe: {}", failures.join("; "));
     Ok(())
 }

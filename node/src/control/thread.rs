@@ -10,7 +10,7 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{info, warn};
 
 use super::{
-    Account, Body, CameraNumber, ClientId, Code, Handle, Order, Outlet, Part, Refusal, Room,
+    Account, Body, CameraNumber, ClientId, Code, Handle, Order, Outlet, Part, Record, Refusal, Room,
     gpio::{Board, GpioError},
     inbox::{Mail, News},
     snapshot::Transfers,
@@ -74,6 +74,7 @@ impl Control {
             account: account.clone(),
             room: Room::new(&settings.name, &settings.gpio, &settings.control, now),
             board: Board::new(&settings.gpio, handle.wake()),
+            record: Record::of_service(),
             settings,
             privacy,
             eyes,
@@ -138,6 +139,7 @@ struct Work {
     room: Room,
     /// Dropped, it makes everything safe: also where this thread panics.
     board: Board,
+    record: Record,
     privacy: Privacy,
     eyes: Box<dyn Eyes>,
     pulse: Pulse,
@@ -152,6 +154,7 @@ struct Work {
 
 impl Work {
     fn run(&mut self, ready: &SyncSender<()>) {
+        self.write_down();
         self.take_pins();
         loop {
             self.look_at_contacts();
@@ -183,6 +186,13 @@ impl Work {
         let feed = (!self.transfers.is_empty() || !self.behind.is_empty()).then_some(now + FEED);
         let all = [self.room.deadline(now), self.retry_at, feed];
         all.into_iter().flatten().fold(now + BEAT, Instant::min)
+    }
+
+    /// Before a pin is taken: who makes outputs safe after a kill has to know of it.
+    fn write_down(&self) {
+        if let Err(error) = self.record.write(&self.settings.gpio) {
+            warn!("`pinhole-node safe` will not know what pins are in use: {error}");
+        }
     }
 
     /// Takes what pins are missing, and says what is wrong where that is something new.
@@ -321,6 +331,7 @@ impl Work {
             .reconfigure(&settings.name, &settings.gpio, &settings.control, now);
         self.settings = settings;
         if pins {
+            self.write_down();
             self.take_pins();
         } else {
             let faults = self.faults.clone();
