@@ -10,7 +10,7 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{info, warn};
 
 use super::{
-    Account, Body, CameraNumber, ClientId, Code, Handle, Order, Outlet, Part, Record, Refusal, Room,
+    Account, Body, CameraNumber, ClientId, Handle, Order, Outlet, Part, Record, Refusal, Room,
     gpio::{Board, GpioError},
     inbox::{Mail, News},
     snapshot::Transfers,
@@ -292,13 +292,7 @@ impl Work {
             Mail::Flood { client, refusal } => self.room.refuse(client, None, &refusal),
             Mail::Leave { client } => self.leave(client, now),
             Mail::Picture { client, picture } => match picture {
-                Ok(_) if self.privacy.is_on() => {
-                    let private = Refusal {
-                        code: Code::Privacy,
-                        reason: "the camera is private now".to_owned(),
-                    };
-                    self.room.no_picture(client, &private);
-                }
+                Ok(_) if self.privacy.is_on() => self.room.no_picture(client, &Refusal::private()),
                 Ok(jpeg) => {
                     if let Some(id) = self.room.picture(client) {
                         self.account.pictures.one();
@@ -363,6 +357,7 @@ impl Work {
                 Order::Private(on) => {
                     self.privacy.set(on);
                     if on {
+                        self.transfers.end();
                         info!("the privacy switch is on: no picture and no sound leaves");
                     } else {
                         info!("the privacy switch is off");
@@ -467,3 +462,6 @@ pub(super) fn name_of(gpio: &Gpio, part: Part) -> String {
         Part::Servo(index) => format!("servo `{}`", gpio.servos[index].name),
     }
 }
+
+#[cfg(test)]
+mod tests;

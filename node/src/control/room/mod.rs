@@ -71,7 +71,7 @@ pub enum Order {
     Turn(usize, f64),
     /// The servo of this place stands: it may do without pulses.
     Rest(usize),
-    /// Stop picture and sound, or let them go on.
+    /// Stop picture and sound, also what is on its way of them; or let them go on.
     Private(bool),
     /// Tell a client.
     Say(ClientId, String),
@@ -262,6 +262,10 @@ impl Room {
         let all: Vec<_> = self.clients.keys().copied().collect();
         for client in all {
             self.say(client, &Said::Event(Event::Privacy { on: private }));
+            if private {
+                // Whether it is still to be made, or on its way: it goes no further.
+                self.no_picture(client, &Refusal::private());
+            }
         }
         self.light(now);
     }
