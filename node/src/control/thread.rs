@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{
     Account, Body, CameraNumber, ClientId, Handle, Order, Outlet, Part, Record, Refusal, Room,
-    gpio::{Board, GpioError},
+    gpio::{Board, GpioError, Taken},
     inbox::{Mail, News},
     snapshot::Transfers,
 };
@@ -197,20 +197,23 @@ impl Work {
 
     /// Takes what pins are missing, and says what is wrong where that is something new.
     fn take_pins(&mut self) {
-        let taken = self.board.take();
-        let mut missing = false;
-        let mut freed = Vec::new();
-        for (part, outcome) in taken {
-            missing |= outcome.is_some();
-            if outcome.is_none() && self.faults.contains_key(&part) {
-                freed.push(part);
+        self.retry_at = None;
+        for part in self.board.parts() {
+            if let Part::Servo(_) = part {
+                // A PWM channel may take a second. The privacy switch, which was taken before, does not wait for that.
+                self.look_at_contacts();
+                self.obey();
+                self.pulse.beat();
             }
-            self.told(part, outcome);
-        }
-        self.retry_at = missing.then(|| Instant::now() + RETRY);
-        // A pin that comes later has to be what it is by now.
-        for part in freed {
-            self.room.restore(part);
+            match self.board.take(part) {
+                Ok(Taken::Before) => self.told(part, None),
+                Ok(Taken::Now) => {
+                    self.told(part, None);
+                    // It has to be what it is by now.
+                    self.room.restore(part, Instant::now());
+                }
+                Err(error) => self.failed(part, error),
+            }
         }
     }
 
@@ -312,7 +315,8 @@ impl Work {
     }
 
     fn reconfigure(&mut self, settings: Settings, now: Instant) {
-        if settings.gpio != self.settings.gpio {
+        let pins = settings.gpio != self.settings.gpio;
+        if pins {
             // Given up before they are taken anew: the same pin may have another part.
             self.board = Board::new(&Gpio::default(), self.handle.wake());
             self.board = Board::new(&settings.gpio, self.handle.wake());
@@ -320,18 +324,12 @@ impl Work {
                 self.room.fault(part, None);
             }
         }
-        let pins = settings.gpio != self.settings.gpio;
         self.room
             .reconfigure(&settings.name, &settings.gpio, &settings.control, now);
         self.settings = settings;
         if pins {
             self.write_down();
             self.take_pins();
-        } else {
-            let faults = self.faults.clone();
-            for (part, why) in faults {
-                self.room.fault(part, Some(why));
-            }
         }
     }
 
@@ -436,9 +434,10 @@ pub fn make_safe(gpio: &Gpio) -> Vec<String> {
         inputs: Vec::new(),
         ..gpio.clone()
     };
-    let mut board = Board::new(&driven, Arc::new(|| {}));
-    let taken = board.take().into_iter();
-    let failed = taken.filter_map(|(part, error)| Some(format!("{}: {}", name_of(&driven, part), error?)));
+    let (_, tried) = try_pins(&driven);
+    let failed = tried
+        .into_iter()
+        .filter_map(|(what, error)| Some(format!("{what}: {}", error?)));
     failed.collect()
 }
 
@@ -446,9 +445,12 @@ pub fn make_safe(gpio: &Gpio) -> Vec<String> {
 /// with it.
 pub fn try_pins(gpio: &Gpio) -> (Option<&'static str>, Vec<(String, Option<String>)>) {
     let mut board = Board::new(gpio, Arc::new(|| {}));
-    let taken = board.take().into_iter();
-    let taken = taken.map(|(part, error)| (name_of(gpio, part), error.map(|error| error.to_string())));
-    (board.driver(), taken.collect())
+    let tried = board.parts().into_iter().map(|part| {
+        let error = board.take(part).err();
+        (name_of(gpio, part), error.map(|error| error.to_string()))
+    });
+    let tried = tried.collect();
+    (board.driver(), tried)
 }
 
 /// A part in words, for the log.
