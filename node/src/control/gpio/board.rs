@@ -210,3 +210,26 @@ fn parts(gpio: &Gpio) -> Vec<(Part, Pin)> {
         .chain(servos)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_privacy_switch_is_taken_before_what_takes_a_while() {
+        let gpio = "servo = [{ name = \"pan\", pin = 12 }]\nprivacy = { pin = 3 }\n\
+                    input = [{ name = \"door\", pin = 4 }]\noutput = [{ name = \"light\", pin = 5 }]\ntally = { pin = 6 }";
+        let gpio: Gpio = toml::from_str(gpio).expect("valid");
+        let order = Board::new(&gpio, Arc::new(|| {})).parts();
+        let expected = [
+            Part::Output(0),
+            Part::Tally,
+            Part::Privacy,
+            Part::Input(0),
+            Part::Servo(0),
+        ];
+        assert_eq!(order, expected);
+    }
+}
