@@ -87,25 +87,15 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
 }
 
 fn safe(file: &Path) -> anyhow::Result<()> {
-    let record = control::Record::of_service();
-    let (recorded, written) = (record.read(), config::gpio::of_file(file));
-    let (recorded, mut failures) = match recorded {
-        Ok(recorded) => (recorded, Vec::new()),
-        Err(error) => (None, vec![format!("what the node had in use: {error}")]),
-    };
-    // In this order: what was in use first, and then what the next start finds in the file.
-    failures.extend(recorded.iter().flat_map(control::make_safe));
-    match written {
-        Ok(gpio) if Some(&gpio) == recorded.as_ref() => {}
-        Ok(gpio) => failures.extend(control::make_safe(&gpio)),
-        Err(error) if recorded.is_some() => writeln!(
-            std::io::stderr(),
-            "pinhole-node: {error} (made safe is what the node had in use)"
-        )?,
-        Err(error) if failures.is_empty() => return Err(error.into()),
-        Err(error) => failures.push(error.to_string()),
+    let control::Remains { pins, mut unread } = control::Record::of_service().remains(file);
+    if pins.is_empty() && !unread.is_empty() {
+        return Err(unread.swap_remove(0).into());
     }
-    anyhow::ensure!(failures.is_empty(), "not made safe: {}", failures.join("; "));
+    let failures = pins.iter().flat_map(control::make_safe);
+    let failures = failures.map(|failure| format!("not made safe: {failure}"));
+    let unread = unread.iter().map(|error| format!("not read: {error}"));
+    let troubles: Vec<_> = failures.chain(unread).collect();
+    anyhow::ensure!(troubles.is_empty(), troubles.join("; "));
     Ok(())
 }
 

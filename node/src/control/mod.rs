@@ -21,7 +21,7 @@ mod thread;
 pub use account::{Account, Body};
 pub use inbox::{Behind, Full, Handle, Outlet};
 pub use protocol::{CameraControl, Code, LONGEST, Refusal};
-pub use record::Record;
+pub use record::{Record, Remains};
 pub use rights::Origin;
 pub use room::{CameraNumber, ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
 pub use snapshot::{Jpeg, LARGEST};

@@ -14,6 +14,15 @@ const FILE: &str = "gpio.toml";
 /// else by then, or have a mistake that a reload has refused.
 pub struct Record(Option<PathBuf>);
 
+/// What may have been left on.
+#[derive(Debug, Default)]
+pub struct Remains {
+    /// What is to be made safe, in this order.
+    pub pins: Vec<Gpio>,
+    /// What could not be read. The rest does not depend on it.
+    pub unread: Vec<ConfigError>,
+}
+
 impl Record {
     /// In the runtime directory that the service manager gives (`RUNTIME_DIRECTORY`, systemd.exec(5)). Without one nothing is
     /// recorded.
@@ -43,11 +52,22 @@ impl Record {
         fs::rename(&new, path)
     }
 
+    /// What a node that was killed may have left on, if its configuration was that file: first what it had in use, and then what its
+    /// next start finds in the file.
+    pub fn remains(&self, file: &Path) -> Remains {
+        let mut remains = Remains::default();
+        for found in [self.read(), gpio::of_file(file).map(Some)] {
+            match found {
+                Ok(Some(gpio)) if !remains.pins.contains(&gpio) => remains.pins.push(gpio),
+                Ok(_) => {}
+                Err(error) => remains.unread.push(error),
+            }
+        }
+        remains
+    }
+
     /// What was recorded, where something was.
-    ///
-    /// # Errors
-    /// It can't be read.
-    pub fn read(&self) -> Result<Option<Gpio>, ConfigError> {
+    fn read(&self) -> Result<Option<Gpio>, ConfigError> {
         match &self.0 {
             Some(path) if is_there(path) => gpio::of_file(path).map(Some),
             _ => Ok(None),
@@ -65,30 +85,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_in_use_is_known_whatever_the_configuration_says_by_now() {
+    fn what_was_in_use_is_made_safe_whatever_the_configuration_says_by_now() {
         let directory = env::temp_dir().join(format!("pinhole-record-{}", std::process::id()));
         fs::create_dir_all(&directory).expect("the temporary directory can be written");
         let record = Record::within(&directory);
-        assert_eq!(record.read().expect("nothing is wrong"), None);
         let file = directory.join("node.toml");
-        let light = "[[gpio.output]]\nname = \"light\"\npin = ";
-        let config = |text: &str| {
-            fs::write(&file, text).expect("written");
-            gpio::of_file(&file)
-        };
-        let first = config(&format!("{light}23\n")).expect("valid");
+        let light = |pin: &str| format!("[[gpio.output]]\nname = \"light\"\npin = {pin}\n");
+        let first = toml::from_str("output = [{ name = \"light\", pin = 23 }]").expect("valid");
         record.write(&first).expect("written");
-        // The pin is moved, and there is a mistake elsewhere: a reload refuses that.
-        let moved = format!("[signaling]\ntoken_file = \"/nowhere\"\nservr = 1\n{light}24\n");
-        let moved = config(&moved).expect("the rest does not matter");
-        assert_ne!(moved, first);
-        assert!(config(&format!("{light}\"/\"\n")).is_err());
-        assert_eq!(record.read().expect("it was written"), Some(first));
-        record.write(&moved).expect("written");
-        assert_eq!(record.read().expect("it was written"), Some(moved));
+        let remains = |text: &str| {
+            fs::write(&file, text).expect("written");
+            let Remains { pins, unread } = record.remains(&file);
+            let pins = pins.iter().map(|gpio| gpio.outputs[0].pin.to_string());
+            let unread = unread.iter().map(ConfigError::to_string);
+            (pins.collect::<Vec<_>>(), unread.collect::<Vec<_>>().join("; "))
+        };
+        let nothing = String::new();
+        assert_eq!(remains(&light("23")), (vec!["23".to_owned()], nothing.clone()));
+        // The pin is moved, and the node knows nothing of it; nor does it matter what is wrong elsewhere.
+        let both = vec!["23".to_owned(), "24".to_owned()];
+        assert_eq!(remains(&light("24")), (both.clone(), nothing.clone()));
+        let elsewhere = "[signaling]\ntoken_file = \"/nowhere\"\nservr = 1\n";
+        assert_eq!(remains(&format!("{elsewhere}{}", light("24"))), (both, nothing));
+        for mistake in [light("\"/\""), "[[gpio.output".to_owned()] {
+            let (pins, unread) = remains(&mistake);
+            assert_eq!(pins, ["23"]);
+            assert!(unread.contains("node.toml, line"), "{unread}");
+        }
+        // A record that can't be read does not keep the file from being obeyed.
         fs::write(directory.join(FILE), "[gpio").expect("written");
-        let error = record.read().expect_err("half a file").to_string();
-        assert!(error.contains(FILE), "{error}");
+        let (pins, unread) = remains(&light("24"));
+        assert_eq!(pins, ["24"]);
+        assert!(unread.contains(FILE), "{unread}");
         fs::remove_dir_all(&directory).expect("removed");
     }
 
