@@ -87,11 +87,15 @@ def happened(node, event):
 
 def main():
     node = Node(sys.argv[1] if len(sys.argv) > 1 else "/run/pinhole/control.sock")
+    beat = time.monotonic() + BEAT
     while True:
-        message = node.hear(BEAT)
-        if message is None:
+        message = node.hear(max(0, beat - time.monotonic()))
+        # By the clock, however much there is to hear.
+        if time.monotonic() >= beat:
+            beat = time.monotonic() + BEAT
             if any(servo["moving"] for servo in node.state["servos"]):
                 node.say(type="beat")
+        if message is None:
             continue
         print(json.dumps(message), flush=True)
         kind = message["type"]

@@ -87,9 +87,15 @@ fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
 }
 
 fn safe(file: &Path) -> anyhow::Result<()> {
-    let config = config::load_or_default(file)?;
-    let failures = control::make_safe(&config.gpio);
-    anyhow::ensure!(failures.is_empty(), "not made safe: {}", failures.join("; "));
+    let control::Remains { pins, mut unread } = control::Record::of_service().remains(file);
+    if pins.is_empty() && !unread.is_empty() {
+        return Err(unread.swap_remove(0).into());
+    }
+    let failures = pins.iter().flat_map(control::make_safe);
+    let failures = failures.map(|failure| format!("not made safe: {failure}"));
+    let unread = unread.iter().map(|error| format!("not read: {error}"));
+    let troubles: Vec<_> = failures.chain(unread).collect();
+    anyhow::ensure!(troubles.is_empty(), troubles.join("; "));
     Ok(())
 }
 

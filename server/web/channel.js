@@ -71,6 +71,7 @@ export class Channel extends EventTarget {
       console.warn("the camera sent a control message that is no JSON");
       return;
     }
+    if (isPrivate(message)) this.#picture = null; // the rest of it does not come
     if (message.type === "snapshot") this.#begin(message);
     else if (message.type === "part") this.#add(message);
     else if (["hello", "state", "event", "message", "error"].includes(message.type)) {
@@ -90,4 +91,9 @@ export class Channel extends EventTarget {
     this.#picture = null;
     this.dispatchEvent(new CustomEvent("picture", { detail: new Blob(picture.data, { type: "image/jpeg" }) }));
   }
+}
+
+/** Whether the message says, in one of the ways, that the camera is private. */
+function isPrivate({ privacy, what, on, code }) {
+  return privacy === true || (what === "privacy" && on) || code === "privacy";
 }

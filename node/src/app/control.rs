@@ -50,11 +50,7 @@ impl peer::Ears for Ears {
     }
 
     fn flooded(&self, client: u64, tell: bool) {
-        let refusal = tell.then(|| Refusal {
-            code: Code::Flood,
-            reason: "messages come faster than 50 a second; those above that are not looked at".to_owned(),
-        });
-        self.0.flood(ClientId(client), refusal);
+        self.0.flood(ClientId(client), tell);
     }
 
     fn closed(&self, client: u64) {

@@ -1,11 +1,12 @@
 //! `[gpio]`.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
-use serde::{Deserialize, Deserializer, de};
+use pinhole_service::config::{ConfigError, or_default};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// `[gpio]`: what hangs on the board's pins.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Gpio {
     /// Through what the pins are driven.
@@ -30,7 +31,7 @@ pub struct Gpio {
 }
 
 /// Through what pins are driven.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Driver {
     /// `rppal` on a Raspberry Pi that it knows, the character device elsewhere.
@@ -54,7 +55,7 @@ pub enum Pin {
 }
 
 /// A light.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Light {
     /// Where it hangs.
@@ -65,7 +66,7 @@ pub struct Light {
 }
 
 /// `[gpio.privacy]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PrivacyPin {
     /// Where it hangs.
@@ -83,13 +84,14 @@ pub struct PrivacyPin {
     #[serde(
         default = "debounce",
         rename = "debounce_ms",
-        deserialize_with = "milliseconds"
+        deserialize_with = "milliseconds",
+        serialize_with = "as_milliseconds"
     )]
     pub debounce: Duration,
 }
 
 /// How the privacy contact is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrivacyKind {
     /// Private while it is closed.
@@ -100,7 +102,7 @@ pub enum PrivacyKind {
 }
 
 /// The resistor inside the board that holds an input.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pull {
     /// None.
@@ -113,7 +115,7 @@ pub enum Pull {
 }
 
 /// `[[gpio.output]]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
     /// What viewers call it.
@@ -124,7 +126,7 @@ pub struct Output {
     #[serde(default)]
     pub kind: OutputKind,
     /// What it is at the start, at the end, and whenever nobody answers for it.
-    #[serde(default, deserialize_with = "on_or_off")]
+    #[serde(default, deserialize_with = "on_or_off", serialize_with = "as_on_or_off")]
     pub safe: bool,
     /// Whether it is on while the pin is low.
     #[serde(default)]
@@ -132,7 +134,7 @@ pub struct Output {
 }
 
 /// Whether an output stays as it was set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputKind {
     /// Yes.
@@ -143,7 +145,7 @@ pub enum OutputKind {
 }
 
 /// `[[gpio.input]]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// What viewers call it.
@@ -160,13 +162,14 @@ pub struct Input {
     #[serde(
         default = "debounce",
         rename = "debounce_ms",
-        deserialize_with = "milliseconds"
+        deserialize_with = "milliseconds",
+        serialize_with = "as_milliseconds"
     )]
     pub debounce: Duration,
 }
 
 /// `[[gpio.servo]]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Servo {
     /// What viewers call it; the page has a pad for `pan` and `tilt`.
@@ -197,7 +200,7 @@ pub struct Servo {
 }
 
 /// What makes a servo's pulses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pwm {
     /// The pin's hardware where it has some that is switched to it, else a thread.
@@ -312,6 +315,30 @@ impl Gpio {
     }
 }
 
+/// The section `[gpio]` in a file of its own, or among whatever else: what is wrong with the rest is nobody's business here.
+#[derive(Default, Deserialize, Serialize)]
+struct Alone {
+    #[serde(default, deserialize_with = "consistent")]
+    gpio: Gpio,
+}
+
+/// What a file says of `[gpio]`, also where the rest of it can't be used; the defaults where there is no file.
+///
+/// # Errors
+/// It can't be read, is no TOML, or this section has a mistake.
+pub fn of_file(path: &Path) -> Result<Gpio, ConfigError> {
+    let file: Alone = or_default(pinhole_service::config::read(path))?;
+    Ok(file.gpio)
+}
+
+/// What [`of_file`] reads.
+///
+/// # Errors
+/// It can't be written as TOML, which would be a mistake in these types.
+pub fn as_file(gpio: &Gpio) -> Result<String, toml::ser::Error> {
+    toml::to_string(&Alone { gpio: gpio.clone() })
+}
+
 /// No header has more pins, and all of them fit into one message.
 const MOST_PARTS: usize = 64;
 
@@ -411,6 +438,15 @@ impl<'de> Deserialize<'de> for Pin {
     }
 }
 
+impl Serialize for Pin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Pin::Number(number) => serializer.serialize_u32(*number),
+            Pin::OfChip(..) | Pin::Named(_) => serializer.collect_str(self),
+        }
+    }
+}
+
 impl PartName {
     /// As text.
     pub fn as_str(&self) -> &str {
@@ -439,6 +475,12 @@ impl<'de> Deserialize<'de> for PartName {
     }
 }
 
+impl Serialize for PartName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     match u64::deserialize(deserializer)? {
         debounce @ 0..=2000 => Ok(Duration::from_millis(debounce)),
@@ -456,6 +498,15 @@ fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Erro
             "`safe` is `{other}`; it is \"on\" or \"off\""
         ))),
     }
+}
+
+fn as_milliseconds<S: Serializer>(debounce: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(debounce.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn as_on_or_off<S: Serializer>(on: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if *on { "on" } else { "off" })
 }
 
 fn yes() -> bool {
@@ -515,6 +566,21 @@ mod tests {
         assert!(!gpio.outputs[0].safe);
         assert_eq!(gpio.servos[0].pin, Pin::Named("GPIO12".to_owned()));
         assert_eq!(gpio.driver, Driver::Auto);
+    }
+
+    #[test]
+    fn what_is_written_down_is_what_was_read() {
+        let everything = "[gpio]\ndriver = \"cdev\"\nchip = \"gpiochip1\"\n[gpio.status]\npin = 17\nactive_low = true\n\
+             [gpio.privacy]\npin = 22\nkind = \"button\"\ndebounce_ms = 7\n\
+             [[gpio.output]]\nname = \"light 1\"\npin = \"gpiochip1/5\"\nsafe = \"on\"\n\
+             [[gpio.output]]\nname = \"horn\"\npin = \"GPIO5\"\nkind = \"momentary\"\n\
+             [[gpio.input]]\nname = \"door\"\npin = 24\npull = \"down\"\n\
+             [[gpio.servo]]\nname = \"pan\"\npin = 12\npwm = \"software\"\nmin = -45.5\nspeed = 33.3\n";
+        for text in [everything, ""] {
+            let gpio = read(text).expect("valid");
+            let written = as_file(&gpio).expect("TOML");
+            assert_eq!(read(&written), Ok(gpio), "{written}");
+        }
     }
 
     #[test]

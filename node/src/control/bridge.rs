@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::{Behind, ClientId, Full, Handle, LONGEST, Origin, Outlet};
+use crate::media::Bucket;
 
 /// Programs at the same time.
 const PROGRAMS: usize = 8;
@@ -201,6 +202,7 @@ async fn serve(stream: UnixStream, handle: Handle) {
 async fn hear(read: OwnedReadHalf, seat: &Seat) {
     let mut reader = BufReader::new(read);
     let mut line = Vec::new();
+    let mut bucket = Bucket::new(Instant::now());
     loop {
         let (used, ended) = match reader.fill_buf().await {
             Err(_) => return,
@@ -228,11 +230,17 @@ async fn hear(read: OwnedReadHalf, seat: &Seat) {
         if ended {
             let text = String::from_utf8_lossy(&line).into_owned();
             line.clear();
-            if !text.trim().is_empty() {
+            let now = Instant::now();
+            if text.trim().is_empty() {
+                continue;
+            }
+            if bucket.take(now) {
                 // It has to wait, and so do all of its own.
                 while let Err(Full) = seat.handle.hear(seat.client, text.clone()) {
                     tokio::time::sleep(AGAIN).await;
                 }
+            } else {
+                seat.handle.flood(seat.client, bucket.may_tell(now));
             }
         }
     }
@@ -241,6 +249,7 @@ async fn hear(read: OwnedReadHalf, seat: &Seat) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::{Account, inbox::Mail};
 
     struct Place(PathBuf);
 
@@ -288,5 +297,32 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&path).expect("untouched"), "a letter");
         let nowhere = Bridge::bind(Path::new("/nonexistent/x.sock")).expect_err("no directory");
         assert!(nowhere.to_string().contains("has to exist"), "{nowhere}");
+    }
+    #[tokio::test]
+    async fn a_program_that_floods_is_heard_no_faster_than_a_viewer() {
+        const SENT: usize = 1000;
+        let account = Arc::<Account>::default();
+        let handle = Handle::new(Arc::clone(&account));
+        let (ours, mut theirs) = UnixStream::pair().expect("two ends");
+        let start = Instant::now();
+        let mut serving = JoinSet::new();
+        serving.spawn(serve(ours, handle.clone()));
+        let flood = "{\"type\":\"beat\"}\n".repeat(SENT);
+        theirs.write_all(flood.as_bytes()).await.expect("written");
+        theirs.shutdown().await.expect("no more");
+        serving.join_next().await.expect("it ends").expect("no panic");
+        let mail = handle.wait(Instant::now()).mail;
+        let heard = mail
+            .iter()
+            .filter(|mail| matches!(mail, Mail::Hear { .. }))
+            .count();
+        let told = mail
+            .iter()
+            .filter(|mail| matches!(mail, Mail::Flood { .. }))
+            .count();
+        let refilled = usize::try_from(start.elapsed().as_millis() / 20).expect("not that long");
+        assert!((100..=100 + refilled).contains(&heard), "{heard}");
+        assert!(told >= 1, "{told}");
+        assert_eq!(account.flooded.get(), (SENT - heard) as u64);
     }
 }

@@ -139,11 +139,12 @@ impl Handle {
             .inspect_err(|_| self.0.account.flooded.one())
     }
 
-    /// A client said something that was not even looked at, with what it is told about that. Where there is no room for
-    /// that, either, it is counted only.
-    pub fn flood(&self, client: ClientId, refusal: Option<Refusal>) {
+    /// A client said something that was not even looked at; `tell` where it is time to tell it so. Where there is no room for that,
+    /// either, it is counted only.
+    pub fn flood(&self, client: ClientId, tell: bool) {
         self.0.account.flooded.one();
-        if let Some(refusal) = refusal {
+        if tell {
+            let refusal = Refusal::flood();
             let _ = self.post(Mail::Flood { client, refusal });
         }
     }

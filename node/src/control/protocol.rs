@@ -108,6 +108,17 @@ impl Refusal {
             reason: reason.into(),
         }
     }
+
+    /// Messages come faster than [`crate::media::Bucket`] gives.
+    pub(super) fn flood() -> Self {
+        let reason = "messages come faster than 50 a second; those above that are not looked at";
+        Self::new(Code::Flood, reason)
+    }
+
+    /// No picture leaves.
+    pub(super) fn private() -> Self {
+        Self::new(Code::Privacy, "the camera is private now")
+    }
 }
 
 /// Reads a message. Its id is told also where the rest can't be read.

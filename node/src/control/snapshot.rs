@@ -55,6 +55,11 @@ impl Transfers {
         self.0.remove(&client);
     }
 
+    /// Nothing more of any picture is said.
+    pub(super) fn end(&mut self) {
+        self.0.clear();
+    }
+
     /// Says as much as there is room for, and gives those clients that have got all.
     pub(super) fn go_on<'a>(
         &mut self,

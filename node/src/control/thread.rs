@@ -10,8 +10,8 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{info, warn};
 
 use super::{
-    Account, Body, CameraNumber, ClientId, Code, Handle, Order, Outlet, Part, Refusal, Room,
-    gpio::{Board, GpioError},
+    Account, Body, CameraNumber, ClientId, Handle, Order, Outlet, Part, Record, Refusal, Room,
+    gpio::{Board, GpioError, Taken},
     inbox::{Mail, News},
     snapshot::Transfers,
 };
@@ -74,6 +74,7 @@ impl Control {
             account: account.clone(),
             room: Room::new(&settings.name, &settings.gpio, &settings.control, now),
             board: Board::new(&settings.gpio, handle.wake()),
+            record: Record::of_service(),
             settings,
             privacy,
             eyes,
@@ -138,6 +139,7 @@ struct Work {
     room: Room,
     /// Dropped, it makes everything safe: also where this thread panics.
     board: Board,
+    record: Record,
     privacy: Privacy,
     eyes: Box<dyn Eyes>,
     pulse: Pulse,
@@ -152,6 +154,7 @@ struct Work {
 
 impl Work {
     fn run(&mut self, ready: &SyncSender<()>) {
+        self.write_down();
         self.take_pins();
         loop {
             self.look_at_contacts();
@@ -185,22 +188,32 @@ impl Work {
         all.into_iter().flatten().fold(now + BEAT, Instant::min)
     }
 
+    /// Before a pin is taken: who makes outputs safe after a kill has to know of it.
+    fn write_down(&self) {
+        if let Err(error) = self.record.write(&self.settings.gpio) {
+            warn!("`pinhole-node safe` will not know what pins are in use: {error}");
+        }
+    }
+
     /// Takes what pins are missing, and says what is wrong where that is something new.
     fn take_pins(&mut self) {
-        let taken = self.board.take();
-        let mut missing = false;
-        let mut freed = Vec::new();
-        for (part, outcome) in taken {
-            missing |= outcome.is_some();
-            if outcome.is_none() && self.faults.contains_key(&part) {
-                freed.push(part);
+        self.retry_at = None;
+        for part in self.board.parts() {
+            if let Part::Servo(_) = part {
+                // A PWM channel may take a second. The privacy switch, which was taken before, does not wait for that.
+                self.look_at_contacts();
+                self.obey();
+                self.pulse.beat();
             }
-            self.told(part, outcome);
-        }
-        self.retry_at = missing.then(|| Instant::now() + RETRY);
-        // A pin that comes later has to be what it is by now.
-        for part in freed {
-            self.room.restore(part);
+            match self.board.take(part) {
+                Ok(Taken::Before) => self.told(part, None),
+                Ok(Taken::Now) => {
+                    self.told(part, None);
+                    // It has to be what it is by now.
+                    self.room.restore(part, Instant::now());
+                }
+                Err(error) => self.failed(part, error),
+            }
         }
     }
 
@@ -282,13 +295,7 @@ impl Work {
             Mail::Flood { client, refusal } => self.room.refuse(client, None, &refusal),
             Mail::Leave { client } => self.leave(client, now),
             Mail::Picture { client, picture } => match picture {
-                Ok(_) if self.privacy.is_on() => {
-                    let private = Refusal {
-                        code: Code::Privacy,
-                        reason: "the camera is private now".to_owned(),
-                    };
-                    self.room.no_picture(client, &private);
-                }
+                Ok(_) if self.privacy.is_on() => self.room.no_picture(client, &Refusal::private()),
                 Ok(jpeg) => {
                     if let Some(id) = self.room.picture(client) {
                         self.account.pictures.one();
@@ -308,7 +315,8 @@ impl Work {
     }
 
     fn reconfigure(&mut self, settings: Settings, now: Instant) {
-        if settings.gpio != self.settings.gpio {
+        let pins = settings.gpio != self.settings.gpio;
+        if pins {
             // Given up before they are taken anew: the same pin may have another part.
             self.board = Board::new(&Gpio::default(), self.handle.wake());
             self.board = Board::new(&settings.gpio, self.handle.wake());
@@ -316,17 +324,12 @@ impl Work {
                 self.room.fault(part, None);
             }
         }
-        let pins = settings.gpio != self.settings.gpio;
         self.room
             .reconfigure(&settings.name, &settings.gpio, &settings.control, now);
         self.settings = settings;
         if pins {
+            self.write_down();
             self.take_pins();
-        } else {
-            let faults = self.faults.clone();
-            for (part, why) in faults {
-                self.room.fault(part, Some(why));
-            }
         }
     }
 
@@ -352,6 +355,7 @@ impl Work {
                 Order::Private(on) => {
                     self.privacy.set(on);
                     if on {
+                        self.transfers.end();
                         info!("the privacy switch is on: no picture and no sound leaves");
                     } else {
                         info!("the privacy switch is off");
@@ -430,9 +434,10 @@ pub fn make_safe(gpio: &Gpio) -> Vec<String> {
         inputs: Vec::new(),
         ..gpio.clone()
     };
-    let mut board = Board::new(&driven, Arc::new(|| {}));
-    let taken = board.take().into_iter();
-    let failed = taken.filter_map(|(part, error)| Some(format!("{}: {}", name_of(&driven, part), error?)));
+    let (_, tried) = try_pins(&driven);
+    let failed = tried
+        .into_iter()
+        .filter_map(|(what, error)| Some(format!("{what}: {}", error?)));
     failed.collect()
 }
 
@@ -440,9 +445,12 @@ pub fn make_safe(gpio: &Gpio) -> Vec<String> {
 /// with it.
 pub fn try_pins(gpio: &Gpio) -> (Option<&'static str>, Vec<(String, Option<String>)>) {
     let mut board = Board::new(gpio, Arc::new(|| {}));
-    let taken = board.take().into_iter();
-    let taken = taken.map(|(part, error)| (name_of(gpio, part), error.map(|error| error.to_string())));
-    (board.driver(), taken.collect())
+    let tried = board.parts().into_iter().map(|part| {
+        let error = board.take(part).err();
+        (name_of(gpio, part), error.map(|error| error.to_string()))
+    });
+    let tried = tried.collect();
+    (board.driver(), tried)
 }
 
 /// A part in words, for the log.
@@ -456,3 +464,6 @@ pub(super) fn name_of(gpio: &Gpio, part: Part) -> String {
         Part::Servo(index) => format!("servo `{}`", gpio.servos[index].name),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,15 @@ pub struct Board {
     servos: BTreeMap<usize, Box<dyn ServoLine>>,
 }
 
+/// Since when a pin is ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// From now on.
+    Now,
+    /// It was already.
+    Before,
+}
+
 impl Board {
     /// Takes no pin yet: [`Board::take`] does. `wake` is called when an input may have changed.
     pub fn new(gpio: &Gpio, wake: Wake) -> Self {
@@ -34,58 +43,54 @@ impl Board {
         Some(self.lines.as_ref()?.name())
     }
 
-    /// Takes every pin that is not taken yet, outputs in their safe state; tells of each part what is wrong with it,
-    /// `None` where nothing is.
-    pub fn take(&mut self) -> Vec<(Part, Option<GpioError>)> {
-        let parts = parts(&self.gpio);
-        if parts.is_empty() {
-            return Vec::new();
-        }
-        if self.lines.is_none() {
-            match open(self.gpio.driver, &self.gpio.chip) {
-                Ok(lines) => self.lines = Some(lines),
-                Err(error) => {
-                    let words = error.to_string();
-                    let all = parts.into_iter();
-                    return all
-                        .map(|(part, _)| (part, Some(GpioError::NoDriver(words.clone()))))
-                        .collect();
-                }
-            }
-        }
-        parts
-            .into_iter()
-            .map(|(part, pin)| (part, self.take_one(part, &pin).err()))
-            .collect()
+    /// What hangs on the pins, in the order in which they are to be taken: outputs first, which are safe as soon as can be, then
+    /// what is read, and at last servos, which may take a while.
+    pub fn parts(&self) -> Vec<Part> {
+        parts(&self.gpio).into_iter().map(|(part, _)| part).collect()
     }
 
-    fn take_one(&mut self, part: Part, pin: &Pin) -> Result<(), GpioError> {
-        let Some(lines) = &self.lines else { return Ok(()) };
+    /// Takes a pin that is not taken yet, an output in its safe state.
+    ///
+    /// # Errors
+    /// It can't be had.
+    pub fn take(&mut self, part: Part) -> Result<Taken, GpioError> {
+        let taken = match part {
+            Part::Servo(index) => self.servos.contains_key(&index),
+            Part::Privacy | Part::Input(_) => self.inputs.contains_key(&part),
+            Part::Status | Part::Tally | Part::Output(_) => self.outputs.contains_key(&part),
+        };
+        let Some((_, pin)) = parts(&self.gpio).into_iter().find(|(known, _)| *known == part) else {
+            return Ok(Taken::Before);
+        };
+        if taken {
+            return Ok(Taken::Before);
+        }
+        if self.lines.is_none() {
+            self.lines = Some(open(self.gpio.driver, &self.gpio.chip)?);
+        }
+        let Some(lines) = &self.lines else {
+            return Ok(Taken::Before);
+        };
         match part {
             Part::Status | Part::Tally | Part::Output(_) => {
-                if !self.outputs.contains_key(&part) {
-                    let (safe, inverted) = self.output(part);
-                    self.outputs.insert(part, lines.output(pin, safe != inverted)?);
-                }
+                let (safe, inverted) = self.output(part);
+                let line = lines.output(&pin, safe != inverted)?;
+                self.outputs.insert(part, line);
             }
             Part::Privacy | Part::Input(_) => {
-                if !self.inputs.contains_key(&part) {
-                    let pull = match part {
-                        Part::Input(index) => self.gpio.inputs[index].pull,
-                        _ => self.gpio.privacy.as_ref().map(|pin| pin.pull).unwrap_or_default(),
-                    };
-                    self.inputs
-                        .insert(part, lines.input(pin, pull, self.wake.clone())?);
-                }
+                let pull = match part {
+                    Part::Input(index) => self.gpio.inputs[index].pull,
+                    _ => self.gpio.privacy.as_ref().map(|pin| pin.pull).unwrap_or_default(),
+                };
+                let line = lines.input(&pin, pull, self.wake.clone())?;
+                self.inputs.insert(part, line);
             }
             Part::Servo(index) => {
-                if !self.servos.contains_key(&index) {
-                    let pwm = self.gpio.servos[index].pwm;
-                    self.servos.insert(index, lines.servo(pin, pwm)?);
-                }
+                let line = lines.servo(&pin, self.gpio.servos[index].pwm)?;
+                self.servos.insert(index, line);
             }
         }
-        Ok(())
+        Ok(Taken::Now)
     }
 
     /// Of an output or a light: whether it is on in its safe state, and whether it is on while the pin is low.
@@ -183,7 +188,6 @@ impl Drop for Board {
     }
 }
 
-/// Outputs first: they are safe as soon as can be.
 fn parts(gpio: &Gpio) -> Vec<(Part, Pin)> {
     let outputs = gpio.outputs.iter().enumerate();
     let outputs = outputs.map(|(index, output)| (Part::Output(index), output.pin.clone()));
@@ -205,4 +209,27 @@ fn parts(gpio: &Gpio) -> Vec<(Part, Pin)> {
         .chain(inputs)
         .chain(servos)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn the_privacy_switch_is_taken_before_what_takes_a_while() {
+        let gpio = "servo = [{ name = \"pan\", pin = 12 }]\nprivacy = { pin = 3 }\n\
+                    input = [{ name = \"door\", pin = 4 }]\noutput = [{ name = \"light\", pin = 5 }]\ntally = { pin = 6 }";
+        let gpio: Gpio = toml::from_str(gpio).expect("valid");
+        let order = Board::new(&gpio, Arc::new(|| {})).parts();
+        let expected = [
+            Part::Output(0),
+            Part::Tally,
+            Part::Privacy,
+            Part::Input(0),
+            Part::Servo(0),
+        ];
+        assert_eq!(order, expected);
+    }
 }

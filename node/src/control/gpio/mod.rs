@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::config::gpio::{Driver, Pin, Pull, Pwm};
 
-pub use board::Board;
+pub use board::{Board, Taken};
 pub use chips::{Chip, chips};
 
 /// Called from any thread when the level of an input may have changed.
@@ -25,9 +25,6 @@ pub enum GpioError {
         "this machine can't be driven as a Raspberry Pi: {0}; `driver = \"cdev\"` in [gpio] uses the kernel's character device"
     )]
     NoPi(String),
-    /// The driver can't be used, as was said in these words.
-    #[error("{0}")]
-    NoDriver(String),
     /// There is no chip of that name.
     #[error("there is no GPIO chip `{chip}`; {known}")]
     NoChip {

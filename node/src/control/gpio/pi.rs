@@ -133,7 +133,9 @@ impl Lines for Pi {
                         why,
                     });
                 }
-                Err(why) => tracing::debug!("pin {pin}: pulses by a thread: {why}"),
+                Err(why) => tracing::info!(
+                    "pin {pin}: the servo's pulses are made by a thread, and tremble a little: {why}"
+                ),
             }
         }
         let mut line = taken.into_output_low();

@@ -21,6 +21,11 @@ impl Contact {
         }
     }
 
+    /// One that was known before, and was so.
+    pub(super) fn known(self, closed: bool) -> Self {
+        Self { closed, ..self }
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.closed
     }

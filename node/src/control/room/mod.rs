@@ -71,7 +71,7 @@ pub enum Order {
     Turn(usize, f64),
     /// The servo of this place stands: it may do without pulses.
     Rest(usize),
-    /// Stop picture and sound, or let them go on.
+    /// Stop picture and sound, also what is on its way of them; or let them go on.
     Private(bool),
     /// Tell a client.
     Say(ClientId, String),
@@ -126,7 +126,14 @@ pub struct Room {
 impl Room {
     /// A room with everything in its safe state. `name` is the node's.
     pub fn new(name: &str, gpio: &Gpio, control: &Control, now: Instant) -> Self {
-        let mut room = Self {
+        let mut room = Self::asleep(name, gpio, control, now);
+        room.start(now);
+        room
+    }
+
+    /// One that has given no order yet.
+    fn asleep(name: &str, gpio: &Gpio, control: &Control, now: Instant) -> Self {
+        Self {
             name: name.to_owned(),
             control: control.clone(),
             gpio: gpio.clone(),
@@ -146,9 +153,7 @@ impl Room {
             faults: BTreeMap::new(),
             cameras: BTreeMap::new(),
             orders: VecDeque::new(),
-        };
-        room.start(now);
-        room
+        }
     }
 
     fn start(&mut self, now: Instant) {
@@ -163,32 +168,67 @@ impl Room {
         self.tick(now);
     }
 
-    /// Obeys another configuration: everything is safe again, and every client is told anew what there is.
+    /// Obeys another configuration, and tells every client anew what there is. Where other things hang on the pins everything is
+    /// safe again; otherwise only what clients may do changes, and whoever may not any more lets go.
     pub fn reconfigure(&mut self, name: &str, gpio: &Gpio, control: &Control, now: Instant) {
-        let before = std::mem::replace(self, Self::new(name, gpio, control, now));
-        self.surroundings = before.surroundings;
-        self.mood_since = before.mood_since;
-        self.cameras = before.cameras;
-        // A button's choice outlives the change; a switch is looked at again.
-        let is_button = |gpio: &Gpio| {
-            gpio.privacy
-                .as_ref()
-                .is_some_and(|privacy| privacy.kind == PrivacyKind::Button)
-        };
-        if before.private && !(is_button(gpio) && is_button(&before.gpio)) {
-            self.orders.push_back(Order::Private(false));
+        if *gpio == self.gpio {
+            name.clone_into(&mut self.name);
+            self.control = control.clone();
+            self.give_rights(now);
         } else {
-            self.private = before.private;
-        }
-        self.clients = before.clients;
-        for client in self.clients.values_mut() {
-            client.rights = Rights::of(control, client.origin);
+            let before = std::mem::replace(self, Self::asleep(name, gpio, control, now));
+            self.carry_over(before, now);
+            self.start(now);
+            self.give_rights(now);
         }
         let clients: Vec<_> = self.clients.keys().copied().collect();
         for client in clients {
             self.greet(client);
         }
-        self.tick(now);
+    }
+
+    /// What outlives other pins.
+    fn carry_over(&mut self, before: Self, now: Instant) {
+        self.surroundings = before.surroundings;
+        self.mood_since = before.mood_since;
+        self.cameras = before.cameras;
+        self.clients = before.clients;
+        // A servo that is the same has no reason to turn.
+        for (index, servo) in self.gpio.servos.iter().enumerate() {
+            if let Some(same) = before.gpio.servos.iter().position(|old| old == servo) {
+                self.servos[index]
+                    .motion
+                    .stand(before.servos[same].motion.position(), now);
+            }
+        }
+        // Nobody is told that it is off before the contact says so; without one nobody could end it.
+        match (&mut self.contact, &self.gpio.privacy) {
+            (Some(contact), Some(pin)) => {
+                self.private = before.private;
+                let closed = match pin.kind {
+                    PrivacyKind::Switch => before.private,
+                    PrivacyKind::Button => before.contact.is_some_and(|contact| contact.is_closed()),
+                };
+                *contact = Contact::new(pin.debounce, true).known(closed);
+            }
+            _ if before.private => self.orders.push_back(Order::Private(false)),
+            _ => {}
+        }
+    }
+
+    fn give_rights(&mut self, now: Instant) {
+        let mut losing = Vec::new();
+        for (id, client) in &mut self.clients {
+            let rights = Rights::of(&self.control, client.origin);
+            let before = std::mem::replace(&mut client.rights, rights);
+            let lost = |capability| before.may(capability) && !rights.may(capability);
+            if lost(Capability::Outputs) || lost(Capability::Servos) {
+                losing.push(*id);
+            }
+        }
+        for client in losing {
+            self.let_go(client, now);
+        }
     }
 
     /// What there is to do, in order.
@@ -262,6 +302,10 @@ impl Room {
         let all: Vec<_> = self.clients.keys().copied().collect();
         for client in all {
             self.say(client, &Said::Event(Event::Privacy { on: private }));
+            if private {
+                // Whether it is still to be made, or on its way: it goes no further.
+                self.no_picture(client, &Refusal::private());
+            }
         }
         self.light(now);
     }
@@ -310,8 +354,8 @@ impl Room {
         }
     }
 
-    /// A pin was not to be had before: it is to be what it is by now.
-    pub fn restore(&mut self, part: Part) {
+    /// A pin was taken: it is to be what it is by now.
+    pub fn restore(&mut self, part: Part, now: Instant) {
         match part {
             Part::Output(index) => {
                 if let Some(output) = self.outputs.get(index) {
@@ -324,7 +368,8 @@ impl Room {
                 }
             }
             Part::Servo(index) => {
-                if let Some(servo) = self.servos.get(index) {
+                if let Some(servo) = self.servos.get_mut(index) {
+                    servo.rests_at = Some(now + REST_AFTER);
                     self.orders.push_back(Order::Turn(index, servo.motion.position()));
                 }
             }

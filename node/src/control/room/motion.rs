@@ -67,6 +67,13 @@ impl Motion {
         self.going = Going::Nowhere;
     }
 
+    /// It stands there, as is known from before.
+    pub(super) fn stand(&mut self, degrees: f64, now: Instant) {
+        self.position = degrees.clamp(self.min, self.max);
+        self.going = Going::Nowhere;
+        self.at = now;
+    }
+
     /// Where it is by now.
     pub(super) fn advance(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.at).as_secs_f64();

@@ -181,7 +181,7 @@ impl Room {
             return Err(Refusal::new(Code::Busy, "a picture is on its way already"));
         }
         if self.private {
-            return Err(Refusal::new(Code::Privacy, "the camera is private now"));
+            return Err(Refusal::private());
         }
         let Some((camera, _)) = self.camera_of(from) else {
             return Err(Refusal::new(Code::Nopicture, "there is no camera"));

@@ -545,6 +545,117 @@ fn another_configuration_makes_everything_safe_and_is_told() {
     );
 }
 
+/// Whether anything on a pin was touched, or privacy.
+fn touches(order: &Order) -> bool {
+    matches!(
+        order,
+        Order::Switch(..) | Order::Turn(..) | Order::Rest(_) | Order::Private(_)
+    )
+}
+
+#[test]
+fn where_the_pins_stay_another_configuration_changes_only_who_may_what() {
+    let mut stage = Stage::new();
+    stage.ask(PAGE, json!({"type": "set", "output": "light", "on": true}));
+    stage.ask(PAGE, json!({"type": "set", "output": "horn", "on": true}));
+    stage.ask(OTHER, json!({"type": "move", "servo": "pan", "to": 30}));
+    stage.room.look(Part::Privacy, true, stage.now);
+    stage.wait(1500, &[PAGE, OTHER]);
+    let quiet = Control {
+        events: crate::config::Allow::Nobody,
+        ..Control::default()
+    };
+    stage.room.reconfigure("cellar", &gpio(PARTS), &quiet, stage.now);
+    let orders = stage.orders();
+    assert!(!orders.iter().any(touches), "{orders:?}");
+    let said = said_to(&orders, PAGE);
+    assert_eq!(
+        (&said[0]["type"], &said[0]["name"]),
+        (&json!("hello"), &json!("cellar"))
+    );
+    assert_eq!(said[0]["may"], json!(["outputs", "servos", "snapshot"]));
+    assert_eq!(
+        (&said[1]["privacy"], &said[1]["outputs"][0]["on"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(said[1]["servos"][0]["position"], 30.0);
+    // Who may not any more lets go of it.
+    let none = Control {
+        outputs: crate::config::Allow::Nobody,
+        ..quiet
+    };
+    stage.room.reconfigure("cellar", &gpio(PARTS), &none, stage.now);
+    assert_eq!(
+        switched(&stage.orders()),
+        ["Output(1) off"],
+        "and the light stays on"
+    );
+}
+
+#[test]
+fn other_pins_say_nothing_of_privacy_until_the_switch_does() {
+    let moved = PARTS.replace("privacy = { pin = 3 }", "privacy = { pin = 13 }");
+    let fewer = PARTS.replace("status = { pin = 1 }", "");
+    for parts in [&moved, &fewer] {
+        let mut stage = Stage::new();
+        let watched = Surroundings {
+            mood: Mood::Live,
+            watched: true,
+        };
+        stage.room.surround(watched, stage.now);
+        stage.ask(PAGE, json!({"type": "move", "servo": "pan", "to": 30}));
+        stage.wait(1500, &[PAGE]);
+        stage.room.look(Part::Privacy, true, stage.now);
+        stage.orders();
+        stage
+            .room
+            .reconfigure("porch", &gpio(parts), &Control::default(), stage.now);
+        stage.room.look(Part::Privacy, true, stage.now);
+        let orders = stage.orders();
+        assert!(
+            stage.room.is_private() && !orders.iter().any(|order| matches!(order, Order::Private(_))),
+            "{orders:?}"
+        );
+        assert!(!switched(&orders).contains(&"Tally on".to_owned()), "{orders:?}");
+        assert_eq!(said_to(&orders, PAGE)[1]["privacy"], true);
+        let turns: Vec<_> = orders
+            .iter()
+            .filter(|order| matches!(order, Order::Turn(..)))
+            .collect();
+        assert_eq!(turns, [&Order::Turn(0, 30.0)], "it stays where it stands");
+        // It was opened meanwhile, or the other pin's is open.
+        stage.room.look(Part::Privacy, false, stage.now);
+        assert!(stage.orders().is_empty(), "it may bounce");
+        let again = stage.room.look_again().expect("it is looked at again");
+        stage.room.look(Part::Privacy, false, again);
+        assert_eq!(stage.orders()[0], Order::Private(false));
+    }
+}
+
+#[test]
+fn a_button_that_is_held_during_a_reload_does_not_toggle() {
+    let button = "privacy = { pin = 3, kind = \"button\" }";
+    let mut stage = Stage::with(button, "");
+    stage.room.look(Part::Privacy, true, stage.now);
+    assert_eq!(stage.orders()[0], Order::Private(true));
+    let more = format!("{button}\ntally = {{ pin = 4 }}");
+    stage
+        .room
+        .reconfigure("porch", &gpio(&more), &Control::default(), stage.now);
+    stage.room.look(Part::Privacy, true, stage.now);
+    assert!(stage.room.is_private());
+}
+
+#[test]
+fn a_servo_whose_pin_was_taken_late_rests_after_it_has_turned() {
+    let mut stage = Stage::new();
+    stage.wait(5000, &[]);
+    stage.room.restore(Part::Servo(0), stage.now);
+    assert_eq!(stage.orders(), [Order::Turn(0, 0.0)]);
+    let rest = |orders: &[Order]| orders.contains(&Order::Rest(0));
+    assert!(!rest(&stage.wait(990, &[])) && rest(&stage.wait(20, &[])));
+}
+
 #[test]
 fn nothing_that_a_client_sends_makes_the_room_grow_or_panic() {
     use rand::{Rng, SeedableRng, rngs::StdRng};
