@@ -10,6 +10,7 @@ use pinhole_node::{
     media::{Ducking, SOUND_RATE},
     voice::{Account, Output, OutputError, Settings, Speaker},
 };
+use pinhole_service::watchdog::Watchdog;
 use serde::{Deserialize, Serialize};
 
 use crate::child;
@@ -63,7 +64,8 @@ pub fn start() -> anyhow::Result<Speaker> {
         volume: 1.0,
     };
     let open = |_: &str| -> Result<Box<dyn Output>, OutputError> { Ok(Box::new(Nothing::default())) };
-    let speaker = Speaker::start_with(Some(settings), Arc::<Ducking>::default(), Box::new(open))?;
+    let pulse = Watchdog::default().pulse("the loudspeaker's thread", Duration::from_secs(20));
+    let speaker = Speaker::start_with(Some(settings), Arc::<Ducking>::default(), pulse, Box::new(open))?;
     let account = speaker.account();
     thread::Builder::new()
         .name("answers".to_owned())
