@@ -10,7 +10,8 @@ mod samples;
 mod stream;
 
 pub use discover::{Ability, Card, discover};
-pub use names::{Direction, candidates};
+pub use names::Direction;
+pub use open::{Agreed, agree, failure, open_first, parameters};
 pub use samples::SampleFormat;
 
 use super::sound::{Microphone, SoundError, SoundSource};
@@ -32,8 +33,8 @@ impl AlsaMicrophone {
 
 impl Microphone for AlsaMicrophone {
     fn open(&self) -> Result<Box<dyn SoundSource>, SoundError> {
-        let (pcm, device) = open::first(&self.device, Direction::Capture)?;
-        Ok(Box::new(stream::Source::start(pcm, device)?))
+        let source = open_first(&self.device, Direction::Capture, stream::Source::start)?;
+        Ok(Box::new(source))
     }
 
     fn describe(&self) -> String {

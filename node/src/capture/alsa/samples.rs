@@ -1,7 +1,7 @@
 use alsa::pcm::Format;
 
 /// The formats that a card's samples may have, all of them little-endian, the preferred one first: the ear does not hear more
-/// than 16 bits of a microphone, and they are the least to move.
+/// than 16 bits of a voice, and they are the least to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleFormat {
     /// 16 bits.

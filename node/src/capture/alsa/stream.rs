@@ -1,16 +1,26 @@
 use std::{io, thread, time::Duration};
 
-use alsa::PCM;
+use alsa::{
+    PCM,
+    pcm::{Frames, TstampType},
+};
 use rustix::io::Errno;
 
 use super::{
-    open::{Agreed, agree, failure},
+    open::{Agreed, agree, failure, parameters},
     samples::SampleFormat,
 };
 use crate::{
     capture::{Shape, Sound, SoundError, SoundSource},
     media::Timestamp,
 };
+
+/// How much a card gives at a time. Shorter ones would wake the processor more often than they save latency.
+const PERIOD: u32 = 10_000; // µs
+
+/// What a card may hold: a busy board is allowed to come so late without a sample being lost. It is emptied at once otherwise,
+/// so that this is no latency.
+const BUFFER: u32 = 500_000; // µs
 
 /// A driver's time stamp that is further away from now than this is of another clock.
 const CREDIBLE: Duration = Duration::from_secs(1);
@@ -33,12 +43,12 @@ pub(super) struct Source {
 impl Source {
     /// Starts the card.
     pub(super) fn start(pcm: PCM, device: String) -> Result<Self, SoundError> {
+        let (agreed, buffer) = settle(&pcm, &device)?;
         let Agreed {
             rate,
             channels,
             format,
-            buffer,
-        } = agree(&pcm, &device)?;
+        } = agreed;
         pcm.start().map_err(|error| failure(&device, "start", error))?;
         let frames = usize::try_from(buffer).unwrap_or(0);
         Ok(Self {
@@ -145,4 +155,30 @@ impl SoundSource for Source {
     fn overruns(&self) -> u64 {
         self.overruns
     }
+}
+
+/// Has the card deliver what is next to one channel of 48 kHz. Returns how many frames it holds at most as well.
+fn settle(pcm: &PCM, device: &str) -> Result<(Agreed, Frames), SoundError> {
+    let failed = |action| move |error| failure(device, action, error);
+    let parameters = parameters(pcm, device)?;
+    let agreed = agree(&parameters, device, 1)?;
+    parameters
+        .set_buffer_time_near(BUFFER, alsa::ValueOr::Nearest)
+        .map_err(failed("take a buffer"))?;
+    parameters
+        .set_period_time_near(PERIOD, alsa::ValueOr::Nearest)
+        .map_err(failed("take a period"))?;
+    pcm.hw_params(&parameters).map_err(failed("take its settings"))?;
+    let buffer = parameters.get_buffer_size().map_err(failed("tell its buffer"))?;
+    stamp(pcm).map_err(failed("stamp the time"))?;
+    Ok((agreed, buffer))
+}
+
+/// Has the driver note the time with every position, by the clock that everything else goes by.
+fn stamp(pcm: &PCM) -> alsa::Result<()> {
+    let parameters = pcm.sw_params_current()?;
+    parameters.set_tstamp_mode(true)?;
+    // Plugins may know no other clock than theirs; [`Source::captured_at`] notices a time that can't be.
+    let _ = parameters.set_tstamp_type(TstampType::Monotonic);
+    pcm.sw_params(&parameters)
 }
