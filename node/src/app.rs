@@ -260,6 +260,7 @@ fn speaker_settings(config: &Config) -> Option<voice::Settings> {
     Some(voice::Settings {
         device: speaker.device.clone(),
         volume: f32::from(speaker.volume) / 100.0,
+        duck: speaker.duck,
     })
 }
 

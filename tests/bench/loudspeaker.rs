@@ -62,6 +62,7 @@ pub fn start() -> anyhow::Result<Speaker> {
     let settings = Settings {
         device: "nothing".to_owned(),
         volume: 1.0,
+        duck: true,
     };
     let open = |_: &str| -> Result<Box<dyn Output>, OutputError> { Ok(Box::new(Nothing::default())) };
     let pulse = Watchdog::default().pulse("the loudspeaker's thread", Duration::from_secs(20));

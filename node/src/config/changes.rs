@@ -14,7 +14,7 @@ pub struct Changes {
     pub sound: bool,
     /// The name, the server or its token: sign out and in.
     pub membership: bool,
-    /// The loudspeaker: another one, or another volume.
+    /// The loudspeaker: another one, another volume, or whether it lowers the microphone.
     pub speaker: bool,
     /// Who may watch or talk, and how viewers are reached.
     pub viewers: bool,
@@ -137,13 +137,14 @@ impl Changes {
 }
 
 /// What the loudspeaker itself is told.
-fn voice(speaker: &Option<Speaker>) -> Option<(&str, u8)> {
+fn voice(speaker: &Option<Speaker>) -> Option<(&str, u8, bool)> {
     let Speaker {
         device,
         allow: _, // what decides who is heard, below
         volume,
+        duck,
     } = speaker.as_ref()?;
-    Some((device, *volume))
+    Some((device, *volume, *duck))
 }
 
 /// Who may talk.
@@ -269,6 +270,8 @@ mod tests {
             ("[speaker]\nallow = \"page\"", ""),
             ("[speaker]\nallow = \"all\"", "viewers"),
             ("[speaker]\nvolume = 50", "speaker"),
+            ("[speaker]\nduck = false", "speaker"),
+            ("[speaker]\nduck = true", ""),
             ("[speaker]\ndevice = \"Jabra\"", "speaker"),
             ("", "speaker, viewers"),
         ] {

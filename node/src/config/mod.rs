@@ -379,6 +379,7 @@ mod tests {
             ("[microphone]", "microphone"),
             ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
             ("[speaker]\nvolume = 101", "0 to 100 percent"),
+            ("[speaker]\nduck = -30", "line 2"),
             ("[speaker]\ndevice = \"\"", "a card's name"),
             ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
             ("[speaker]\nvolum = 1", "did you mean `volume`?"),

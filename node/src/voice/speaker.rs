@@ -36,6 +36,8 @@ pub struct Settings {
     pub device: String,
     /// 1 plays voices as loud as they come.
     pub volume: f32,
+    /// Whether the microphone is lowered while a voice is played.
+    pub duck: bool,
 }
 
 /// The loudspeaker: one OS thread, which plays what viewers say.
@@ -57,7 +59,7 @@ struct Orders {
 
 impl Speaker {
     /// Starts the thread, which beats `pulse` at least every few seconds. `None`: there is no loudspeaker, until there is. While a
-    /// voice is played `ducking` says so.
+    /// voice is played `ducking` says so, unless the settings forbid it.
     ///
     /// # Errors
     /// The system has no thread to give.
@@ -294,7 +296,8 @@ impl Room {
                 self.not_before = None;
             }
             let is_audible = self.mixer.is_audible(now);
-            self.ducking.set(is_audible);
+            let duck = self.settings.as_ref().is_some_and(|settings| settings.duck);
+            self.ducking.set(is_audible && duck);
             if is_audible {
                 audible = now;
             } else if now.saturating_duration_since(audible) > CLOSED_AFTER {

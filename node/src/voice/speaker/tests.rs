@@ -83,6 +83,7 @@ fn settings(device: &str) -> Option<Settings> {
     Some(Settings {
         device: device.to_owned(),
         volume: 1.0,
+        duck: true,
     })
 }
 
@@ -352,4 +353,24 @@ fn who_waits_for_a_voice_beats() {
         std::thread::sleep(Duration::from_millis(50));
     }
     speaker.stop();
+}
+
+#[test]
+fn where_it_is_not_wanted_the_microphone_stays_as_it_is_from_the_reload_on() {
+    let place = place(&[Card::Plays]);
+    place.talk_until("low", |place| place.ducking.is_on());
+    let never = settings("one").map(|settings| Settings {
+        duck: false,
+        ..settings
+    });
+    place.speaker.replace(never);
+    place.talk_until("full", |place| !place.ducking.is_on());
+    place.talk_until("heard", |place| {
+        assert!(!place.ducking.is_on());
+        place.hears_something()
+    });
+    assert_eq!(place.opened.try_iter().count(), 1, "in the middle of a word");
+    place.speaker.replace(settings("one"));
+    place.talk_until("low again", |place| place.ducking.is_on());
+    place.speaker.stop();
 }
