@@ -8,7 +8,7 @@ pub struct Changes {
     pub cameras: Vec<CameraChange>,
     /// The encoders' rate.
     pub bitrate: bool,
-    /// There is another microphone, one more or one fewer.
+    /// There is another microphone or another channel of it, one more or one fewer.
     pub microphone: bool,
     /// How its sound is sent.
     pub sound: bool,
@@ -84,11 +84,12 @@ impl Changes {
             microphone.clone().map(|microphone| {
                 let Microphone {
                     device,
+                    channel,
                     bitrate,
                     dtx,
                     gain,
                 } = microphone;
-                (device, (bitrate, dtx, gain))
+                ((device, channel), (bitrate, dtx, gain))
             })
         };
         let (old_device, old_sound) = device_and_sound(&old.microphone).unzip();
@@ -274,6 +275,19 @@ mod tests {
             ("[speaker]\nduck = true", ""),
             ("[speaker]\ndevice = \"Jabra\"", "speaker"),
             ("", "speaker, viewers"),
+        ] {
+            assert_eq!(Changes::between(&old, &config(text)).words(), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_another_microphone_or_channel_opens_a_card_anew() {
+        let old = config("[[microphone]]");
+        for (text, words) in [
+            ("[[microphone]]\nchannel = \"all\"", ""),
+            ("[[microphone]]\nchannel = 0", "microphone"),
+            ("[[microphone]]\ndevice = \"tone\"", "microphone"),
+            ("[[microphone]]\ngain = 6.0", "sound"),
         ] {
             assert_eq!(Changes::between(&old, &config(text)).words(), words, "{text}");
         }

@@ -2,6 +2,7 @@
 
 mod access_unit;
 mod bitrate;
+mod channels;
 pub mod clock;
 mod codec;
 mod colour;
@@ -17,6 +18,7 @@ mod timestamp;
 
 pub use access_unit::AccessUnit;
 pub use bitrate::{Bitrate, BitrateError};
+pub use channels::Channels;
 pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use ducking::{Ducked, Ducking};

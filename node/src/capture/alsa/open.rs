@@ -86,7 +86,11 @@ pub fn parameters<'pcm>(pcm: &'pcm PCM, device: &str) -> Result<HwParams<'pcm>, 
     Ok(parameters)
 }
 
-/// Chooses the first format of ours that a card has, and what is next to `channels` and 48 kHz.
+/// Cards with more channels are not known.
+const MOST_CHANNELS: u32 = 64;
+
+/// Chooses the first format of ours that a card has, the rate next to 48 kHz, and `channels` or else the next number above that it
+/// has; where there is none, the next below.
 ///
 /// # Errors
 /// There is nothing that can be converted.
@@ -104,8 +108,10 @@ pub fn agree(parameters: &HwParams<'_>, device: &str, channels: u32) -> Result<A
     parameters
         .set_format(format.alsa())
         .map_err(failed("take its format"))?;
+    let has = |channels: &u32| parameters.test_channels(*channels).is_ok();
+    let above = (channels..=MOST_CHANNELS).find(has);
     let channels = parameters
-        .set_channels_near(channels)
+        .set_channels_near(above.unwrap_or(channels))
         .map_err(failed("take a number of channels"))?;
     let rate = parameters
         .set_rate_near(SOUND_RATE, alsa::ValueOr::Nearest)

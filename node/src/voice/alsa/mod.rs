@@ -175,7 +175,7 @@ fn told(device: &str, error: SoundError) -> OutputError {
             device,
             cause: format!("it failed to {action}: {source}"),
         },
-        error @ SoundError::Silent { .. } => OutputError::Broken {
+        error @ (SoundError::NoSuchChannel { .. } | SoundError::Silent { .. }) => OutputError::Broken {
             device,
             cause: error.to_string(),
         },
