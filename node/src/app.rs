@@ -52,6 +52,8 @@ const TASK_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the thread that drives the pins may. Each of its calls takes less than a millisecond, but for a PWM channel's
 /// start.
 const CONTROL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the loudspeaker's thread may. A USB card that is going bad lets requests wait for seconds.
+const SPEAKER_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Runs the node until a signal ends it. `file` is where the configuration is read again on SIGHUP.
 ///
@@ -89,7 +91,12 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     .context("control thread")?;
     engine.open_channels(Arc::new(Ears(control.handle())));
     engine.keep(privacy.clone());
-    let speaker = Speaker::start(speaker_settings(&config), ducking).context("speaker thread")?;
+    let speaker = Speaker::start(
+        speaker_settings(&config),
+        ducking,
+        watchdog.pulse("the loudspeaker's thread", SPEAKER_PATIENCE),
+    )
+    .context("speaker thread")?;
     engine.listen(speaker.intake());
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
@@ -253,6 +260,7 @@ fn speaker_settings(config: &Config) -> Option<voice::Settings> {
     Some(voice::Settings {
         device: speaker.device.clone(),
         volume: f32::from(speaker.volume) / 100.0,
+        duck: speaker.duck,
     })
 }
 

@@ -145,7 +145,7 @@ fn encoder(config: &Config) -> Option<Finding> {
 
 fn microphone(config: &Config) -> Option<Finding> {
     let microphone = config.microphone.as_ref()?;
-    let tried = capture::microphone(&microphone.device)
+    let tried = capture::microphone(&microphone.device, microphone.channel)
         .open()
         .and_then(|mut source| {
             let sound = source.next(FIRST_SOUND)?.map(|sound| sound.samples.len());

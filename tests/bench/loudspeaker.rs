@@ -10,6 +10,7 @@ use pinhole_node::{
     media::{Ducking, SOUND_RATE},
     voice::{Account, Output, OutputError, Settings, Speaker},
 };
+use pinhole_service::watchdog::Watchdog;
 use serde::{Deserialize, Serialize};
 
 use crate::child;
@@ -61,9 +62,11 @@ pub fn start() -> anyhow::Result<Speaker> {
     let settings = Settings {
         device: "nothing".to_owned(),
         volume: 1.0,
+        duck: true,
     };
     let open = |_: &str| -> Result<Box<dyn Output>, OutputError> { Ok(Box::new(Nothing::default())) };
-    let speaker = Speaker::start_with(Some(settings), Arc::<Ducking>::default(), Box::new(open))?;
+    let pulse = Watchdog::default().pulse("the loudspeaker's thread", Duration::from_secs(20));
+    let speaker = Speaker::start_with(Some(settings), Arc::<Ducking>::default(), pulse, Box::new(open))?;
     let account = speaker.account();
     thread::Builder::new()
         .name("answers".to_owned())

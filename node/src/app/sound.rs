@@ -43,7 +43,7 @@ pub(super) fn start(
 /// The microphone that a configuration names.
 pub(super) fn microphone(config: &Config) -> Option<Box<dyn Microphone>> {
     let microphone = config.microphone.as_ref()?;
-    Some(capture::microphone(&microphone.device))
+    Some(capture::microphone(&microphone.device, microphone.channel))
 }
 
 /// How its sound is sent.

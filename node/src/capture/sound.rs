@@ -3,7 +3,7 @@ use std::{fmt, io, time::Duration};
 use serde::Serialize;
 
 use super::{alsa::AlsaMicrophone, tone::Tone};
-use crate::media::Timestamp;
+use crate::media::{Channels, Timestamp};
 
 /// A microphone that may be there or not.
 pub trait Microphone: Send + Sync {
@@ -35,7 +35,7 @@ pub trait SoundSource: Send {
     fn overruns(&self) -> u64;
 }
 
-/// Some sound, all channels of the device mixed into one.
+/// Some sound: all channels of the device mixed into one, or the one that is wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Sound<'source> {
     /// Between -1 and 1, at the rate of the [`Shape`].
@@ -49,7 +49,7 @@ pub struct Sound<'source> {
 pub struct Shape {
     /// Samples a second.
     pub rate: u32,
-    /// How many channels, before they were mixed.
+    /// How many channels the device gives.
     pub channels: u32,
     /// The samples' format by ALSA's name: `S16_LE`.
     pub format: &'static str,
@@ -71,11 +71,12 @@ impl fmt::Display for Shape {
     }
 }
 
-/// The microphone that a configuration's `device` names: `tone`, or what [`AlsaMicrophone::new`] takes.
-pub fn microphone(device: &str) -> Box<dyn Microphone> {
+/// The microphone that a configuration's `device` and `channel` name: `tone`, which has one channel, or what
+/// [`AlsaMicrophone::new`] takes.
+pub fn microphone(device: &str, channels: Channels) -> Box<dyn Microphone> {
     match device {
         "tone" => Box::new(Tone),
-        device => Box::new(AlsaMicrophone::new(device)),
+        device => Box::new(AlsaMicrophone::new(device, channels)),
     }
 }
 
@@ -110,6 +111,18 @@ pub enum SoundError {
         device: String,
         /// The names of those that are usable.
         usable: String,
+    },
+    /// It has fewer channels.
+    #[error(
+        "{device} has no channel {channel}; it has {channels}, numbered from 0, and `channel` in [[microphone]] chooses one, or \"all\""
+    )]
+    NoSuchChannel {
+        /// The device.
+        device: String,
+        /// What was asked for.
+        channel: u8,
+        /// How many it has.
+        channels: u32,
     },
     /// It was there and has gone.
     #[error("{device} was unplugged")]
@@ -146,7 +159,9 @@ impl SoundError {
             | SoundError::Unplugged { .. }
             | SoundError::Silent { .. }
             | SoundError::Io { .. } => true,
-            SoundError::Permission { .. } | SoundError::NoUsableFormat { .. } => false,
+            SoundError::Permission { .. }
+            | SoundError::NoUsableFormat { .. }
+            | SoundError::NoSuchChannel { .. } => false,
         }
     }
 }

@@ -8,13 +8,13 @@ pub struct Changes {
     pub cameras: Vec<CameraChange>,
     /// The encoders' rate.
     pub bitrate: bool,
-    /// There is another microphone, one more or one fewer.
+    /// There is another microphone or another channel of it, one more or one fewer.
     pub microphone: bool,
     /// How its sound is sent.
     pub sound: bool,
     /// The name, the server or its token: sign out and in.
     pub membership: bool,
-    /// The loudspeaker: another one, or another volume.
+    /// The loudspeaker: another one, another volume, or whether it lowers the microphone.
     pub speaker: bool,
     /// Who may watch or talk, and how viewers are reached.
     pub viewers: bool,
@@ -84,11 +84,12 @@ impl Changes {
             microphone.clone().map(|microphone| {
                 let Microphone {
                     device,
+                    channel,
                     bitrate,
                     dtx,
                     gain,
                 } = microphone;
-                (device, (bitrate, dtx, gain))
+                ((device, channel), (bitrate, dtx, gain))
             })
         };
         let (old_device, old_sound) = device_and_sound(&old.microphone).unzip();
@@ -137,13 +138,14 @@ impl Changes {
 }
 
 /// What the loudspeaker itself is told.
-fn voice(speaker: &Option<Speaker>) -> Option<(&str, u8)> {
+fn voice(speaker: &Option<Speaker>) -> Option<(&str, u8, bool)> {
     let Speaker {
         device,
         allow: _, // what decides who is heard, below
         volume,
+        duck,
     } = speaker.as_ref()?;
-    Some((device, *volume))
+    Some((device, *volume, *duck))
 }
 
 /// Who may talk.
@@ -269,8 +271,23 @@ mod tests {
             ("[speaker]\nallow = \"page\"", ""),
             ("[speaker]\nallow = \"all\"", "viewers"),
             ("[speaker]\nvolume = 50", "speaker"),
+            ("[speaker]\nduck = false", "speaker"),
+            ("[speaker]\nduck = true", ""),
             ("[speaker]\ndevice = \"Jabra\"", "speaker"),
             ("", "speaker, viewers"),
+        ] {
+            assert_eq!(Changes::between(&old, &config(text)).words(), words, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_another_microphone_or_channel_opens_a_card_anew() {
+        let old = config("[[microphone]]");
+        for (text, words) in [
+            ("[[microphone]]\nchannel = \"all\"", ""),
+            ("[[microphone]]\nchannel = 0", "microphone"),
+            ("[[microphone]]\ndevice = \"tone\"", "microphone"),
+            ("[[microphone]]\ngain = 6.0", "sound"),
         ] {
             assert_eq!(Changes::between(&old, &config(text)).words(), words, "{text}");
         }

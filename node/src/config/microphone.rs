@@ -2,10 +2,10 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
+    de::{self, SeqAccess, Unexpected, Visitor},
 };
 
-use crate::media::Bitrate;
+use crate::media::{Bitrate, Channels};
 
 /// `[[microphone]]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -14,6 +14,9 @@ pub struct Microphone {
     /// Where its sound comes from: an ALSA PCM, a card, `default` or `tone`.
     #[serde(deserialize_with = "device")]
     pub device: String,
+    /// Which of the card's channels.
+    #[serde(deserialize_with = "channel")]
+    pub channel: Channels,
     /// Opus' rate.
     #[serde(deserialize_with = "bitrate")]
     pub bitrate: Bitrate,
@@ -28,6 +31,7 @@ impl Default for Microphone {
     fn default() -> Self {
         Self {
             device: "default".to_owned(),
+            channel: Channels::All,
             bitrate: Bitrate::from_bps(32_000),
             dtx: false,
             gain: 0.0,
@@ -50,6 +54,36 @@ fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
         ));
     }
     Ok(device)
+}
+
+fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Channels, D::Error> {
+    struct Channel;
+
+    impl Visitor<'_> for Channel {
+        type Value = Channels;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("`channel` to be \"all\", or the number of one, 0 to 63; ALSA counts them from 0")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Channels, E> {
+            match text {
+                "all" => Ok(Channels::All),
+                other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+            }
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<Channels, E> {
+            u8::try_from(number)
+                .ok()
+                // No card has more.
+                .filter(|number| *number < 64)
+                .map(Channels::Only)
+                .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+        }
+    }
+
+    deserializer.deserialize_any(Channel)
 }
 
 fn bitrate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bitrate, D::Error> {

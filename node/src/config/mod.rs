@@ -379,6 +379,7 @@ mod tests {
             ("[microphone]", "microphone"),
             ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
             ("[speaker]\nvolume = 101", "0 to 100 percent"),
+            ("[speaker]\nduck = -30", "line 2"),
             ("[speaker]\ndevice = \"\"", "a card's name"),
             ("[speaker]\ndevice = \"a\\u0000\"", "line 2"),
             ("[speaker]\nvolum = 1", "did you mean `volume`?"),
@@ -386,6 +387,10 @@ mod tests {
             ("[[microphone]]\nbitrate = \"1k\"", "6k to 256k"),
             ("[[microphone]]\ngain = 100", "-60 to 40 decibels"),
             ("[[microphone]]\ndevice = \"\"", "no sound device"),
+            ("[[microphone]]\nchannel = 64", "0 to 63; ALSA counts them from 0"),
+            ("[[microphone]]\nchannel = -1", "line 2"),
+            ("[[microphone]]\nchannel = \"left\"", "\"all\""),
+            ("[[microphone]]\nchannel = 1.5", "0 to 63"),
             ("[[microphone]]\ndevce = \"tone\"", "did you mean `device`?"),
             ("name = ", "line 1"),
         ] {
@@ -395,6 +400,21 @@ mod tests {
                 "{text:?} gives {error:?}, which lacks {expected:?}"
             );
             assert!(error.contains("node.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_microphone_is_all_channels_or_one_of_them() {
+        use crate::media::Channels;
+
+        for (text, expected) in [
+            ("", Channels::All),
+            ("channel = \"all\"", Channels::All),
+            ("channel = 0", Channels::Only(0)),
+            ("channel = 63", Channels::Only(63)),
+        ] {
+            let microphone = read(&format!("[[microphone]]\n{text}")).expect(text).microphone;
+            assert_eq!(microphone.expect("it is there").channel, expected, "{text}");
         }
     }
 

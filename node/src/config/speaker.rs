@@ -14,6 +14,8 @@ pub struct Speaker {
     /// In percent of what comes.
     #[serde(deserialize_with = "volume")]
     pub volume: u8,
+    /// Whether the microphone is lowered meanwhile.
+    pub duck: bool,
 }
 
 impl Default for Speaker {
@@ -22,6 +24,7 @@ impl Default for Speaker {
             device: "default".to_owned(),
             allow: TalkBack::default(),
             volume: 100,
+            duck: true,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod access_unit;
 mod bitrate;
 mod bucket;
+mod channels;
 pub mod clock;
 mod codec;
 mod colour;
@@ -19,6 +20,7 @@ mod timestamp;
 pub use access_unit::AccessUnit;
 pub use bitrate::{Bitrate, BitrateError};
 pub use bucket::Bucket;
+pub use channels::Channels;
 pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use ducking::{Ducked, Ducking};

@@ -66,14 +66,18 @@ pub enum OutputError {
         device: String,
     },
     /// The system does not let us.
-    #[error(
-        "the loudspeaker `{device}` may not be used: {cause}; is the user of pinhole-node in the group `audio`?"
-    )]
+    #[error("the loudspeaker `{device}` may not be used; is the user of pinhole-node in the group `audio`?")]
     Denied {
         /// Its name.
         device: String,
-        /// What the system says.
-        cause: String,
+    },
+    /// It takes nothing that we can make.
+    #[error("the loudspeaker `{device}` has no usable format; usable are {usable}, interleaved")]
+    NoUsableFormat {
+        /// Its name.
+        device: String,
+        /// The names of those that are usable.
+        usable: String,
     },
     /// Anything else.
     #[error("the loudspeaker `{device}` does not work: {cause}")]
@@ -88,6 +92,9 @@ pub enum OutputError {
 impl OutputError {
     /// Whether it may pass by itself.
     pub fn is_transient(&self) -> bool {
-        !matches!(self, OutputError::Denied { .. })
+        !matches!(
+            self,
+            OutputError::Denied { .. } | OutputError::NoUsableFormat { .. }
+        )
     }
 }

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{info, warn};
 
 use super::{
@@ -35,6 +36,8 @@ pub struct Settings {
     pub device: String,
     /// 1 plays voices as loud as they come.
     pub volume: f32,
+    /// Whether the microphone is lowered while a voice is played.
+    pub duck: bool,
 }
 
 /// The loudspeaker: one OS thread, which plays what viewers say.
@@ -55,12 +58,13 @@ struct Orders {
 }
 
 impl Speaker {
-    /// Starts the thread. `None`: there is no loudspeaker, until there is. While a voice is played `ducking` says so.
+    /// Starts the thread, which beats `pulse` at least every few seconds. `None`: there is no loudspeaker, until there is. While a
+    /// voice is played `ducking` says so, unless the settings forbid it.
     ///
     /// # Errors
     /// The system has no thread to give.
-    pub fn start(settings: Option<Settings>, ducking: Arc<Ducking>) -> io::Result<Self> {
-        Self::start_with(settings, ducking, Box::new(super::alsa::open))
+    pub fn start(settings: Option<Settings>, ducking: Arc<Ducking>, pulse: Pulse) -> io::Result<Self> {
+        Self::start_with(settings, ducking, pulse, Box::new(super::alsa::open))
     }
 
     /// The same with outputs that `open` opens, in place of sound cards.
@@ -70,6 +74,7 @@ impl Speaker {
     pub fn start_with(
         settings: Option<Settings>,
         ducking: Arc<Ducking>,
+        pulse: Pulse,
         open: Box<Open>,
     ) -> io::Result<Self> {
         let account = Arc::<Account>::default();
@@ -85,6 +90,7 @@ impl Speaker {
             mixer: Mixer::new(account.figures.clone()),
             account: account.clone(),
             ducking,
+            pulse,
             open,
             settings: None,
             retry: Retry::default(),
@@ -147,6 +153,7 @@ struct Room {
     mixer: Mixer,
     account: Arc<Account>,
     ducking: Arc<Ducking>,
+    pulse: Pulse,
     open: Box<Open>,
     settings: Option<Settings>,
     retry: Retry,
@@ -204,27 +211,28 @@ impl Room {
 
     /// While the device is closed: waits for a packet, or for something else to look at.
     fn next_packet(&mut self) -> Option<Packet> {
-        // A fault is forgotten by the clock; otherwise only what comes matters.
-        let item = match self.not_before {
-            Some(_) => match self.items.recv_timeout(FORGOTTEN) {
-                Err(RecvTimeoutError::Timeout) => {
+        let quiet_since = Instant::now();
+        loop {
+            self.pulse.beat();
+            match self.items.recv_timeout(BEAT) {
+                Ok(Item::Voice(packet)) => return Some(packet),
+                Ok(Item::Look) => return None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    // Nobody can give anything any more.
+                    self.orders.stop.store(true, Relaxed);
+                    return None;
+                }
+                // A fault is forgotten by the clock; otherwise only what comes matters.
+                Err(RecvTimeoutError::Timeout)
+                    if self.not_before.is_some() && quiet_since.elapsed() >= FORGOTTEN =>
+                {
                     self.not_before = None;
                     self.retry.forget();
                     self.account.become_state(self.at_rest());
                     self.account.tell(Vec::new(), None);
                     return None;
                 }
-                other => other.ok(),
-            },
-            None => self.items.recv().ok(),
-        };
-        match item {
-            Some(Item::Voice(packet)) => Some(packet),
-            Some(Item::Look) => None,
-            None => {
-                // Nobody can give anything any more.
-                self.orders.stop.store(true, Relaxed);
-                None
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
@@ -246,12 +254,13 @@ impl Room {
         let lost = match outcome {
             Ok(mut player) => {
                 let outcome = self.play_on(&mut player);
+                // Before the device is closed: a driver that hangs in that must not keep the microphone low.
+                self.ducking.set(false);
                 drop(player);
                 outcome.err()
             }
             Err(error) => Some(error),
         };
-        self.ducking.set(false);
         self.mixer.begin();
         self.account.tell(Vec::new(), None);
         match lost {
@@ -273,6 +282,7 @@ impl Room {
         let opened = Instant::now();
         let mut audible = opened;
         loop {
+            self.pulse.beat();
             if self.orders.stop.load(Relaxed) || self.obey() {
                 info!(%device, "speaker closed");
                 return Ok(());
@@ -286,7 +296,8 @@ impl Room {
                 self.not_before = None;
             }
             let is_audible = self.mixer.is_audible(now);
-            self.ducking.set(is_audible);
+            let duck = self.settings.as_ref().is_some_and(|settings| settings.duck);
+            self.ducking.set(is_audible && duck);
             if is_audible {
                 audible = now;
             } else if now.saturating_duration_since(audible) > CLOSED_AFTER {

@@ -21,7 +21,7 @@ pub(super) struct Known {
 ///
 /// `default` is ALSA's own where it opens, and the first card otherwise: what ALSA takes without any configuration is card 0, which
 /// on many boards has no microphone.
-pub fn candidates(device: &str, direction: Direction) -> Vec<String> {
+pub(super) fn candidates(device: &str, direction: Direction) -> Vec<String> {
     choose(device, &known(direction))
 }
 

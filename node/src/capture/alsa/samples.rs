@@ -1,7 +1,9 @@
 use alsa::pcm::Format;
 
+use crate::media::Channels;
+
 /// The formats that a card's samples may have, all of them little-endian, the preferred one first: the ear does not hear more
-/// than 16 bits of a microphone, and they are the least to move.
+/// than 16 bits of a voice, and they are the least to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleFormat {
     /// 16 bits.
@@ -63,21 +65,21 @@ impl SampleFormat {
         }
     }
 
-    /// Adds to `mixed` the mean of all channels of each frame in `bytes`, between -1 and 1.
-    pub fn mix(self, bytes: &[u8], channels: usize, mixed: &mut Vec<f32>) {
+    /// Adds to `mixed` one sample, between -1 and 1, of each frame of `channels` in `bytes`: the mean of all of them, or the one that is
+    /// `wanted`.
+    pub fn mix(self, bytes: &[u8], channels: usize, wanted: Channels, mixed: &mut Vec<f32>) {
+        let from = (bytes, channels, wanted);
         match self {
-            SampleFormat::S16 => mix(bytes, channels, mixed, |[a, b]| {
+            SampleFormat::S16 => mix(from, mixed, |[a, b]| {
                 f32::from(i16::from_le_bytes([a, b])) / 32_768.0
             }),
-            SampleFormat::S32 => mix(bytes, channels, mixed, |four| whole(i32::from_le_bytes(four))),
-            SampleFormat::S24Packed => mix(bytes, channels, mixed, |[a, b, c]| {
-                whole(i32::from_le_bytes([0, a, b, c]))
-            }),
+            SampleFormat::S32 => mix(from, mixed, |four| whole(i32::from_le_bytes(four))),
+            SampleFormat::S24Packed => mix(from, mixed, |[a, b, c]| whole(i32::from_le_bytes([0, a, b, c]))),
             // What is in the fourth byte is up to the driver.
-            SampleFormat::S24 => mix(bytes, channels, mixed, |[a, b, c, _]| {
+            SampleFormat::S24 => mix(from, mixed, |[a, b, c, _]| {
                 whole(i32::from_le_bytes([0, a, b, c]))
             }),
-            SampleFormat::Float => mix(bytes, channels, mixed, |four| {
+            SampleFormat::Float => mix(from, mixed, |four| {
                 let sample = f32::from_le_bytes(four);
                 // Not a number would stay in every filter for ever.
                 if sample.is_finite() {
@@ -86,7 +88,7 @@ impl SampleFormat {
                     0.0
                 }
             }),
-            SampleFormat::U8 => mix(bytes, channels, mixed, |[a]| (f32::from(a) - 128.0) / 128.0),
+            SampleFormat::U8 => mix(from, mixed, |[a]| (f32::from(a) - 128.0) / 128.0),
         }
     }
 }
@@ -97,16 +99,23 @@ fn whole(sample: i32) -> f32 {
 }
 
 fn mix<const BYTES: usize>(
-    bytes: &[u8],
-    channels: usize,
+    (bytes, channels, wanted): (&[u8], usize, Channels),
     mixed: &mut Vec<f32>,
     sample: impl Fn([u8; BYTES]) -> f32,
 ) {
-    #[allow(clippy::cast_precision_loss, reason = "a handful of channels")]
-    let share = 1.0 / channels.max(1) as f32;
     let (samples, _) = bytes.as_chunks::<BYTES>();
     let frames = samples.chunks_exact(channels.max(1));
-    mixed.extend(frames.map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * share));
+    match wanted {
+        Channels::All => {
+            #[allow(clippy::cast_precision_loss, reason = "a handful of channels")]
+            let share = 1.0 / channels.max(1) as f32;
+            mixed.extend(frames.map(|frame| frame.iter().map(|bytes| sample(*bytes)).sum::<f32>() * share));
+        }
+        Channels::Only(channel) => {
+            let channel = usize::from(channel);
+            mixed.extend(frames.map(|frame| frame.get(channel).map_or(0.0, |bytes| sample(*bytes))));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -114,8 +123,12 @@ mod tests {
     use super::*;
 
     fn mixed(format: SampleFormat, bytes: &[u8], channels: usize) -> Vec<f32> {
+        taken(format, bytes, channels, Channels::All)
+    }
+
+    fn taken(format: SampleFormat, bytes: &[u8], channels: usize, wanted: Channels) -> Vec<f32> {
         let mut mixed = Vec::new();
-        format.mix(bytes, channels, &mut mixed);
+        format.mix(bytes, channels, wanted, &mut mixed);
         mixed
     }
 
@@ -131,6 +144,10 @@ mod tests {
         ] {
             assert_eq!(mixed(format, bytes, 1), [0.5, -0.5], "{format:?}");
             assert_eq!(mixed(format, bytes, 2), [0.0], "{format:?}, both channels");
+            for (channel, expected) in [(0, 0.5), (1, -0.5)] {
+                let one = taken(format, bytes, 2, Channels::Only(channel));
+                assert_eq!(one, [expected], "{format:?}, channel {channel}");
+            }
             assert_eq!(bytes.len(), 2 * format.bytes());
         }
     }
@@ -143,5 +160,22 @@ mod tests {
         bytes.push(1);
         assert_eq!(mixed(SampleFormat::Float, &bytes, 1), [0.0, 0.0, 1.0]);
         assert!(mixed(SampleFormat::S16, &[1, 2, 3], 2).is_empty());
+    }
+
+    #[test]
+    fn one_microphone_of_an_array_loses_nothing_to_the_others() {
+        // Three frames of four channels, each sample telling where it is from.
+        let bytes: Vec<u8> = (0..12i16)
+            .flat_map(|number| (number * 1024).to_le_bytes())
+            .collect();
+        let samples = |numbers: [f32; 3]| numbers.map(|number| number / 32.0);
+        for (channel, numbers) in [(0, [0.0, 4.0, 8.0]), (2, [2.0, 6.0, 10.0]), (3, [3.0, 7.0, 11.0])] {
+            let one = taken(SampleFormat::S16, &bytes, 4, Channels::Only(channel));
+            assert_eq!(one, samples(numbers), "channel {channel}");
+        }
+        let all = taken(SampleFormat::S16, &bytes, 4, Channels::All);
+        assert_eq!(all, samples([1.5, 5.5, 9.5]));
+        let none = taken(SampleFormat::S16, &bytes, 4, Channels::Only(4));
+        assert_eq!(none, [0.0; 3], "silence, and never a neighbour's");
     }
 }

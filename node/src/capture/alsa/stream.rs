@@ -1,16 +1,26 @@
 use std::{io, thread, time::Duration};
 
-use alsa::PCM;
+use alsa::{
+    PCM,
+    pcm::{Frames, TstampType},
+};
 use rustix::io::Errno;
 
 use super::{
-    open::{Agreed, agree, failure},
+    open::{Agreed, agree, failure, parameters},
     samples::SampleFormat,
 };
 use crate::{
     capture::{Shape, Sound, SoundError, SoundSource},
-    media::Timestamp,
+    media::{Channels, Timestamp},
 };
+
+/// How much a card gives at a time. Shorter ones would wake the processor more often than they save latency.
+const PERIOD: u32 = 10_000; // µs
+
+/// What a card may hold: a busy board is allowed to come so late without a sample being lost. It is emptied at once otherwise,
+/// so that this is no latency.
+const BUFFER: u32 = 500_000; // µs
 
 /// A driver's time stamp that is further away from now than this is of another clock.
 const CREDIBLE: Duration = Duration::from_secs(1);
@@ -24,6 +34,7 @@ pub(super) struct Source {
     device: String,
     shape: Shape,
     format: SampleFormat,
+    channels: Channels,
     /// Room for all that the card may hold.
     bytes: Vec<u8>,
     mixed: Vec<f32>,
@@ -32,13 +43,13 @@ pub(super) struct Source {
 
 impl Source {
     /// Starts the card.
-    pub(super) fn start(pcm: PCM, device: String) -> Result<Self, SoundError> {
+    pub(super) fn start(pcm: PCM, device: String, wanted: Channels) -> Result<Self, SoundError> {
+        let (agreed, buffer) = settle(&pcm, &device, wanted)?;
         let Agreed {
             rate,
             channels,
             format,
-            buffer,
-        } = agree(&pcm, &device)?;
+        } = agreed;
         pcm.start().map_err(|error| failure(&device, "start", error))?;
         let frames = usize::try_from(buffer).unwrap_or(0);
         Ok(Self {
@@ -50,6 +61,7 @@ impl Source {
                 format: format.name(),
             },
             format,
+            channels: wanted,
             bytes: vec![0; frames * channels as usize * format.bytes()],
             mixed: Vec::with_capacity(frames),
             overruns: 0,
@@ -135,7 +147,7 @@ impl SoundSource for Source {
             source: io::ErrorKind::InvalidData.into(),
         })?;
         self.mixed.clear();
-        self.format.mix(bytes, channels, &mut self.mixed);
+        self.format.mix(bytes, channels, self.channels, &mut self.mixed);
         Ok(Some(Sound {
             samples: &self.mixed,
             first_at,
@@ -144,5 +156,92 @@ impl SoundSource for Source {
 
     fn overruns(&self) -> u64 {
         self.overruns
+    }
+}
+
+/// Has the card deliver what is next to 48 kHz and the fewest channels. Returns how many frames it holds at most as well.
+fn settle(pcm: &PCM, device: &str, wanted: Channels) -> Result<(Agreed, Frames), SoundError> {
+    let failed = |action| move |error| failure(device, action, error);
+    let parameters = parameters(pcm, device)?;
+    let agreed = agree(&parameters, device, fewest(wanted))?;
+    check(device, wanted, agreed.channels)?;
+    parameters
+        .set_buffer_time_near(BUFFER, alsa::ValueOr::Nearest)
+        .map_err(failed("take a buffer"))?;
+    parameters
+        .set_period_time_near(PERIOD, alsa::ValueOr::Nearest)
+        .map_err(failed("take a period"))?;
+    pcm.hw_params(&parameters).map_err(failed("take its settings"))?;
+    let buffer = parameters.get_buffer_size().map_err(failed("tell its buffer"))?;
+    stamp(pcm).map_err(failed("stamp the time"))?;
+    Ok((agreed, buffer))
+}
+
+/// How many channels to ask for.
+fn fewest(wanted: Channels) -> u32 {
+    match wanted {
+        Channels::All => 1,
+        // Never one where there are more: a plugin would mix it of all of them.
+        Channels::Only(channel) => (u32::from(channel) + 1).max(2),
+    }
+}
+
+fn check(device: &str, wanted: Channels, channels: u32) -> Result<(), SoundError> {
+    match wanted {
+        Channels::Only(channel) if u32::from(channel) >= channels => Err(SoundError::NoSuchChannel {
+            device: device.to_owned(),
+            channel,
+            channels,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Has the driver note the time with every position, by the clock that everything else goes by.
+fn stamp(pcm: &PCM) -> alsa::Result<()> {
+    let parameters = pcm.sw_params_current()?;
+    parameters.set_tstamp_mode(true)?;
+    // Plugins may know no other clock than theirs; [`Source::captured_at`] notices a time that can't be.
+    let _ = parameters.set_tstamp_type(TstampType::Monotonic);
+    pcm.sw_params(&parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_channels_are_asked_for_that_the_wanted_one_is_the_cards_own() {
+        for (wanted, fewest) in [
+            (Channels::All, 1),
+            (Channels::Only(0), 2),
+            (Channels::Only(1), 2),
+            (Channels::Only(5), 6),
+            (Channels::Only(63), 64),
+        ] {
+            assert_eq!(super::fewest(wanted), fewest, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn a_channel_that_the_card_does_not_have_is_a_fault_in_words_that_waits_for_a_person() {
+        for (wanted, channels) in [
+            (Channels::All, 1),
+            (Channels::Only(0), 1),
+            (Channels::Only(1), 2),
+            (Channels::Only(0), 8),
+        ] {
+            assert!(
+                check("hw:1,0", wanted, channels).is_ok(),
+                "{wanted:?} of {channels}"
+            );
+        }
+        let error = check("hw:1,0", Channels::Only(2), 2).expect_err("it has 0 and 1");
+        let words = error.to_string();
+        assert!(
+            words.starts_with("hw:1,0 has no channel 2; it has 2, numbered from 0"),
+            "{words}"
+        );
+        assert!(!error.is_transient());
     }
 }

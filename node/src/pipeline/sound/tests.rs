@@ -1,9 +1,9 @@
 use super::*;
 use crate::{
-    capture::{Shape, Sound, microphone},
+    capture::{self, Shape, Sound},
     encode::g711::Law,
     fanout::{SoundSubscriber, SoundTrack, sound_track},
-    media::{SOUND_RATE, SoundCodec, SoundUnit},
+    media::{Channels, SOUND_RATE, SoundCodec, SoundUnit},
 };
 use pinhole_service::watchdog::Watchdog;
 
@@ -248,4 +248,8 @@ async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
     privacy.set(false);
     while !loud(&units(&mut subscriber, 1).await[0]) {}
     assert!(pipeline.account().is_live() || pipeline.account().frames.get() > 0);
+}
+
+fn microphone(device: &str) -> Box<dyn Microphone> {
+    capture::microphone(device, Channels::All)
 }

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use alsa::{PCM, pcm};
 
-use self::convert::Convert;
 use super::output::{Output, OutputError};
+use crate::capture::{
+    SoundError,
+    alsa::{SampleFormat, failure},
+};
 
 /// Opens a device to play on: a PCM of ALSA by its name, a card by its name or a part of it, or `default`.
 pub(super) fn open(device: &str) -> Result<Box<dyn Output>, OutputError> {
@@ -33,8 +36,7 @@ struct Speaker {
     name: String,
     rate: u32,
     channels: u32,
-    format: pcm::Format,
-    convert: Convert,
+    format: SampleFormat,
     bytes: Vec<u8>,
     buffer: pcm::Frames,
     period: Duration,
@@ -65,7 +67,10 @@ impl Output for Speaker {
         let plural = if self.channels == 1 { "" } else { "s" };
         format!(
             "{}, {} Hz, {} channel{plural}, {}",
-            self.name, self.rate, self.channels, self.format
+            self.name,
+            self.rate,
+            self.channels,
+            self.format.name()
         )
     }
 
@@ -81,8 +86,8 @@ impl Output for Speaker {
 
     fn write(&mut self, samples: &[f32]) -> Result<(), OutputError> {
         self.bytes.clear();
-        self.convert.spread(samples, self.channels, &mut self.bytes);
-        let frame = self.convert.width() * self.channels as usize;
+        convert::spread(self.format, samples, self.channels, &mut self.bytes);
+        let frame = self.format.bytes() * self.channels as usize;
         let mut from = 0;
         while from < self.bytes.len() {
             let written = self.pcm.io_bytes().writei(&self.bytes[from..]);
@@ -153,28 +158,47 @@ impl Speaker {
     }
 
     fn failed(&self, error: &alsa::Error) -> OutputError {
-        failed(&self.device, error, true)
+        told(&self.device, failure(&self.name, "play", *error))
     }
 }
 
-/// What ALSA's error means for a device; `was_open` tells one that is gone from one that never was there.
-fn failed(device: &str, error: &alsa::Error, was_open: bool) -> OutputError {
+/// What a card's fault is for the loudspeaker that the configuration calls `device`.
+fn told(device: &str, error: SoundError) -> OutputError {
     let device = device.to_owned();
-    match error.errno() {
-        libc::ENODEV | libc::ENOENT | libc::ENXIO | libc::EBADFD if was_open => OutputError::Gone { device },
-        libc::ENODEV | libc::ENOENT | libc::ENXIO => OutputError::Absent { device },
-        libc::EBUSY => OutputError::Busy { device },
-        libc::EACCES | libc::EPERM => OutputError::Denied {
+    match error {
+        SoundError::NotFound { .. } => OutputError::Absent { device },
+        SoundError::Unplugged { .. } => OutputError::Gone { device },
+        SoundError::Busy { .. } => OutputError::Busy { device },
+        SoundError::Permission { .. } => OutputError::Denied { device },
+        SoundError::NoUsableFormat { usable, .. } => OutputError::NoUsableFormat { device, usable },
+        SoundError::Io { action, source, .. } => OutputError::Broken {
             device,
-            cause: description(error),
+            cause: format!("it failed to {action}: {source}"),
         },
-        _ => OutputError::Broken {
+        error @ (SoundError::NoSuchChannel { .. } | SoundError::Silent { .. }) => OutputError::Broken {
             device,
-            cause: format!("{}: {}", error.func(), description(error)),
+            cause: error.to_string(),
         },
     }
 }
 
-fn description(error: &alsa::Error) -> String {
-    std::io::Error::from_raw_os_error(error.errno()).to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_without_a_format_of_ours_is_told_in_words_and_waits_for_a_person() {
+        let error = told(
+            "porch",
+            SoundError::NoUsableFormat {
+                device: "hw:CARD=Porch,DEV=0".to_owned(),
+                usable: "S16_LE, S32_LE".to_owned(),
+            },
+        );
+        assert_eq!(
+            error.to_string(),
+            "the loudspeaker `porch` has no usable format; usable are S16_LE, S32_LE, interleaved"
+        );
+        assert!(!error.is_transient());
+    }
 }

@@ -1,5 +1,7 @@
 use std::sync::mpsc::{self, SyncSender};
 
+use pinhole_service::watchdog::Watchdog;
+
 use super::{
     super::{output::Output, tone::Voice},
     *,
@@ -81,6 +83,7 @@ fn settings(device: &str) -> Option<Settings> {
     Some(Settings {
         device: device.to_owned(),
         volume: 1.0,
+        duck: true,
     })
 }
 
@@ -113,7 +116,9 @@ fn place(cards: &'static [Card]) -> Place {
         }))
     };
     let ducking = Arc::<Ducking>::default();
-    let speaker = Speaker::start_with(settings("one"), ducking.clone(), Box::new(open)).expect("a thread");
+    let pulse = Watchdog::default().pulse("the loudspeaker", PATIENCE);
+    let speaker =
+        Speaker::start_with(settings("one"), ducking.clone(), pulse, Box::new(open)).expect("a thread");
     Place {
         speaker,
         ducking,
@@ -231,4 +236,136 @@ fn a_flood_is_dropped_and_counted_without_waiting() {
     let account = place.speaker.account();
     place.speaker.stop();
     assert_eq!(account.figures.packets.get(), 200_000);
+}
+
+/// How long a thread may be busy here.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for what has to come about by itself.
+fn within(time: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+    let end = Instant::now() + time;
+    while !is_so() {
+        assert!(Instant::now() < end, "not {what} within {time:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A card that fails after a second or two, and closes no sooner than it is allowed to.
+struct Hanging {
+    inner: Fake,
+    may_close: mpsc::Receiver<()>,
+}
+
+impl Output for Hanging {
+    fn rate(&self) -> u32 {
+        self.inner.rate()
+    }
+
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn queued(&mut self) -> Result<Duration, OutputError> {
+        self.inner.queued()
+    }
+
+    fn goal(&self) -> Duration {
+        self.inner.goal()
+    }
+
+    fn write(&mut self, samples: &[f32]) -> Result<(), OutputError> {
+        self.inner.write(samples)
+    }
+
+    fn wait(&mut self) -> Result<(), OutputError> {
+        self.inner.wait()
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let _ = self.may_close.recv();
+    }
+}
+
+#[test]
+fn a_device_that_hangs_while_it_closes_leaves_the_microphone_full_and_is_noticed() {
+    let (heard, hears) = mpsc::sync_channel(100_000);
+    let (closes, may_close) = mpsc::sync_channel(1);
+    let card = Mutex::new(Some(Hanging {
+        inner: Fake {
+            heard,
+            start: Instant::now(),
+            written: 0,
+            turns: Some(300),
+        },
+        may_close,
+    }));
+    let open = move |device: &str| -> Result<Box<dyn Output>, OutputError> {
+        let card = card.lock().unwrap_or_else(PoisonError::into_inner).take();
+        card.map(|card| Box::new(card) as Box<dyn Output>)
+            .ok_or_else(|| OutputError::Absent {
+                device: device.to_owned(),
+            })
+    };
+    let ducking = Arc::<Ducking>::default();
+    let watchdog = Watchdog::default();
+    let pulse = watchdog.pulse("the loudspeaker", Duration::from_millis(1500));
+    let place = Place {
+        speaker: Speaker::start_with(settings("one"), ducking.clone(), pulse, Box::new(open))
+            .expect("a thread"),
+        ducking,
+        heard: hears,
+        opened: mpsc::sync_channel(1).1,
+    };
+    place.talk_until("low", |place| place.ducking.is_on());
+    place.talk_until("full again", |place| !place.ducking.is_on());
+    assert_eq!(place.state(), playing(), "it still closes");
+    within(PATIENCE, "noticed", || watchdog.stuck(Instant::now()).is_some());
+    assert!(!place.ducking.is_on());
+    closes.try_send(()).expect("it waits for that");
+    within(PATIENCE, "closed", || {
+        matches!(place.state(), State::Faulted { .. })
+    });
+    place.speaker.stop();
+}
+
+#[test]
+fn who_waits_for_a_voice_beats() {
+    let watchdog = Watchdog::default();
+    // A second for a busy machine.
+    let pulse = watchdog.pulse("the loudspeaker", BEAT + Duration::from_secs(1));
+    let speaker = Speaker::start_with(
+        settings("one"),
+        Arc::default(),
+        pulse,
+        Box::new(|_| panic!("nobody talks")),
+    )
+    .expect("a thread");
+    let end = Instant::now() + BEAT + Duration::from_secs(2);
+    while Instant::now() < end {
+        assert_eq!(watchdog.stuck(Instant::now()), None);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    speaker.stop();
+}
+
+#[test]
+fn where_it_is_not_wanted_the_microphone_stays_as_it_is_from_the_reload_on() {
+    let place = place(&[Card::Plays]);
+    place.talk_until("low", |place| place.ducking.is_on());
+    let never = settings("one").map(|settings| Settings {
+        duck: false,
+        ..settings
+    });
+    place.speaker.replace(never);
+    place.talk_until("full", |place| !place.ducking.is_on());
+    place.talk_until("heard", |place| {
+        assert!(!place.ducking.is_on());
+        place.hears_something()
+    });
+    assert_eq!(place.opened.try_iter().count(), 1, "in the middle of a word");
+    place.speaker.replace(settings("one"));
+    place.talk_until("low again", |place| place.ducking.is_on());
+    place.speaker.stop();
 }
