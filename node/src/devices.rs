@@ -253,8 +253,16 @@ impl fmt::Display for Camera {
             };
             writeln!(
                 f,
-                "      {} = {value}{} to {}{step}, default {}",
-                control.name, control.minimum, control.maximum, control.default
+                "      {} = {value}{} to {}{step}, default {}{}",
+                control.name,
+                control.minimum,
+                control.maximum,
+                control.default,
+                if control.inactive {
+                    "; inactive, as another control sets it"
+                } else {
+                    ""
+                }
             )?;
         }
         Ok(())

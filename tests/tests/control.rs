@@ -213,7 +213,10 @@ fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
     let guest = Guest::boot(&network);
     let chip = Chip::new(&guest, "sim");
     let _server = start_server(&network);
-    let node = start_node_in(&guest, &body("/dev/video0"));
+    let node = start_node_in(
+        &guest,
+        &format!("{}\n[control]\ncamera = \"page\"\n", body("/dev/video0")),
+    );
     assert!(!chip.value(TALLY) && !chip.value(LIGHT) && !chip.value(HORN));
 
     let mut viewer = page(&network, json!({}));
@@ -247,6 +250,31 @@ fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
     shows(&mut viewer, "#inputs [data-input=door]", "on");
     chip.pull(DOOR, false);
     shows(&mut viewer, "#inputs [data-input=door]", "off");
+
+    // A control of the camera that another one sets is there, can't be moved, and is refused; until that one is switched off.
+    let gain = |said: &Value| {
+        said["camera"]
+            .as_array()?
+            .iter()
+            .find(|control| control["name"] == "gain")
+            .cloned()
+    };
+    let is_automatic = |automatic: bool| {
+        move |said: &Value| gain(said).is_some_and(|gain| gain["fault"].is_string() == automatic)
+    };
+    heard(&mut viewer, "gain that the camera sets", is_automatic(true));
+    let set = |control: &str, value: i64| json!({"type": "camera", "control": control, "value": value, "id": control});
+    say(&mut viewer, set("gain", 77));
+    let refused = heard(&mut viewer, "answer", |said| said["id"] == "gain");
+    assert_eq!(refused["code"], "fault", "{refused}");
+    say(&mut viewer, set("gain_automatic", 0));
+    heard(&mut viewer, "gain that is free", is_automatic(false));
+    say(&mut viewer, set("gain", 77));
+    let is_set = eventually(SOON, || {
+        let value = guest.must("v4l2-ctl -d /dev/video0 -C gain");
+        value.trim().ends_with(" 77").then_some(())
+    });
+    assert!(is_set.is_some(), "the gain is not set");
 
     // A picture as a file.
     viewer.ask("press", json!({"on": "#snapshot"}));

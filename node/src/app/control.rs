@@ -230,6 +230,9 @@ fn described(control: &v4l2::Control) -> CameraControl {
         step: control.step,
         default: control.default,
         value: control.value,
+        fault: control
+            .inactive
+            .then(|| "the camera sets it by itself; switch that off first".to_owned()),
     }
 }
 

@@ -368,6 +368,9 @@ pub struct CameraControl {
     pub default: i32,
     /// What it is, where the driver tells.
     pub value: Option<i32>,
+    /// Why it can't be set now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
 }
 
 impl Said<'_> {

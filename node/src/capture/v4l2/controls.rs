@@ -101,6 +101,7 @@ pub fn describe(device: &Device, name: &DeviceName) -> Result<Vec<super::describ
         step: control.step,
         default: control.default,
         value: ioctl::get_control(device, control.id).ok(),
+        inactive: control.flags & CTRL_FLAG_INACTIVE != 0,
     };
     let known = list(device, name)?;
     Ok(known.into_iter().filter(plain).map(describe).collect())

@@ -58,6 +58,8 @@ pub struct Control {
     pub default: i32,
     /// What it is set to; `None` where the driver does not tell.
     pub value: Option<i32>,
+    /// Whether another one makes it pointless now: a focus while the camera focuses by itself (`V4L2_CTRL_FLAG_INACTIVE`).
+    pub inactive: bool,
 }
 
 /// Asks a camera what it offers. It may be in use by another program.

@@ -171,6 +171,9 @@ impl Room {
             );
             return Err(Refusal::new(Code::Range, reason));
         }
+        if let Some(fault) = &control.fault {
+            return Err(Refusal::new(Code::Fault, format!("{name}: {fault}")));
+        }
         self.orders.push_back(Order::Camera(camera, name, value));
         Ok(Obeyed::Done)
     }

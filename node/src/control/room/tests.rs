@@ -279,21 +279,25 @@ fn a_servo_turns_within_its_limits_and_says_when_it_stands() {
 
 #[test]
 fn what_is_refused_has_no_effect_and_a_reason() {
+    let focus = || CameraControl {
+        name: "focus".to_owned(),
+        min: 0,
+        max: 250,
+        step: 5,
+        default: 0,
+        value: Some(5),
+        fault: None,
+    };
+    let automatic = CameraControl {
+        name: "gain".to_owned(),
+        fault: Some("the camera sets it by itself".to_owned()),
+        ..focus()
+    };
     let mut stage = Stage::with(
         PARTS,
         "outputs = \"nobody\"\ncamera = \"page\"\nsnapshot = \"nobody\"",
     );
-    stage.room.camera(
-        7,
-        Some(vec![CameraControl {
-            name: "focus".to_owned(),
-            min: 0,
-            max: 250,
-            step: 5,
-            default: 0,
-            value: Some(5),
-        }]),
-    );
+    stage.room.camera(7, Some(vec![focus(), automatic]));
     stage
         .room
         .fault(Part::Servo(0), Some("pin 12 is taken".to_owned()));
@@ -329,6 +333,11 @@ fn what_is_refused_has_no_effect_and_a_reason() {
             json!({"type": "camera", "control": "zoom", "value": 1}),
             "unknown",
             "it has focus",
+        ),
+        (
+            json!({"type": "camera", "control": "gain", "value": 1}),
+            "fault",
+            "by itself",
         ),
         (
             json!({"type": "message", "text": "hello"}),
