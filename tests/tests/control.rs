@@ -13,7 +13,8 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::SOON;
 use pinhole_e2e::programs::{
-    CAMERA_OPEN, binary, node_config, repository, server_url, start_node, start_node_in, start_server,
+    CAMERA_OPEN, SIGNED_IN, binary, node_config, repository, server_url, start_node, start_node_in,
+    start_server,
 };
 use pinhole_e2e::skip::{Need, skipped};
 use rustix::process::Signal;
@@ -401,6 +402,13 @@ fn register_becomes(guest: &Guest, offset: u32, value: u32) {
     );
 }
 
+/// Whatever is switched off from here on shows.
+fn forget_what_was_switched_off(guest: &Guest) {
+    guest.must(&format!(
+        "printf '\\0\\0\\0\\0' | dd of=/dev/gpiomem bs=1 seek={GPCLR0} conv=notrunc 2>/dev/null"
+    ));
+}
+
 const GPFSEL1: u32 = 0x04;
 const GPFSEL2: u32 = 0x08;
 const GPFSEL4: u32 = 0x10;
@@ -455,7 +463,7 @@ fn a_raspberry_pi_s_registers_tell_what_the_node_does_and_are_safe_after_a_kill(
     });
 
     // Registers know nothing of processes: the light stays on until somebody makes it safe.
-    guest.must("printf '\\0\\0\\0\\0' | dd of=/dev/gpiomem bs=1 seek=40 conv=notrunc 2>/dev/null");
+    forget_what_was_switched_off(&guest);
     node.kill();
     assert_eq!(register(&guest, GPCLR0), 0, "nobody was there to switch it off");
     let safe = format!("{} safe /run/node.toml", binary("pinhole-node").display());
@@ -464,10 +472,27 @@ fn a_raspberry_pi_s_registers_tell_what_the_node_does_and_are_safe_after_a_kill(
     assert_eq!(register(&guest, GPFSEL2), (1 << 9) | (1 << 21), "driven, and low");
 
     // A socket that was left is replaced, and outputs are low from the first moment.
-    guest.must("printf '\\0\\0\\0\\0' | dd of=/dev/gpiomem bs=1 seek=40 conv=notrunc 2>/dev/null");
+    forget_what_was_switched_off(&guest);
     let mut node = start_node_in(&guest, &config("output = [{ name = \"light\", pin = 23 }]"));
     register_becomes(&guest, GPCLR0, 1 << 23);
     node.assert_running();
+    node.stop();
+
+    // The file has a mistake by now, which a reload would have refused; a service has on record what it had in use.
+    let program = binary("pinhole-node");
+    let service = format!("RUNTIME_DIRECTORY=/run exec {} ", program.display());
+    let node = guest.start("pinhole-node", &format!("{service} --config /run/node.toml"));
+    node.wait_for_line(SIGNED_IN);
+    node.kill();
+    guest.must("echo nonsense >>/run/node.toml");
+    forget_what_was_switched_off(&guest);
+    let safe = guest.run(&format!("{service} safe /run/node.toml"));
+    register_becomes(&guest, GPCLR0, 1 << 23);
+    assert!(
+        safe.status != 0 && safe.text.contains("node.toml, line"),
+        "{}",
+        safe.text
+    );
 }
 
 #[test]
