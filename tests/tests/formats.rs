@@ -127,8 +127,13 @@ struct Studio {
 
 impl Studio {
     fn open() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with options for drivers.
+    fn with(modules: &[&str]) -> Self {
         let network = Network::for_guest();
-        let guest = Guest::boot(&network);
+        let guest = Guest::boot_with(&network, modules);
         Self {
             guest,
             directory: Scratch::new("formats"),
@@ -149,6 +154,27 @@ impl Studio {
             }
             tries += 1;
         }
+    }
+
+    /// That a viewer sees vivid's bars. Format, lines, Y'CbCr encoding and quantization by vivid's numbers, what the node makes of
+    /// them, and the viewer's codec.
+    fn assert_bars(
+        &self,
+        (format, lines, encoding, quantization, colours, codec): (&str, usize, u32, u32, &str, &str),
+    ) {
+        let what = format!("{format} {lines} lines, {colours}, {codec}");
+        self.guest.must(&format!(
+            "v4l2-ctl -d /dev/video0 -c test_pattern=1,osd_text_mode=2,y_cbcr_encoding={encoding},quantization={quantization}"
+        ));
+        let size = (lines * 16 / 9, lines);
+        let camera = format!(
+            "size = \"{}x{}\"\nfps = 10\nformat = {format:?}\n",
+            size.0, size.1
+        );
+        let (seen, said) = self.watch("/dev/video0", &camera, size, codec);
+        let set_up = format!("{}x{} {format} 10 fps", size.0, size.1);
+        assert!(said.contains(&set_up) && said.contains(colours), "{what}: {said}");
+        seen.assert_near(&Picture::bars(size.0, size.1, format == "GREY"), &what);
     }
 
     /// Records two seconds; the file, what the node says of how it set the camera up, and whether viewers got less of the picture.
@@ -196,20 +222,37 @@ fn each_raw_format_of_a_driver_is_seen_in_its_colours() {
         ("NV12", 360, bt709, full, "BT.709, full range", "vp8"),
         ("YU12", 360, default, full, "BT.601, full range", "h264"),
     ];
-    for (format, lines, encoding, quantization, colours, codec) in cases {
-        let what = format!("{format} {lines} lines, {colours}, {codec}");
-        studio.guest.must(&format!(
-            "v4l2-ctl -d /dev/video0 -c test_pattern=1,osd_text_mode=2,y_cbcr_encoding={encoding},quantization={quantization}"
-        ));
-        let size = (lines * 16 / 9, lines);
-        let camera = format!(
-            "size = \"{}x{}\"\nfps = 10\nformat = {format:?}\n",
-            size.0, size.1
-        );
-        let (seen, said) = studio.watch("/dev/video0", &camera, size, codec);
-        let set_up = format!("{}x{} {format} 10 fps", size.0, size.1);
-        assert!(said.contains(&set_up) && said.contains(colours), "{what}: {said}");
-        seen.assert_near(&Picture::bars(size.0, size.1, format == "GREY"), &what);
+    for case in cases {
+        studio.assert_bars(case);
+    }
+}
+
+/// As the cameras of many boards' own connectors and HDMI inputs are.
+#[test]
+fn a_multi_planar_camera_is_seen_in_its_colours() {
+    if skipped("a_multi_planar_camera_is_seen_in_its_colours", Need::Guest) {
+        return;
+    }
+    let studio = Studio::with(&["vivid=n_devs=1 node_types=0x1 num_inputs=1 input_types=0 multiplanar=2"]);
+    let program = binary("pinhole-node");
+    let listed = studio.guest.must(&format!("{} devices", program.display()));
+    assert!(
+        listed.contains("/dev/video0") && listed.contains("NV12"),
+        "{listed}"
+    );
+    let plain = "BT.601, limited range";
+    for (format, lines, codec) in [
+        ("NV12", 1080, "h264"),
+        ("YU12", 360, "h264"),
+        ("YUYV", 720, "vp8"),
+        ("BGR24", 360, "h264"),
+    ] {
+        let colours = if format == "BGR24" {
+            "BT.601, full range"
+        } else {
+            plain
+        };
+        studio.assert_bars((format, lines, 0, 0, colours, codec));
     }
 }
 

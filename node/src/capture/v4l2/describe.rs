@@ -6,7 +6,12 @@ use std::{
 use serde::Serialize;
 use v4l::{Device, frameinterval::FrameIntervalEnum, framesize::FrameSizeEnum, video::Capture};
 
-use super::{DeviceName, controls, discover::Found, mode};
+use super::{
+    DeviceName, controls,
+    discover::Found,
+    ioctl::{self, Dialect},
+    mode,
+};
 use crate::capture::CaptureError;
 
 /// Where udev keeps the names of cameras that stay the same whatever order they are plugged in.
@@ -69,14 +74,14 @@ pub struct Control {
 pub fn describe(camera: &Found) -> Result<Description, CaptureError> {
     let name = DeviceName::of(&camera.path);
     let device = Device::with_path(&camera.path).map_err(|error| name.error("open", error))?;
-    let formats = device
-        .enum_formats()
+    let formats = ioctl::capabilities(&device)
+        .and_then(|capabilities| ioctl::formats(&device, Dialect::of(capabilities.flags)))
         .map_err(|error| name.error("list its formats", error))?;
     Ok(Description {
         names: lasting_names(&camera.path),
         formats: formats
             .iter()
-            .map(|format| offer(&device, format.fourcc))
+            .map(|fourcc| offer(&device, v4l::FourCC::new(fourcc)))
             .collect(),
         controls: controls::describe(&device, &name)?,
     })

@@ -7,7 +7,10 @@ use serde::Serialize;
 use v4l::Device;
 
 use super::{
-    flags::{CAP_IO_MC, CAP_STREAMING, CAP_VIDEO_CAPTURE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE},
+    flags::{
+        CAP_IO_MC, CAP_STREAMING, CAP_VIDEO_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M,
+        CAP_VIDEO_M2M_MPLANE,
+    },
     ioctl,
 };
 use crate::capture::CaptureError;
@@ -57,8 +60,10 @@ pub fn discover() -> Vec<Found> {
 
 /// Whether a node with these capabilities captures pictures, and nothing else.
 pub fn is_camera(flags: u32) -> bool {
-    let needed = CAP_VIDEO_CAPTURE | CAP_STREAMING;
-    flags & needed == needed && flags & (CAP_VIDEO_M2M | CAP_VIDEO_M2M_MPLANE) == 0
+    let has = |any: u32| flags & any != 0;
+    has(CAP_VIDEO_CAPTURE | CAP_VIDEO_CAPTURE_MPLANE)
+        && has(CAP_STREAMING)
+        && !has(CAP_VIDEO_M2M | CAP_VIDEO_M2M_MPLANE)
 }
 
 /// Whether pictures come by themselves. Those of a converter come from a program, so it has no input; and the parts of
@@ -134,7 +139,7 @@ mod tests {
         assert!(is_camera(CAP_VIDEO_CAPTURE | CAP_STREAMING));
         assert!(!is_camera(CAP_VIDEO_CAPTURE));
         assert!(!is_camera(CAP_META_CAPTURE | CAP_STREAMING));
-        assert!(!is_camera(CAP_VIDEO_CAPTURE_MPLANE | CAP_STREAMING));
+        assert!(is_camera(CAP_VIDEO_CAPTURE_MPLANE | CAP_STREAMING));
         assert!(!is_camera(CAP_VIDEO_OUTPUT | CAP_STREAMING));
         assert!(!is_camera(CAP_VIDEO_CAPTURE | CAP_VIDEO_M2M | CAP_STREAMING));
     }

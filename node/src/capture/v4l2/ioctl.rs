@@ -7,12 +7,15 @@ use std::{io, mem, ptr};
 use super::flags;
 
 use v4l::{
-    Device,
-    v4l_sys::{v4l2_capability, v4l2_control, v4l2_format, v4l2_input, v4l2_queryctrl},
+    Device, Fraction,
+    v4l_sys::{
+        v4l2_capability, v4l2_control, v4l2_fmtdesc, v4l2_format, v4l2_input, v4l2_queryctrl, v4l2_streamparm,
+    },
     v4l2::{
         self,
         vidioc::{
-            VIDIOC_ENUMINPUT, VIDIOC_G_CTRL, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL, VIDIOC_S_CTRL, VIDIOC_S_FMT,
+            VIDIOC_ENUM_FMT, VIDIOC_ENUMINPUT, VIDIOC_G_CTRL, VIDIOC_QUERYCAP, VIDIOC_QUERYCTRL,
+            VIDIOC_S_CTRL, VIDIOC_S_FMT, VIDIOC_S_PARM,
         },
     },
 };
@@ -25,6 +28,33 @@ pub struct Capabilities {
     pub bus: String,
     /// `V4L2_CAP_*` of this node.
     pub flags: u32,
+}
+
+/// Which of the interface's two dialects a camera speaks: in the multi-planar one a picture may lie in several pieces of memory. Taken
+/// here are those that lie in one, in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    SinglePlanar,
+    MultiPlanar,
+}
+
+impl Dialect {
+    /// That of a camera with these capabilities.
+    pub fn of(flags: u32) -> Self {
+        if flags & flags::CAP_VIDEO_CAPTURE == 0 {
+            Self::MultiPlanar
+        } else {
+            Self::SinglePlanar
+        }
+    }
+
+    /// `V4L2_BUF_TYPE_*`.
+    pub fn buffer_type(self) -> u32 {
+        match self {
+            Self::SinglePlanar => flags::BUF_TYPE_VIDEO_CAPTURE,
+            Self::MultiPlanar => flags::BUF_TYPE_VIDEO_CAPTURE_MPLANE,
+        }
+    }
 }
 
 /// How pictures lie in memory, as a driver tells it (`struct v4l2_pix_format`).
@@ -86,20 +116,106 @@ pub fn capabilities(device: &Device) -> io::Result<Capabilities> {
     })
 }
 
+/// The formats that a camera offers, by the kernel's four-character codes (`VIDIOC_ENUM_FMT`).
+///
+/// # Errors
+/// The device has gone.
+pub fn formats(device: &Device, dialect: Dialect) -> io::Result<Vec<[u8; 4]>> {
+    let mut formats = Vec::new();
+    for index in 0..MOST_FORMATS {
+        // SAFETY: plain C data for which all zeros is a value.
+        let mut raw: v4l2_fmtdesc = unsafe { mem::zeroed() };
+        raw.index = index;
+        raw.type_ = dialect.buffer_type();
+        // SAFETY: the request takes a `v4l2_fmtdesc`.
+        let answer = unsafe {
+            v4l2::ioctl(
+                device.handle().fd(),
+                VIDIOC_ENUM_FMT,
+                ptr::from_mut(&mut raw).cast(),
+            )
+        };
+        match answer {
+            Ok(()) => formats.push(raw.pixelformat.to_le_bytes()),
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(formats)
+}
+
+/// A driver that finds no end must not keep us.
+const MOST_FORMATS: u32 = 256;
+
+/// Asks for so long between two frames, and returns what the driver makes of it (`VIDIOC_S_PARM`).
+pub fn set_interval(device: &Device, dialect: Dialect, interval: Fraction) -> io::Result<Fraction> {
+    // SAFETY: plain C data for which all zeros is a value: in each field the driver's own choice.
+    let mut raw: v4l2_streamparm = unsafe { mem::zeroed() };
+    raw.type_ = dialect.buffer_type();
+    raw.parm.capture.timeperframe = interval.into();
+    // SAFETY: the request takes a `v4l2_streamparm`.
+    unsafe {
+        v4l2::ioctl(
+            device.handle().fd(),
+            VIDIOC_S_PARM,
+            ptr::from_mut(&mut raw).cast(),
+        )?
+    };
+    // SAFETY: of the union only the part for this type is used, and every number is a value of it.
+    Ok(unsafe { raw.parm.capture.timeperframe }.into())
+}
+
 /// Asks for a format, and returns what the driver makes of it (`VIDIOC_S_FMT`).
-pub fn set_format(device: &Device, fourcc: [u8; 4], width: u32, height: u32) -> io::Result<Layout> {
+///
+/// # Errors
+/// The driver's; and where it makes pictures of it that lie in several pieces.
+pub fn set_format(
+    device: &Device,
+    dialect: Dialect,
+    fourcc: [u8; 4],
+    width: u32,
+    height: u32,
+) -> io::Result<Layout> {
     // SAFETY: plain C data for which all zeros is a value: in each field the driver's own choice.
     let mut raw: v4l2_format = unsafe { mem::zeroed() };
-    raw.type_ = flags::BUF_TYPE_VIDEO_CAPTURE;
-    // SAFETY: of the union only the part for this type is used, and every number is a value of it.
-    let pixels = unsafe { &mut raw.fmt.pix };
-    pixels.width = width;
-    pixels.height = height;
-    pixels.pixelformat = u32::from_le_bytes(fourcc);
-    // Without it old drivers leave what tells the colours as it is.
-    pixels.priv_ = flags::PIX_FMT_PRIV_MAGIC;
+    raw.type_ = dialect.buffer_type();
+    let pixelformat = u32::from_le_bytes(fourcc);
+    if dialect == Dialect::MultiPlanar {
+        // SAFETY: of the union only the part for this type is used, and every number is a value of it.
+        let pixels = unsafe { &mut raw.fmt.pix_mp };
+        pixels.width = width;
+        pixels.height = height;
+        pixels.pixelformat = pixelformat;
+        pixels.num_planes = 1;
+    } else {
+        // SAFETY: as above.
+        let pixels = unsafe { &mut raw.fmt.pix };
+        pixels.width = width;
+        pixels.height = height;
+        pixels.pixelformat = pixelformat;
+        // Without it old drivers leave what tells the colours as it is.
+        pixels.priv_ = flags::PIX_FMT_PRIV_MAGIC;
+    }
     // SAFETY: the request takes a `v4l2_format`.
     unsafe { v4l2::ioctl(device.handle().fd(), VIDIOC_S_FMT, ptr::from_mut(&mut raw).cast())? };
+    if dialect == Dialect::MultiPlanar {
+        // SAFETY: as above.
+        let pixels = unsafe { raw.fmt.pix_mp };
+        if pixels.num_planes != 1 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        return Ok(Layout {
+            fourcc: { pixels.pixelformat }.to_le_bytes(),
+            width: pixels.width,
+            height: pixels.height,
+            stride: pixels.plane_fmt[0].bytesperline,
+            image: pixels.plane_fmt[0].sizeimage,
+            colorspace: pixels.colorspace,
+            // SAFETY: both parts of the union are the same kind of number.
+            encoding: u32::from(unsafe { pixels.__bindgen_anon_1.ycbcr_enc }),
+            quantization: u32::from(pixels.quantization),
+        });
+    }
     // SAFETY: as above.
     let pixels = unsafe { raw.fmt.pix };
     Ok(Layout {

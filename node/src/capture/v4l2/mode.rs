@@ -7,6 +7,7 @@ use v4l::{
     video::Capture,
 };
 
+use super::ioctl::{self, Dialect};
 use crate::{
     capture::Want,
     media::{FrameRate, FrameSize, PixelFormat},
@@ -79,10 +80,10 @@ pub fn usable(fourcc: [u8; 4]) -> Option<PixelFormat> {
 /// # Errors
 ///
 /// The driver's, if it can't even list its formats.
-pub fn modes(device: &Device, want: &Want) -> io::Result<Vec<Mode>> {
+pub fn modes(device: &Device, dialect: Dialect, want: &Want) -> io::Result<Vec<Mode>> {
     let mut modes = Vec::new();
-    for format in device.enum_formats()? {
-        let fourcc = format.fourcc;
+    for repr in ioctl::formats(device, dialect)? {
+        let fourcc = FourCC::new(&repr);
         let mode = |size, rates| Mode {
             fourcc: fourcc.repr,
             pixel: usable(fourcc.repr),

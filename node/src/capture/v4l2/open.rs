@@ -1,6 +1,6 @@
 use std::{io, path::Path};
 
-use v4l::{Device, video::Capture};
+use v4l::Device;
 
 use super::{
     DeviceName, choice,
@@ -8,10 +8,8 @@ use super::{
     controls,
     discover::is_camera,
     encoder::Encoder,
-    flags::{
-        CAP_META_CAPTURE, CAP_VIDEO_CAPTURE_MPLANE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT,
-    },
-    ioctl,
+    flags::{CAP_META_CAPTURE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT},
+    ioctl::{self, Dialect},
     mode::{self, Mode},
     queue::Queue,
     stream::Source,
@@ -35,12 +33,14 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
         },
         _ => name.error("open", source),
     })?;
-    check(&device, &name)?;
+    let dialect = check(&device, &name)?;
 
-    let modes = mode::modes(&device, want).map_err(|source| name.error("list its formats", source))?;
+    let modes =
+        mode::modes(&device, dialect, want).map_err(|source| name.error("list its formats", source))?;
     let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes, want))?;
-    let format = set_format(&device, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
-    let rate = set_rate(&device, &name, rate)?;
+    let format =
+        set_format(&device, dialect, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
+    let rate = set_rate(&device, dialect, &name, rate)?;
     let encoder = match format.pixel {
         PixelFormat::H264 => {
             let encoder = Encoder::set_up(&device, rate, &want.controls);
@@ -59,7 +59,7 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     } else {
         BUFFERS
     };
-    let mut queue = Queue::start(&device, buffers).map_err(|source| name.error("start", source))?;
+    let mut queue = Queue::start(&device, dialect, buffers).map_err(|source| name.error("start", source))?;
     if want.encoder_formats.contains(&format.pixel)
         && let Err(error) = queue.export()
     {
@@ -110,7 +110,7 @@ impl Report {
     }
 }
 
-fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {
+fn check(device: &Device, name: &DeviceName) -> Result<Dialect, CaptureError> {
     let capabilities = ioctl::capabilities(device).map_err(|source| match source.raw_os_error() {
         Some(libc::ENOTTY | libc::EINVAL) => CaptureError::NotACamera {
             device: name.to_string(),
@@ -120,11 +120,10 @@ fn check(device: &Device, name: &DeviceName) -> Result<(), CaptureError> {
     })?;
     let flags = capabilities.flags;
     if is_camera(flags) {
-        return Ok(());
+        return Ok(Dialect::of(flags));
     }
     let what = match flags {
         flags if flags & (CAP_VIDEO_M2M | CAP_VIDEO_M2M_MPLANE) != 0 => "it is a codec or converter",
-        flags if flags & CAP_VIDEO_CAPTURE_MPLANE != 0 => "it is multi-planar, which is not supported",
         flags if flags & CAP_META_CAPTURE != 0 => "it delivers data about pictures",
         // A loopback device turns into a camera when something feeds it.
         flags if flags & CAP_VIDEO_OUTPUT != 0 => {
@@ -166,12 +165,13 @@ fn unusable(name: &DeviceName, modes: &[Mode], want: &Want) -> CaptureError {
 /// that can be encoded.
 fn set_format(
     device: &Device,
+    dialect: Dialect,
     name: &DeviceName,
     mode: &Mode,
     want: &Want,
 ) -> Result<Option<VideoFormat>, CaptureError> {
     let asked = mode.size.unwrap_or(want.size);
-    let given = ioctl::set_format(device, mode.fourcc, asked.width, asked.height)
+    let given = ioctl::set_format(device, dialect, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
     let pixel = mode::usable(given.fourcc).filter(|&pixel| want.format.is_none_or(|wanted| wanted == pixel));
     let Some(pixel) = pixel else {
@@ -213,12 +213,16 @@ fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
 }
 
 /// Sets the rate and returns what the driver made of it. Not every driver has one to set.
-fn set_rate(device: &Device, name: &DeviceName, rate: FrameRate) -> Result<FrameRate, CaptureError> {
+fn set_rate(
+    device: &Device,
+    dialect: Dialect,
+    name: &DeviceName,
+    rate: FrameRate,
+) -> Result<FrameRate, CaptureError> {
     let interval = v4l::Fraction::new(rate.seconds, rate.frames);
-    let parameters = v4l::video::capture::Parameters::new(interval);
     let optional = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL));
-    match device.set_params(&parameters) {
-        Ok(given) => Ok(mode::rate(given.interval).unwrap_or(rate)),
+    match ioctl::set_interval(device, dialect, interval) {
+        Ok(given) => Ok(mode::rate(given).unwrap_or(rate)),
         Err(error) if optional(&error) => Ok(rate),
         Err(error) => Err(name.error("take its frame rate", error)),
     }

@@ -22,24 +22,25 @@ use std::{
 use v4l::{
     Device,
     device::Handle,
-    v4l_sys::{v4l2_buffer, v4l2_capability, v4l2_exportbuffer, v4l2_requestbuffers},
+    v4l_sys::{v4l2_buffer, v4l2_capability, v4l2_exportbuffer, v4l2_plane, v4l2_requestbuffers},
     v4l2::{
         self,
         vidioc::{
-            VIDIOC_DQBUF, VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_QUERYCAP, VIDIOC_REQBUFS,
-            VIDIOC_STREAMOFF, VIDIOC_STREAMON,
+            _IOC_TYPE, VIDIOC_DQBUF, VIDIOC_EXPBUF, VIDIOC_QBUF, VIDIOC_QUERYBUF, VIDIOC_QUERYCAP,
+            VIDIOC_REQBUFS, VIDIOC_STREAMOFF, VIDIOC_STREAMON,
         },
     },
 };
 
+use super::ioctl::Dialect;
 use crate::media::Dmabuf;
 
-const VIDEO_CAPTURE: u32 = v4l::buffer::Type::VideoCapture as u32;
 const MMAP: u32 = v4l::memory::Memory::Mmap as u32;
 
 /// A device's buffers, streaming until this is dropped.
 pub struct Queue {
     handle: Arc<Handle>,
+    dialect: Dialect,
     mappings: Vec<Mapping>,
     /// What other devices know the same memory by; empty where they don't.
     exports: Vec<OwnedFd>,
@@ -49,7 +50,9 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Buffer {
     index: u32,
-    /// Bytes in it.
+    /// Where the picture begins in it.
+    start: usize,
+    /// Bytes of the picture.
     pub used: usize,
     /// `V4L2_BUF_FLAG_*`.
     pub flags: u32,
@@ -69,9 +72,10 @@ unsafe impl Send for Mapping {}
 
 impl Queue {
     /// Has the driver make `count` buffers (or what it thinks right), maps and queues them, and starts streaming.
-    pub fn start(device: &Device, count: u32) -> io::Result<Self> {
+    pub fn start(device: &Device, dialect: Dialect, count: u32) -> io::Result<Self> {
         let mut queue = Self {
             handle: device.handle(),
+            dialect,
             mappings: Vec::new(),
             exports: Vec::new(),
         };
@@ -120,21 +124,26 @@ impl Queue {
 
     /// Takes the oldest filled buffer; `None` where there is none yet.
     pub fn take(&mut self) -> io::Result<Option<Buffer>> {
-        let mut raw = describe(0);
-        // SAFETY: the request takes a `v4l2_buffer`.
-        match unsafe { v4l2::ioctl(self.handle.fd(), VIDIOC_DQBUF, ptr::from_mut(&mut raw).cast()) } {
+        let (raw, plane) = match self.call(VIDIOC_DQBUF, 0) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            result => result?,
-        }
+            answer => answer?,
+        };
         let length = self
             .mappings
             .get(raw.index as usize)
             .map_or(0, |mapping| mapping.length);
+        let (start, end) = match self.dialect {
+            Dialect::SinglePlanar => (0, raw.bytesused as usize),
+            // What is used includes what is in front of the picture.
+            Dialect::MultiPlanar => (plane.data_offset as usize, plane.bytesused as usize),
+        };
+        let start = start.min(length);
         let seconds = u64::try_from(raw.timestamp.tv_sec).unwrap_or(0);
         let microseconds = u64::try_from(raw.timestamp.tv_usec).unwrap_or(0);
         Ok(Some(Buffer {
             index: raw.index,
-            used: (raw.bytesused as usize).min(length),
+            start,
+            used: end.min(length).saturating_sub(start),
             flags: raw.flags,
             time: Duration::from_secs(seconds) + Duration::from_micros(microseconds),
             sequence: raw.sequence,
@@ -151,14 +160,19 @@ impl Queue {
         let Some(mapping) = self.mappings.get(buffer.index as usize) else {
             return &[];
         };
-        // SAFETY: the mapping lives as long as `self`, `used` is at most its length, and the kernel leaves the
-        // buffer alone while its `Buffer` exists: giving that back takes it and needs `&mut self`.
-        unsafe { slice::from_raw_parts(mapping.start.cast(), buffer.used.min(mapping.length)) }
+        // SAFETY: the mapping lives as long as `self`, and the kernel leaves the buffer alone while its `Buffer` exists: giving that
+        // back takes it and needs `&mut self`.
+        let all = unsafe { slice::from_raw_parts(mapping.start.cast::<u8>(), mapping.length) };
+        all.get(buffer.start..buffer.start + buffer.used)
+            .unwrap_or_default()
     }
 
     /// A buffer for other devices, where it was exported.
     pub fn dmabuf(&self, buffer: &Buffer) -> Option<Dmabuf<'_>> {
         let index = buffer.index as usize;
+        if buffer.start > 0 {
+            return None;
+        }
         Some(Dmabuf {
             fd: self.exports.get(index)?.as_fd(),
             length: self.mappings.get(index)?.length,
@@ -168,7 +182,7 @@ impl Queue {
     fn export_one(&self, index: usize) -> io::Result<OwnedFd> {
         // SAFETY: plain C data for which all zeros is a value.
         let mut raw: v4l2_exportbuffer = unsafe { mem::zeroed() };
-        raw.type_ = VIDEO_CAPTURE;
+        raw.type_ = self.dialect.buffer_type();
         raw.index = u32::try_from(index).map_err(io::Error::other)?;
         // For reading; some devices map what they read for writing all the same.
         raw.flags = libc::O_CLOEXEC.cast_unsigned() | libc::O_RDWR.cast_unsigned();
@@ -182,7 +196,7 @@ impl Queue {
         // SAFETY: plain C data for which all zeros is a value.
         let mut raw: v4l2_requestbuffers = unsafe { mem::zeroed() };
         raw.count = count;
-        raw.type_ = VIDEO_CAPTURE;
+        raw.type_ = self.dialect.buffer_type();
         raw.memory = MMAP;
         // SAFETY: the request takes a `v4l2_requestbuffers`.
         unsafe { v4l2::ioctl(self.handle.fd(), VIDIOC_REQBUFS, ptr::from_mut(&mut raw).cast())? };
@@ -190,17 +204,20 @@ impl Queue {
     }
 
     fn map(&self, index: u32) -> io::Result<Mapping> {
-        let mut raw = describe(index);
-        // SAFETY: the request takes a `v4l2_buffer`, and for `MMAP` it sets the offset of the union; the mapping is
-        // new and of the length that the driver gives.
+        let (raw, plane) = self.call(VIDIOC_QUERYBUF, index)?;
+        let (offset, length) = match self.dialect {
+            // SAFETY: for `MMAP` the request sets the offset of the union.
+            Dialect::SinglePlanar => (unsafe { raw.m.offset }, raw.length as usize),
+            // SAFETY: as above.
+            Dialect::MultiPlanar => (unsafe { plane.m.mem_offset }, plane.length as usize),
+        };
+        #[allow(
+            clippy::unnecessary_fallible_conversions,
+            reason = "off_t has 32 bits on some boards"
+        )]
+        let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        // SAFETY: the mapping is new and of the length that the driver gives.
         let start = unsafe {
-            v4l2::ioctl(self.handle.fd(), VIDIOC_QUERYBUF, ptr::from_mut(&mut raw).cast())?;
-            #[allow(
-                clippy::unnecessary_fallible_conversions,
-                reason = "off_t has 32 bits on some boards"
-            )]
-            let offset = libc::off_t::try_from(raw.m.offset).map_err(io::Error::other)?;
-            let length = raw.length as usize;
             v4l2::mmap(
                 ptr::null_mut(),
                 length,
@@ -210,20 +227,31 @@ impl Queue {
                 offset,
             )?
         };
-        Ok(Mapping {
-            start,
-            length: raw.length as usize,
-        })
+        Ok(Mapping { start, length })
     }
 
     fn enqueue(&self, index: u32) -> io::Result<()> {
-        let mut raw = describe(index);
-        // SAFETY: the request takes a `v4l2_buffer`.
-        unsafe { v4l2::ioctl(self.handle.fd(), VIDIOC_QBUF, ptr::from_mut(&mut raw).cast()) }
+        self.call(VIDIOC_QBUF, index).map(drop)
     }
 
-    fn stream(&self, request: v4l2::vidioc::_IOC_TYPE) -> io::Result<()> {
-        let mut kind = VIDEO_CAPTURE;
+    /// A request about a buffer, and what the driver answers: of its one plane as well, where it has planes.
+    fn call(&self, request: _IOC_TYPE, index: u32) -> io::Result<(v4l2_buffer, v4l2_plane)> {
+        // SAFETY: plain C data for which all zeros is a value.
+        let (mut raw, mut plane): (v4l2_buffer, v4l2_plane) = unsafe { (mem::zeroed(), mem::zeroed()) };
+        raw.index = index;
+        raw.type_ = self.dialect.buffer_type();
+        raw.memory = MMAP;
+        if self.dialect == Dialect::MultiPlanar {
+            raw.m.planes = ptr::from_mut(&mut plane);
+            raw.length = 1;
+        }
+        // SAFETY: the request takes a `v4l2_buffer`, whose plane is alive until it returns; nobody follows the pointer afterwards.
+        unsafe { v4l2::ioctl(self.handle.fd(), request, ptr::from_mut(&mut raw).cast())? };
+        Ok((raw, plane))
+    }
+
+    fn stream(&self, request: _IOC_TYPE) -> io::Result<()> {
+        let mut kind = self.dialect.buffer_type();
         // SAFETY: both stream requests take a pointer to the buffer type.
         unsafe { v4l2::ioctl(self.handle.fd(), request, ptr::from_mut(&mut kind).cast()) }
     }
@@ -240,13 +268,4 @@ impl Drop for Queue {
         self.exports.clear();
         let _ = self.request(0);
     }
-}
-
-fn describe(index: u32) -> v4l2_buffer {
-    // SAFETY: plain C data for which all zeros is a value.
-    let mut raw: v4l2_buffer = unsafe { mem::zeroed() };
-    raw.index = index;
-    raw.type_ = VIDEO_CAPTURE;
-    raw.memory = MMAP;
-    raw
 }

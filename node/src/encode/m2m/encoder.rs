@@ -185,27 +185,31 @@ impl Encoder {
     /// Waits until a lent frame is back, and for the coded pictures that are due.
     fn wait(&mut self) -> Result<(), M2mError> {
         let start = Instant::now();
-        let mut taken_at = None;
+        let mut back_at = None;
         loop {
             self.reclaim()?;
             self.collect()?;
-            let raw_is_back = self.way.is_back();
-            let is_lent = matches!(self.way, Way::Lent(_)) && !raw_is_back;
-            if !is_lent && !self.stream.flight.is_awaited() {
+            // A copy may stay as long as it likes.
+            let is_back = self.way.is_back();
+            if is_back && !self.stream.flight.is_awaited() {
                 return Ok(());
             }
-            let deadline = if raw_is_back {
+            let deadline = if is_back {
                 // The next frame is due by then. An encoder that takes longer for a picture works on that one meanwhile.
                 let patience = if self.stream.flight.is_full() {
                     KEEPS
                 } else {
                     self.format.rate.interval().min(KEEPS)
                 };
-                *taken_at.get_or_insert_with(Instant::now) + patience
+                *back_at.get_or_insert_with(Instant::now) + patience
             } else {
                 start + HANGS
             };
-            if raw_is_back && Instant::now() >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() && !is_back {
+                return Err(self.silent(start));
+            }
+            if left.is_zero() {
                 self.stream.flight.in_vain();
                 let since = *self.silent_since.get_or_insert(start);
                 tracing::debug!(
@@ -218,7 +222,7 @@ impl Encoder {
                 }
                 return Ok(());
             }
-            self.rest_until(deadline, start)?;
+            self.rest(left)?;
         }
     }
 
@@ -227,8 +231,13 @@ impl Encoder {
         if left.is_zero() {
             return Err(self.silent(since));
         }
+        self.rest(left)
+    }
+
+    /// Until something happens, for so long at most.
+    fn rest(&self, longest: Duration) -> Result<(), M2mError> {
         self.device
-            .wait(left.min(LONGEST_POLL))
+            .wait(longest.min(LONGEST_POLL))
             .map_err(|error| self.failed("wait", error))
     }
 

@@ -59,13 +59,11 @@ impl Way {
         Ok(Self::Copied(copies, copying))
     }
 
-    /// Whether the device has given all frames back.
+    /// Whether the device has given all frames back that were lent to it.
     pub fn is_back(&self) -> bool {
         match self {
-            Way::Open => true,
-            Way::Lent(Lent { places: raw, .. }) | Way::Copied(raw, _) => {
-                (0..raw.len()).all(|index| !raw.is_queued(index))
-            }
+            Way::Open | Way::Copied(..) => true,
+            Way::Lent(Lent { places: raw, .. }) => (0..raw.len()).all(|index| !raw.is_queued(index)),
         }
     }
 
