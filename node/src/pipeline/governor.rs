@@ -11,8 +11,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 const LEAST_FRAMES: u32 = 3;
 /// A window that is longer, without a frame missed, is not one: the camera stood still, or nobody watched.
 const LONGEST_WINDOW: Duration = Duration::from_secs(3);
-/// As many windows in a row have to be too busy before something is given up, or not easy before it counts anew for how long they were. One
-/// may be anything.
+/// As many windows in a row have to be too busy before something is given up. One may be anything.
 const WINDOWS: u32 = 2;
 /// So many times what can be done is beyond doubt, where each frame of a window was so slow: one of them is enough.
 const SEVERE: f64 = 2.0;
@@ -29,6 +28,9 @@ const STARVED: f64 = 0.5;
 const BUSY_AND_HOT: f64 = 0.6;
 /// What was given up is taken back where that would probably keep the thread working for less than this share of the time.
 const EASY: f64 = 0.8;
+/// Time that was not easy counts so much against that. A hiccup now and then must not keep a machine down for ever, and one that is easy half of the
+/// time is not tried.
+const HARD: u32 = 2;
 /// For so long it has to look easy at first; after each try that failed, twice as long.
 const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(120);
@@ -127,8 +129,6 @@ pub(super) struct Governor {
     busy: u32,
     /// For how long a step up has looked easy.
     easy: Duration,
-    /// Windows in a row in which it did not.
-    hard: u32,
     patience: Duration,
     /// When the last step up was made, until it has held.
     tried: Option<Timestamp>,
@@ -186,7 +186,6 @@ impl Governor {
             is_hot: false,
             busy: 0,
             easy: Duration::ZERO,
-            hard: 0,
             patience: FIRST_PATIENCE,
             tried: None,
         }
@@ -285,7 +284,7 @@ impl Governor {
             let least = window.quickest.as_secs_f64() * wanted / length.as_secs_f64();
             let is_severe = window.taken > 1 && least > SEVERE;
             self.busy += if is_severe { WINDOWS } else { 1 };
-            self.is_not_easy();
+            self.easy = self.easy.saturating_sub(length * HARD);
             if self.busy < WINDOWS || self.level + 1 == self.ladder.len() {
                 return None;
             }
@@ -298,23 +297,15 @@ impl Governor {
         let above = self.level.checked_sub(1)?;
         let expected = load * self.ladder[above].work() / self.relief().work();
         if expected > EASY || is_late || self.is_hot {
-            self.is_not_easy();
+            self.easy = self.easy.saturating_sub(length * HARD);
             return None;
         }
-        self.hard = 0;
         self.easy += length;
         if self.easy < self.patience {
             return None;
         }
         self.tried = Some(now);
         Some(self.step(above, load))
-    }
-
-    fn is_not_easy(&mut self) {
-        self.hard += 1;
-        if self.hard >= WINDOWS {
-            self.easy = Duration::ZERO;
-        }
     }
 
     fn step(&mut self, level: usize, load: f64) -> Step {
@@ -333,7 +324,6 @@ impl Governor {
         self.window = None;
         self.busy = 0;
         self.easy = Duration::ZERO;
-        self.hard = 0;
     }
 }
 
