@@ -239,6 +239,17 @@ mod tests {
     ];
     const OTHER: &[u8] = &[0, 0, 1, 0x41, 0x9a, 0x22];
 
+    /// What a camera that encodes gives.
+    fn format(size: &str) -> VideoFormat {
+        VideoFormat {
+            pixel: PixelFormat::H264,
+            size: size.parse().expect("a size"),
+            stride: 0,
+            colour: Colour::VIDEO,
+            rate: FrameRate::per_second(30),
+        }
+    }
+
     /// An encoder that has pictures under way when it is asked.
     struct Encoder {
         delay: usize,
@@ -251,13 +262,7 @@ mod tests {
 
     impl VideoSource for Encoder {
         fn format(&self) -> VideoFormat {
-            VideoFormat {
-                pixel: PixelFormat::H264,
-                size: "1280x720".parse().expect("a size"),
-                stride: 0,
-                colour: Colour::VIDEO,
-                rate: FrameRate::per_second(30),
-            }
+            format("1280x720")
         }
 
         fn next(&mut self, _: Duration) -> Result<Option<Frame<'_>>, CaptureError> {
@@ -400,22 +405,20 @@ mod tests {
 
     /// The pictures of a stream with a keyframe first, and so many more.
     fn stream(pictures: usize) -> Vec<AccessUnit> {
-        let format = VideoFormat {
+        let raw = VideoFormat {
             pixel: PixelFormat::Yu12,
-            size: "64x64".parse().expect("a size"),
             stride: 64,
-            colour: Colour::VIDEO,
-            rate: FrameRate::per_second(30),
+            ..format("64x64")
         };
         let mut encoder =
-            encode::software(Codec::H264, format, Bitrate::from_bps(500_000)).expect("it encodes that");
+            encode::software(Codec::H264, raw, Bitrate::from_bps(500_000)).expect("it encodes that");
         let unit = |shade: usize| {
             let frame = Frame {
-                format,
+                format: raw,
                 captured_at: Timestamp::now(),
                 sequence: 0,
                 dmabuf: None,
-                data: &vec![u8::try_from(shade % 200).expect("small"); format.least_bytes()],
+                data: &vec![u8::try_from(shade % 200).expect("small"); raw.least_bytes()],
             };
             let unit = encoder.encode(&frame, Orders::default());
             unit.expect("it works").expect("a unit for each frame")
@@ -456,13 +459,7 @@ mod tests {
             let viewers = tracks.each_ref().map(|(_, track)| track.subscribe());
             let [h264, vp8] = tracks.map(|(publisher, _)| publisher);
             let encoded = Arc::new(AtomicUsize::new(0));
-            let format = VideoFormat {
-                pixel: PixelFormat::H264,
-                size: "64x64".parse().expect("a size"),
-                stride: 0,
-                colour: Colour::VIDEO,
-                rate: FrameRate::per_second(30),
-            };
+            let format = format("64x64");
             let raw = VideoFormat {
                 pixel: PixelFormat::Yu12,
                 stride: 64,
