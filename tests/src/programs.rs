@@ -9,6 +9,7 @@ use crate::guest::Guest;
 use crate::log::Mark;
 use crate::network::{HOST, Network};
 use crate::process::{Process, SOON};
+use crate::scratch::Scratch;
 
 /// The port of the signaling server; nobody else is in a test's network.
 pub const PORT: u16 = 8888;
@@ -89,14 +90,14 @@ pub fn start_node(network: &Network, config: &str) -> Process {
 
 /// The same, until it says `line`.
 pub fn start_node_until(network: &Network, config: &str, line: &str) -> Process {
-    let file = std::env::temp_dir().join(format!("pinhole-node-{}.toml", std::process::id()));
+    let scratch = Scratch::new("node");
+    let file = scratch.path().join("node.toml");
     fs::write(&file, config).expect("the temporary directory can be written");
     let mut command = network.command(binary("pinhole-node"));
     command.arg("--config").arg(&file);
     let (node, _) = Process::spawn("pinhole-node", command);
     node.wait_for_line(line);
-    // Read by now, since it knows its server.
-    fs::remove_file(&file).expect("the file is there");
+    // The file is read by now, since the node knows its server.
     node
 }
 
