@@ -111,15 +111,15 @@ export class Controls {
 
   #show() {
     const { outputs = [], servos = [], inputs = [], camera = [] } = this.#state ?? {};
-    list(find("outputs"), outputs, (output) => this.#switch(output), (button, output) => this.#showSwitch(button, output));
-    list(find("inputs"), inputs, input, showInput);
+    fill(find("outputs"), outputs, (output) => this.#switch(output), (button, output) => this.#showSwitch(button, output));
+    fill(find("inputs"), inputs, input, showInput);
     const pads = servos.filter(({ name }) => name === "pan" || name === "tilt");
     const others = servos.filter((servo) => !pads.includes(servo));
     find("pad").dataset.axes = pads.map(({ name }) => name).join(" ");
     find("pad-part").hidden = pads.length === 0;
     find("pad-where").textContent = pads.map(({ name, position }) => `${name} ${position.toFixed(0)}°`).join(" · ");
-    list(find("servos"), others, (servo) => this.#slider(servo, "servo"), showSlider);
-    list(find("camera"), camera, (control) => this.#slider(control, "control"), showSlider);
+    fill(find("servos"), others, (servo) => this.#slider(servo, "servo"), showSlider);
+    fill(find("camera"), camera, (control) => this.#slider(control, "control"), showSlider);
     find("snapshot").hidden = !this.#may.has("snapshot");
     find("words").hidden = !this.#may.has("messages");
     find("camera-part").hidden = camera.length === 0;
@@ -293,7 +293,7 @@ function showSlider(row, { value, position, fault }) {
 }
 
 /** Makes the element's children those of the parts, keeping those that are there already, and with them the focus. */
-function list(element, parts, make, show) {
+function fill(element, parts, make, show) {
   const signature = ({ name, kind, min, max }) => JSON.stringify([name, kind, min, max]);
   const old = new Map(Array.from(element.children, (child) => [child.dataset.key, child]));
   const children = parts.map((part) => {

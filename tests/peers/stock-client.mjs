@@ -157,14 +157,15 @@ class StockClient {
     });
     await this.wire.signIn(name);
     this.#note("OnSignedIn");
-    return { own: this.wire.id, members: [...this.wire.peers].map(([id, name]) => ({ id, name })) };
+    return { own: this.wire.id, members: [...this.wire.peers].map(([id, called]) => ({ id, name: called })) };
   }
 
   await_member({ name }) {
     return new Promise((resolve) => {
       const look = () => {
-        for (const [id, each] of this.wire.peers) if (each === name) return resolve({ member: id }), true;
-        return false;
+        const [id] = [...this.wire.peers].find(([, each]) => each === name) ?? [];
+        if (id !== undefined) resolve({ member: id });
+        return id !== undefined;
       };
       if (!look()) this.arrivals.push(look);
     });

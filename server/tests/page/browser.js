@@ -1,0 +1,50 @@
+// What the page's modules find in every browser, and Node.js lacks.
+
+// Node.js has it since 19.
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, { detail = null } = {}) {
+    super(type);
+    this.detail = detail;
+  }
+};
+
+globalThis.document ??= { hidden: false };
+
+globalThis.MediaStream ??= class {
+  #tracks = [];
+
+  addTrack(track) {
+    this.#tracks.push(track);
+  }
+
+  getTracks() {
+    return [...this.#tracks];
+  }
+};
+
+/** Writes down the events of these types: `{type, …detail}` each. */
+export function record(target, ...types) {
+  const events = [];
+  for (const type of types) target.addEventListener(type, ({ detail }) => events.push({ type, ...detail }));
+  return events;
+}
+
+/** Collects what is said by console.warn, instead of printing it, until the test `context` is over. */
+export function warnings(context) {
+  const { warn } = console;
+  const said = [];
+  console.warn = (...words) => said.push(words.join(" "));
+  context.after(() => {
+    console.warn = warn;
+  });
+  return said;
+}
+
+/** Makes chance an even one until the test `context` is over: Math.random gives `value`. */
+export function chance(context, value) {
+  const { random } = Math;
+  Math.random = () => value;
+  context.after(() => {
+    Math.random = random;
+  });
+}
