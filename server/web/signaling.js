@@ -11,6 +11,7 @@ const SEND_PATIENCE = 10_000; // ms
 // it tells a dead connection (or a forgotten sign-in) from a quiet one.
 const ECHO_EVERY = 20_000; // ms
 const ECHO_PATIENCE = 5_000; // ms
+const STEADY_AFTER = 5_000; // ms of a sign-in after which the next trouble is a new one
 
 /** The server answers requests of a member it does not know, and those to one, with this status. */
 const GONE = 500;
@@ -85,7 +86,10 @@ export class Signaling extends EventTarget {
 
   /** Sends `body` to the member `to` after everything sent before it. Rejects with a SignalingError. */
   send(to, body) {
-    const sent = this.#outbox.then(() => this.#post(to, body));
+    // `to` means something only in the present sign-in: a server that has restarted may have given that id to somebody else by the
+    // time that it is the message's turn.
+    const during = this.id === null ? null : this.#doubt;
+    const sent = this.#outbox.then(() => this.#post(to, body, during));
     this.#outbox = sent.catch(() => {});
     return sent;
   }
@@ -102,14 +106,18 @@ export class Signaling extends EventTarget {
       const ended = AbortSignal.any([stopped, doubt.signal]);
       let error;
       let echo;
+      let since = Infinity; // when this sign-in succeeded
       try {
         this.#doubt = doubt;
         await this.#signIn(stopped);
-        this.#backoff.reset();
+        since = performance.now();
         this.error = null;
         this.#emit("online");
         echo = setInterval(() => this.#probe(), ECHO_EVERY);
-        for (;;) await this.#waitOnce(ended);
+        for (;;) {
+          await this.#waitOnce(ended);
+          this.#backoff.reset();
+        }
       } catch (reason) {
         error = doubt.signal.aborted ? doubt.signal.reason : reason;
       } finally {
@@ -119,6 +127,8 @@ export class Signaling extends EventTarget {
       this.id = null;
       this.members.clear();
       this.error = error;
+      // Not before: where every sign-in succeeds and its first wait fails, everybody would hear of us come and go without a pause.
+      if (performance.now() - since > STEADY_AFTER) this.#backoff.reset();
       const retryIn = this.#backoff.next();
       this.#emit("offline", { error, retryIn });
       await this.#pause(retryIn, stopped);
@@ -154,8 +164,8 @@ export class Signaling extends EventTarget {
     this.#emit("presence", entry);
   }
 
-  async #post(to, body) {
-    if (this.id === null) throw new SignalingError("unreachable", "not signed in");
+  async #post(to, body, during) {
+    if (this.id === null || during !== this.#doubt) throw new SignalingError("unreachable", "not signed in");
     try {
       await this.#request(`message?peer_id=${this.id}&to=${to}`, post(body), this.#run?.signal, SEND_PATIENCE);
     } catch (error) {

@@ -1,5 +1,7 @@
 // What the page's modules find in every browser, and Node.js lacks.
 
+import { standIn } from "./stand-in.js";
+
 // Node.js has it since 19.
 globalThis.CustomEvent ??= class extends Event {
   constructor(type, { detail = null } = {}) {
@@ -31,20 +33,12 @@ export function record(target, ...types) {
 
 /** Collects what is said by console.warn, instead of printing it, until the test `context` is over. */
 export function warnings(context) {
-  const { warn } = console;
   const said = [];
-  console.warn = (...words) => said.push(words.join(" "));
-  context.after(() => {
-    console.warn = warn;
-  });
+  standIn(context, console, "warn", (...words) => said.push(words.join(" ")));
   return said;
 }
 
 /** Makes chance an even one until the test `context` is over: Math.random gives `value`. */
 export function chance(context, value) {
-  const { random } = Math;
-  Math.random = () => value;
-  context.after(() => {
-    Math.random = random;
-  });
+  standIn(context, Math, "random", () => value);
 }

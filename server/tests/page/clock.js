@@ -1,35 +1,22 @@
 // A clock that stands until a test lets it go: in place of the timers, performance.now and AbortSignal.timeout. Node.js 18 has
 // no such thing for all of them.
 
-const NATIVE = { setImmediate };
+import { standIn } from "./stand-in.js";
 
 export class Clock {
   now = 0;
   #timers = new Map(); // id -> {at, act, every (null: once)}
   #last = 0;
-  #restore;
 
   /** Takes the place of the real one until the test `context` is over. */
   constructor(context) {
-    const names = ["setTimeout", "clearTimeout", "setInterval", "clearInterval"];
-    const originals = names.map((name) => [globalThis, name, globalThis[name]]);
-    originals.push([performance, "now", performance.now], [AbortSignal, "timeout", AbortSignal.timeout]);
-    this.#restore = () => {
-      for (const [owner, name, original] of originals) owner[name] = original;
-    };
-    globalThis.setTimeout = (act, duration = 0) => this.#add(act, duration, null);
-    globalThis.setInterval = (act, duration) => this.#add(act, duration, duration);
-    globalThis.clearTimeout = (id) => this.#timers.delete(id);
-    globalThis.clearInterval = (id) => this.#timers.delete(id);
-    performance.now = () => this.now;
-    AbortSignal.timeout = (duration) => {
-      const controller = new AbortController();
-      const end = () => controller.abort(new DOMException("The operation timed out.", "TimeoutError"));
-      // Nobody can take such a timer back, so it counts for nothing.
-      this.#timers.get(this.#add(end, duration, null)).idle = true;
-      return controller.signal;
-    };
-    context.after(() => this.#restore());
+    const replace = (owner, name, value) => standIn(context, owner, name, value);
+    replace(globalThis, "setTimeout", (act, duration = 0) => this.#add(act, duration, null));
+    replace(globalThis, "setInterval", (act, duration) => this.#add(act, duration, duration));
+    replace(globalThis, "clearTimeout", (id) => this.#timers.delete(id));
+    replace(globalThis, "clearInterval", (id) => this.#timers.delete(id));
+    replace(performance, "now", () => this.now);
+    replace(AbortSignal, "timeout", (duration) => this.#timeout(duration));
   }
 
   /** How many timers run. */
@@ -53,6 +40,14 @@ export class Clock {
     this.now = end;
   }
 
+  #timeout(duration) {
+    const controller = new AbortController();
+    const end = () => controller.abort(new DOMException("The operation timed out.", "TimeoutError"));
+    // Nobody can take such a timer back, so it counts for nothing.
+    this.#timers.get(this.#add(end, duration, null)).idle = true;
+    return controller.signal;
+  }
+
   #add(act, duration, every) {
     this.#last += 1;
     this.#timers.set(this.#last, { at: this.now + duration, act, every });
@@ -62,7 +57,5 @@ export class Clock {
 
 /** Once every promise has been followed to its end: with no real timer and no network there is nothing else to wait for. */
 export function settled() {
-  return new Promise((resolve) => {
-    NATIVE.setImmediate(resolve);
-  });
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,19 +1,17 @@
 // A signaling server of which the test gives every answer: in place of fetch.
 
+import { standIn } from "./stand-in.js";
+
 export class Server {
   /** Every request that was made. */
   requests = [];
 
   /** Takes the place of fetch until the test `context` is over. */
   constructor(context) {
-    const { fetch } = globalThis;
-    globalThis.fetch = (url, options) => {
+    standIn(context, globalThis, "fetch", (url, options) => {
       const request = new Request(url, options);
       this.requests.push(request);
       return request.promise;
-    };
-    context.after(() => {
-      globalThis.fetch = fetch;
     });
   }
 
