@@ -1,0 +1,421 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { record, warnings } from "./browser.js";
+import { Clock, settled } from "./clock.js";
+import { answer, connections } from "./peer-connection.js";
+import { Session } from "../../web/session.js";
+
+/** A call that has just been made: its offer is sent. */
+async function call(context, { listens = false, deliver = () => Promise.resolve() } = {}) {
+  const clock = new Clock(context);
+  const made = connections(context);
+  const sent = [];
+  const session = new Session((body) => {
+    sent.push(body === "BYE" ? body : JSON.parse(body));
+    return deliver(body);
+  }, listens);
+  const events = record(session, "connected", "track", "ended");
+  session.start();
+  await settled();
+  return { clock, session, events, sent, connection: made[0] };
+}
+
+/** One that the camera has answered. */
+async function answered(context, { answered: words = {}, ...options } = {}) {
+  const made = await call(context, options);
+  await made.session.receive(answer(words));
+  made.sent.length = 0;
+  made.events.length = 0;
+  return made;
+}
+
+const candidate = (text) => JSON.stringify({ candidate: text, sdpMid: "0", sdpMLineIndex: 0 });
+const ended = (code, reason = null) => ({ type: "ended", code, reason });
+
+describe("the offer", () => {
+  test("asks for a picture, and marks that our microphone is on only while a person wants it", async (t) => {
+    const { sent } = await call(t);
+    assert.equal(sent.length, 1);
+    assert.equal(sent[0].type, "offer");
+    assert.match(sent[0].sdp, /m=video .*\r\na=recvonly\r\nm=audio .*\r\na=sendonly\r\na=x-pinhole-talk\r\n$/);
+  });
+
+  test("asks for sound where the person listens", async (t) => {
+    const { sent } = await call(t, { listens: true });
+    assert.match(sent[0].sdp, /m=audio .*\r\na=sendrecv\r\n/);
+  });
+
+  test("has a channel for control, under the page's protocol", async (t) => {
+    const { session, connection } = await call(t);
+    assert.deepEqual(connection.channels, [{ label: "pinhole-control", protocol: "page" }]);
+    assert.equal(session.control, connection.channels[0]);
+  });
+
+  test("goes before the candidates that are found meanwhile", async (t) => {
+    const made = connections(t);
+    const sent = [];
+    const session = new Session((body) => {
+      sent.push(JSON.parse(body));
+      return Promise.resolve();
+    }, false);
+    t.after(() => session.drop());
+    session.start();
+    made[0].find("first");
+    assert.deepEqual(sent, []);
+    await settled();
+    made[0].find("second");
+    assert.deepEqual(sent.map(({ type, candidate: text }) => type ?? text), ["offer", "first", "second"]);
+  });
+
+  test("is followed by no end of candidates, which the protocol has not", async (t) => {
+    const { sent, connection } = await call(t);
+    connection.find("");
+    connection.find(null);
+    assert.equal(sent.length, 1);
+  });
+
+  test("that can't be delivered ends the call with the reason", async (t) => {
+    const { events, connection } = await call(t, { deliver: () => Promise.reject(new Error("the server cannot be reached")) });
+    assert.deepEqual(events, [ended("failed", "the server cannot be reached")]);
+    assert.equal(connection.closed, true);
+  });
+
+  test("a candidate that can't be delivered is no reason to end", async (t) => {
+    const said = warnings(t);
+    const { events, connection } = await call(t, {
+      deliver: (body) => (body.includes("candidate") ? Promise.reject(new Error("gone")) : Promise.resolve()),
+    });
+    connection.find("first");
+    await settled();
+    assert.deepEqual(events, []);
+    assert.deepEqual(said, ["a candidate was not delivered: gone"]);
+  });
+});
+
+describe("patience", () => {
+  test("8 s for an answer", async (t) => {
+    const { clock, events, sent } = await call(t);
+    await clock.pass(7_999);
+    assert.deepEqual(events, []);
+    await clock.pass(1);
+    assert.deepEqual(events, [ended("no-answer")]);
+    assert.equal(sent.at(-1), "BYE");
+  });
+
+  test("then 12 s for a path", async (t) => {
+    const { clock, session, events } = await call(t);
+    await clock.pass(7_000);
+    await session.receive(answer());
+    await clock.pass(11_999);
+    assert.deepEqual(events.filter(({ type }) => type === "ended"), []);
+    await clock.pass(1);
+    assert.deepEqual(events.at(-1), ended("no-path"));
+  });
+
+  test("then 8 s for a picture", async (t) => {
+    const { clock, connection, events } = await answered(t);
+    await clock.pass(11_000);
+    connection.become("connected");
+    await clock.pass(7_999);
+    assert.deepEqual(events, [{ type: "connected" }]);
+    await clock.pass(1);
+    assert.deepEqual(events.at(-1), ended("no-picture"));
+  });
+
+  test("ends with the first picture, even where that is shown before the path is known", async (t) => {
+    const { clock, session, connection, events } = await answered(t);
+    session.pictureCame();
+    connection.become("connected");
+    await clock.pass(60_000);
+    assert.deepEqual(events, [{ type: "connected" }]);
+    assert.equal(clock.timers, 0);
+  });
+});
+
+describe("the camera's candidates", () => {
+  test("that come before its answer are kept, in order", async (t) => {
+    const { session, connection } = await call(t);
+    await session.receive(candidate("one"));
+    await session.receive(candidate("two"));
+    assert.deepEqual(connection.candidates, []);
+    await session.receive(answer());
+    await session.receive(candidate("three"));
+    assert.deepEqual(connection.candidates, ["one", "two", "three"]);
+  });
+
+  test("that are no use leave the call alone", async (t) => {
+    const said = warnings(t);
+    const { session, connection, events } = await answered(t);
+    await session.receive(candidate("bad one"));
+    await session.receive(candidate("good one"));
+    assert.deepEqual(connection.candidates, ["good one"]);
+    assert.deepEqual(events, []);
+    assert.match(said[0], /^a candidate of the camera could not be used/);
+  });
+});
+
+describe("the camera's end", () => {
+  test("BYE is a hang-up, and is not answered", async (t) => {
+    const { session, events, sent, connection } = await answered(t);
+    await session.receive("BYE");
+    assert.deepEqual(events, [ended("hung-up")]);
+    assert.deepEqual(sent, []);
+    assert.equal(connection.closed, true);
+  });
+
+  test("BYE may have blanks around it, as stock clients write", async (t) => {
+    const { session, events } = await answered(t);
+    await session.receive("BYE\n");
+    assert.deepEqual(events, [ended("hung-up")]);
+  });
+
+  test("an error says why before it", async (t) => {
+    const { session, events } = await call(t);
+    await session.receive(JSON.stringify({ type: "error", code: "busy", reason: "8 viewers are enough" }));
+    assert.deepEqual(events, []);
+    await session.receive("BYE");
+    assert.deepEqual(events, [ended("busy", "8 viewers are enough")]);
+  });
+
+  test("any code but busy is a refusal, and a reason is text of bounded length", async (t) => {
+    const { session, events } = await call(t);
+    await session.receive(JSON.stringify({ type: "error", code: "eclipse", reason: "x".repeat(5_000) }));
+    await session.receive("BYE");
+    assert.deepEqual(events, [ended("refused", "x".repeat(300))]);
+  });
+
+  test("a refusal needs no reason", async (t) => {
+    const { session, events } = await call(t);
+    await session.receive(JSON.stringify({ type: "error" }));
+    await session.receive("BYE");
+    assert.deepEqual(events, [ended("refused", "")]);
+  });
+
+  test("a DTLS close is a hang-up", async (t) => {
+    const { connection, events } = await answered(t);
+    const { transport } = connection.transceiver("video").receiver;
+    transport.state = "connected";
+    transport.dispatchEvent(new Event("statechange"));
+    assert.deepEqual(events, []);
+    transport.state = "closed";
+    transport.dispatchEvent(new Event("statechange"));
+    assert.deepEqual(events, [ended("hung-up")]);
+  });
+
+  test("a path that breaks is lost, one that never was is none", async (t) => {
+    const { connection, events } = await answered(t);
+    connection.become("connected");
+    connection.become("disconnected");
+    assert.deepEqual(events, [{ type: "connected" }]);
+    connection.become("failed");
+    assert.deepEqual(events.at(-1), ended("lost"));
+  });
+
+  test("ICE that fails before there was a path", async (t) => {
+    const { connection, events } = await answered(t);
+    connection.become("failed");
+    assert.deepEqual(events, [ended("no-path")]);
+  });
+});
+
+describe("our end", () => {
+  test("says BYE once, closes, and tells nobody", async (t) => {
+    const { clock, session, events, sent, connection } = await answered(t);
+    session.end();
+    session.end();
+    assert.deepEqual(sent, ["BYE"]);
+    assert.equal(connection.closed, true);
+    await clock.pass(60_000);
+    assert.deepEqual(events, []);
+    assert.equal(clock.timers, 0);
+  });
+
+  test("need not reach the camera", async (t) => {
+    const { session } = await answered(t);
+    session.end();
+    await settled();
+    const unreachable = await call(t, { deliver: (body) => (body === "BYE" ? Promise.reject(new Error("gone")) : Promise.resolve()) });
+    unreachable.session.end();
+    await settled();
+    assert.deepEqual(unreachable.events, []);
+  });
+
+  test("dropping says nothing", async (t) => {
+    const { session, sent, connection } = await answered(t);
+    session.drop();
+    assert.deepEqual(sent, []);
+    assert.equal(connection.closed, true);
+  });
+
+  test("what comes afterwards is passed over", async (t) => {
+    const { session, events, connection } = await call(t);
+    session.end();
+    await session.receive(answer());
+    await session.receive("BYE");
+    assert.equal(connection.remoteDescription, null);
+    assert.deepEqual(events, []);
+  });
+
+  test("while the offer is being made: it does not leave any more", async (t) => {
+    connections(t);
+    const sent = [];
+    const session = new Session((body) => {
+      sent.push(body);
+      return Promise.resolve();
+    }, false);
+    session.start();
+    session.end();
+    await settled();
+    assert.deepEqual(sent, ["BYE"]);
+  });
+});
+
+describe("answers", () => {
+  test("free the call from the server", async (t) => {
+    const { session } = await call(t);
+    assert.equal(session.answered, false);
+    await session.receive(answer());
+    assert.equal(session.answered, true);
+  });
+
+  test("without a picture end the call: there is no common codec", async (t) => {
+    const { session, events, sent } = await call(t);
+    await session.receive(answer({ video: "inactive" }));
+    assert.deepEqual(events.at(-1), ended("no-codec"));
+    assert.equal(sent.at(-1), "BYE");
+  });
+
+  test("that can't be understood end the call with the browser's words", async (t) => {
+    warnings(t);
+    const { session, events } = await call(t);
+    await session.receive(JSON.stringify({ type: "answer", sdp: "rubbish" }));
+    assert.deepEqual(events, [ended("failed", "not a description")]);
+  });
+
+  test("that come twice before a path belong to a call that we gave up", async (t) => {
+    const { session, events } = await answered(t);
+    await session.receive(answer());
+    assert.deepEqual(events, [ended("failed", "the camera answered twice")]);
+  });
+
+  test("that come twice to a call that works are passed over", async (t) => {
+    const { session, connection, events } = await answered(t);
+    connection.become("connected");
+    await session.receive(answer());
+    assert.deepEqual(events, [{ type: "connected" }]);
+  });
+
+  test("an offer of the camera is answered", async (t) => {
+    const { session, sent } = await answered(t);
+    await session.receive(JSON.stringify({ type: "offer", sdp: "v=0\r\n" }));
+    assert.deepEqual(sent, [{ type: "answer", sdp: "our answer" }]);
+  });
+
+  for (const rubbish of ["", "{", "null", "7", "[]", "\"BYE\"", "{\"type\":\"eclipse\"}", "{\"candidate\":7}", "bye"]) {
+    test(`${JSON.stringify(rubbish)} is no message, and harms nothing`, async (t) => {
+      const said = warnings(t);
+      const { session, events } = await call(t);
+      await session.receive(rubbish);
+      assert.deepEqual(events, []);
+      assert.equal(said.length, 1);
+    });
+  }
+
+  test("a broken message does not end a call that has been answered", async (t) => {
+    const said = warnings(t);
+    const { session, events } = await answered(t);
+    await session.receive(JSON.stringify({ type: "offer", sdp: "rubbish" }));
+    assert.deepEqual(events, []);
+    assert.equal(said.length, 1);
+  });
+});
+
+describe("sound", () => {
+  test("is offered where the camera says so, or sends it", async (t) => {
+    const { session } = await answered(t);
+    assert.equal(session.offersSound, false);
+    const silent = await answered(t, { answered: { sound: true } });
+    assert.equal(silent.session.offersSound, true);
+    assert.equal(silent.session.hasSound, false);
+    const loud = await answered(t, { listens: true, answered: { audio: "sendonly" } });
+    assert.equal(loud.session.offersSound, true);
+    assert.equal(loud.session.hasSound, true);
+  });
+
+  test("is asked for by another offer, in the same call", async (t) => {
+    const { session, sent } = await answered(t, { answered: { sound: true } });
+    await session.listen(true);
+    assert.match(sent[0].sdp, /m=audio .*\r\na=sendrecv\r\na=x-pinhole-talk\r\n/);
+    await session.receive(answer({ audio: "sendonly", sound: true }));
+    assert.equal(session.hasSound, true);
+    assert.equal(sent.length, 1);
+  });
+
+  test("is not asked for where the camera has none, or before it has answered", async (t) => {
+    const mute = await answered(t);
+    await mute.session.listen(true);
+    assert.deepEqual(mute.sent, []);
+    const early = await call(t);
+    await early.session.listen(true);
+    assert.equal(early.sent.length, 1);
+    await early.session.receive(answer({ sound: true }));
+    assert.match(early.sent[1].sdp, /m=audio .*\r\na=sendrecv\r\n/);
+  });
+
+  test("one question at a time: the answer to the first brings the next", async (t) => {
+    const { session, sent } = await answered(t, { answered: { sound: true } });
+    await session.listen(true);
+    await session.listen(false);
+    assert.equal(sent.length, 1);
+    await session.receive(answer({ audio: "sendonly", sound: true }));
+    assert.equal(sent.length, 2);
+    assert.match(sent[1].sdp, /m=audio .*\r\na=sendonly\r\n/);
+  });
+
+  test("changing one's mind twice while a question is open asks nothing more", async (t) => {
+    const { session, sent } = await answered(t, { answered: { sound: true } });
+    await session.listen(true);
+    await session.listen(false);
+    await session.listen(true);
+    await session.receive(answer({ audio: "sendonly", sound: true }));
+    assert.equal(sent.length, 1);
+  });
+
+  test("that can't be asked for leaves the picture alone, and can be tried again", async (t) => {
+    const said = warnings(t);
+    let deliver = () => Promise.resolve();
+    const { session, sent, events, connection } = await answered(t, { answered: { sound: true }, deliver: (body) => deliver(body) });
+    deliver = () => Promise.reject(new Error("gone"));
+    await session.listen(true);
+    assert.equal(connection.signalingState, "stable");
+    assert.deepEqual(events, []);
+    assert.deepEqual(said, ["the sound could not be switched: gone"]);
+    deliver = () => Promise.resolve();
+    await session.listen(false);
+    await session.receive(answer({ sound: true }));
+    await session.listen(true);
+    assert.match(sent.at(-1).sdp, /m=audio .*\r\na=sendrecv\r\n/);
+  });
+
+  test("our voice has a way only to a camera that listens, and only during the call", async (t) => {
+    const deaf = await answered(t, { answered: { sound: true } });
+    assert.equal(deaf.session.voice, null);
+    const { session, connection } = await answered(t, { answered: { audio: "recvonly" } });
+    assert.equal(session.voice, connection.transceiver("audio").sender);
+    session.end();
+    assert.equal(session.voice, null);
+  });
+});
+
+describe("tracks", () => {
+  test("come into the stream, and are shown as soon as they can be", async (t) => {
+    const { session, connection, events } = await answered(t);
+    const receiver = { jitterBufferTarget: null };
+    const track = { kind: "video" };
+    connection.ontrack({ track, receiver });
+    assert.deepEqual(session.stream.getTracks(), [track]);
+    assert.equal(receiver.jitterBufferTarget, 0);
+    assert.equal("playoutDelayHint" in receiver, false);
+    assert.deepEqual(events, [{ type: "track" }]);
+  });
+});
