@@ -84,7 +84,7 @@ function begin() {
 function choose(name, id = null) {
   const hash = name === null ? "" : HASH + encodeURIComponent(name);
   if (hash !== location.hash) history.pushState(null, "", location.pathname + location.search + hash);
-  else if (watch && id !== null) {
+  else if (watch && id === watch.target) {
     watch.retry();
     return;
   }

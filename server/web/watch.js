@@ -37,7 +37,7 @@ export class Watch extends EventTarget {
 
   #signaling;
   #target; // id of the camera in the present call, or the one to call
-  #newestKnown = 0; // the highest id of that name when the call was made: a higher one is the camera's next life
+  #newestKnown = Infinity; // the highest id of that name when the call was made: a higher one is the camera's next life
   #session = null;
   #timer = null; // the pause before the next call
   #tick = null;
@@ -105,6 +105,8 @@ export class Watch extends EventTarget {
   /** A message that came for this page; false where it is not from the watched camera. */
   receive({ from, body }) {
     if (this.#signaling.members.get(from)?.name !== this.name) return false;
+    // It was there when the call was made, and was not called: another camera of that name, or this one's former life.
+    if (this.#targetIsHere && from !== this.#target && from <= this.#newestKnown) return false;
     this.#session?.receive(body);
     return true;
   }
@@ -200,9 +202,8 @@ export class Watch extends EventTarget {
   }
 
   #callAny() {
-    const newest = this.#candidates()[0]?.id ?? null;
-    if (newest === null) this.#wait("away");
-    else this.#call(this.#targetIsHere ? this.#target : newest);
+    if (this.#candidates().length === 0) this.#wait("away");
+    else this.#call(this.#nextLife() ?? this.#target);
   }
 
   #serverLost() {
