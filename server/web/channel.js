@@ -17,7 +17,7 @@ export class Channel extends EventTarget {
   #channel;
   #beat = null;
   #holders = new Set();
-  #picture = null; // {size, parts, data}
+  #picture = null; // {size, parts, data, taken (bytes of data)}
 
   /** `channel` is an RTCDataChannel, open or about to be. */
   constructor(channel) {
@@ -64,11 +64,9 @@ export class Channel extends EventTarget {
   }
 
   #receive(text) {
-    let message;
-    try {
-      message = JSON.parse(text);
-    } catch {
-      console.warn("the camera sent a control message that is no JSON");
+    const message = parse(text);
+    if (message === null) {
+      console.warn("the camera sent a control message that is no JSON object");
       return;
     }
     if (isPrivate(message)) this.#picture = null; // the rest of it does not come
@@ -80,16 +78,42 @@ export class Channel extends EventTarget {
   }
 
   #begin({ size, parts }) {
-    this.#picture = size > 0 && size <= LARGEST ? { size, parts, data: [] } : null;
+    this.#picture = size > 0 && size <= LARGEST ? { size, parts, data: [], taken: 0 } : null;
   }
 
   #add({ data }) {
     const picture = this.#picture;
     if (!picture) return;
-    picture.data.push(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)));
+    const bytes = decode(data);
+    picture.taken += bytes?.length ?? 0;
+    if (bytes === null || picture.taken > picture.size) {
+      console.warn("the camera sent a picture that is not what it had announced");
+      this.#picture = null;
+      return;
+    }
+    picture.data.push(bytes);
     if (picture.data.length < picture.parts) return;
     this.#picture = null;
     this.dispatchEvent(new CustomEvent("picture", { detail: new Blob(picture.data, { type: "image/jpeg" }) }));
+  }
+}
+
+/** The object that the text describes, or null. */
+function parse(text) {
+  try {
+    const message = JSON.parse(text);
+    return typeof message === "object" ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The bytes of a part in base64, or null. */
+function decode(data) {
+  try {
+    return Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  } catch {
+    return null;
   }
 }
 
