@@ -4,6 +4,7 @@
 // Names and words come from other machines: they reach the page as textContent and attributes only.
 
 import { Channel } from "./channel.js";
+import { paced } from "./pace.js";
 import { Pad } from "./pad.js";
 import { describeControl, describeEvent } from "./words.js";
 
@@ -227,7 +228,7 @@ export class Controls {
     range.type = yesOrNo ? "checkbox" : "range";
     if (!yesOrNo) Object.assign(range, { min: part.min, max: part.max, step: kind === "control" ? part.step || 1 : 1 });
     const value = document.createElement("output");
-    const say = paced(() => {
+    const say = paced(SLIDE, () => {
       const wanted = yesOrNo ? Number(range.checked) : Number(range.value);
       if (kind === "servo") this.#turn(part.name, wanted);
       else this.#channel?.send({ type: "camera", control: part.name, value: wanted });
@@ -307,22 +308,4 @@ function fill(element, parts, make, show) {
     element.replaceChildren(...children);
   }
   element.hidden = parts.length === 0;
-}
-
-/** Calls `act` at most once in SLIDE, and for the last time after the last call. */
-function paced(act) {
-  let timer = null;
-  let again = false;
-  const run = () => {
-    act();
-    again = false;
-    timer = setTimeout(() => {
-      timer = null;
-      if (again) run();
-    }, SLIDE);
-  };
-  return () => {
-    if (timer === null) run();
-    else again = true;
-  };
 }
