@@ -122,6 +122,24 @@ describe("patience", () => {
     assert.deepEqual(events.at(-1), ended("no-picture"));
   });
 
+  test("ends with the first picture", async (t) => {
+    const { clock, session, connection, events } = await answered(t);
+    connection.become("connected");
+    session.pictureCame();
+    await clock.pass(60_000);
+    assert.deepEqual(events, [{ type: "connected" }]);
+  });
+
+  test("does not begin anew where a path comes back", async (t) => {
+    const { clock, connection, events } = await answered(t);
+    connection.become("connected");
+    connection.become("disconnected");
+    await clock.pass(5_000);
+    connection.become("connected");
+    await clock.pass(3_000);
+    assert.deepEqual(events, [{ type: "connected" }, ended("no-picture")]);
+  });
+
   test("ends with the first picture, even where that is shown before the path is known", async (t) => {
     const { clock, session, connection, events } = await answered(t);
     session.pictureCame();
@@ -211,6 +229,15 @@ describe("the camera's end", () => {
     assert.deepEqual(events.at(-1), ended("lost"));
   });
 
+  test("is told once, whatever follows", async (t) => {
+    const { clock, session, connection, events } = await answered(t);
+    connection.become("failed");
+    connection.become("closed");
+    await session.receive("BYE");
+    await clock.pass(60_000);
+    assert.equal(events.length, 1);
+  });
+
   test("ICE that fails before there was a path", async (t) => {
     const { connection, events } = await answered(t);
     connection.become("failed");
@@ -225,9 +252,9 @@ describe("our end", () => {
     session.end();
     assert.deepEqual(sent, ["BYE"]);
     assert.equal(connection.closed, true);
+    assert.equal(clock.timers, 0);
     await clock.pass(60_000);
     assert.deepEqual(events, []);
-    assert.equal(clock.timers, 0);
   });
 
   test("need not reach the camera", async (t) => {

@@ -263,6 +263,25 @@ describe("a call that comes to nothing", () => {
     assert.equal(page.calls.length, 2);
   });
 
+  test("a camera that leaves meanwhile is waited for", async (t) => {
+    const page = await begin(t);
+    await page.clock.pass(8_000);
+    page.roster.go(3);
+    assert.equal(now(page), "waiting away");
+    assert.equal(page.clock.timers, 0);
+  });
+
+  test("a camera that comes back begins with the shortest pause again", async (t) => {
+    const page = await begin(t);
+    for (let tries = 0; tries < 4; tries += 1) await page.clock.pass(8_000 + 300 * 2 ** tries);
+    page.roster.go(3);
+    page.roster.come(3);
+    await page.clock.pass(8_000);
+    const calls = page.calls.length;
+    await page.clock.pass(300);
+    assert.equal(page.calls.length, calls + 1);
+  });
+
   test("the person need not wait either", async (t) => {
     const page = await begin(t);
     await page.say(answer({ video: "inactive" }));
@@ -321,6 +340,7 @@ describe("the server is lost", () => {
     page.roster.lose();
     assert.equal(now(page), "error server");
     await page.clock.pass(60_000);
+    assert.equal(now(page), "error server");
     assert.equal(page.calls.length, 1);
   });
 
@@ -612,6 +632,14 @@ describe("what a watch tells", () => {
     const page = await begin(t);
     await page.say("BYE");
     assert.ok(page.events.every(({ type }) => type !== "freeze"));
+  });
+
+  test("a retry gives up the call that is under way", async (t) => {
+    const page = await begin(t);
+    page.watch.retry();
+    await settled();
+    assert.equal(page.calls[0].closed, true);
+    assert.deepEqual(page.roster.sent.map(({ body }) => body), ["offer", "BYE", "offer"]);
   });
 
   test("a retry leaves a live picture alone", async (t) => {
