@@ -129,7 +129,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let mut attendants = JoinSet::new();
     attendants.spawn(liaison.run());
     let mut desk = Desk::new(sources);
-    desk.listen(config.http.listen).await;
+    desk.listen(&config.http).await;
     let mut socket = Socket::new(control.handle());
     socket.listen(&config).await;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use pinhole_http::{AllowedOrigin, HostName};
 pub use pinhole_service::config::ConfigError;
 use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
@@ -36,6 +37,21 @@ pub struct Access {
     /// What the file held when the configuration was read: another token makes another configuration.
     #[serde(skip)]
     pub token: Option<Token>,
+    /// Names of this server besides those that can be nobody else's.
+    pub hosts: Vec<HostName>,
+    /// Pages from elsewhere that may use the server.
+    pub allow_origins: Vec<AllowedOrigin>,
+}
+
+impl Access {
+    /// What the gates are to know.
+    pub fn gates(&self) -> pinhole_http::Access {
+        pinhole_http::Access {
+            token: self.token.clone(),
+            hosts: self.hosts.clone(),
+            allow_origins: self.allow_origins.clone(),
+        }
+    }
 }
 
 /// The section `[limits]`.
@@ -219,7 +235,13 @@ mod tests {
             access,
             limits,
         } = Config::default();
-        let Access { token_file, token } = access;
+        let Access {
+            token_file,
+            token,
+            hosts,
+            allow_origins,
+        } = access;
+        assert_eq!((hosts, allow_origins), (vec![], vec![]), "as the sample says");
         assert_eq!(
             (token_file, token),
             (None, None),
@@ -246,7 +268,7 @@ mod tests {
         let timeout = humantime::format_duration(request_timeout);
         let all = format!(
             "listen = \"{listen}\"\n[access]\n\
-             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\n[limits]\nmembers = {members}\nconnections = {connections}\n\
+             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
              message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
              mailbox_size = \"{mailbox}\"\nqueue_size = \"{queue}\"\n\
              request_timeout = \"{timeout}\"\n"
@@ -273,6 +295,26 @@ mod tests {
                 "[access]\ntoken_file = \"token\"",
                 "line 2",
                 "not an absolute path",
+            ),
+            (
+                "[access]\n\nhosts = [\"https://cameras.example.org\"]",
+                "line 3",
+                "`https://cameras.example.org` is no host name; write it without scheme and port",
+            ),
+            (
+                "[access]\nhosts = \"cameras.example.org\"",
+                "line 2",
+                "expected a sequence",
+            ),
+            (
+                "[access]\nallow_origins = [\"*\", \"home.example.org\"]",
+                "line 2",
+                "`home.example.org` is no origin; write scheme, host",
+            ),
+            (
+                "[access]\nallow_origin = [\"*\"]",
+                "line 2",
+                "did you mean `allow_origins`?",
             ),
             ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
             (

@@ -270,6 +270,17 @@ fn a_changed_configuration_is_obeyed_on_sighup_and_a_broken_one_is_not() {
     program.line("listen has changed; it is obeyed at the next start");
     program.line("nothing to do");
     assert_eq!(status(address, new), 200);
+
+    let named = format!("{new}\r\nHost: cameras.example.org");
+    let guest = format!("{new}\r\nHost: porch\r\nOrigin: https://home.example.org");
+    assert_eq!((status(address, &named), status(address, &guest)), (421, 403));
+    let keys = "hosts = [\"cameras.example.org\"]\nallow_origins = [\"https://home.example.org\"]\n";
+    std::fs::write(&config, format!("{whole}{keys}")).unwrap();
+    program.signal(Signal::HUP);
+    let line = program.line("configuration read again");
+    assert!(line.contains("hosts, allow_origins"), "{line}");
+    while status(address, &named) != 200 {}
+    assert_eq!(status(address, &guest), 200);
 }
 
 /// What it tells a service manager, up to the first message that contains this.

@@ -4,7 +4,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
 use crate::{
-    config::Listen,
+    config::{Http, Listen},
     status::{self, Sources},
 };
 
@@ -32,18 +32,19 @@ impl Desk {
 
     /// Serves the status there from now on, and nowhere else. Where that can't be the node goes on without: a camera
     /// that nobody can look after is better than none.
-    pub(super) async fn listen(&mut self, listen: Listen) {
+    pub(super) async fn listen(&mut self, http: &Http) {
         self.serving = None;
         // The old one gives up its port.
         while self.servers.join_next().await.is_some() {}
-        let Listen::At(address) = listen else {
+        let Listen::At(address) = http.listen else {
             return;
         };
         match status::Server::bind(address) {
             Ok(server) => {
                 info!("the status is at http://{}/", server.address());
                 let stop = CancellationToken::new();
-                self.servers.spawn(server.run(self.sources.clone(), stop.clone()));
+                let serving = server.run(self.sources.clone(), http.access(), stop.clone());
+                self.servers.spawn(serving);
                 self.serving = Some(stop.drop_guard());
             }
             Err(error) => warn!("no status page: {error}"),

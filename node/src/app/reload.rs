@@ -94,7 +94,7 @@ impl Reloader {
             socket.listen(&config).await;
         }
         if changes.status {
-            desk.listen(config.http.listen).await;
+            desk.listen(&config.http).await;
         }
         self.config = config;
     }

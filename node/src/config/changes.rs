@@ -18,7 +18,7 @@ pub struct Changes {
     pub speaker: bool,
     /// Who may watch or talk, and how viewers are reached.
     pub viewers: bool,
-    /// Where the status is served.
+    /// Where the status is served, and to whom.
     pub status: bool,
     /// What hangs on the pins: those that are used are given up, and taken anew.
     pub gpio: bool,
@@ -76,7 +76,14 @@ impl Changes {
                     max_viewers,
                 },
             microphone,
-            http: Http { listen },
+            http:
+                Http {
+                    listen,
+                    token_file: _, // what it held is what counts
+                    token: status_token,
+                    hosts,
+                    allow_origins,
+                },
             gpio,
             control,
         } = new;
@@ -110,7 +117,10 @@ impl Changes {
                 || *ice_servers != old.webrtc.ice_servers
                 || *max_viewers != old.webrtc.max_viewers
                 || microphone.is_some() != old.microphone.is_some(),
-            status: *listen != old.http.listen,
+            status: *listen != old.http.listen
+                || *status_token != old.http.token
+                || *hosts != old.http.hosts
+                || *allow_origins != old.http.allow_origins,
             gpio: *gpio != old.gpio,
             control: *control != old.control,
             restart,
@@ -254,6 +264,8 @@ mod tests {
             ("[speaker]", "speaker, viewers", &[]),
             ("[speaker]\nallow = \"nobody\"", "speaker", &[]),
             ("[http]\nlisten = \"off\"", "status page", &[]),
+            ("[http]\nhosts = [\"porch.example\"]", "status page", &[]),
+            ("[http]\nallow_origins = [\"*\"]", "status page", &[]),
             ("[gpio.tally]\npin = 4", "gpio", &[]),
             ("[control]\noutputs = \"all\"", "control", &[]),
             ("[webrtc]\nudp_port = 5000", "", &["webrtc.udp_port"]),

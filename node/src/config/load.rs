@@ -1,22 +1,26 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pinhole_service::config::{ConfigError, or_default};
 use pinhole_signaling::Token;
 
 use super::Config;
 
-/// Reads and checks a configuration file, and the access token that it names.
+/// Reads and checks a configuration file, and the tokens that it names.
 ///
 /// # Errors
-/// One of the two can't be read or is not valid.
+/// One of them can't be read or is not valid.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
     let mut config: Config = consistent(pinhole_service::config::read(path)?, path)?;
-    let token = config.signaling.token_file.as_deref().map(Token::read);
-    config.signaling.token = token.transpose().map_err(|cause| ConfigError::Secret {
-        path: path.to_owned(),
-        key: "signaling.token_file",
-        cause: Box::new(cause),
-    })?;
+    let secret = |file: &Option<PathBuf>, key| {
+        let token = file.as_deref().map(Token::read);
+        token.transpose().map_err(|cause| ConfigError::Secret {
+            path: path.to_owned(),
+            key,
+            cause: Box::new(cause),
+        })
+    };
+    config.signaling.token = secret(&config.signaling.token_file, "signaling.token_file")?;
+    config.http.token = secret(&config.http.token_file, "http.token_file")?;
     Ok(config)
 }
 

@@ -20,6 +20,7 @@ use std::{
     path::PathBuf,
 };
 
+use pinhole_http::{AllowedOrigin, HostName};
 use pinhole_signaling::{ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
@@ -111,6 +112,16 @@ pub struct Http {
     /// Where the status page, `/health` and `/metrics` are served.
     #[serde(deserialize_with = "parsed")]
     pub listen: Listen,
+    /// The file with the token that everybody has to show who asks; absolute.
+    #[serde(deserialize_with = "pinhole_service::config::absolute")]
+    pub token_file: Option<PathBuf>,
+    /// What the file held when the configuration was loaded.
+    #[serde(skip)]
+    pub token: Option<Token>,
+    /// Names of this machine besides those that can be nobody else's.
+    pub hosts: Vec<HostName>,
+    /// Pages from elsewhere that may read the status.
+    pub allow_origins: Vec<AllowedOrigin>,
 }
 
 impl Default for Signaling {
@@ -149,6 +160,21 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             listen: Listen::At(SocketAddr::from((Ipv4Addr::LOCALHOST, 8889))),
+            token_file: None,
+            token: None,
+            hosts: Vec::new(),
+            allow_origins: Vec::new(),
+        }
+    }
+}
+
+impl Http {
+    /// Who may ask for the status.
+    pub fn access(&self) -> pinhole_http::Access {
+        pinhole_http::Access {
+            token: self.token.clone(),
+            hosts: self.hosts.clone(),
+            allow_origins: self.allow_origins.clone(),
         }
     }
 }
@@ -253,6 +279,7 @@ mod tests {
             ..Config::default()
         };
         expected.signaling.token_file = Some("/run/credentials/pinhole-node.service/pinhole.token".into());
+        expected.http.token_file = expected.signaling.token_file.clone();
         expected.cameras = Camera {
             name: Some("front".to_owned()),
             controls: [("brightness".to_owned(), 128)].into(),
@@ -376,6 +403,16 @@ mod tests {
             ),
             ("[http]\nlisten = \"8889\"", "ADDRESS:PORT"),
             ("[http]\nlisten = \"8889\"", "line 2"),
+            (
+                "[http]\n\nhosts = [\"porch.example:8889\"]",
+                "line 3: `porch.example:8889` is no host name; write it without scheme and port",
+            ),
+            (
+                "[http]\nallow_origins = [\"porch.example\"]",
+                "line 2: `porch.example` is no origin; write scheme, host",
+            ),
+            ("[http]\nhost = [\"porch\"]", "did you mean `hosts`?"),
+            ("[http]\ntoken_file = \"token\"", "not an absolute path"),
             ("[microphone]", "microphone"),
             ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
             ("[speaker]\nvolume = 101", "0 to 100 percent"),

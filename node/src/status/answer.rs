@@ -1,14 +1,14 @@
 //! From a request to its answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+use pinhole_http::{
+    Access, Answer, Caller, Gates, HeaderMap, Method, Refusal, Request, StatusCode,
     header::{
-        ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
-        REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+        ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN,
+        REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -18,7 +18,10 @@ use super::{
     page,
 };
 
-/// What every answer says. A page from elsewhere must not read or frame it.
+/// Where the keys of the gates stand.
+const SECTION: &str = "[http] in node.toml";
+
+/// What every answer says. A page from elsewhere must not read it by the way.
 const HEADERS: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-store"),
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -32,54 +35,54 @@ const HEADERS: [(HeaderName, &str); 4] = [
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
+const METHODS: &str = "GET, HEAD";
 
 /// What all requests share.
 #[derive(Clone, Debug)]
 pub(super) struct Office {
     sources: Sources,
-    /// Reachable from this machine only.
-    is_local: bool,
+    gates: Arc<Gates>,
 }
 
 impl Office {
-    pub(super) fn new(sources: Sources, listening: SocketAddr) -> Self {
+    pub(super) fn new(sources: Sources, access: Access) -> Self {
         Self {
             sources,
-            is_local: listening.ip().is_loopback(),
+            gates: Arc::new(Gates::new(access, SECTION)),
         }
     }
 
-    /// The answer to any request; its body, should it have one, is not looked at.
-    pub(super) async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>> {
-        // A page from elsewhere whose name was made to lead to this machine (DNS rebinding) gives itself away by that
-        // name. Where everybody of the network may ask anyway there is nothing to guard.
-        if self.is_local && !is_of_this_machine(request.headers()) {
-            let sentence = "The status is for this machine: ask for it as localhost or by an IP address.\n";
-            return answer(StatusCode::MISDIRECTED_REQUEST, TEXT, sentence);
-        }
-        let path = request.uri().path();
+    async fn read(&self, request: &Request) -> Answer {
+        let path = request.uri.path();
         if !matches!(path, "/" | "/status.json" | "/health" | "/metrics") {
             let sentence = "There is nothing here. The page is at /; for machines there are /health, /metrics \
                             and /status.json.\n";
             return answer(StatusCode::NOT_FOUND, TEXT, sentence);
         }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        if request.method == Method::OPTIONS && matches!(request.caller, Caller::Guest(_)) {
+            // What a page from elsewhere may send, asked by its browser (CORS preflight).
+            return answer(StatusCode::OK, TEXT, "")
+                .with(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS))
+                .with(
+                    ACCESS_CONTROL_ALLOW_HEADERS,
+                    HeaderValue::from_static("Authorization"),
+                );
+        }
+        if !matches!(request.method, Method::GET | Method::HEAD) {
             let sentence = "Here only GET and HEAD are allowed.\n";
-            let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, sentence);
-            let allowed = HeaderValue::from_static("GET, HEAD");
-            refusal.headers_mut().insert(ALLOW, allowed);
-            return refusal;
+            let refusal = answer(StatusCode::METHOD_NOT_ALLOWED, TEXT, sentence);
+            return refusal.with(ALLOW, HeaderValue::from_static(METHODS));
         }
         match path {
-            "/" => page(),
+            "/" => self.page(),
             "/status.json" => {
                 let snapshot = self.sources.snapshot().await;
                 let json = serde_json::to_string(&snapshot);
                 answer(StatusCode::OK, JSON, json.unwrap_or_default())
             }
-            "/health" => self.health(request.uri().query() == Some("strict")).await,
+            "/health" => self.health(request.uri.query() == Some("strict")).await,
             _ => {
-                let content_type = if is_browser(request.headers()) {
+                let content_type = if is_browser(&request.headers) {
                     TEXT
                 } else {
                     metrics::CONTENT_TYPE
@@ -90,7 +93,7 @@ impl Office {
         }
     }
 
-    async fn health(&self, strict: bool) -> Response<Full<Bytes>> {
+    async fn health(&self, strict: bool) -> Answer {
         let health = self.sources.snapshot().await.health;
         let status = match health.status {
             Verdict::Ok => StatusCode::OK,
@@ -99,49 +102,67 @@ impl Office {
         };
         answer(status, JSON, serde_json::to_string(&health).unwrap_or_default())
     }
-}
 
-/// The page, whose one script and one style are allowed by a number that is another one each time.
-fn page() -> Response<Full<Bytes>> {
-    let nonce = format!("{:032x}", rand::random::<u128>());
-    let policy = format!(
-        "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
-         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
-    let mut response = answer(StatusCode::OK, HTML, page::with_nonce(&nonce));
-    if let Ok(policy) = HeaderValue::try_from(policy) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    /// The page, whose one script and one style are allowed by a number that is another one each time.
+    fn page(&self) -> Answer {
+        let nonce = format!("{:032x}", rand::random::<u128>());
+        let frame_ancestors = self.gates.frame_ancestors("'none'");
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
+             img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors {frame_ancestors}"
+        );
+        let mut page = answer(StatusCode::OK, HTML, page::with_nonce(&nonce));
+        if let Ok(policy) = HeaderValue::try_from(policy) {
+            page.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        page
     }
-    response
 }
 
-fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+impl pinhole_http::Site for Office {
+    const TITLE_CASE: bool = false;
+
+    const FULL: &'static str = "Too many are asking for the status right now.";
+
+    fn gates(&self) -> &Gates {
+        &self.gates
+    }
+
+    /// All that is here only tells something.
+    fn is_document(&self, _: &str) -> bool {
+        true
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        for_caller(self.read(&request).await, &request.caller)
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Answer {
+        let sentence = format!("{}\n", refusal.sentence);
+        let mut answer = answer(refusal.status, TEXT, sentence);
+        if let Some((name, value)) = refusal.header {
+            answer = answer.with(name, value);
+        }
+        for_caller(answer, &refusal.caller)
+    }
+}
+
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Answer::new(status, body).with(CONTENT_TYPE, HeaderValue::from_static(content_type));
     for (name, value) in HEADERS {
-        headers.insert(name, HeaderValue::from_static(value));
+        answer = answer.with(name, HeaderValue::from_static(value));
     }
-    response
+    answer
 }
 
-/// Whether the request names this machine in a way that nobody else can make a name of theirs mean: by an address, or
-/// as `localhost` (RFC 6761, section 6.3). Who names no host is no browser.
-fn is_of_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST) else {
-        return true;
-    };
-    let Ok(host) = host.to_str() else { return false };
-    let (name, rest) = match host.strip_prefix('[') {
-        Some(bracketed) => bracketed.split_once(']').unwrap_or_default(),
-        None => host.split_at(host.find(':').unwrap_or(host.len())),
-    };
-    if !rest.is_empty() && !rest.starts_with(':') {
-        return false;
+/// With what lets a page from elsewhere see it, if it may.
+fn for_caller(answer: Answer, caller: &Caller) -> Answer {
+    match caller {
+        Caller::Guest(origin) => answer
+            .with(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone())
+            .with(VARY, HeaderValue::from_name(ORIGIN)),
+        Caller::Program | Caller::Unnamed | Caller::Own | Caller::Stranger => answer,
     }
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || name.parse::<IpAddr>().is_ok()
 }
 
 /// A person's browser would save OpenMetrics to a file instead of showing it.
@@ -154,41 +175,4 @@ fn is_browser(headers: &HeaderMap) -> bool {
             .any(|value| value.contains(kind))
     };
     accepts("text/html") && !accepts("application/openmetrics-text")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_nobody_else_can_own_are_of_this_machine() {
-        let with_host = |host: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, HeaderValue::from_static(host));
-            is_of_this_machine(&headers)
-        };
-        for host in [
-            "localhost",
-            "LOCALHOST:8889",
-            "localhost.:8889",
-            "porch.localhost:1",
-            "127.0.0.1:8889",
-            "[::1]:8889",
-            "[::1]",
-        ] {
-            assert!(with_host(host), "{host}");
-        }
-        for host in [
-            "evil.example",
-            "localhost.evil.example:8889",
-            "notlocalhost",
-            "127.0.0.1.evil.example",
-            "[::1].evil.example:80]",
-            "",
-            "[",
-        ] {
-            assert!(!with_host(host), "{host}");
-        }
-        assert!(is_of_this_machine(&HeaderMap::new()), "HTTP/1.0");
-    }
 }

@@ -1,12 +1,11 @@
 //! What the node does at this moment, for people and machines: one line for the service manager, a page, `/health`
-//! and `/metrics` (docs/status.md). The only room of the node that knows the HTTP library.
+//! and `/metrics` (docs/status.md), served by `pinhole-http`.
 //!
 //! The other rooms know nothing of it: they publish their state and their figures. Nothing here runs while nobody
 //! asks, and whatever a client does, what it costs is bounded in number, size and time.
 
 mod answer;
 mod health;
-mod listen;
 mod metrics;
 mod microphone;
 mod page;
@@ -17,7 +16,6 @@ mod speaker;
 mod watch;
 
 pub use health::{Health, Verdict};
-pub use listen::ListenError;
 pub use metrics::{Process, metrics};
 pub use microphone::{Microphone, MicrophoneSource, MicrophoneState};
 pub use server::Server;

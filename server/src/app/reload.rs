@@ -37,6 +37,11 @@ impl Reloader {
         config.listen = self.config.listen;
         let changed: Vec<_> = [
             (config.access.token != self.config.access.token, "token"),
+            (config.access.hosts != self.config.access.hosts, "hosts"),
+            (
+                config.access.allow_origins != self.config.access.allow_origins,
+                "allow_origins",
+            ),
             (config.limits != self.config.limits, "limits"),
         ]
         .into_iter()

@@ -4,25 +4,20 @@
 //! ends with it is said on every answer, too.
 
 use bytes::Bytes;
-use http_body_util::Full;
-use hyper::StatusCode;
-use hyper::ext::ReasonPhrase;
-use hyper::header::{
+use pinhole_http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
-    CONTENT_TYPE, HeaderName, HeaderValue, PRAGMA, SERVER,
+    CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, PRAGMA, SERVER, VARY,
 };
+use pinhole_http::{Answer, BodyError, Caller, StatusCode};
 use pinhole_signaling::{PeerId, http};
 
-use crate::hub::Refusal;
-
-pub(super) type Response = hyper::Response<Full<Bytes>>;
+use crate::hub::{Parcel, Refusal};
 
 const NAME: &str = concat!("pinhole/", env!("CARGO_PKG_VERSION"));
 
-/// What lets a page from anywhere use the server, as the stock server does; it may show the access token itself, too.
-const CORS: [(HeaderName, &str); 5] = [
-    (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+/// What every page may use the stock server by. Here it follows the origin that may, and the access token may be shown, too.
+const CORS: [(HeaderName, &str); 4] = [
     (ACCESS_CONTROL_ALLOW_CREDENTIALS, "true"),
     (ACCESS_CONTROL_ALLOW_METHODS, "POST, GET, OPTIONS"),
     (
@@ -33,22 +28,29 @@ const CORS: [(HeaderName, &str); 5] = [
 ];
 
 /// `200 OK` with a body, and the id that tells what it is.
-pub(super) fn ok(content_type: HeaderValue, body: Bytes, pragma: Option<PeerId>) -> Response {
-    let mut response = plain(StatusCode::OK, content_type, body);
-    if let Some(id) = pragma {
-        response.headers_mut().append(PRAGMA, HeaderValue::from(id.get()));
+pub(super) fn ok(content_type: HeaderValue, body: Bytes, pragma: Option<PeerId>) -> Answer {
+    let answer = plain(StatusCode::OK, content_type, body);
+    match pragma {
+        Some(id) => answer.with(PRAGMA, HeaderValue::from(id.get())),
+        None => answer,
     }
-    with_cors(response)
+}
+
+/// `200 OK` with a message, in the words and of the type that it was sent in.
+pub(super) fn parcel(parcel: Parcel, from: PeerId) -> Answer {
+    // It came as a header, so it can go as one.
+    let content_type = HeaderValue::from_maybe_shared(parcel.content_type).unwrap_or_else(|_| text());
+    ok(content_type, parcel.body, Some(from))
 }
 
 /// `200 OK` and nothing more.
-pub(super) fn empty() -> Response {
+pub(super) fn empty() -> Answer {
     ok(text(), Bytes::new(), None)
 }
 
 /// An answer other than success, with a sentence that says why.
-pub(super) fn error(status: StatusCode, sentence: impl Into<Bytes>) -> Response {
-    with_cors(plain(status, text(), sentence.into()))
+pub(super) fn error(status: StatusCode, sentence: impl Into<Bytes>) -> Answer {
+    plain(status, text(), sentence.into())
 }
 
 /// A mistake in a request, for the `?` of the handlers.
@@ -68,16 +70,19 @@ impl Mistake {
     }
 }
 
-/// What the hub refuses.
-pub(super) fn refused(refusal: Refusal) -> Response {
-    let (status, sentence) = match refusal {
-        Refusal::Gone => {
-            let mut response = error(StatusCode::INTERNAL_SERVER_ERROR, http::GONE);
-            response
-                .extensions_mut()
-                .insert(ReasonPhrase::from_static(b"Error"));
-            return response;
+impl From<BodyError> for Mistake {
+    fn from(error: BodyError) -> Mistake {
+        Mistake {
+            status: error.status(),
+            sentence: error.to_string(),
         }
+    }
+}
+
+/// What the hub refuses.
+pub(super) fn refused(refusal: Refusal) -> Answer {
+    let (status, sentence) = match refusal {
+        Refusal::Gone => return error(StatusCode::INTERNAL_SERVER_ERROR, http::GONE).with_reason(b"Error"),
         Refusal::Superseded => (StatusCode::CONFLICT, "This member has sent a newer /wait."),
         Refusal::ServerFull => (
             StatusCode::SERVICE_UNAVAILABLE,
@@ -96,41 +101,43 @@ pub(super) fn refused(refusal: Refusal) -> Response {
     error(status, sentence)
 }
 
-/// An answer without CORS, for what is not of the protocol.
-pub(super) fn plain(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response {
+/// An answer as it begins, whoever asks.
+pub(super) fn plain(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Answer {
     let length = body.len();
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.append(SERVER, HeaderValue::from_static(NAME));
-    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.append(CONNECTION, HeaderValue::from_static("close"));
-    headers.append(CONTENT_TYPE, content_type);
-    headers.append(CONTENT_LENGTH, HeaderValue::from(length));
-    response
+    Answer::new(status, body)
+        .with(SERVER, HeaderValue::from_static(NAME))
+        .with(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
+        .with(CONNECTION, HeaderValue::from_static("close"))
+        .with(CONTENT_TYPE, content_type)
+        .with(CONTENT_LENGTH, HeaderValue::from(length))
 }
 
 pub(super) fn text() -> HeaderValue {
     HeaderValue::from_static(http::TEXT_PLAIN)
 }
 
-/// An answer as bytes, for a connection on which no parser runs (any more).
-pub(super) fn raw(status: StatusCode, sentence: &str) -> Vec<u8> {
-    let mut head = format!("HTTP/1.1 {status}\r\nServer: {NAME}\r\nConnection: close\r\n");
-    head.push_str(&format!(
-        "Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
-        http::TEXT_PLAIN,
-        sentence.len()
-    ));
-    head.push_str(sentence);
-    head.into_bytes()
-}
-
-fn with_cors(mut response: Response) -> Response {
+/// An answer of the protocol, with what lets the page that asks see it (CORS).
+///
+/// Where no page is known of the answer says what the stock server's does, that every page may. No browser heeds it
+/// then, unless it keeps the answer and gives it to a page that asks for the same later; so where it may be a browser, the answer
+/// is not to be kept.
+pub(super) fn for_caller(mut answer: Answer, caller: &Caller) -> Answer {
+    let origin = match caller {
+        Caller::Program => HeaderValue::from_static("*"),
+        Caller::Unnamed => {
+            let no_store = HeaderValue::from_static("no-store");
+            answer.headers_mut().insert(CACHE_CONTROL, no_store);
+            HeaderValue::from_static("*")
+        }
+        Caller::Guest(origin) => origin.clone(),
+        Caller::Own | Caller::Stranger => return answer,
+    };
+    answer = answer.with(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     for (name, value) in CORS {
-        response
-            .headers_mut()
-            .append(name, HeaderValue::from_static(value));
+        answer = answer.with(name, HeaderValue::from_static(value));
     }
-    response
+    match caller {
+        Caller::Guest(_) => answer.with(VARY, HeaderValue::from_name(ORIGIN)),
+        _ => answer,
+    }
 }

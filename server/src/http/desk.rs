@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pinhole_http::Receipt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
@@ -147,6 +148,12 @@ impl Ticket {
     /// The whole answer is on its way to the client.
     pub(super) fn delivered(mut self) {
         self.is_delivered = true;
+    }
+}
+
+impl Receipt for Ticket {
+    fn delivered(self: Box<Self>) {
+        Ticket::delivered(*self);
     }
 }
 

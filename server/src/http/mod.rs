@@ -1,59 +1,50 @@
-//! HTTP around the hub: one handler per path, named like the path.
+//! The signaling protocol over HTTP, around the hub: one handler per path, named like the path.
 //!
-//! The only part that knows the HTTP library. Every connection carries one request, as in the stock protocol; all
-//! that a client can make grow or last is bounded.
+//! Every connection carries one request, as in the stock protocol; all that a client can make grow or last is bounded.
 
 mod answer;
-mod connection;
 mod desk;
-mod first_line;
-mod gate;
-mod listen;
 mod message;
 mod page;
-mod route;
 mod sign_in;
 mod sign_out;
-mod socket;
+mod site;
+mod urls;
+mod visit;
 mod wait;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinhole_http::{Limits, ListenError, Listener, Settings, Words};
 use pinhole_service::watchdog::{BEAT, Pulse};
-use tokio::net::{TcpListener, TcpStream};
+use pinhole_signaling::http::{MAX_HEAD, MAX_TARGET};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use crate::config::Config;
 use desk::Desk;
-use gate::Gate;
-use route::Office;
+use site::Site;
 
-pub use listen::{ListenError, try_listen, urls};
+pub use urls::urls;
 
-/// How many connections above the limit are told so at a time; those beyond are closed without a word.
-const TURNED_AWAY: usize = 64;
-/// How long the last answers may take when the server stops.
-const GRACE: Duration = Duration::from_secs(3);
-/// How long to wait when the system can't accept a connection, such as for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How late the hub's clock may be before the server counts as stuck.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+const WORDS: Words = Words {
+    what: "the signaling server",
+    key: "`listen` or --listen",
+    rival: "another server",
+    most: "limits.connections allows",
+};
 
 /// A server whose port is open.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    office: Office,
-    /// The most connections at a time.
-    connections: usize,
+    listener: Listener,
+    desk: Arc<Desk>,
+    settings: watch::Sender<Settings<Site>>,
     config: watch::Receiver<Config>,
     control: Control,
 }
@@ -84,21 +75,18 @@ impl Server {
     /// # Errors
     /// The system does not give it.
     pub fn bind(config: &Config) -> Result<Server, ListenError> {
-        let listener = listen::listen(config.listen)?;
-        let address = listener.local_addr().unwrap_or(config.listen);
+        let listener = Listener::bind(config.listen, WORDS)?;
         let desk = Arc::new(Desk::new(config.hub_limits()));
         let members = desk.members();
         let (sender, receiver) = watch::channel(config.clone());
+        let settings = Settings {
+            site: Site::new(desk.clone(), config.access.gates()),
+            limits: limits(config),
+        };
         Ok(Server {
             listener,
-            address,
-            office: Office {
-                desk,
-                gate: Arc::new(Gate::new(config.access.token.clone())),
-                message_bytes: config.limits.message_bytes,
-                request_patience: config.limits.request_timeout,
-            },
-            connections: config.limits.connections,
+            desk,
+            settings: watch::Sender::new(settings),
             config: receiver,
             control: Control {
                 config: sender,
@@ -109,7 +97,7 @@ impl Server {
 
     /// The address that it listens on, with the port that the system chose if the configuration says 0.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// The way to it while it runs.
@@ -120,120 +108,68 @@ impl Server {
     /// Serves until it is told to stop; then answers what hangs, and gives the last answers a moment to get out.
     ///
     /// Beats `pulse` at least every few seconds, as long as connections are accepted and the hub's time passes.
-    pub async fn run(mut self, stop: CancellationToken, pulse: Pulse) {
-        let mut connections = JoinSet::new();
-        let mut turned_away = JoinSet::new();
-        let desk = self.office.desk.clone();
+    pub async fn run(self, stop: CancellationToken, pulse: Pulse) {
+        let Server {
+            listener,
+            desk,
+            settings,
+            mut config,
+            control: _control, // so that there is always somebody who may change the configuration
+        } = self;
+        let mut serving = std::pin::pin!(listener.serve(settings.subscribe(), stop.clone()));
         let mut clock = std::pin::pin!(desk.run_clock());
         let mut round = tokio::time::interval(BEAT);
-        let mut room = Room::Free;
+        let mut is_closed = false;
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => break,
-                Ok(()) = self.config.changed() => self.obey(),
+                () = stop.cancelled(), if !is_closed => {
+                    desk.close();
+                    is_closed = true;
+                }
+                Ok(()) = config.changed() => obey(&config.borrow_and_update(), &desk, &settings),
                 () = &mut clock => {}
                 _ = round.tick() => if desk.is_on_time(CLOCK_PATIENCE) {
                     pulse.beat();
                 },
-                Some(ended) = connections.join_next() => report(ended),
-                Some(ended) = turned_away.join_next() => report(ended),
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, from)) => {
-                        let now = if connections.len() < self.connections {
-                            self.admit(stream, from, &mut connections, &stop);
-                            Room::Free
-                        } else {
-                            if turned_away.len() < TURNED_AWAY {
-                                turned_away.spawn(connection::turn_away(stream));
-                            }
-                            Room::Full
-                        };
-                        if now != room {
-                            now.log();
-                            room = now;
-                        }
-                    }
-                    Err(error) if is_of_the_client(&error) => {}
-                    Err(error) => {
-                        tracing::warn!(%error, "can't accept a connection");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
-        }
-        drop(self.listener);
-        desk.close();
-        let all_ended = async {
-            while let Some(ended) = connections.join_next().await {
-                report(ended);
-            }
-        };
-        if timeout(GRACE, all_ended).await.is_err() {
-            tracing::info!(
-                connections = connections.len(),
-                "closing connections that did not end by themselves"
-            );
-        }
-    }
-
-    /// Takes over what the new configuration changes.
-    fn obey(&mut self) {
-        let config = self.config.borrow_and_update().clone();
-        let office = &mut self.office;
-        office.desk.limit(config.hub_limits());
-        if !office.gate.is_for(config.access.token.as_ref()) {
-            office.gate = Arc::new(Gate::new(config.access.token.clone()));
-        }
-        office.message_bytes = config.limits.message_bytes;
-        office.request_patience = config.limits.request_timeout;
-        self.connections = config.limits.connections;
-    }
-
-    fn admit(
-        &self,
-        stream: TcpStream,
-        from: SocketAddr,
-        connections: &mut JoinSet<()>,
-        stop: &CancellationToken,
-    ) {
-        // An IPv4 client of an IPv6 socket is shown as what it is.
-        let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-        let serve = connection::serve(stream, from.ip(), self.office.clone(), stop.clone());
-        connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
-    }
-}
-
-/// Whether there is room for another connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    Free,
-    Full,
-}
-
-impl Room {
-    /// Once per change: a flood of connections must not become a flood in the log.
-    fn log(self) {
-        match self {
-            Room::Free => tracing::info!("there is room for connections again"),
-            Room::Full => {
-                tracing::warn!("turning connections away: as many are open as limits.connections allows")
+                () = &mut serving => break,
             }
         }
     }
 }
 
-fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended.map_err(|error| error.to_string()) {
-        tracing::error!(error, "serving a connection failed by a mistake of ours");
-    }
+/// Opens the port and closes it again.
+///
+/// # Errors
+/// The system does not give it.
+pub fn try_listen(address: SocketAddr) -> Result<(), ListenError> {
+    pinhole_http::try_listen(address, WORDS)
 }
 
-/// Whether it only says that this one client has gone meanwhile.
-fn is_of_the_client(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+/// Takes over what the new configuration changes.
+fn obey(config: &Config, desk: &Desk, settings: &watch::Sender<Settings<Site>>) {
+    desk.limit(config.hub_limits());
+    settings.send_modify(|settings| {
+        settings.site.obey(config.access.gates());
+        settings.limits = limits(config);
+    });
+}
+
+/// The configuration's bounds, and those that nobody needs to change.
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.limits.connections,
+        turned_away: 64,
+        head_bytes: MAX_HEAD,
+        target_bytes: MAX_TARGET,
+        body_bytes: config.limits.message_bytes,
+        head: config.limits.request_timeout,
+        body: config.limits.request_timeout,
+        stall: Duration::from_secs(20),
+        // A member waits for its next event as long as it takes.
+        whole: None,
+        linger: Duration::from_secs(2),
+        linger_bytes: 1024 * 1024,
+        grace: Duration::from_secs(3),
+    }
 }

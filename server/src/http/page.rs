@@ -1,13 +1,13 @@
 //! The viewer page: the files of `web/`, which are in the binary.
 
 use bytes::Bytes;
-use hyper::StatusCode;
-use hyper::header::{
-    CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+use pinhole_http::header::{
+    CONTENT_LENGTH, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
+use pinhole_http::{Answer, StatusCode};
 
-use super::answer::{self, Response};
+use super::answer;
 
 /// Made by `build.rs`: the path below `web/`, and the content.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
@@ -16,10 +16,11 @@ static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/web.rs"));
 const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
                       style-src 'self'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'";
 
-const HEADERS: [(HeaderName, &str); 3] = [
-    (CONTENT_SECURITY_POLICY, POLICY),
+const HEADERS: [(HeaderName, &str); 2] = [
     (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (REFERRER_POLICY, "no-referrer"),
+    // Not "no-referrer": with that some browsers say `Origin: null` even to this server, whose own page it then is not
+    // (https://fetch.spec.whatwg.org/#append-a-request-origin-header).
+    (REFERRER_POLICY, "same-origin"),
 ];
 
 pub(super) struct File {
@@ -39,8 +40,8 @@ pub(super) fn find(path: &str) -> Option<File> {
 }
 
 /// The file, or 304 where the browser has it already. `no-cache` makes it ask each time: a page of one version
-/// never runs with a script of another.
-pub(super) fn serve(file: File, headers: &HeaderMap) -> Response {
+/// never runs with a script of another. `frame_ancestors`: who may show it in a frame.
+pub(super) fn serve(file: File, headers: &HeaderMap, frame_ancestors: &str) -> Answer {
     let tag = tag(file.content);
     let has_it = headers
         .get_all(IF_NONE_MATCH)
@@ -49,23 +50,24 @@ pub(super) fn serve(file: File, headers: &HeaderMap) -> Response {
         .flat_map(|value| value.split(','))
         .any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*");
     let content_type = HeaderValue::from_static(content_type(file.name));
-    let mut response = if has_it {
-        let mut response = answer::plain(StatusCode::NOT_MODIFIED, content_type, Bytes::new());
+    let mut answer = if has_it {
+        let mut answer = answer::plain(StatusCode::NOT_MODIFIED, content_type, Bytes::new());
         // It would speak of the file, not of this empty body (RFC 9110, 8.6).
-        response.headers_mut().remove(hyper::header::CONTENT_LENGTH);
-        response
+        answer.headers_mut().remove(CONTENT_LENGTH);
+        answer
     } else {
         answer::plain(StatusCode::OK, content_type, Bytes::from_static(file.content))
     };
-    if let Ok(tag) = HeaderValue::try_from(tag) {
-        response.headers_mut().append(ETAG, tag);
+    let policy = format!("{POLICY}; frame-ancestors {frame_ancestors}");
+    for (name, value) in [(ETAG, tag), (CONTENT_SECURITY_POLICY, policy)] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            answer = answer.with(name, value);
+        }
     }
     for (name, value) in HEADERS {
-        response
-            .headers_mut()
-            .append(name, HeaderValue::from_static(value));
+        answer = answer.with(name, HeaderValue::from_static(value));
     }
-    response
+    answer
 }
 
 /// A tag that changes with the content: FNV-1a, 64 bits.

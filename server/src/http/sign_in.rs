@@ -1,21 +1,17 @@
 //! `GET /sign_in?<name>`
 
-use hyper::ext::ReasonPhrase;
+use pinhole_http::Answer;
 use pinhole_signaling::Name;
 
-use super::answer::{self, Response};
-use super::route::Visit;
-use crate::hub::{Answer, Input};
+use super::answer;
+use super::visit::Visit;
+use crate::hub::{self, Input};
 
-pub(super) async fn sign_in(visit: &Visit) -> Response {
+pub(super) async fn sign_in(visit: &Visit) -> Answer {
     let name = Name::from_query(visit.query().as_bytes());
     match visit.desk.ask(|request| Input::SignIn { request, name }).await.0 {
-        Answer::SignedIn { id, roster } => {
-            let mut response = answer::ok(answer::text(), roster, Some(id));
-            response
-                .extensions_mut()
-                .insert(ReasonPhrase::from_static(b"Added"));
-            response
+        hub::Answer::SignedIn { id, roster } => {
+            answer::ok(answer::text(), roster, Some(id)).with_reason(b"Added")
         }
         other => visit.unexpected(other),
     }

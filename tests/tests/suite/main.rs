@@ -12,6 +12,7 @@
 
 mod access;
 mod camera_to_browser;
+mod circles;
 mod control;
 mod crowd;
 mod faults;

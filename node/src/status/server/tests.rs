@@ -1,7 +1,16 @@
-use std::{sync::Mutex, time::Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
+use pinhole_http::Token;
 use pinhole_service::watchdog::Watchdog;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use super::*;
 use crate::{
@@ -27,6 +36,10 @@ struct Node {
 
 impl Node {
     fn start() -> Self {
+        Self::guarded(Access::default())
+    }
+
+    fn guarded(access: Access) -> Self {
         let (publisher, track) = fanout::track(Codec::Vp8, Demand::default());
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
@@ -66,7 +79,7 @@ impl Node {
         let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
         let (address, stop) = (server.address(), CancellationToken::new());
         let mut tasks = JoinSet::new();
-        tasks.spawn(server.run(sources, stop.clone()));
+        tasks.spawn(server.run(sources, access, stop.clone()));
         let stop_engine = stop.child_token();
         let engine_ends = stop_engine.clone();
         let pulse = Watchdog::default().pulse("the engine", SOON);
@@ -300,4 +313,123 @@ async fn a_server_that_was_stopped_leaves_its_port() {
     let _idle = node.connect().await;
     node.stop().await;
     Server::bind(address).expect("the port is free again");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_key_and_what_to_do() {
+    let first = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+    let address = first.address();
+    let error = Server::bind(address).expect_err("it is taken").to_string();
+    for part in [&address.to_string(), "`listen` under [http]", "choose another"] {
+        assert!(error.contains(part), "{error} lacks {part}");
+    }
+}
+
+#[tokio::test]
+async fn only_names_that_no_stranger_can_have_lead_here() {
+    let hosts = vec!["cameras.example.org".parse().expect("a name")];
+    let node = Node::guarded(Access {
+        hosts,
+        ..Access::default()
+    });
+    let ask = async |host: &str| {
+        let request = format!("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        node.exchange(request.as_bytes()).await
+    };
+    for host in [
+        "localhost",
+        "LOCALHOST:8889",
+        "localhost.:8889",
+        "porch.localhost:1",
+        "127.0.0.1:8889",
+        "[::1]:8889",
+        "[::1]",
+        "shed:8889",
+        "porch.local",
+        "cameras.example.org",
+    ] {
+        assert_eq!(status(&ask(host).await), 200, "{host}");
+    }
+    for host in [
+        "evil.example",
+        "localhost.evil.example:8889",
+        "127.0.0.1.evil.example",
+        "[::1].evil.example:80]",
+        "",
+        "[",
+    ] {
+        let answer = ask(host).await;
+        assert_eq!(status(&answer), 421, "{host}");
+        assert!(
+            answer.contains("hosts") && answer.contains("[http] in node.toml"),
+            "{answer}"
+        );
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn only_pages_that_are_allowed_may_read_it() {
+    let allow_origins = vec!["https://home.example".parse().expect("an origin")];
+    let node = Node::guarded(Access {
+        allow_origins,
+        ..Access::default()
+    });
+    let ask = async |method: &str, origin: &str| {
+        let request =
+            format!("{method} /status.json HTTP/1.1\r\nHost: porch:8889\r\nOrigin: {origin}\r\n\r\n");
+        node.exchange(request.as_bytes()).await
+    };
+    let own = ask("GET", "http://porch:8889").await;
+    assert_eq!(status(&own), 200);
+    assert!(!own.contains("access-control"), "{own}");
+    for method in ["GET", "OPTIONS"] {
+        let guest = ask(method, "https://home.example").await;
+        assert_eq!(status(&guest), 200, "{guest}");
+        assert!(
+            guest.contains("access-control-allow-origin: https://home.example\r\n"),
+            "{guest}"
+        );
+        assert_eq!(
+            guest.contains("access-control-allow-headers: Authorization\r\n"),
+            method == "OPTIONS"
+        );
+        let stranger = ask(method, "https://evil.example").await;
+        assert_eq!(status(&stranger), 403, "{stranger}");
+        assert!(
+            !stranger.contains("access-control") && stranger.contains("[http] in node.toml"),
+            "{stranger}"
+        );
+    }
+    let page = node.get("/").await;
+    assert!(
+        page.contains("frame-ancestors https://home.example\r\n"),
+        "{page}"
+    );
+    node.stop().await;
+
+    let node = Node::start();
+    let page = node.get("/").await;
+    assert!(page.contains("frame-ancestors 'none'\r\n"), "{page}");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn where_there_is_a_token_it_has_to_be_shown() {
+    let token = Token::new("open-sesame").expect("long enough");
+    let node = Node::guarded(Access {
+        token: Some(token),
+        ..Access::default()
+    });
+    for path in ["/", "/health", "/metrics", "/status.json", "/nothing"] {
+        let answer = node.get(path).await;
+        assert_eq!(status(&answer), 401, "{answer}");
+        assert!(answer.contains("www-authenticate: Basic "), "{answer}");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: porch\r\nAuthorization: Bearer open-sesame\r\n\r\n");
+        let answer = node.exchange(request.as_bytes()).await;
+        let expected = if path == "/nothing" { 404 } else { 200 };
+        assert_eq!(status(&answer), expected, "{answer}");
+    }
+    node.stop().await;
 }

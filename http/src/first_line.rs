@@ -3,23 +3,23 @@
 //! The stock client sends names raw: `GET /sign_in?John Smith@호스트 HTTP/1.0`, in whatever encoding its system has.
 //! No HTTP parser takes that. Here the bytes that may not stand in a target become `%XX`; all else passes as it is.
 
-use pinhole_signaling::http::MAX_TARGET;
-
-/// How long a line can be: a target, and a method and a version around it.
-const MAX_LINE: usize = MAX_TARGET + 64;
+/// What a line has besides the target: a method and a version around it.
+const AROUND: usize = 64;
 
 /// What stands for a request whose line is too long, for a parser that must have one.
 const STAND_IN: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 
 /// Collects the bytes up to the end of the first line.
-#[derive(Debug, Default)]
-pub(super) struct FirstLine {
+#[derive(Debug)]
+pub(crate) struct FirstLine {
     collected: Vec<u8>,
+    /// How long the line can be.
+    longest: usize,
 }
 
 /// What came of the bytes so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(crate) enum Progress {
     /// The line's end has not come.
     More,
     /// The line, mended, and all that came after it.
@@ -29,7 +29,15 @@ pub(super) enum Progress {
 }
 
 impl FirstLine {
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Progress {
+    /// A line with a target of at most so many bytes.
+    pub(crate) fn new(target_bytes: usize) -> FirstLine {
+        FirstLine {
+            collected: Vec::new(),
+            longest: target_bytes + AROUND,
+        }
+    }
+
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Progress {
         self.collected.extend_from_slice(bytes);
         // Empty lines before the request line are to be passed over (RFC 9112, 2.2).
         let start = self
@@ -39,7 +47,7 @@ impl FirstLine {
         let start = start.unwrap_or(self.collected.len());
         let line = &self.collected[start..];
         let end = line.iter().position(|&byte| byte == b'\n');
-        if end.unwrap_or(line.len()) > MAX_LINE || start > MAX_LINE {
+        if end.unwrap_or(line.len()) > self.longest || start > self.longest {
             self.collected = Vec::new();
             return Progress::TooLong(STAND_IN);
         }
@@ -53,8 +61,8 @@ impl FirstLine {
     }
 
     /// What was collected, when no more will come.
-    pub(super) fn into_rest(self) -> Vec<u8> {
-        self.collected
+    pub(crate) fn take_rest(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.collected)
     }
 }
 
@@ -84,8 +92,11 @@ fn mend(line: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    const TARGET: usize = 4096;
+    const LINE: usize = TARGET + AROUND;
+
     fn mended(line: &[u8]) -> String {
-        match FirstLine::default().feed(line) {
+        match FirstLine::new(TARGET).feed(line) {
             Progress::Mended(bytes) => String::from_utf8(bytes).unwrap(),
             other => panic!("{other:?}"),
         }
@@ -135,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_line_may_come_byte_by_byte_and_after_empty_lines() {
-        let mut first_line = FirstLine::default();
+        let mut first_line = FirstLine::new(TARGET);
         let (last, rest) = b"\r\n\r\nGET /a b HTTP/1.0\r\n".split_last().unwrap();
         for byte in rest {
             assert_eq!(first_line.feed(&[*byte]), Progress::More);
@@ -148,15 +159,15 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_given_up() {
-        let mut first_line = FirstLine::default();
+        let mut first_line = FirstLine::new(TARGET);
         let chunk = [b'x'; 1024];
         let fed = (1..).find(|_| first_line.feed(&chunk) != Progress::More).unwrap();
-        assert_eq!(fed, MAX_LINE / 1024 + 1);
+        assert_eq!(fed, LINE / 1024 + 1);
         assert_eq!(
-            FirstLine::default().feed(&[b'\n'; MAX_LINE + 1]),
+            FirstLine::new(TARGET).feed(&[b'\n'; LINE + 1]),
             Progress::TooLong(STAND_IN)
         );
-        let ended = [&[b'x'; MAX_LINE + 1][..], b"\n"].concat();
-        assert_eq!(FirstLine::default().feed(&ended), Progress::TooLong(STAND_IN));
+        let ended = [&[b'x'; LINE + 1][..], b"\n"].concat();
+        assert_eq!(FirstLine::new(TARGET).feed(&ended), Progress::TooLong(STAND_IN));
     }
 }

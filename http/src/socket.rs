@@ -11,16 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::first_line::{FirstLine, Progress};
+use crate::Limits;
+use crate::first_line::{FirstLine, Progress};
 
-/// A connection on which this long nothing can be written is dead, or its client doesn't read.
-const WRITE_PATIENCE: Duration = Duration::from_secs(20);
-
-pub(super) struct Socket {
+pub(crate) struct Socket {
     stream: TcpStream,
     reading: Reading,
     /// Told to the handler: the stand-in request is to be answered with 414.
     is_target_too_long: Arc<AtomicBool>,
+    /// How long a write may be held up.
+    stall: Duration,
     /// Since a write is held up.
     held_up: Option<Pin<Box<Sleep>>>,
     has_received: bool,
@@ -36,11 +36,12 @@ enum Reading {
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, is_target_too_long: Arc<AtomicBool>) -> Socket {
+    pub(crate) fn new(stream: TcpStream, limits: &Limits, is_target_too_long: Arc<AtomicBool>) -> Socket {
         Socket {
             stream,
-            reading: Reading::FirstLine(FirstLine::default()),
+            reading: Reading::FirstLine(FirstLine::new(limits.target_bytes)),
             is_target_too_long,
+            stall: limits.stall,
             held_up: None,
             has_received: false,
             has_answered: false,
@@ -49,16 +50,16 @@ impl Socket {
     }
 
     /// Whether a request has begun, but no answer.
-    pub(super) fn is_unanswered(&self) -> bool {
+    pub(crate) fn is_unanswered(&self) -> bool {
         self.has_received && !self.has_answered
     }
 
     /// Whether the whole answer is with the system.
-    pub(super) fn is_flushed(&self) -> bool {
+    pub(crate) fn is_flushed(&self) -> bool {
         self.is_flushed
     }
 
-    pub(super) fn into_stream(self) -> TcpStream {
+    pub(crate) fn into_stream(self) -> TcpStream {
         self.stream
     }
 
@@ -71,9 +72,10 @@ impl Socket {
             self.held_up = None;
             return written;
         }
+        let stall = self.stall;
         let held_up = self
             .held_up
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_PATIENCE)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
         ready!(held_up.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
@@ -103,7 +105,7 @@ impl AsyncRead for Socket {
                     let mut received = ReadBuf::new(&mut space);
                     ready!(Pin::new(&mut this.stream).poll_read(cx, &mut received))?;
                     this.reading = if received.filled().is_empty() {
-                        Reading::Mended(std::mem::take(line).into_rest(), 0)
+                        Reading::Mended(line.take_rest(), 0)
                     } else {
                         this.has_received = true;
                         match line.feed(received.filled()) {

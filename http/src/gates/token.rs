@@ -1,7 +1,6 @@
 //! Who may come in: whoever shows the access token, where there is one.
 //!
-//! Every path wants it, the page included. Only `OPTIONS` passes without: a browser asks beforehand (CORS preflight)
-//! without any credentials, and the answer tells nothing but which headers may be sent.
+//! Every path wants it, a page's files included.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,12 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use pinhole_signaling::Token;
 use pinhole_signaling::token::Shown;
 use tokio::time::Instant;
 
-use super::answer::{self, Response};
+use super::caller::Caller;
+use super::refusal::Refusal;
 
 /// Makes a browser ask a person; the user name is of no account.
 const CHALLENGE: &str = "Basic realm=\"pinhole\", charset=\"UTF-8\"";
@@ -24,26 +24,21 @@ const SILENCE: Duration = Duration::from_secs(600);
 const SUSPECTS: usize = 64;
 
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct TokenGate {
     token: Option<Token>,
     suspects: Mutex<Suspects>,
 }
 
-impl Gate {
-    pub(super) fn new(token: Option<Token>) -> Gate {
-        Gate {
+impl TokenGate {
+    pub(super) fn new(token: Option<Token>) -> TokenGate {
+        TokenGate {
             token,
             suspects: Mutex::default(),
         }
     }
 
-    /// Whether it wants this token, or none where there is none.
-    pub(super) fn is_for(&self, token: Option<&Token>) -> bool {
-        self.token.as_ref() == token
-    }
-
-    /// The answer to a request that may not pass. `is_page`: it is for a file of the page, which does nothing.
-    pub(super) fn refusal(&self, headers: &HeaderMap, from: IpAddr, is_page: bool) -> Option<Response> {
+    /// What a request is told that may not pass.
+    pub(super) fn check(&self, headers: &HeaderMap, from: IpAddr, caller: &Caller) -> Option<Refusal> {
         let token = self.token.as_ref()?;
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             tracing::debug!("a request without the access token");
@@ -54,8 +49,10 @@ impl Gate {
         };
         match token.check(authorization.as_bytes()) {
             Shown::Bearer => None,
-            Shown::Basic if is_page || !is_from_elsewhere(headers) => None,
-            Shown::Basic => Some(answer::error(
+            // The browser adds it to every request, also to those of pages that don't know it. A stranger's has come
+            // along a link, which makes nothing known to the stranger.
+            Shown::Basic if !matches!(caller, Caller::Guest(_)) => None,
+            Shown::Basic => Some(Refusal::new(
                 StatusCode::FORBIDDEN,
                 "A page from elsewhere can't use what the browser has kept; it has to send Authorization: Bearer TOKEN.",
             )),
@@ -73,29 +70,11 @@ impl Gate {
     }
 }
 
-fn unauthorized(sentence: &'static str) -> Response {
-    let mut response = answer::error(StatusCode::UNAUTHORIZED, sentence);
-    response
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
-    response
-}
-
-/// Whether a page of another origin made the browser send this: that page does not know the token, but the browser
-/// adds it all the same. Browsers tell by `Sec-Fetch-Site` where they trust the connection (TLS, localhost), elsewhere
-/// by `Origin`, except for a plain `GET` (<https://www.w3.org/TR/fetch-metadata/>,
-/// <https://fetch.spec.whatwg.org/#origin-header>).
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site != "same-origin" && site != "none";
-    }
-    let Some(origin) = headers.get(ORIGIN) else {
-        return false;
-    };
-    let authority = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
-    match (authority, headers.get(HOST)) {
-        (Some((_, origin)), Some(host)) => !host.as_bytes().eq_ignore_ascii_case(origin.as_bytes()),
-        _ => true,
+/// Makes whoever asks show the token.
+fn unauthorized(sentence: &'static str) -> Refusal {
+    Refusal {
+        header: Some((WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))),
+        ..Refusal::new(StatusCode::UNAUTHORIZED, sentence)
     }
 }
 
@@ -124,38 +103,37 @@ impl Suspects {
 mod tests {
     use super::*;
 
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let lines = lines.iter();
-        lines
-            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-            .collect()
-    }
+    /// `anybody:open-sesame`
+    const BASIC: &str = "Basic YW55Ym9keTpvcGVuLXNlc2FtZQ==";
 
     #[test]
-    fn a_page_from_elsewhere_is_told_by_what_the_browser_says() {
-        for (lines, elsewhere) in [
-            (&[][..], false),
-            (&[("sec-fetch-site", "same-origin")], false),
-            (&[("sec-fetch-site", "none")], false),
-            (&[("sec-fetch-site", "same-site")], true),
-            (&[("sec-fetch-site", "cross-site")], true),
-            // A proxy that does not pass the host on must not matter where the browser tells better.
+    fn a_page_from_elsewhere_has_to_know_the_token_itself() {
+        let gate = TokenGate::new(Some(Token::new("open-sesame").unwrap()));
+        let guest = Caller::Guest(HeaderValue::from_static("https://home.example"));
+        for (authorization, caller, expected) in [
+            (None, Caller::Program, Some(StatusCode::UNAUTHORIZED)),
             (
-                &[
-                    ("sec-fetch-site", "same-origin"),
-                    ("origin", "https://a"),
-                    ("host", "127.0.0.1"),
-                ],
-                false,
+                Some("Bearer open-barley"),
+                Caller::Own,
+                Some(StatusCode::UNAUTHORIZED),
             ),
-            (&[("origin", "http://porch:8888"), ("host", "Porch:8888")], false),
-            (&[("origin", "http://[::1]:8888"), ("host", "[::1]:8888")], false),
-            (&[("origin", "http://porch"), ("host", "porch:8888")], true),
-            (&[("origin", "http://evil.example"), ("host", "porch:8888")], true),
-            (&[("origin", "null"), ("host", "porch:8888")], true),
-            (&[("origin", "http://porch:8888")], true),
+            (Some("Bearer open-sesame"), Caller::Program, None),
+            (Some("Bearer open-sesame"), guest.clone(), None),
+            (Some(BASIC), Caller::Program, None),
+            (Some(BASIC), Caller::Unnamed, None),
+            (Some(BASIC), Caller::Own, None),
+            (Some(BASIC), Caller::Stranger, None),
+            (Some(BASIC), guest, Some(StatusCode::FORBIDDEN)),
         ] {
-            assert_eq!(is_from_elsewhere(&headers(lines)), elsewhere, "{lines:?}");
+            let mut headers = HeaderMap::new();
+            if let Some(authorization) = authorization {
+                headers.insert(AUTHORIZATION, HeaderValue::from_static(authorization));
+            }
+            let refusal = gate.check(&headers, IpAddr::from([192, 0, 2, 1]), &caller);
+            let status = refusal.as_ref().map(|refusal| refusal.status);
+            assert_eq!(status, expected, "{authorization:?} {caller:?}");
+            let asks = refusal.is_some_and(|refusal| refusal.header.is_some());
+            assert_eq!(asks, status == Some(StatusCode::UNAUTHORIZED));
         }
     }
 

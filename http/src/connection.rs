@@ -1,0 +1,196 @@
+//! One connection, which is one request: from accepting it to closing it such that the answer arrives.
+
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::socket::Socket;
+use crate::{Answer, Body, Limits, Receipt, Refusal, Request, Site};
+
+/// A client that dies without a word is noticed within a minute.
+const PROBE_AFTER: Duration = Duration::from_secs(30);
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+const PROBES: u32 = 3;
+
+/// Serves it to its end, or as long as it may take.
+pub(crate) async fn serve<S: Site>(
+    stream: TcpStream,
+    from: IpAddr,
+    site: S,
+    limits: Limits,
+    closing: CancellationToken,
+) {
+    let keepalive = TcpKeepalive::new()
+        .with_time(PROBE_AFTER)
+        .with_interval(PROBE_EVERY)
+        .with_retries(PROBES);
+    if let Err(error) = stream
+        .set_nodelay(true)
+        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive))
+    {
+        tracing::debug!(%error, "the connection is gone already");
+        return;
+    }
+    let exchange = exchange(stream, from, site, &limits, closing);
+    match limits.whole {
+        None => exchange.await,
+        Some(whole) => {
+            if timeout(whole, exchange).await.is_err() {
+                tracing::debug!("a connection took too long");
+            }
+        }
+    }
+}
+
+async fn exchange<S: Site>(
+    stream: TcpStream,
+    from: IpAddr,
+    site: S,
+    limits: &Limits,
+    closing: CancellationToken,
+) {
+    let is_target_too_long = Arc::<AtomicBool>::default();
+    let receipt = Mutex::<Option<Box<dyn Receipt>>>::default();
+    let socket = Socket::new(stream, limits, is_target_too_long.clone());
+    let (site, is_too_long, slot) = (&site, &is_target_too_long, &receipt);
+    let service = service_fn(|request| async move {
+        let answer = if is_too_long.load(Ordering::Relaxed) {
+            site.refuse(Refusal::target_too_long(limits.target_bytes))
+        } else {
+            answer(site, from, limits, request).await
+        };
+        let (response, wanted) = answer.into_parts();
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+        Ok::<_, Infallible>(response)
+    });
+    let mut http = http1::Builder::new()
+        .title_case_headers(S::TITLE_CASE)
+        // A board without a battery for its clock would only tell wrong times; the stock server tells none.
+        .auto_date_header(false)
+        .keep_alive(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(limits.head_bytes)
+        .serve_connection(TokioIo::new(socket), service);
+    let outcome = tokio::select! {
+        outcome = &mut http => outcome,
+        () = closing.cancelled() => {
+            std::pin::Pin::new(&mut http).graceful_shutdown();
+            (&mut http).await
+        }
+    };
+    // With this the handler is dropped, if it is not done: the wait of a client that has gone ends here.
+    let socket = http.into_parts().io.into_inner();
+
+    let receipt = receipt.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(receipt) = receipt.filter(|_| socket.is_flushed()) {
+        receipt.delivered();
+    }
+    // What the parser gives up on without a word.
+    let last_word = outcome
+        .as_ref()
+        .err()
+        .filter(|_| socket.is_unanswered())
+        .and_then(|error| {
+            let (status, sentence) = if error.is_timeout() {
+                let patience = limits.head.as_secs();
+                (
+                    StatusCode::REQUEST_TIMEOUT,
+                    format!("The request did not come within {patience} s."),
+                )
+            } else if error.is_parse() {
+                (
+                    StatusCode::BAD_REQUEST,
+                    format!("This is no HTTP/1 request: {error}."),
+                )
+            } else {
+                return None;
+            };
+            Some(
+                site.refuse(Refusal::new(status, sentence))
+                    .into_bytes(S::TITLE_CASE),
+            )
+        });
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "a connection broke");
+    }
+    let is_flushed = socket.is_flushed();
+    let mut stream = socket.into_stream();
+    let is_told = match last_word {
+        Some(answer) => matches!(
+            timeout(limits.linger, stream.write_all(&answer)).await,
+            Ok(Ok(()))
+        ),
+        None => false,
+    };
+    if is_flushed || is_told {
+        close(stream, limits).await;
+    }
+}
+
+/// From the gates to the answer.
+async fn answer<S: Site>(
+    site: &S,
+    from: IpAddr,
+    limits: &Limits,
+    request: hyper::Request<Incoming>,
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let is_document = site.is_document(head.uri.path());
+    match site.gates().admit(&head.method, &head.headers, from, is_document) {
+        Err(refusal) => site.refuse(refusal),
+        Ok(caller) => {
+            let body = Body::new(body, limits.body_bytes, limits.body);
+            site.answer(Request {
+                method: head.method,
+                uri: head.uri,
+                headers: head.headers,
+                caller,
+                body,
+            })
+            .await
+        }
+    }
+}
+
+/// Answers a connection that is one too many.
+pub(crate) async fn turn_away<S: Site>(mut stream: TcpStream, site: S, limits: Limits) {
+    let answer = full(&site);
+    if let Ok(Ok(())) = timeout(limits.linger, stream.write_all(&answer)).await {
+        close(stream, &limits).await;
+    }
+}
+
+/// The same, without waiting for anything: what does not fit into the system's buffer is not sent, and whether it arrives
+/// is the client's luck.
+pub(crate) fn turn_away_at_once<S: Site>(stream: TcpStream, site: &S) {
+    if let Ok(mut stream) = stream.into_std() {
+        let _ = stream.write(&full(site));
+    }
+}
+
+fn full<S: Site>(site: &S) -> Vec<u8> {
+    site.refuse(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, S::FULL))
+        .into_bytes(S::TITLE_CASE)
+}
+
+/// Says that no more will come, and waits for the client to do the same.
+async fn close(mut stream: TcpStream, limits: &Limits) {
+    let _ = stream.shutdown().await;
+    let mut rest = stream.take(limits.linger_bytes);
+    let _ = timeout(limits.linger, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+}

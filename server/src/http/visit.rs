@@ -1,0 +1,65 @@
+use std::sync::Arc;
+
+use pinhole_http::{Answer, Caller, HeaderMap, Request, StatusCode, Uri};
+use pinhole_signaling::{PeerId, http};
+
+use super::answer::{self, Mistake};
+use super::desk::Desk;
+use crate::hub;
+
+/// One request, as its handler sees it.
+pub(super) struct Visit {
+    pub(super) desk: Arc<Desk>,
+    pub(super) headers: HeaderMap,
+    pub(super) caller: Caller,
+    uri: Uri,
+}
+
+impl Visit {
+    pub(super) fn new(desk: Arc<Desk>, request: Request) -> (Visit, pinhole_http::Body) {
+        let visit = Visit {
+            desk,
+            headers: request.headers,
+            caller: request.caller,
+            uri: request.uri,
+        };
+        (visit, request.body)
+    }
+
+    /// What is asked for.
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The query, still percent-encoded; empty if there is none.
+    pub(super) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// The id that the query gives for a key.
+    pub(super) fn id(&self, key: &str) -> Result<PeerId, Mistake> {
+        let value = http::query_value(self.query(), key);
+        let value = value.ok_or_else(|| Mistake::bad_request(format!("The query needs {key}=<id>.")))?;
+        value
+            .parse()
+            .map_err(|error| Mistake::bad_request(format!("{key}: {error}.")))
+    }
+
+    /// The answer to what can only be a refusal.
+    pub(super) fn unexpected(&self, answer: hub::Answer) -> Answer {
+        match answer {
+            hub::Answer::Refused(refusal) => answer::refused(refusal),
+            other => {
+                tracing::error!(
+                    path = self.uri.path(),
+                    ?other,
+                    "the hub gave the answer to another question"
+                );
+                answer::error(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The server has made a mistake.",
+                )
+            }
+        }
+    }
+}
