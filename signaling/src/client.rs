@@ -278,7 +278,7 @@ fn success(answer: Answer, with_token: bool) -> Result<Answer, ClientError> {
     let said: String = String::from_utf8_lossy(&answer.body)
         .trim()
         .chars()
-        .take(120)
+        .take(240)
         .collect();
     let reason = if said.is_empty() { answer.reason } else { said };
     Err(ClientError::Refused {

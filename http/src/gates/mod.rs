@@ -4,6 +4,7 @@
 mod caller;
 mod host;
 mod origin;
+mod page;
 mod refusal;
 mod token;
 
@@ -19,7 +20,7 @@ pub use origin::{AllowedOrigin, OriginError};
 pub use refusal::Refusal;
 
 use host::HostGate;
-use origin::OriginGate;
+use page::PageGate;
 use token::TokenGate;
 
 /// Who may use a server.
@@ -38,7 +39,7 @@ pub struct Access {
 pub struct Gates {
     access: Access,
     host: HostGate,
-    origin: OriginGate,
+    page: PageGate,
     token: TokenGate,
 }
 
@@ -48,7 +49,7 @@ impl Gates {
     pub fn new(access: Access, section: &'static str) -> Gates {
         Gates {
             host: HostGate::new(&access.hosts, section),
-            origin: OriginGate::new(access.allow_origins.clone(), section),
+            page: PageGate::new(access.allow_origins.clone(), section),
             token: TokenGate::new(access.token.clone()),
             access,
         }
@@ -73,7 +74,7 @@ impl Gates {
         is_document: bool,
     ) -> Result<Caller, Refusal> {
         self.host.check(headers)?;
-        let caller = self.origin.caller(headers, is_document)?;
+        let caller = self.page.caller(headers, is_document)?;
         // Before a request with a token a browser asks without it whether it may send one (CORS preflight). The answer
         // tells nothing but that.
         if *method == Method::OPTIONS {
@@ -88,6 +89,6 @@ impl Gates {
     /// Who may show this server's pages in a frame, as sources of the directive `frame-ancestors` (Content Security
     /// Policy Level 3, 6.4.2): `own`, and the pages that may use it.
     pub fn frame_ancestors(&self, own: &str) -> String {
-        self.origin.frame_ancestors(own)
+        self.page.frame_ancestors(own)
     }
 }

@@ -1,7 +1,6 @@
 use std::borrow::Cow;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderName, HeaderValue};
 
 use super::caller::Caller;
 
@@ -12,19 +11,19 @@ pub struct Refusal {
     pub status: StatusCode,
     /// Why, in words.
     pub sentence: Cow<'static, str>,
-    /// A header that belongs to the status.
-    pub header: Option<(HeaderName, HeaderValue)>,
+    /// What `WWW-Authenticate` is to say, if that is to be there (RFC 9110, 11.6.1).
+    pub challenge: Option<&'static str>,
     /// Whose page asks, as far as that is known.
     pub caller: Caller,
 }
 
 impl Refusal {
-    /// One that is about neither a page nor a header.
+    /// One that is about no page.
     pub fn new(status: StatusCode, sentence: impl Into<Cow<'static, str>>) -> Refusal {
         Refusal {
             status,
             sentence: sentence.into(),
-            header: None,
+            challenge: None,
             caller: Caller::Program,
         }
     }

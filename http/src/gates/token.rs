@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, HeaderMap};
 use pinhole_signaling::Token;
 use pinhole_signaling::token::Shown;
 use tokio::time::Instant;
@@ -73,7 +73,7 @@ impl TokenGate {
 /// Makes whoever asks show the token.
 fn unauthorized(sentence: &'static str) -> Refusal {
     Refusal {
-        header: Some((WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE))),
+        challenge: Some(CHALLENGE),
         ..Refusal::new(StatusCode::UNAUTHORIZED, sentence)
     }
 }
@@ -101,6 +101,8 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     /// `anybody:open-sesame`
@@ -132,7 +134,7 @@ mod tests {
             let refusal = gate.check(&headers, IpAddr::from([192, 0, 2, 1]), &caller);
             let status = refusal.as_ref().map(|refusal| refusal.status);
             assert_eq!(status, expected, "{authorization:?} {caller:?}");
-            let asks = refusal.is_some_and(|refusal| refusal.header.is_some());
+            let asks = refusal.is_some_and(|refusal| refusal.challenge.is_some());
             assert_eq!(asks, status == Some(StatusCode::UNAUTHORIZED));
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use pinhole_http::header::{CONTENT_TYPE, HeaderValue};
+use pinhole_http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use pinhole_http::{
     Access, Answer, Gates, Limits, Listener, Receipt, Refusal, Request, Settings, Site, StatusCode, Words,
 };
@@ -115,8 +115,8 @@ impl Site for Echo {
 
     fn refuse(&self, refusal: Refusal) -> Answer {
         let answer = text(refusal.status, refusal.sentence.into_owned());
-        match refusal.header {
-            Some((name, value)) => answer.with(name, value),
+        match refusal.challenge {
+            Some(challenge) => answer.with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)),
             None => answer,
         }
     }

@@ -8,7 +8,7 @@ use pinhole_http::{
     header::{
         ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN,
-        REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+        REFERRER_POLICY, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -140,8 +140,8 @@ impl pinhole_http::Site for Office {
     fn refuse(&self, refusal: Refusal) -> Answer {
         let sentence = format!("{}\n", refusal.sentence);
         let mut answer = answer(refusal.status, TEXT, sentence);
-        if let Some((name, value)) = refusal.header {
-            answer = answer.with(name, value);
+        if let Some(challenge) = refusal.challenge {
+            answer = answer.with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         for_caller(answer, &refusal.caller)
     }

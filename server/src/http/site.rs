@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use pinhole_http::header::{ALLOW, HeaderValue};
+use pinhole_http::header::{ALLOW, HeaderValue, WWW_AUTHENTICATE};
 use pinhole_http::{Access, Answer, Gates, Method, Refusal, Request, StatusCode};
 use pinhole_signaling::http;
 
@@ -98,12 +98,12 @@ impl pinhole_http::Site for Site {
         let Refusal {
             status,
             sentence,
-            header,
+            challenge,
             caller,
         } = refusal;
         let mut answer = answer::error(status, sentence.into_owned());
-        if let Some((name, value)) = header {
-            answer = answer.with(name, value);
+        if let Some(challenge) = challenge {
+            answer = answer.with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         answer::for_caller(answer, &caller)
     }
