@@ -5,14 +5,11 @@ use pinhole_e2e::guest::Guest;
 use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::process::{Process, SOON};
-use pinhole_e2e::programs::{SESSION_ENDED, server_url, start_node_in, start_server};
+use pinhole_e2e::programs::{NO_PICTURE, SESSION_ENDED, server_url, start_node_in, start_server};
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::viewer::Viewer;
-use serde_json::Value;
 
 const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
-/// The node says this once for a fault.
-const FAULT: &str = "no picture: ";
 /// The node says this when there has been a picture for a while after a fault.
 const BACK: &str = "the picture is back";
 
@@ -83,7 +80,7 @@ impl Scene {
 
     /// Waits for the fault, which is said once, and gives its words.
     fn waits_for_fault(&self, since: Mark, words: &str) {
-        let line = self.node.wait_for_line_since(since, FAULT, SOON);
+        let line = self.node.wait_for_line_since(since, NO_PICTURE, SOON);
         assert!(line.contains(words), "{line:?} lacks {words:?}");
     }
 
@@ -91,44 +88,31 @@ impl Scene {
     fn is_back(&self, since: Mark, faults: usize) {
         self.node.wait_for_line_since(since, BACK, SOON);
         let lines = self.node.log().since(since);
-        let told = lines.iter().filter(|line| line.contains(FAULT)).count();
+        let told = lines.iter().filter(|line| line.contains(NO_PICTURE)).count();
         assert_eq!(told, faults, "{}", lines.join("\n"));
     }
 
     /// That the viewers are the ones from the beginning.
     fn end(mut self, viewers: [Viewer; 2]) {
-        assert!(
-            !self.said(SESSION_ENDED),
-            "a viewer was lost:\n{}",
-            self.node.log().tail(60)
-        );
+        self.node.assert_never_said(SESSION_ENDED);
         for viewer in viewers {
             viewer.stop();
         }
         self.node.assert_running();
     }
-
-    fn said(&self, what: &str) -> bool {
-        let lines = self.node.log().since(Mark::default());
-        lines.iter().any(|line| line.contains(what))
-    }
-}
-
-fn fps(second: &Value) -> f64 {
-    second["fps"].as_f64().unwrap_or_default()
 }
 
 /// The slate comes four times a second, a camera thirty times, or ten where the machine is too slow for more; of those some are missing
 /// where it stands still for a moment in each second.
 fn see_slate(viewers: &[Viewer]) {
     for viewer in viewers {
-        viewer.shows(|second| (2.0..8.0).contains(&fps(second)));
+        viewer.sees(2..8);
     }
 }
 
 fn see_camera(viewers: &[Viewer]) {
     for viewer in viewers {
-        viewer.shows(|second| fps(second) >= 6.5);
+        viewer.sees(7..);
     }
 }
 
@@ -278,7 +262,7 @@ mod everything {
         scene.set("wrap_timestamp", 0);
         let lines = scene.node.log().since(mark);
         assert!(
-            !lines.iter().any(|line| line.contains(FAULT)),
+            !lines.iter().any(|line| line.contains(NO_PICTURE)),
             "{}",
             lines.join("\n")
         );
