@@ -25,10 +25,10 @@ pub fn reason(need: Need) -> Option<&'static str> {
     None
 }
 
-/// Whether `test` cannot run here. Says so on the terminal, and in the file that dev/test shows at its end.
-pub fn skipped(test: &str, need: Need) -> bool {
+/// Whether the test that asks cannot run here. Says so on the terminal, and in the file that dev/test shows at its end.
+pub fn skipped(need: Need) -> bool {
     let Some(reason) = reason(need) else { return false };
-    skipped_because(test, reason);
+    skipped_because(&this_test(), reason);
     true
 }
 

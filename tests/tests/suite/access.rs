@@ -63,7 +63,7 @@ mod quick {
 
     #[test]
     fn whoever_has_the_token_sees_the_camera() {
-        if skipped("whoever_has_the_token_sees_the_camera", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let (network, scratch) = (Network::without_guest(), Scratch::new("access"));
@@ -100,10 +100,7 @@ mod quick {
 
     #[test]
     fn whoever_has_not_the_token_is_told_so_and_gets_nothing() {
-        if skipped(
-            "whoever_has_not_the_token_is_told_so_and_gets_nothing",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let (network, scratch) = (Network::without_guest(), Scratch::new("access"));
@@ -147,7 +144,7 @@ mod quick {
     /// All have the one token, so all change it at about the same time.
     #[test]
     fn a_token_is_changed_while_somebody_watches() {
-        if skipped("a_token_is_changed_while_somebody_watches", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let (network, scratch) = (Network::without_guest(), Scratch::new("access"));
@@ -187,10 +184,7 @@ mod quick {
 
     #[test]
     fn a_node_comes_in_when_the_token_is_put_right_on_the_server() {
-        if skipped(
-            "a_node_comes_in_when_the_token_is_put_right_on_the_server",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let (network, scratch) = (Network::without_guest(), Scratch::new("access"));

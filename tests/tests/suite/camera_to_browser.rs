@@ -122,7 +122,7 @@ mod everything {
 
     #[test]
     fn vivid_is_live_as_h264() {
-        if skipped("vivid_is_live_as_h264", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         assert_live(&VIVID);
@@ -130,7 +130,7 @@ mod everything {
 
     #[test]
     fn vivid_is_live_as_vp8_where_the_offer_has_no_h264() {
-        if skipped("vivid_is_live_as_vp8_where_the_offer_has_no_h264", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         assert_live(&VIVID_AS_VP8);
@@ -138,7 +138,7 @@ mod everything {
 
     #[test]
     fn an_mjpeg_camera_is_live() {
-        if skipped("an_mjpeg_camera_is_live", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         assert_live(&MJPEG);
@@ -150,7 +150,7 @@ mod soak {
 
     #[test]
     fn the_page_has_25_pictures_a_second_for_20_s() {
-        if skipped("the_page_has_25_pictures_a_second_for_20_s", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         for way in [VIVID, VIVID_AS_VP8, MJPEG] {

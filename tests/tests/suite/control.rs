@@ -212,10 +212,7 @@ mod everything {
 
     #[test]
     fn the_page_s_buttons_move_lines_and_a_dead_page_holds_none() {
-        if skipped(
-            "the_page_s_buttons_move_lines_and_a_dead_page_holds_none",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -313,10 +310,7 @@ mod everything {
 
     #[test]
     fn what_is_captured_after_the_privacy_switch_leaves_nobody() {
-        if skipped(
-            "what_is_captured_after_the_privacy_switch_leaves_nobody",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -394,10 +388,7 @@ mod everything {
 
     #[test]
     fn a_raspberry_pi_s_registers_tell_what_the_node_does_and_are_safe_after_a_kill() {
-        if skipped(
-            "a_raspberry_pi_s_registers_tell_what_the_node_does_and_are_safe_after_a_kill",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -474,10 +465,7 @@ mod everything {
 
     #[test]
     fn pins_that_can_not_be_had_are_named_and_the_camera_works_on() {
-        if skipped(
-            "pins_that_can_not_be_had_are_named_and_the_camera_works_on",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -551,10 +539,7 @@ mod everything {
 
     #[test]
     fn a_program_beside_the_node_drives_it_and_is_driven_by_viewers() {
-        if skipped(
-            "a_program_beside_the_node_drives_it_and_is_driven_by_viewers",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -655,10 +640,7 @@ mod quick {
 
     #[test]
     fn floods_nonsense_and_those_who_may_not_are_refused_with_a_reason() {
-        if skipped(
-            "floods_nonsense_and_those_who_may_not_are_refused_with_a_reason",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

@@ -13,10 +13,7 @@ mod quick {
 
     #[test]
     fn one_encoder_feeds_all_and_one_viewer_too_many_is_told_so() {
-        if skipped(
-            "one_encoder_feeds_all_and_one_viewer_too_many_is_told_so",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

@@ -121,10 +121,7 @@ mod everything {
 
     #[test]
     fn an_unplugged_camera_is_live_again_for_both_viewers_under_another_number_too() {
-        if skipped(
-            "an_unplugged_camera_is_live_again_for_both_viewers_under_another_number_too",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");
@@ -159,10 +156,7 @@ mod everything {
 
     #[test]
     fn a_camera_that_is_absent_at_the_start_is_live_when_it_comes() {
-        if skipped(
-            "a_camera_that_is_absent_at_the_start_is_live_when_it_comes",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new(&format!("echo vivid.0 >{DRIVER}/unbind"));
@@ -178,10 +172,7 @@ mod everything {
     /// The default: whoever plugs in a camera sees it, and that it is gone when it is.
     #[test]
     fn the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for() {
-        if skipped(
-            "the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::with("auto", &format!("echo vivid.0 >{DRIVER}/unbind"));
@@ -209,7 +200,7 @@ mod everything {
 
     #[test]
     fn a_busy_camera_is_live_when_the_other_program_ends() {
-        if skipped("a_busy_camera_is_live_when_the_other_program_ends", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");
@@ -232,10 +223,7 @@ mod everything {
 
     #[test]
     fn what_a_driver_can_do_wrong_costs_no_viewer_the_picture() {
-        if skipped(
-            "what_a_driver_can_do_wrong_costs_no_viewer_the_picture",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");

@@ -259,7 +259,7 @@ mod everything {
 
     #[test]
     fn every_format_is_converted_to_its_colours() {
-        if skipped("every_format_is_converted_to_its_colours", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let studio = Studio::open();
@@ -287,7 +287,7 @@ mod everything {
     /// One of each kind: packed RGB, planar, JPEG, passed on and decoded.
     #[test]
     fn viewers_see_a_camera_in_its_colours() {
-        if skipped("viewers_see_a_camera_in_its_colours", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let studio = Studio::open();
@@ -307,10 +307,7 @@ mod soak {
 
     #[test]
     fn viewers_see_each_raw_format_of_a_driver_in_its_colours() {
-        if skipped(
-            "viewers_see_each_raw_format_of_a_driver_in_its_colours",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let studio = Studio::open();
@@ -323,10 +320,7 @@ mod soak {
 
     #[test]
     fn viewers_see_a_camera_with_one_format_of_an_awkward_size_in_its_colours() {
-        if skipped(
-            "viewers_see_a_camera_with_one_format_of_an_awkward_size_in_its_colours",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let studio = Studio::open();
@@ -337,7 +331,7 @@ mod soak {
 
     #[test]
     fn viewers_see_a_camera_that_encodes_in_its_colours() {
-        if skipped("viewers_see_a_camera_that_encodes_in_its_colours", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let studio = Studio::open();

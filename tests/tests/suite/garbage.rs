@@ -33,7 +33,7 @@ mod quick {
 
     #[test]
     fn the_server_answers_garbage_with_a_clear_status() {
-        if skipped("the_server_answers_garbage_with_a_clear_status", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -100,7 +100,7 @@ mod quick {
 
     #[test]
     fn a_slow_request_holds_up_nobody_and_is_given_up() {
-        if skipped("a_slow_request_holds_up_nobody_and_is_given_up", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -131,7 +131,7 @@ mod quick {
 
     #[test]
     fn names_are_taken_as_the_stock_client_sends_them() {
-        if skipped("names_are_taken_as_the_stock_client_sends_them", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -156,7 +156,7 @@ mod quick {
 
     #[test]
     fn garbage_from_a_member_does_not_disturb_the_node() {
-        if skipped("garbage_from_a_member_does_not_disturb_the_node", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

@@ -188,7 +188,7 @@ mod everything {
 
     #[test]
     fn the_encoder_of_a_camera_is_told_what_suits_viewers() {
-        if skipped("the_encoder_of_a_camera_is_told_what_suits_viewers", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let mut scene = Scene::new("", "[video]\nbitrate = 1_500_000");
@@ -230,10 +230,7 @@ mod everything {
 
     #[test]
     fn a_late_viewer_has_its_picture_at_once_where_the_driver_takes_keyframe_requests() {
-        if skipped(
-            "a_late_viewer_has_its_picture_at_once_where_the_driver_takes_keyframe_requests",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("", &never_by_itself());
@@ -257,10 +254,7 @@ mod everything {
 
     #[test]
     fn a_late_viewer_of_a_camera_that_does_not_obey_waits_and_is_asked_for_again() {
-        if skipped(
-            "a_late_viewer_of_a_camera_that_does_not_obey_waits_and_is_asked_for_again",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("", &never_by_itself());
@@ -304,10 +298,7 @@ mod everything {
 
     #[test]
     fn a_late_viewer_waits_for_one_group_at_most_where_the_driver_takes_no_requests() {
-        if skipped(
-            "a_late_viewer_waits_for_one_group_at_most_where_the_driver_takes_no_requests",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("button=0", "");
@@ -329,10 +320,7 @@ mod everything {
 
     #[test]
     fn a_hole_in_the_stream_is_mended_by_a_keyframe_that_is_asked_for() {
-        if skipped(
-            "a_hole_in_the_stream_is_mended_by_a_keyframe_that_is_asked_for",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("", &never_by_itself());
@@ -363,7 +351,7 @@ mod soak {
 
     #[test]
     fn how_soon_late_viewers_have_their_picture() {
-        if skipped("how_soon_late_viewers_have_their_picture", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         const TIMES: usize = 3;

@@ -154,7 +154,7 @@ mod everything {
 
     #[test]
     fn frames_are_lent_to_the_encoder_and_not_copied() {
-        if skipped("frames_are_lent_to_the_encoder_and_not_copied", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         for dialect in ["vicodec=multiplanar=0", "vicodec=multiplanar=1"] {
@@ -194,10 +194,7 @@ mod everything {
 
     #[test]
     fn a_camera_that_lends_nothing_has_its_frames_copied_once() {
-        if skipped(
-            "a_camera_that_lends_nothing_has_its_frames_copied_once",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -224,7 +221,7 @@ mod everything {
 
     #[test]
     fn the_bitrate_changes_while_the_encoder_runs() {
-        if skipped("the_bitrate_changes_while_the_encoder_runs", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -250,7 +247,7 @@ mod everything {
 
     #[test]
     fn an_encoder_that_fails_is_made_anew() {
-        if skipped("an_encoder_that_fails_is_made_anew", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -285,10 +282,7 @@ mod everything {
 
     #[test]
     fn software_encodes_where_the_hardware_has_gone_until_the_camera_is_opened_anew() {
-        if skipped(
-            "software_encodes_where_the_hardware_has_gone_until_the_camera_is_opened_anew",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -339,7 +333,7 @@ mod everything {
 
     #[test]
     fn an_encoder_of_another_codec_is_none_for_viewers() {
-        if skipped("an_encoder_of_another_codec_is_none_for_viewers", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

@@ -84,10 +84,7 @@ mod soak {
 
     #[test]
     fn a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late() {
-        if skipped(
-            "a_busy_machine_gives_up_steps_and_takes_them_back_and_no_picture_is_late",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

@@ -34,7 +34,7 @@ mod quick {
 
     #[test]
     fn a_server_restart_costs_a_running_stream_no_frame() {
-        if skipped("a_server_restart_costs_a_running_stream_no_frame", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         the_server_restarts(json!({"distinct": 60}));
@@ -42,10 +42,7 @@ mod quick {
 
     #[test]
     fn the_page_shows_the_picture_again_after_the_node_was_stopped() {
-        if skipped(
-            "the_page_shows_the_picture_again_after_the_node_was_stopped",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         the_picture_is_back_after(|node| node.stop());
@@ -53,10 +50,7 @@ mod quick {
 
     #[test]
     fn the_page_shows_the_picture_again_after_the_node_was_killed() {
-        if skipped(
-            "the_page_shows_the_picture_again_after_the_node_was_killed",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         the_picture_is_back_after(|node| node.kill());
@@ -64,7 +58,7 @@ mod quick {
 
     #[test]
     fn a_killed_viewer_leaves_no_session() {
-        if skipped("a_killed_viewer_leaves_no_session", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -79,7 +73,7 @@ mod quick {
 
     #[test]
     fn nobody_watching_means_no_work() {
-        if skipped("nobody_watching_means_no_work", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -109,7 +103,7 @@ mod soak {
 
     #[test]
     fn a_server_restart_is_no_gap_in_a_running_stream() {
-        if skipped("a_server_restart_is_no_gap_in_a_running_stream", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let frames = the_server_restarts(json!({"seconds": 12}));
@@ -122,7 +116,7 @@ mod soak {
     // Outside of the guest: its kernel counts CPU time too coarsely.
     #[test]
     fn nobody_watching_means_next_to_no_cpu() {
-        if skipped("nobody_watching_means_next_to_no_cpu", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -202,7 +196,7 @@ mod everything {
 
     #[test]
     fn nobody_watching_means_no_camera() {
-        if skipped("nobody_watching_means_no_camera", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -225,10 +219,7 @@ mod everything {
 
     #[test]
     fn a_camera_that_is_unplugged_and_plugged_in_again_is_live_for_the_same_viewer() {
-        if skipped(
-            "a_camera_that_is_unplugged_and_plugged_in_again_is_live_for_the_same_viewer",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

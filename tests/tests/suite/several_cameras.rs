@@ -85,7 +85,7 @@ mod quick {
 
     #[test]
     fn a_camera_that_fails_takes_nothing_from_the_others() {
-        if skipped("a_camera_that_fails_takes_nothing_from_the_others", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -154,10 +154,7 @@ mod quick {
 
     #[test]
     fn a_stock_client_picks_either_and_a_new_server_gets_both() {
-        if skipped(
-            "a_stock_client_picks_either_and_a_new_server_gets_both",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -204,10 +201,7 @@ mod quick {
 
     #[test]
     fn a_camera_comes_changes_and_goes_while_another_is_watched() {
-        if skipped(
-            "a_camera_comes_changes_and_goes_while_another_is_watched",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -288,7 +282,7 @@ mod everything {
 
     #[test]
     fn auto_takes_the_camera_that_nobody_else_names() {
-        if skipped("auto_takes_the_camera_that_nobody_else_names", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

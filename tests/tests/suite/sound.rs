@@ -129,10 +129,7 @@ mod quick {
 
     #[test]
     fn every_viewer_hears_the_tone_in_the_codec_that_it_has() {
-        if skipped(
-            "every_viewer_hears_the_tone_in_the_codec_that_it_has",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -166,7 +163,7 @@ mod quick {
 
     #[test]
     fn a_node_without_a_microphone_shows_no_sound() {
-        if skipped("a_node_without_a_microphone_shows_no_sound", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -245,10 +242,7 @@ mod soak {
 
     #[test]
     fn a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps() {
-        if skipped(
-            "a_tone_in_a_sound_card_is_heard_by_a_browser_and_a_desktop_without_gaps",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new(|_| {});
@@ -270,7 +264,7 @@ mod soak {
     /// The card delivers what was played into it, and the node takes it as it is.
     #[test]
     fn every_kind_of_card_is_heard() {
-        if skipped("every_kind_of_card_is_heard", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new(|_| {});
@@ -298,10 +292,7 @@ mod soak {
 
     #[test]
     fn the_picture_has_no_gap_while_a_card_goes_and_comes_back() {
-        if skipped(
-            "the_picture_has_no_gap_while_a_card_goes_and_comes_back",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let mut looking = None;
@@ -394,7 +385,7 @@ mod everything {
     /// What goes wrong with a card costs its sound and nothing else, and is said once.
     #[test]
     fn a_card_that_goes_comes_back_and_the_picture_goes_on() {
-        if skipped("a_card_that_goes_comes_back_and_the_picture_goes_on", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         a_card_goes_and_comes_back(|_| {});
@@ -403,7 +394,7 @@ mod everything {
     /// 5 % loss and 30 ms of jitter: what is lost is made up, and the tone stays what is heard.
     #[test]
     fn on_a_bad_network_the_tone_is_still_heard() {
-        if skipped("on_a_bad_network_the_tone_is_still_heard", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new(|_| {});

@@ -74,7 +74,7 @@ mod quick {
 
     #[test]
     fn a_command_that_encodes_is_passed_on_to_everybody() {
-        if skipped("a_command_that_encodes_is_passed_on_to_everybody", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -103,7 +103,7 @@ mod quick {
 
     #[test]
     fn a_command_that_does_not_encode_is_encoded_here() {
-        if skipped("a_command_that_does_not_encode_is_encoded_here", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -121,10 +121,7 @@ mod quick {
 
     #[test]
     fn a_command_that_gives_no_picture_is_a_fault_in_words() {
-        if skipped(
-            "a_command_that_gives_no_picture_is_a_fault_in_words",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -176,7 +173,7 @@ mod quick {
 
     #[test]
     fn a_command_that_ends_is_started_again() {
-        if skipped("a_command_that_ends_is_started_again", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -203,10 +200,7 @@ mod quick {
 
     #[test]
     fn a_command_that_ends_again_and_again_is_complained_of_once() {
-        if skipped(
-            "a_command_that_ends_again_and_again_is_complained_of_once",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -236,10 +230,7 @@ mod quick {
 
     #[test]
     fn a_flood_of_complaints_drowns_neither_the_log_nor_the_picture() {
-        if skipped(
-            "a_flood_of_complaints_drowns_neither_the_log_nor_the_picture",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -262,10 +253,7 @@ mod quick {
 
     #[test]
     fn a_command_runs_while_somebody_watches_and_never_longer_than_the_node() {
-        if skipped(
-            "a_command_runs_while_somebody_watches_and_never_longer_than_the_node",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -338,10 +326,7 @@ mod everything {
 
     #[test]
     fn a_camera_that_encodes_is_passed_on_and_a_late_viewer_starts_at_a_keyframe() {
-        if skipped(
-            "a_camera_that_encodes_is_passed_on_and_a_late_viewer_starts_at_a_keyframe",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

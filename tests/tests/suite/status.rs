@@ -21,10 +21,7 @@ mod quick {
 
     #[test]
     fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
-        if skipped(
-            "a_viewer_is_in_the_figures_while_it_watches_and_no_longer",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -116,10 +113,7 @@ mod quick {
 
     #[test]
     fn a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly() {
-        if skipped(
-            "a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -150,7 +144,7 @@ mod quick {
 
     #[test]
     fn a_missing_camera_is_told_while_somebody_wants_it() {
-        if skipped("a_missing_camera_is_told_while_somebody_wants_it", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -181,10 +175,7 @@ mod quick {
 
     #[test]
     fn a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone() {
-        if skipped(
-            "a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -227,10 +218,7 @@ mod quick {
 
     #[test]
     fn a_second_node_streams_without_a_status_page_and_says_why() {
-        if skipped(
-            "a_second_node_streams_without_a_status_page_and_says_why",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -259,7 +247,7 @@ mod everything {
 
     #[test]
     fn a_network_that_loses_and_delays_is_in_the_figures() {
-        if skipped("a_network_that_loses_and_delays_is_in_the_figures", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

@@ -38,7 +38,7 @@ mod quick {
 
     #[test]
     fn a_stock_client_with_a_camera_calls_and_hangs_up() {
-        if skipped("a_stock_client_with_a_camera_calls_and_hangs_up", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -52,10 +52,7 @@ mod quick {
     /// Its offer has no place for video: the node has to offer that itself.
     #[test]
     fn a_stock_client_without_a_camera_calls_and_hangs_up() {
-        if skipped(
-            "a_stock_client_without_a_camera_calls_and_hangs_up",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -68,10 +65,7 @@ mod quick {
 
     #[test]
     fn a_stock_client_that_leaves_the_server_is_gone_as_after_a_bye() {
-        if skipped(
-            "a_stock_client_that_leaves_the_server_is_gone_as_after_a_bye",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -92,7 +86,7 @@ mod quick {
 
     #[test]
     fn the_node_lives_with_a_stock_server() {
-        if skipped("the_node_lives_with_a_stock_server", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

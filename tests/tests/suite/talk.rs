@@ -112,7 +112,7 @@ mod everything {
 
     #[test]
     fn a_browser_and_a_desktop_are_heard_together() {
-        if skipped("a_browser_and_a_desktop_are_heard_together", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -167,10 +167,7 @@ mod everything {
 
     #[test]
     fn a_loudspeaker_that_is_absent_busy_or_unplugged_comes_back() {
-        if skipped(
-            "a_loudspeaker_that_is_absent_busy_or_unplugged_comes_back",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -228,7 +225,7 @@ mod everything {
 
     #[test]
     fn a_bad_network_is_concealed_and_the_tone_stays() {
-        if skipped("a_bad_network_is_concealed_and_the_tone_stays", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         on_a_bad_network(|guest, more| {
@@ -268,7 +265,7 @@ mod soak {
 
     #[test]
     fn how_a_voice_sounds_on_a_bad_network() {
-        if skipped("how_a_voice_sounds_on_a_bad_network", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         on_a_bad_network(|guest, more| {
@@ -290,7 +287,7 @@ mod soak {
 
     #[test]
     fn every_card_gets_what_it_can_play() {
-        if skipped("every_card_gets_what_it_can_play", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -339,7 +336,7 @@ mod quick {
 
     #[test]
     fn only_who_may_be_heard_is_asked_for_the_microphone() {
-        if skipped("only_who_may_be_heard_is_asked_for_the_microphone", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -382,10 +379,7 @@ mod quick {
 
     #[test]
     fn the_page_has_a_button_where_there_is_a_loudspeaker_and_says_why_it_does_not_work() {
-        if skipped(
-            "the_page_has_a_button_where_there_is_a_loudspeaker_and_says_why_it_does_not_work",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

@@ -113,7 +113,7 @@ mod quick {
 
     #[test]
     fn h264_is_watched_and_recorded() {
-        if skipped("h264_is_watched_and_recorded", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         watch_and_record("h264", None);
@@ -121,7 +121,7 @@ mod quick {
 
     #[test]
     fn vp8_is_watched_and_recorded() {
-        if skipped("vp8_is_watched_and_recorded", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         watch_and_record("vp8", Some("1"));
@@ -129,7 +129,7 @@ mod quick {
 
     #[test]
     fn nodes_are_listed_and_a_missing_one_is_named() {
-        if skipped("nodes_are_listed_and_a_missing_one_is_named", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
