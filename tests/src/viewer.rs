@@ -72,8 +72,12 @@ impl Viewer {
 
     /// Waits for a second, from now on, in which so many pictures come: of the slate there are four, of a camera more.
     pub fn sees(&self, pictures: impl RangeBounds<u64>) {
+        all_see(std::slice::from_ref(self), pictures);
+    }
+
+    fn sees_since(&self, mark: Mark, pictures: &impl RangeBounds<u64>) {
         let counts = RefCell::new(Vec::new());
-        self.figures_since(self.process.mark(), |figures| {
+        self.figures_since(mark, |figures| {
             let mut counts = counts.borrow_mut();
             counts.push(figures["frames"].as_u64().unwrap_or_default());
             let before = counts.iter().rev().nth(A_SECOND);
@@ -135,6 +139,14 @@ impl Viewer {
         let last = lines.iter().rfind(|line| line.starts_with("{\"summary\""));
         let line = last.unwrap_or_else(|| panic!("no summary in\n{}", lines.join("\n")));
         serde_json::from_str::<Value>(line).expect("the summary is JSON")["summary"].take()
+    }
+}
+
+/// Waits until each of them has had such a second ([`Viewer::sees`]).
+pub fn all_see(viewers: &[Viewer], pictures: impl RangeBounds<u64>) {
+    let marks: Vec<Mark> = viewers.iter().map(|viewer| viewer.process.mark()).collect();
+    for (viewer, mark) in viewers.iter().zip(marks) {
+        viewer.sees_since(mark, &pictures);
     }
 }
 

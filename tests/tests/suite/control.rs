@@ -349,7 +349,7 @@ mod everything {
         watch(&mut viewer, json!({}));
         viewer.ask("press", json!({"on": "#sound"}));
         let loud =
-            |viewer: &mut Peer| viewer.ask("listen", json!({"seconds": 1}))["level"].as_f64() > Some(0.01);
+            |viewer: &mut Peer| viewer.ask("listen", json!({"seconds": 0.5}))["level"].as_f64() > Some(0.01);
         eventually(SOON, || loud(&mut viewer).then_some(())).expect("the tone is heard");
         chip.pull(PRIVACY, true);
         node.wait_for_line("microphone closed: the privacy switch is on");
