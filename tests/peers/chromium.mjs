@@ -9,10 +9,12 @@
 //   wait_live {within?}                  -> {ms}     once the page says that the picture is live
 //   wait_state {state, trouble?, within?} -> {ms, text, detail}   once #status has that state (and trouble)
 //   status {}                            -> {state, trouble, text, detail, server, address, panel: {resolution, …}}
-//   frames {seconds}                     -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
-//                                           over that time; `longestGap` in ms between two presented frames, `lost` packets
-//   clock {seconds, within?}             -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the screen;
-//                                           `newest` is the latest time that was read, in ms of UNIX
+//   frames {seconds} or {distinct, within?} -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
+//                                           over that time, or until so many pictures have come that look different; `longestGap` in ms between
+//                                           two presented frames, `lost` packets
+//   clock {seconds} or {unreadable, within?} -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the
+//                                           screen, over that time, or until so many pictures in a row had no clock; `newest` is the latest time that
+//                                           was read, in ms of UNIX
 //   listen {seconds, tones?}             -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, lost, codec}   what is heard over
 //                                           that time; `concealed` is the share of samples that Chromium had to make up, `lost` counts packets
 //   lip_sync {seconds}                   -> {offsets, median, least, most, delay}   by how many ms each tone of that time began after its flash, when
@@ -108,19 +110,23 @@ function instrument() {
 
   const video = () => document.querySelector("video#picture");
 
-  /** Calls `see(now, metadata)` for each presented frame until `seconds` are over. */
+  /** Calls `see(now, metadata)` for each presented frame until `seconds` are over, or it has seen enough and says so. */
   const eachFrame = (seconds, see) => new Promise((resolve) => {
     const picture = video();
     let handle;
-    const next = (now, metadata) => {
-      see(now, metadata);
-      handle = picture.requestVideoFrameCallback(next);
-    };
-    handle = picture.requestVideoFrameCallback(next);
-    setTimeout(() => {
+    const timer = setTimeout(() => {
       picture.cancelVideoFrameCallback(handle);
       resolve();
     }, seconds * 1000);
+    const next = (now, metadata) => {
+      if (see(now, metadata) !== "enough") {
+        handle = picture.requestVideoFrameCallback(next);
+        return;
+      }
+      clearTimeout(timer);
+      resolve();
+    };
+    handle = picture.requestVideoFrameCallback(next);
   });
 
   const canvas = (width, height) => new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
@@ -137,7 +143,7 @@ function instrument() {
     return facts;
   };
 
-  const frames = async (seconds) => {
+  const frames = async (seconds, distinct) => {
     const pen = canvas(64, 36);
     const seen = new Set();
     let presented = 0;
@@ -153,6 +159,7 @@ function instrument() {
       let hash = 0x811c9dc5; // FNV-1a over the words of the shrunken picture
       for (const word of new Uint32Array(pen.getImageData(0, 0, 64, 36).data.buffer)) hash = Math.imul(hash ^ word, 0x01000193) >>> 0;
       seen.add(hash);
+      return seen.size >= distinct ? "enough" : null;
     });
     const elapsed = (performance.now() - start) / 1000;
     const after = await media();
@@ -199,23 +206,28 @@ function instrument() {
   };
 
   // A frame's latency ends when Chromium expects it to be visible (metadata.expectedDisplayTime), not when the callback runs.
-  const clock = async (seconds) => {
+  const clock = async (seconds, limit) => {
     const pen = canvas(128, 8);
     const origin = wallClockOrigin();
     const latencies = [];
     let unreadable = 0;
+    let inARow = 0;
     let newest = null;
     await eachFrame(seconds, (_, metadata) => {
       const time = readClock(pen, video());
-      if (time === null) unreadable += 1;
-      else {
+      if (time === null) {
+        unreadable += 1;
+        inARow += 1;
+      } else {
+        inARow = 0;
         latencies.push(origin + metadata.expectedDisplayTime - time);
         newest = Math.max(newest ?? 0, time);
       }
+      return inARow >= limit ? "enough" : null;
     });
     latencies.sort((one, other) => one - other);
     const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
-    return { samples: latencies.length, unreadable, median: at(0.5), p95: at(0.95), least: at(0), most: at(1), newest };
+    return { samples: latencies.length, unreadable, inARow, median: at(0.5), p95: at(0.95), least: at(0), most: at(1), newest };
   };
 
   let ear = null;
@@ -412,12 +424,18 @@ class Viewer {
     return this.#page.evaluate(readStatus);
   }
 
-  async frames({ seconds }) {
-    return this.#page.evaluate((time) => window.pinholeTest.frames(time), seconds);
+  async frames({ seconds = null, distinct = null, within = PATIENCE }) {
+    const look = ([time, enough]) => window.pinholeTest.frames(time, enough ?? Infinity);
+    const seen = await this.#page.evaluate(look, [seconds ?? within, distinct]);
+    if (distinct !== null && seen.distinct < distinct) throw new Error(`${seconds ?? within} s brought no more than ${JSON.stringify(seen)}`);
+    return seen;
   }
 
-  async clock({ seconds }) {
-    return this.#page.evaluate((time) => window.pinholeTest.clock(time), seconds);
+  async clock({ seconds = null, unreadable = null, within = PATIENCE }) {
+    const look = ([time, limit]) => window.pinholeTest.clock(time, limit ?? Infinity);
+    const { inARow, ...read } = await this.#page.evaluate(look, [seconds ?? within, unreadable]);
+    if (unreadable !== null && inARow < unreadable) throw new Error(`${seconds ?? within} s brought no picture without a clock: ${JSON.stringify(read)}`);
+    return read;
   }
 
   async listen({ seconds, tones }) {

@@ -6,7 +6,8 @@
 //   call {member, camera, tone?}              -> {}         the offer is sent; with a camera of its own, or with a microphone only; the
 //                                                           microphone hears a tone of so many hertz, or nothing
 //   talk {}                                   -> {connection, direction, packets}   of the own microphone: whether it is asked for, and what was sent
-//   frames {seconds}                          -> {decoded, changing, width, height}  counted over that time, once a call has brought its first
+//   frames {seconds} or {changing, within?}   -> {decoded, changing, width, height}  counted over that time, or until so many have come that differ from
+//                                                the one before them; once a call has brought its first
 //   listen {seconds, tones?}                  -> {hertz, purity, level, gaps, longestGap, seconds, tones (tone.mjs), concealed, lost, codec}   what is heard over
 //                                                that time; `concealed` is the share of samples that libwebrtc had to make up, `lost` counts packets
 //   lip_sync {seconds}                        -> {offsets, median, least, most}   by how many ms each tone of that time began after its flash
@@ -25,6 +26,8 @@ import { analyse } from "./tone.mjs";
 
 const { RTCPeerConnection, MediaStream, nonstandard } = wrtc;
 
+/** How long it waits for what should come at once, in seconds: the machine may be busy with other work. */
+const PATIENCE = 30;
 /** By how many ms libwebrtc hands a picture over before it is due: what a screen takes of its own (VideoReceiveStreamInterface::Config::render_delay_ms). */
 const FOR_THE_SCREEN = 10;
 
@@ -255,12 +258,16 @@ class StockClient {
     this.#note("call dropped");
   }
 
-  async frames({ seconds }) {
+  async frames({ seconds = null, changing = Infinity, within = PATIENCE }) {
     const screen = await this.#screen();
     await screen.first;
-    const { decoded, changing } = screen;
-    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-    return { decoded: screen.decoded - decoded, changing: screen.changing - changing, width: screen.width, height: screen.height };
+    const before = { decoded: screen.decoded, changing: screen.changing };
+    const grown = (key) => screen[key] - before[key];
+    const end = performance.now() + (seconds ?? within) * 1000;
+    while (grown("changing") < changing && performance.now() < end) await new Promise((resolve) => setTimeout(resolve, 20));
+    const seen = { decoded: grown("decoded"), changing: grown("changing"), width: screen.width, height: screen.height };
+    if (changing !== Infinity && seen.changing < changing) throw new Error(`${seconds ?? within} s brought no more than ${JSON.stringify(seen)}`);
+    return seen;
   }
 
   codecs({ audio }) {

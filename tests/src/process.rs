@@ -130,6 +130,22 @@ impl Process {
             .sum()
     }
 
+    /// Whether it has said something that contains `pattern`.
+    pub fn has_said(&self, pattern: &str) -> bool {
+        let lines = self.log.since(Mark::default());
+        lines.iter().any(|line| line.contains(pattern))
+    }
+
+    /// Fails the test when it has said something that contains `pattern`.
+    pub fn assert_never_said(&self, pattern: &str) {
+        assert!(
+            !self.has_said(pattern),
+            "{} said {pattern:?}; its last lines:\n{}",
+            self.name,
+            self.log.tail(60)
+        );
+    }
+
     /// Sends a signal to the program and to all it started.
     pub fn signal(&mut self, signal: Signal) {
         match &mut self.body {

@@ -123,6 +123,8 @@ pub fn wait_for_good_bye(node: &Process, since: Mark) {
 
 /// The node says this when the server has taken it in.
 pub const SIGNED_IN: &str = "signed in";
+/// The node says this when viewers get the slate because the camera fails; once for a fault.
+pub const NO_PICTURE: &str = "no picture: ";
 /// The node says this when a viewer's session is over.
 pub const SESSION_ENDED: &str = "session ended";
 /// The node says this when it gives up something of the picture because the machine has too little time for encoding, as one

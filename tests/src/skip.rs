@@ -25,11 +25,16 @@ pub fn reason(need: Need) -> Option<&'static str> {
     None
 }
 
-/// Whether `test` cannot run here. Says so on the terminal, and in the file that dev/test shows at its end.
-pub fn skipped(test: &str, need: Need) -> bool {
+/// Whether the test that asks cannot run here. Says so on the terminal, and in the file that dev/test shows at its end.
+pub fn skipped(need: Need) -> bool {
     let Some(reason) = reason(need) else { return false };
-    skipped_because(test, reason);
+    skipped_because(&this_test(), reason);
     true
+}
+
+/// The path of the test that asks: what the test harness calls its thread.
+pub fn this_test() -> String {
+    std::thread::current().name().unwrap_or("a test").to_owned()
 }
 
 /// Says on the terminal, and in the file that dev/test shows at its end, that `test` cannot run here.
@@ -40,5 +45,15 @@ pub fn skipped_because(test: &str, reason: &str) {
         let file = OpenOptions::new().append(true).open(path);
         let written = file.and_then(|mut file| writeln!(file, "{line}"));
         written.expect("the file named by PINHOLE_SKIPPED can be written");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_knows_its_name() {
+        assert_eq!(this_test(), "skip::tests::a_test_knows_its_name");
     }
 }

@@ -85,6 +85,7 @@ async fn watch(server: ServerUrl, token: Option<Token>, args: WatchArgs) -> anyh
         node: args.node,
         patience: args.wait,
         time: args.seconds,
+        interval: args.interval,
         codecs,
         ice_servers: args.ice_servers,
     };

@@ -46,13 +46,16 @@ pub struct WatchArgs {
     /// Wait that many seconds for the node to sign in, if it is not there.
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
     pub wait: Duration,
+    /// Tell the figures that often.
+    #[arg(long, value_name = "SECONDS", value_parser = interval, default_value = "1")]
+    pub interval: Duration,
     /// Record into this file: .mkv holds any codec, .webm asks the node for VP8.
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Overwrite the recording's file if it exists.
     #[arg(long, requires = "record")]
     pub force: bool,
-    /// One JSON object per second and line, and a summary as the last line.
+    /// One JSON object per interval and line, and a summary as the last line.
     #[arg(long)]
     pub json: bool,
     /// Accept only this codec; without it, H.264 and, where the node has none, VP8.
@@ -70,6 +73,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
         return Err("not between 0 and a year".to_owned());
     }
     Ok(Duration::from_secs_f64(number))
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    // More often there is not a picture in each.
+    let interval = seconds(text)?;
+    match (0.1..=3600.0).contains(&interval.as_secs_f64()) {
+        true => Ok(interval),
+        false => Err("not between 0.1 and 3600".to_owned()),
+    }
 }
 
 fn ice_server(text: &str) -> Result<String, String> {
@@ -100,13 +112,17 @@ mod tests {
     #[test]
     fn a_watch_takes_all_its_options() {
         let line = "pinhole-view --server http://[::1]:80 watch porch --seconds 2.5 --record a.mkv --force --json \
-                    --codec vp8 --ice-server stun:stun.example.org:3478";
+                    --codec vp8 --interval 0.25 --ice-server stun:stun.example.org:3478";
         let Action::Watch(watch) = parse(line).expect("valid").action else {
             panic!("not a watch")
         };
         assert_eq!(
-            (watch.seconds, watch.wait),
-            (Some(Duration::from_millis(2500)), Duration::from_secs(10))
+            (watch.seconds, watch.wait, watch.interval),
+            (
+                Some(Duration::from_millis(2500)),
+                Duration::from_secs(10),
+                Duration::from_millis(250)
+            )
         );
         assert_eq!(
             (watch.codec, watch.json, watch.force),
@@ -124,6 +140,9 @@ mod tests {
             "pinhole-view --server http://x watch a --seconds -1",
             "pinhole-view --server http://x watch a --seconds NaN",
             "pinhole-view --server http://x watch a --wait 1e300",
+            "pinhole-view --server http://x watch a --interval 0",
+            "pinhole-view --server http://x watch a --interval 0.01",
+            "pinhole-view --server http://x watch a --interval 4000",
             "pinhole-view --server http://x watch a --codec av1",
             "pinhole-view --server http://x watch a --force",
             "pinhole-view --server http://x watch a --ice-server http://y",

@@ -36,13 +36,14 @@ complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -l json 
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -s h -l help -d 'Print help'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l seconds -d 'Stop that many seconds after the first picture; without it, watch until Ctrl-C' -r
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l wait -d 'Wait that many seconds for the node to sign in, if it is not there' -r
+complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l interval -d 'Tell the figures that often' -r
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l record -d 'Record into this file: .mkv holds any codec, .webm asks the node for VP8' -r -F
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l codec -d 'Accept only this codec; without it, H.264 and, where the node has none, VP8' -r -f -a "h264\t'H.264, constrained baseline'
 vp8\t'VP8'"
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l ice-server -d 'A STUN or TURN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times' -r
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l token-file -d 'A file with the server\'s access token, where it wants one' -r -F
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l force -d 'Overwrite the recording\'s file if it exists'
-complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l json -d 'One JSON object per second and line, and a summary as the last line'
+complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l json -d 'One JSON object per interval and line, and a summary as the last line'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand help; and not __fish_seen_subcommand_from list watch help" -f -a "list" -d 'Prints who is signed in at the server'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand help; and not __fish_seen_subcommand_from list watch help" -f -a "watch" -d 'Calls a node, receives its video, and tells how well it comes'

@@ -5,14 +5,11 @@ use pinhole_e2e::guest::Guest;
 use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::process::{Process, SOON};
-use pinhole_e2e::programs::{SESSION_ENDED, server_url, start_node_in, start_server};
+use pinhole_e2e::programs::{NO_PICTURE, SESSION_ENDED, server_url, start_node_in, start_server};
 use pinhole_e2e::skip::{Need, skipped};
-use pinhole_e2e::viewer::Viewer;
-use serde_json::Value;
+use pinhole_e2e::viewer::{Viewer, all_see};
 
 const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
-/// The node says this once for a fault.
-const FAULT: &str = "no picture: ";
 /// The node says this when there has been a picture for a while after a fault.
 const BACK: &str = "the picture is back";
 
@@ -83,7 +80,7 @@ impl Scene {
 
     /// Waits for the fault, which is said once, and gives its words.
     fn waits_for_fault(&self, since: Mark, words: &str) {
-        let line = self.node.wait_for_line_since(since, FAULT, SOON);
+        let line = self.node.wait_for_line_since(since, NO_PICTURE, SOON);
         assert!(line.contains(words), "{line:?} lacks {words:?}");
     }
 
@@ -91,45 +88,28 @@ impl Scene {
     fn is_back(&self, since: Mark, faults: usize) {
         self.node.wait_for_line_since(since, BACK, SOON);
         let lines = self.node.log().since(since);
-        let told = lines.iter().filter(|line| line.contains(FAULT)).count();
+        let told = lines.iter().filter(|line| line.contains(NO_PICTURE)).count();
         assert_eq!(told, faults, "{}", lines.join("\n"));
     }
 
     /// That the viewers are the ones from the beginning.
     fn end(mut self, viewers: [Viewer; 2]) {
-        assert!(
-            !self.said(SESSION_ENDED),
-            "a viewer was lost:\n{}",
-            self.node.log().tail(60)
-        );
+        self.node.assert_never_said(SESSION_ENDED);
         for viewer in viewers {
             viewer.stop();
         }
         self.node.assert_running();
     }
-
-    fn said(&self, what: &str) -> bool {
-        let lines = self.node.log().since(Mark::default());
-        lines.iter().any(|line| line.contains(what))
-    }
-}
-
-fn fps(second: &Value) -> f64 {
-    second["fps"].as_f64().unwrap_or_default()
 }
 
 /// The slate comes four times a second, a camera thirty times, or ten where the machine is too slow for more; of those some are missing
 /// where it stands still for a moment in each second.
 fn see_slate(viewers: &[Viewer]) {
-    for viewer in viewers {
-        viewer.shows(|second| (2.0..8.0).contains(&fps(second)));
-    }
+    all_see(viewers, 2..8);
 }
 
 fn see_camera(viewers: &[Viewer]) {
-    for viewer in viewers {
-        viewer.shows(|second| fps(second) >= 6.5);
-    }
+    all_see(viewers, 7..);
 }
 
 mod everything {
@@ -137,10 +117,7 @@ mod everything {
 
     #[test]
     fn an_unplugged_camera_is_live_again_for_both_viewers_under_another_number_too() {
-        if skipped(
-            "an_unplugged_camera_is_live_again_for_both_viewers_under_another_number_too",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");
@@ -175,10 +152,7 @@ mod everything {
 
     #[test]
     fn a_camera_that_is_absent_at_the_start_is_live_when_it_comes() {
-        if skipped(
-            "a_camera_that_is_absent_at_the_start_is_live_when_it_comes",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new(&format!("echo vivid.0 >{DRIVER}/unbind"));
@@ -194,10 +168,7 @@ mod everything {
     /// The default: whoever plugs in a camera sees it, and that it is gone when it is.
     #[test]
     fn the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for() {
-        if skipped(
-            "the_first_camera_that_comes_takes_the_test_picture_s_place_and_is_waited_for",
-            Need::Guest,
-        ) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::with("auto", &format!("echo vivid.0 >{DRIVER}/unbind"));
@@ -225,7 +196,7 @@ mod everything {
 
     #[test]
     fn a_busy_camera_is_live_when_the_other_program_ends() {
-        if skipped("a_busy_camera_is_live_when_the_other_program_ends", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");
@@ -247,18 +218,14 @@ mod everything {
     }
 
     #[test]
-    fn what_a_driver_can_do_wrong_costs_no_viewer_the_picture() {
-        if skipped(
-            "what_a_driver_can_do_wrong_costs_no_viewer_the_picture",
-            Need::Guest,
-        ) {
+    fn disturbances_of_a_driver_do_not_end_the_picture() {
+        if skipped(Need::Guest) {
             return;
         }
         let scene = Scene::new("true");
         let viewers = scene.watched();
         see_camera(&viewers);
 
-        // Disturbances, none of which ends the picture.
         let mark = scene.node.mark();
         scene.set("inject_v4l2_buf_flag_error", 1);
         scene.node.wait_for_line_since(mark, "damaged frames", SOON);
@@ -278,12 +245,32 @@ mod everything {
         scene.set("wrap_timestamp", 0);
         let lines = scene.node.log().since(mark);
         assert!(
-            !lines.iter().any(|line| line.contains(FAULT)),
+            !lines.iter().any(|line| line.contains(NO_PICTURE)),
             "{}",
             lines.join("\n")
         );
 
-        // Errors, each of which ends one opening of the camera and not the next.
+        // Nothing comes any more, and nothing says so.
+        let mark = scene.node.mark();
+        scene.set("percentage_of_dropped_buffers", 100);
+        scene.waits_for_fault(mark, "delivered nothing usable");
+        see_slate(&viewers);
+        scene.set("percentage_of_dropped_buffers", 0);
+        see_camera(&viewers);
+        scene.is_back(mark, 1);
+        scene.end(viewers);
+    }
+
+    #[test]
+    fn errors_of_a_driver_cost_no_viewer_the_picture() {
+        if skipped(Need::Guest) {
+            return;
+        }
+        let scene = Scene::new("true");
+        let viewers = scene.watched();
+        see_camera(&viewers);
+
+        // Each ends one opening of the camera and not the next.
         for (control, words) in [
             ("inject_fatal_streaming_error", "failed to deliver"),
             ("inject_vidioc_qbuf_error", "failed to take a buffer back"),
@@ -309,15 +296,6 @@ mod everything {
             see_camera(&viewers);
             scene.is_back(mark, 2);
         }
-
-        // Nothing comes any more, and nothing says so.
-        let mark = scene.node.mark();
-        scene.set("percentage_of_dropped_buffers", 100);
-        scene.waits_for_fault(mark, "delivered nothing usable");
-        see_slate(&viewers);
-        scene.set("percentage_of_dropped_buffers", 0);
-        see_camera(&viewers);
-        scene.is_back(mark, 1);
         scene.end(viewers);
     }
 }

@@ -17,7 +17,7 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{server_address, server_url, start_node_in, start_server};
-use pinhole_e2e::skip::{Need, skipped, skipped_because};
+use pinhole_e2e::skip::{Need, skipped, skipped_because, this_test};
 use serde_json::{Value, json};
 
 /// By how much a tone may be heard before or after its flash is seen, in ms. Sound that is early is noticed from about there on
@@ -33,7 +33,6 @@ const CALM_TRIES: u32 = 2;
 /// How long is measured, in seconds: that of about eleven pairs.
 const MEASURED: u32 = 23;
 
-const TEST: &str = "a_flash_and_its_tone_are_together_after_a_minute";
 /// So long players take to forget a moment in which the machine stood still, in pairs.
 const RECOVERY: usize = 40;
 /// The feeder's own error in such a moment, in ms; usually it is a few.
@@ -120,7 +119,7 @@ mod soak {
 
     #[test]
     fn a_flash_and_its_tone_are_together_after_a_minute() {
-        if skipped(TEST, Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let minutes = std::env::var("PINHOLE_LIP_SYNC_MINUTES")
@@ -172,7 +171,7 @@ mod soak {
             }
             if together != [true; 2] && calm < CALM_TRIES {
                 skipped_because(
-                    TEST,
+                    &this_test(),
                     "the machine stood still again and again, and its players had no time to recover",
                 );
                 return;

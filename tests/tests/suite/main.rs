@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `quick` | `dev/test` | seconds, on a PC with nothing but network namespaces: test picture and tone, Chromium, libwebrtc |
 //! | `everything` | `dev/test everything` | what needs virtual hardware, packages or installed machines |
-//! | `soak` | `dev/soak` | what measures for minutes, and matrices of cards and formats |
+//! | `soak` | `dev/soak` | what measures a stretch of time and prints its figure, and matrices of cards and formats |
 //!
 //! How many run side by side is in `.config/nextest.toml`.
 

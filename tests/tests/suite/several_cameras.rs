@@ -85,7 +85,7 @@ mod quick {
 
     #[test]
     fn a_camera_that_fails_takes_nothing_from_the_others() {
-        if skipped("a_camera_that_fails_takes_nothing_from_the_others", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -112,9 +112,9 @@ mod quick {
         wait_for(&node, "garden", mark, "no picture: ");
         front.goes_on();
         // Its viewer sees the slate, four times a second.
-        other.shows(|second| (2.0..8.0).contains(&second["fps"].as_f64().unwrap_or_default()));
+        other.sees(2..8);
         // The other one thirty times, or ten where the machine is too slow for more.
-        front.shows(|second| second["fps"].as_f64() > Some(8.5));
+        front.sees(9..);
         assert_eq!(said(&node, "front", mark), Vec::<String>::new());
 
         let (code, health) = get(&network, "/health?strict");
@@ -154,10 +154,7 @@ mod quick {
 
     #[test]
     fn a_stock_client_picks_either_and_a_new_server_gets_both() {
-        if skipped(
-            "a_stock_client_picks_either_and_a_new_server_gets_both",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -174,9 +171,8 @@ mod quick {
         for (camera, width) in [("porch front", 640), ("porch garden", 320), ("porch front", 640)] {
             let member = client.ask("await_member", json!({"name": camera}))["member"].clone();
             client.ask("call", json!({"member": member, "camera": true}));
-            let frames = client.ask("frames", json!({"seconds": 2}));
+            let frames = client.ask("frames", json!({"changing": 11}));
             assert_eq!(frames["width"], width, "{camera}: {frames}");
-            assert!(frames["changing"].as_u64() > Some(10), "{camera}: {frames}");
             let mark = node.mark();
             client.ask("hang_up", json!({}));
             node.wait_for_line_since(mark, SESSION_ENDED, SOON);
@@ -205,10 +201,7 @@ mod quick {
 
     #[test]
     fn a_camera_comes_changes_and_goes_while_another_is_watched() {
-        if skipped(
-            "a_camera_comes_changes_and_goes_while_another_is_watched",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -289,7 +282,7 @@ mod everything {
 
     #[test]
     fn auto_takes_the_camera_that_nobody_else_names() {
-        if skipped("auto_takes_the_camera_that_nobody_else_names", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();

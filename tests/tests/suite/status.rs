@@ -13,6 +13,7 @@ use pinhole_e2e::programs::{
 };
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::status::{Metrics, STATUS, get};
+use pinhole_e2e::viewer::Viewer;
 use serde_json::{Value, json};
 
 mod quick {
@@ -20,10 +21,7 @@ mod quick {
 
     #[test]
     fn a_viewer_is_in_the_figures_while_it_watches_and_no_longer() {
-        if skipped(
-            "a_viewer_is_in_the_figures_while_it_watches_and_no_longer",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -35,10 +33,7 @@ mod quick {
         assert_eq!(before.value("pinhole_camera_frames_total", &[]), Some(0.0));
         assert!(!before.text().contains("session="), "{}", before.text());
 
-        let mut page = Peer::chromium(&network);
-        page.ask("open", json!({"url": server_url()}));
-        page.ask("watch", json!({"camera": "porch"}));
-        page.ask("wait_live", json!({"within": 40}));
+        let viewer = Viewer::watch(&network, &server_url(), "porch", &["--codec", "h264"], SOON);
         // Until it has reported and been measured: about a second.
         let told = eventually(SOON, || {
             let metrics = Metrics::scrape(&network);
@@ -87,7 +82,7 @@ mod quick {
         assert_eq!(json["cameras"][0]["format"], "1280x720 YU12 30 fps", "{json}");
 
         let mark = node.mark();
-        page.ask("leave", json!({}));
+        viewer.stop();
         node.wait_for_line_since(mark, SESSION_ENDED, SOON);
         let after = Metrics::scrape(&network);
         assert!(
@@ -118,10 +113,7 @@ mod quick {
 
     #[test]
     fn a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly() {
-        if skipped(
-            "a_lost_server_degrades_the_health_and_a_monitor_may_ask_strictly",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -152,7 +144,7 @@ mod quick {
 
     #[test]
     fn a_missing_camera_is_told_while_somebody_wants_it() {
-        if skipped("a_missing_camera_is_told_while_somebody_wants_it", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -183,10 +175,7 @@ mod quick {
 
     #[test]
     fn a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone() {
-        if skipped(
-            "a_person_reads_on_the_page_who_watches_and_that_the_node_has_gone",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -217,7 +206,7 @@ mod quick {
         );
         let member = client.ask("await_member", json!({"name": "porch"}))["member"].clone();
         client.ask("call", json!({"member": member, "camera": true}));
-        client.ask("frames", json!({"seconds": 1}));
+        client.ask("frames", json!({"changing": 1}));
         reads(&mut page, "#viewers-title", "1 viewer");
         reads(&mut page, "#viewers tbody td", name);
         reads(&mut page, ".camera .picture", "1280x720");
@@ -229,10 +218,7 @@ mod quick {
 
     #[test]
     fn a_second_node_streams_without_a_status_page_and_says_why() {
-        if skipped(
-            "a_second_node_streams_without_a_status_page_and_says_why",
-            Need::Network,
-        ) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();
@@ -261,7 +247,7 @@ mod everything {
 
     #[test]
     fn a_network_that_loses_and_delays_is_in_the_figures() {
-        if skipped("a_network_that_loses_and_delays_is_in_the_figures", Need::Guest) {
+        if skipped(Need::Guest) {
             return;
         }
         let network = Network::for_guest();
@@ -270,10 +256,7 @@ mod everything {
         // Small, for a guest with one processor.
         let config = node_config("porch", "pattern").replace("1280x720", "320x180");
         let _node = start_node_in(&guest, &config);
-        let mut page = Peer::chromium(&network);
-        page.ask("open", json!({"url": server_url()}));
-        page.ask("watch", json!({"camera": "porch"}));
-        page.ask("wait_live", json!({"within": 30}));
+        let _viewer = Viewer::watch(&network, &server_url(), "porch", &[], SOON);
 
         let before = Metrics::scrape_in(&guest);
         let quick = before.value("pinhole_viewer_round_trip_seconds", &[]);

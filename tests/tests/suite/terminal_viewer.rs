@@ -5,10 +5,11 @@ use std::process::Command;
 
 use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
-use pinhole_e2e::process::Process;
+use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{binary, node_config, server_url, start_node, start_server};
 use pinhole_e2e::scratch::Scratch;
 use pinhole_e2e::skip::{Need, skipped};
+use pinhole_e2e::viewer::Viewer;
 use serde_json::Value;
 
 /// Runs pinhole-view to its end; its exit status and what it printed.
@@ -51,7 +52,8 @@ fn probe(file: &Path) -> Value {
     serde_json::from_slice::<Value>(&output.stdout).expect("ffprobe was asked for JSON")["streams"][0].take()
 }
 
-fn watch_and_record(codec: &str) {
+/// By itself, after so many `seconds`, or until it is told to stop.
+fn watch_and_record(codec: &str, seconds: Option<&str>) {
     let network = Network::without_guest();
     let _server = start_server(&network);
     // Small, so that the machine keeps up.
@@ -60,23 +62,31 @@ fn watch_and_record(codec: &str) {
     let scratch = Scratch::new("recording");
     let file = scratch.path().join(format!("{codec}.mkv"));
     let path = file.to_str().expect("the temporary directory has a plain name");
-    let words = [
-        "watch",
-        "porch",
-        "--seconds",
-        "4",
-        "--codec",
-        codec,
-        "--json",
-        "--record",
-        path,
-    ];
-    let (status, lines) = view(&network, &words);
-    assert_eq!(status, 0, "{}", lines.join("\n"));
-    let summary = summary(&lines);
-    assert_eq!(summary["codec"], codec, "{summary}");
-    // The slate would bring 16, and has no clock.
-    assert!(summary["changed_frames"].as_u64() > Some(20), "{summary}");
+    let words = ["--codec", codec, "--record", path];
+    let summary = match seconds {
+        Some(seconds) => {
+            let timed = ["watch", "porch", "--json", "--seconds", seconds];
+            let (status, lines) = view(&network, &[&timed[..], &words].concat());
+            assert_eq!(status, 0, "{}", lines.join("\n"));
+            summary(&lines)
+        }
+        None => {
+            let viewer = Viewer::watch(&network, &server_url(), "porch", &words, SOON);
+            viewer.brings(20);
+            viewer.stop()
+        }
+    };
+    let (ended, pictures) = match seconds {
+        Some(_) => ("time-up", 2),
+        None => ("stopped", 20),
+    };
+    assert_eq!(
+        (&summary["ended"], &summary["codec"]),
+        (&ended.into(), &codec.into()),
+        "{summary}"
+    );
+    assert!(summary["changed_frames"].as_u64() > Some(pictures), "{summary}");
+    // The slate has no clock.
     assert!(
         summary["latency_ms"]["median"].is_number(),
         "the pattern's clock was not read: {summary}"
@@ -103,23 +113,23 @@ mod quick {
 
     #[test]
     fn h264_is_watched_and_recorded() {
-        if skipped("h264_is_watched_and_recorded", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
-        watch_and_record("h264");
+        watch_and_record("h264", None);
     }
 
     #[test]
     fn vp8_is_watched_and_recorded() {
-        if skipped("vp8_is_watched_and_recorded", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
-        watch_and_record("vp8");
+        watch_and_record("vp8", Some("1"));
     }
 
     #[test]
     fn nodes_are_listed_and_a_missing_one_is_named() {
-        if skipped("nodes_are_listed_and_a_missing_one_is_named", Need::Network) {
+        if skipped(Need::Network) {
             return;
         }
         let network = Network::without_guest();

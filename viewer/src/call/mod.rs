@@ -36,7 +36,7 @@ use crate::{
         stream::{self, Outlets},
     },
     record::Recorder,
-    report::statistics::{Second, Statistics, Totalled},
+    report::statistics::{Figures, Statistics, Totalled},
 };
 use connection::{Connection, Report, Settings};
 pub use ending::Ending;
@@ -60,6 +60,8 @@ pub struct Watch {
     pub patience: Duration,
     /// How long to watch, from the first picture; `None`: until something ends it.
     pub time: Option<Duration>,
+    /// How often to tell the figures.
+    pub interval: Duration,
     /// Video codecs to offer, the preferred one first.
     pub codecs: Vec<Codec>,
     /// STUN and TURN servers.
@@ -70,8 +72,8 @@ pub struct Watch {
 pub trait Audience {
     /// A sentence for the person.
     fn tell(&mut self, text: &str);
-    /// A second has passed. `false`: nobody listens any more.
-    fn second(&mut self, second: &Second) -> bool;
+    /// An interval has passed. `false`: nobody listens any more.
+    fn interval(&mut self, figures: &Figures) -> bool;
 }
 
 /// What came of a call.
@@ -197,8 +199,9 @@ impl<'a> Call<'a> {
         stop: impl Future<Output = Ending>,
     ) -> Ending {
         let mut stop = pin!(stop);
-        let mut seconds = time::interval_at(time::Instant::now() + SECOND, SECOND);
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let period = self.options.interval;
+        let mut intervals = time::interval_at(time::Instant::now() + period, period);
+        intervals.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut input = Some(Input::SignedIn(members));
         loop {
             if let Some(input) = input.take()
@@ -210,9 +213,9 @@ impl<'a> Call<'a> {
             input = tokio::select! {
                 biased;
                 ending = &mut stop => return ending,
-                _ = seconds.tick() => {
+                _ = intervals.tick() => {
                     self.count(statistics);
-                    if !audience.second(&statistics.second(Instant::now())) {
+                    if !audience.interval(&statistics.interval(Instant::now())) {
                         return Ending::Stopped;
                     }
                     None
@@ -380,8 +383,6 @@ impl<'a> Call<'a> {
         self.membership.leave(hang_up).await;
     }
 }
-
-const SECOND: Duration = Duration::from_secs(1);
 
 fn heard(news: News) -> Option<Input> {
     Some(match news {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Reporter,
-    statistics::{Second, Totalled},
+    statistics::{Figures, Totalled},
 };
 use crate::{
     call::{Audience, Outcome},
@@ -39,8 +39,8 @@ impl<Out: Write, Asides: Write> Audience for Json<Out, Asides> {
         let _ = writeln!(self.asides, "{text}");
     }
 
-    fn second(&mut self, second: &Second) -> bool {
-        self.line(second).is_ok()
+    fn interval(&mut self, figures: &Figures) -> bool {
+        self.line(figures).is_ok()
     }
 }
 
@@ -89,7 +89,7 @@ mod tests {
         let mut json = Json::new(&mut out, &mut asides);
         let mut statistics = Statistics::new(Instant::now());
         json.tell("calling");
-        assert!(json.second(&statistics.second(Instant::now())));
+        assert!(json.interval(&statistics.interval(Instant::now())));
         let total = statistics.total(Instant::now());
         let outcome = Outcome {
             ending: Ending::NoAnswer,

@@ -1,4 +1,4 @@
-//! What was seen, second by second and in sum. No IO; the time comes in with every call.
+//! What was seen, interval by interval and in sum. No IO; the time comes in with every call.
 
 use std::time::{Duration, Instant};
 
@@ -22,22 +22,22 @@ pub struct Audio {
     pub jitter_ms: f64,
 }
 
-/// One second of watching.
+/// An interval of watching: a second where the person asked for no other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Second {
-    /// Seconds since the call began, rounded.
-    pub second: u64,
+pub struct Figures {
+    /// Seconds from the start of the call to the end of the interval, to a tenth.
+    pub second: f64,
     /// The codec of the last picture; none yet: `None`, as with the size.
     pub codec: Option<Codec>,
     /// Pixels in a line of the last picture.
     pub width: Option<u32>,
     /// Its lines.
     pub height: Option<u32>,
-    /// Pictures decoded in this second, per second.
+    /// Pictures decoded in it, per second.
     pub fps: f64,
     /// Thousands of bits of video payload per second.
     pub kbps: f64,
-    /// Video packets of this second that have not arrived (yet).
+    /// Video packets of it that have not arrived (yet).
     pub packets_lost: u64,
     /// The same in percent.
     pub loss_percent: f64,
@@ -45,9 +45,11 @@ pub struct Second {
     pub jitter_ms: f64,
     /// Pictures decoded since the start.
     pub frames: u64,
+    /// Of these, the ones that differ from the one before.
+    pub changed_frames: u64,
     /// From the clock drawn in the picture to its decoding; `None` where none is drawn.
     pub latency_ms: Option<Spread>,
-    /// The audio of this second, if there is an audio track.
+    /// Its audio, if there is an audio track.
     pub audio: Option<Audio>,
 }
 
@@ -114,7 +116,7 @@ pub struct Statistics {
     window: Window,
 }
 
-/// What the current second began with.
+/// What the current interval began with.
 struct Window {
     start: Instant,
     frames: u64,
@@ -186,15 +188,15 @@ impl Statistics {
         self.frames
     }
 
-    /// Ends a second and tells what was in it.
-    pub fn second(&mut self, now: Instant) -> Second {
+    /// Ends an interval and tells what was in it.
+    pub fn interval(&mut self, now: Instant) -> Figures {
         let elapsed = now - self.window.start;
         let video = self.video.packets.since(&self.window.video);
         let audio = self
             .audio
             .map(|totals| audio(&totals.since(&self.window.audio), elapsed));
-        let second = Second {
-            second: (now - self.started).as_secs_f64().round() as u64,
+        let figures = Figures {
+            second: ((now - self.started).as_secs_f64() * 10.0).round() / 10.0,
             codec: self.last.map(|picture| picture.codec),
             width: self.last.map(|picture| picture.width),
             height: self.last.map(|picture| picture.height),
@@ -204,6 +206,7 @@ impl Statistics {
             loss_percent: round(video.loss_percent()),
             jitter_ms: round(video.jitter_ms),
             frames: self.frames,
+            changed_frames: self.changed,
             latency_ms: self.window.latency.spread(),
             audio,
         };
@@ -212,7 +215,7 @@ impl Statistics {
         self.window.video = self.video.packets;
         self.window.audio = self.audio.unwrap_or_default();
         self.window.latency.clear();
-        second
+        figures
     }
 
     /// Tells all of it.
@@ -307,24 +310,32 @@ mod tests {
     }
 
     #[test]
-    fn a_second_tells_only_of_itself() {
+    fn an_interval_tells_only_of_itself() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut statistics = Statistics::new(start);
         (0..25).for_each(|n| statistics.picture(picture(at(n * 40), Some(30.0), true)));
         statistics.video(packets(99, 1, 125_000));
-        let first = statistics.second(at(1000));
+        let first = statistics.interval(at(1000));
         assert_eq!(
             (first.second, first.fps, first.kbps, first.loss_percent),
-            (1, 25.0, 1000.0, 1.0)
+            (1.0, 25.0, 1000.0, 1.0)
         );
         assert_eq!(first.latency_ms.map(|spread| spread.median), Some(30.0));
 
-        statistics.picture(picture(at(1500), None, true));
-        statistics.video(packets(199, 1, 137_500));
-        let second = statistics.second(at(2000));
-        assert_eq!((second.fps, second.kbps, second.packets_lost), (1.0, 100.0, 0));
-        assert_eq!((second.frames, second.latency_ms), (26, None));
+        statistics.picture(picture(at(1250), None, false));
+        statistics.video(packets(199, 1, 131_250));
+        let second = statistics.interval(at(1500));
+        assert_eq!((second.second, second.fps, second.kbps), (1.5, 2.0, 100.0));
+        assert_eq!(
+            (
+                second.packets_lost,
+                second.frames,
+                second.changed_frames,
+                second.latency_ms
+            ),
+            (0, 26, 25, None)
+        );
     }
 
     #[test]
@@ -356,7 +367,7 @@ mod tests {
     fn nothing_seen_is_nothing_divided_by_zero() {
         let start = Instant::now();
         let mut statistics = Statistics::new(start);
-        let (second, total) = (statistics.second(start), statistics.total(start));
+        let (second, total) = (statistics.interval(start), statistics.total(start));
         assert_eq!(
             (second.fps, second.kbps, total.fps, total.kbps),
             (0.0, 0.0, 0.0, 0.0)

@@ -1,4 +1,4 @@
-//! For people: a line a second, which on a terminal overwrites the one before, and a summary.
+//! For people: a line for each interval, which on a terminal overwrites the one before, and a summary.
 
 use std::{
     fmt::{self, Display},
@@ -8,7 +8,7 @@ use std::{
 use super::{
     Reporter,
     latency::Spread,
-    statistics::{Audio, Second, Totalled},
+    statistics::{Audio, Figures, Totalled},
 };
 use crate::{
     call::{Audience, Outcome},
@@ -44,13 +44,13 @@ impl<Out: Write, Asides: Write> Text<Out, Asides> {
 
 impl<Out: Write, Asides: Write> Audience for Text<Out, Asides> {
     fn tell(&mut self, text: &str) {
-        // Without an output there is nobody to tell; the next second notices.
+        // Without an output there is nobody to tell; the next interval notices.
         let _ = self.clear();
         let _ = writeln!(self.asides, "{text}");
     }
 
-    fn second(&mut self, second: &Second) -> bool {
-        let line = Line(second).to_string();
+    fn interval(&mut self, figures: &Figures) -> bool {
+        let line = Line(figures).to_string();
         let written = match self.columns {
             Some(columns) => {
                 // The last column stays free: some terminals go to the next line as soon as it is written.
@@ -104,26 +104,26 @@ impl Display for Shape {
     }
 }
 
-struct Line<'a>(&'a Second);
+struct Line<'a>(&'a Figures);
 
 impl Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line(second) = self;
-        let shape = Shape(second.codec, second.width, second.height);
+        let Line(figures) = self;
+        let shape = Shape(figures.codec, figures.width, figures.height);
         write!(
             f,
-            "{:4} s  {shape}  {:.1} fps  {:.0} kbit/s",
-            second.second, second.fps, second.kbps
+            "{:6.1} s  {shape}  {:.1} fps  {:.0} kbit/s",
+            figures.second, figures.fps, figures.kbps
         )?;
         write!(
             f,
             "  loss {:.1} %  jitter {:.1} ms",
-            second.loss_percent, second.jitter_ms
+            figures.loss_percent, figures.jitter_ms
         )?;
-        if let Some(Spread { median, p95, .. }) = second.latency_ms {
+        if let Some(Spread { median, p95, .. }) = figures.latency_ms {
             write!(f, "  latency {median:.1}/{p95:.1} ms")?;
         }
-        if let Some(Audio { kbps, .. }) = second.audio {
+        if let Some(Audio { kbps, .. }) = figures.audio {
             write!(f, "  audio {kbps:.0} kbit/s")?;
         }
         Ok(())
@@ -209,7 +209,7 @@ mod tests {
         if !with_pictures {
             statistics = Statistics::new(now);
         }
-        assert!(text.second(&statistics.second(now)));
+        assert!(text.interval(&statistics.interval(now)));
         text.tell("the signaling server is back");
         let outcome = Outcome {
             ending,
@@ -225,7 +225,7 @@ mod tests {
     fn a_pipe_gets_plain_lines() {
         let (out, asides) = written(None, Ending::TimeUp, true);
         assert!(!out.contains('\x1b') && !out.contains('\r'), "{out:?}");
-        assert!(out.starts_with("   1 s  H.264 1280x720  30.0 fps"), "{out}");
+        assert!(out.starts_with("   1.0 s  H.264 1280x720  30.0 fps"), "{out}");
         assert!(out.contains("latency 40.0/40.0 ms"), "{out}");
         assert!(out.contains("porch: the time is up after 1.0 s"), "{out}");
         assert_eq!(asides, "the signaling server is back\n");

@@ -165,16 +165,42 @@ fn look_at(luma: &Luma<'_>, codec: Codec, fingerprint: &mut u64) -> Picture {
     }
 }
 
-/// A number that differs for pictures that differ (FNV-1a over every 16th line).
+/// A number that differs for pictures that differ in more than a dot (FNV-1a over every 8th sample of every second line).
 fn fingerprint_of(luma: &Luma<'_>) -> u64 {
     let lines = luma
         .samples
         .chunks(luma.stride.max(1))
         .take(luma.height)
-        .step_by(16);
+        .step_by(2);
     lines
-        .flat_map(|line| line.iter().take(luma.width))
+        .flat_map(|line| line.iter().take(luma.width).step_by(8))
         .fold(0xCBF2_9CE4_8422_2325, |hash, &sample| {
             (hash ^ u64::from(sample)).wrapping_mul(0x0100_0000_01B3)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_mark_that_moves_is_another_picture() {
+        let (width, height) = (640, 360);
+        let draw = |line: usize, at: usize| {
+            let mut samples = vec![40; width * height];
+            for line in samples.chunks_mut(width).skip(line).take(2) {
+                line[at..at + 8].fill(110);
+            }
+            fingerprint_of(&Luma {
+                samples: &samples,
+                stride: width,
+                width,
+                height,
+            })
+        };
+        for line in 0..height - 2 {
+            assert_ne!(draw(line, 80), draw(line, 160), "line {line}");
+        }
+        assert_eq!(draw(7, 80), draw(7, 80));
+    }
 }
