@@ -31,7 +31,7 @@ use crate::{
     config::Config,
     control::Control,
     media::{Ducking, Privacy, TalkBack},
-    peer::{self, Engine},
+    peer::{self, Engine, Transport},
     status::{MicrophoneSource, Sources},
     voice::{self, Speaker},
 };
@@ -78,8 +78,8 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
-    info!(port = engine.port(), "viewers are served from this UDP port");
+    let transport = Transport::bind(config.webrtc.udp_port)?;
+    info!(port = transport.port(), "viewers are served from this UDP port");
 
     let eyes = Eyes::default();
     let control = Control::start(
@@ -89,15 +89,20 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the thread that drives the pins", CONTROL_PATIENCE),
     )
     .context("control thread")?;
-    engine.open_channels(Arc::new(Ears(control.handle())));
-    engine.keep(privacy.clone());
     let speaker = Speaker::start(
         speaker_settings(&config),
         ducking,
         watchdog.pulse("the loudspeaker's thread", SPEAKER_PATIENCE),
     )
     .context("speaker thread")?;
-    engine.listen(speaker.intake());
+    let engine = Engine::new(peer::Parts {
+        transport,
+        settings,
+        sounds: sounds.clone(),
+        privacy: privacy.clone(),
+        ears: Some(Arc::new(Ears(control.handle()))),
+        intake: Some(speaker.intake()),
+    });
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.
     let (stop_engine, stop_presences) = (CancellationToken::new(), CancellationToken::new());

@@ -165,9 +165,9 @@ fn microphone(config: &Config) -> Option<Finding> {
 }
 
 fn viewers(config: &Config) -> Finding {
-    match peer::try_port(config.webrtc.udp_port) {
-        Ok(()) if config.webrtc.udp_port == 0 => Finding::works("viewers", "any free UDP port"),
-        Ok(()) => Finding::works("viewers", format!("UDP port {}", config.webrtc.udp_port)),
+    match peer::Transport::bind(config.webrtc.udp_port) {
+        Ok(_) if config.webrtc.udp_port == 0 => Finding::works("viewers", "any free UDP port"),
+        Ok(_) => Finding::works("viewers", format!("UDP port {}", config.webrtc.udp_port)),
         Err(error) => match running_node() {
             Some(process) => Finding::new(
                 "viewers",

@@ -13,7 +13,7 @@ use pinhole_node::{
     capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, TalkBack, Timestamp},
+    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Privacy, TalkBack, Timestamp},
     peer::{self, Call, CameraId, Engine},
     presence::{self, Presence},
 };
@@ -85,10 +85,14 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
                 TalkBack::Nobody
             },
         });
-        let mut engine = Engine::bind(0, settings, vec![])?;
-        if let Some(speaker) = &speaker {
-            engine.listen(speaker.intake());
-        }
+        let engine = Engine::new(peer::Parts {
+            transport: peer::Transport::bind(0)?,
+            settings,
+            sounds: vec![],
+            privacy: Privacy::default(),
+            ears: None,
+            intake: speaker.as_ref().map(|speaker| speaker.intake()),
+        });
         let camera = CameraId::default();
         let opened = Call::Opened {
             camera,

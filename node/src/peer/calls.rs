@@ -1,22 +1,19 @@
 //! What the engine does when the signaling side calls.
 
-use std::{net::SocketAddr, time::Instant};
+use std::time::Instant;
 
-use pinhole_signaling::{Candidate, Description, DescriptionKind, Message, Refusal};
-use rtc::peer_connection::sdp::RTCSessionDescription;
+use pinhole_signaling::{Description, DescriptionKind, Message, Refusal};
 use tracing::{debug, info, warn};
 
 use super::{
-    candidates,
     contact::{Call, Contact},
-    demux::SessionId,
     ending::Ending,
     engine::{Engine, feed_of},
     feed::Feed,
-    floor::kind_of,
-    negotiation,
-    session::{self, Session, SessionError, Terms},
-    socket::Socket,
+    floor::{Seat, kind_of},
+    id::SessionId,
+    sdp::{self, Offer},
+    session::{Input, Session, SessionError, Terms},
 };
 use crate::voice::Talker;
 
@@ -71,9 +68,11 @@ impl Engine {
                 }),
                 Some(id),
             ) => {
-                self.answered(id, sdp);
+                self.give(id, Input::Answer(sdp));
             }
-            (Message::Candidate(candidate), Some(id)) => self.candidate(id, &candidate),
+            (Message::Candidate(candidate), Some(id)) => {
+                self.give(id, Input::Candidate(&candidate.candidate))
+            }
             (Message::Bye, Some(id)) => self.end(id, Ending::HungUp, false),
             (
                 Message::Description(Description {
@@ -97,23 +96,14 @@ impl Engine {
 
     fn offered(&mut self, contact: Contact, session: Option<SessionId>, sdp: String) {
         let viewer = self.floor.name_of(contact);
-        let outcome = RTCSessionDescription::offer(sdp)
-            .map_err(|error| negotiation::DescriptionError::Syntax(error.to_string()))
-            .and_then(|offer| Ok((negotiation::read(&offer)?, offer)));
-        let (described, offer) = match outcome {
-            Ok(read) => read,
+        let offer = match Offer::read(sdp) {
+            Ok(offer) => offer,
             Err(error) => return self.refuse_offer(contact, &viewer, &error.into()),
         };
         if let Some(id) = session {
-            let known = self.floor.sessions.get_mut(&id);
-            if let Some(known) = known.filter(|known| known.is_continued_by(&described)) {
-                return match known.renegotiate(&described, offer, Instant::now()) {
-                    Ok(answer) => {
-                        self.count_listeners();
-                        self.describe(id, DescriptionKind::Answer, answer);
-                    }
-                    Err(error) => self.fail(id, &error),
-                };
+            let known = self.floor.sessions.get(&id);
+            if known.is_some_and(|known| known.session.is_continued_by(&offer)) {
+                return self.give(id, Input::Offer(Box::new(offer)));
             }
             self.end(id, Ending::CalledAnew, false);
         }
@@ -123,100 +113,64 @@ impl Engine {
             let reason = format!("all {most} places here are taken (max_viewers); try again later");
             return self.refuse(contact, "busy", &reason);
         }
-        let addresses = self.addresses();
+        let addresses = self.transport.addresses();
         let terms = Terms {
-            intake: self.intake.clone(),
             talker: Talker(self.floor.next_session),
-            ..self.settings.terms()
+            ..self.terms()
         };
-        match Session::answer(contact, viewer.clone(), offer, &addresses, terms, Instant::now()) {
-            Ok((session, answer)) => {
+        let now = Instant::now();
+        match Session::new(viewer.clone(), offer, &addresses, &terms, self.anchor, now) {
+            Ok(session) => {
                 info!(%viewer, codec = %session.codec(), "viewer calls");
-                let id = self.floor.seat(session);
-                if let (Some(channels), Some(session)) = (&self.channels, self.floor.sessions.get_mut(&id)) {
-                    session.listen(channels.channel(id, contact.camera));
-                }
+                let id = self.floor.seat(Seat {
+                    contact,
+                    name: viewer,
+                    session,
+                });
                 self.desk.figures.started.one();
                 if let Some(feed) = self.feed_for(id) {
                     // The camera opens while the viewer connects.
                     feed.enter();
                 }
-                self.count_listeners();
-                self.describe(id, DescriptionKind::Answer, answer);
-                self.look_outside();
+                self.pump(id, now);
+                self.look_outside(now);
             }
             Err(error) => self.refuse_offer(contact, &viewer, &error),
         }
     }
 
     /// Tells who calls our address behind the NAT, or asks for it first.
-    fn look_outside(&mut self) {
-        let now = Instant::now();
+    fn look_outside(&mut self, now: Instant) {
         if self.floor.reflexive.address(now).is_some() {
-            return self.floor.tell_reflexive(now);
+            return self.tell_reflexive(now);
         }
         match self.floor.reflexive.ask() {
             Ok(requests) => {
                 for (server, request) in requests {
-                    self.floor
-                        .outbox
-                        .push_from_anywhere(&self.sockets, server, &request);
+                    self.transport.send_to(server, &request);
                 }
-                self.floor.outbox.flush(&self.sockets);
+                self.transport.flush();
             }
             Err(error) => debug!("no STUN request: {error}"),
         }
     }
 
-    fn answered(&mut self, id: SessionId, sdp: String) {
-        let Some(session) = self.floor.sessions.get_mut(&id) else {
-            return;
-        };
-        if !session.awaits_answer() {
-            return debug!(viewer = %session.name, "an answer to nothing");
-        }
-        let outcome = RTCSessionDescription::answer(sdp)
-            .map_err(SessionError::from)
-            .and_then(|answer| session.accept(answer, Instant::now()));
-        if let Err(error) = outcome {
-            self.fail(id, &error);
+    fn give(&mut self, id: SessionId, input: Input<'_>) {
+        let now = Instant::now();
+        if let Some(seat) = self.floor.sessions.get_mut(&id) {
+            seat.session.handle(input, now);
+            self.pump(id, now);
         }
     }
 
-    fn candidate(&mut self, id: SessionId, candidate: &Candidate) {
-        let Some(session) = self.floor.sessions.get_mut(&id) else {
-            return;
-        };
-        if let Err(error) = session.add_candidate(&candidate.candidate, Instant::now()) {
-            // One candidate less is no reason to end: there are others.
-            warn!(viewer = %session.name, candidate = %candidate.candidate.escape_debug(), "candidate ignored: {error}");
-        }
-    }
-
-    /// Sends a description of ours, and after a first answer the offer that is still owed.
-    fn describe(&mut self, id: SessionId, kind: DescriptionKind, sdp: String) {
-        if let Some(fragment) = session::fragment(&sdp) {
+    /// Sends a description of ours.
+    pub(super) fn describe(&mut self, id: SessionId, kind: DescriptionKind, sdp: String) {
+        if let Some(fragment) = sdp::fragment(&sdp) {
             self.floor.demux.register(fragment.to_owned(), id);
         }
-        let Some(session) = self.floor.sessions.get_mut(&id) else {
-            return;
-        };
-        let to = session.contact;
-        let owed = session.take_owed_offer(Instant::now());
-        self.floor
-            .post(to, Message::Description(Description { kind, sdp }));
-        match owed {
-            Ok(None) => {}
-            Ok(Some(offer)) => {
-                self.floor.post(
-                    to,
-                    Message::Description(Description {
-                        kind: DescriptionKind::Offer,
-                        sdp: offer,
-                    }),
-                );
-            }
-            Err(error) => self.fail(id, &error),
+        if let Some(seat) = self.floor.sessions.get(&id) {
+            self.floor
+                .post(seat.contact, Message::Description(Description { kind, sdp }));
         }
     }
 
@@ -237,30 +191,22 @@ impl Engine {
     }
 
     /// Ends a session that can't go on because of what the viewer sent.
-    fn fail(&mut self, id: SessionId, error: &SessionError) {
-        if let Some(session) = self.floor.sessions.get(&id) {
+    pub(super) fn fail(&mut self, id: SessionId, error: &SessionError) {
+        if let Some(seat) = self.floor.sessions.get(&id) {
             let reason = words(error);
-            warn!(viewer = %session.name, "negotiation failed: {reason}");
+            warn!(viewer = %seat.name, "negotiation failed: {reason}");
             let refusal = Refusal {
                 code: "negotiation".to_owned(),
                 reason,
             };
-            self.floor.post(session.contact, Message::Refusal(refusal));
+            self.floor.post(seat.contact, Message::Refusal(refusal));
             self.end(id, Ending::Negotiation, true);
         }
     }
 
-    fn addresses(&self) -> Vec<SocketAddr> {
-        let sockets: Vec<_> = self.sockets.iter().map(Socket::address).collect();
-        candidates::gather(&sockets).unwrap_or_else(|error| {
-            warn!("the network interfaces can't be read: {error}");
-            Vec::new()
-        })
-    }
-
     fn feed_for(&mut self, id: SessionId) -> Option<&mut Feed> {
-        let session = self.floor.sessions.get(&id)?;
-        feed_of(&mut self.feeds, session.contact.camera, session.codec())
+        let seat = self.floor.sessions.get(&id)?;
+        feed_of(&mut self.feeds, seat.contact.camera, seat.session.codec())
     }
 }
 
@@ -279,7 +225,7 @@ fn words(error: &SessionError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::peer::negotiation::DescriptionError;
+    use crate::peer::sdp::DescriptionError;
 
     #[test]
     fn what_could_not_be_read_is_quoted_harmlessly() {

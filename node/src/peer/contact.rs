@@ -2,11 +2,8 @@ use pinhole_signaling::{Message, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
+use super::id::CameraId;
 use crate::fanout::Track;
-
-/// One of the node's cameras, each of which is a member of its own on the server. Never used again for another one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CameraId(pub u64);
 
 /// Where a viewer is reached: its id on the server, and the member and the sign-in of ours during which that id was seen. A
 /// server that restarts counts ids from 1 again, so an id alone would name somebody else.

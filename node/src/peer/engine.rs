@@ -1,32 +1,30 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     future::poll_fn,
-    io,
     sync::Arc,
-    task::{Context, Poll},
+    task::Poll,
     time::Instant,
 };
 
 use pinhole_service::watchdog::{BEAT, Pulse};
-use pinhole_signaling::Message;
-use tokio::sync::{mpsc, watch};
+use pinhole_signaling::{Candidate, DescriptionKind, Message};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, info};
 
 use super::{
-    channel::{Channels, Ears, Outgoing},
-    contact::{Call, CameraId, Letter},
-    demux::{Demux, SessionId},
+    channels::{Channels, Ears, Outgoing},
+    contact::{Call, Letter},
     ending::Ending,
     feed::Feed,
-    floor::{self, Floor},
-    names::Names,
-    outbox::Outbox,
-    reflexive::Reflexive,
-    report::Desk,
-    session::{Outcome, Session, Terms},
-    socket::{self, Buffers, Socket},
+    floor::{self, Floor, Seat},
+    id::{CameraId, SessionId},
+    report::{Report, Stage},
+    rtcp::Anchor,
+    session::{Event, Input, Output, Terms},
     sound::SoundFeed,
+    transport::{Demux, Names, Reflexive, Source, Transport},
+    viewers::{Desk, Viewers},
 };
 use crate::{
     fanout::{SoundTrack, Track},
@@ -47,103 +45,90 @@ pub struct Settings {
     pub sound: bool,
 }
 
-impl Settings {
-    pub(super) fn terms(&self) -> Terms {
-        Terms {
-            sound: self.sound,
-            talk_back: self.talk_back,
-            ..Terms::default()
-        }
-    }
-}
-
-/// Why the engine can't start.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// The port is taken or not allowed.
-    #[error("UDP port {port} can't be used: {cause}; choose another `udp_port` under [webrtc], or 0 for any")]
-    Bind {
-        /// The configured port.
-        port: u16,
-        /// What the system says.
-        cause: io::Error,
-    },
-}
-
 /// All sessions and their sockets; one task.
 pub struct Engine {
     pub(super) settings: Settings,
     changes: watch::Receiver<Settings>,
-    pub(super) sockets: Vec<Socket>,
+    pub(super) transport: Transport,
     pub(super) feeds: Vec<Feed>,
     pub(super) sounds: Vec<SoundFeed>,
     pub(super) floor: Floor,
     pub(super) desk: Desk,
-    pub(super) channels: Option<Channels>,
+    pub(super) channels: Channels,
+    pub(super) anchor: Anchor,
     privacy: Privacy,
     /// Where viewers are heard.
     pub(super) intake: Option<Intake>,
 }
 
+/// What an engine is made of.
+pub struct Parts {
+    /// What carries packets.
+    pub transport: Transport,
+    /// What the configuration says, at any time.
+    pub settings: watch::Receiver<Settings>,
+    /// The sound of all cameras, in each codec.
+    pub sounds: Vec<SoundTrack>,
+    /// What was captured before this is switched on is not sent any more.
+    pub privacy: Privacy,
+    /// Who takes part in viewers' control channels; without, there are none.
+    pub ears: Option<Arc<dyn Ears>>,
+    /// Where viewers are heard, as far as the settings allow it.
+    pub intake: Option<Intake>,
+}
+
 impl Engine {
-    /// Opens the sockets, on the UDP port of all viewers of all cameras (0 takes a free one). Which cameras there are is told by
-    /// [`Call::Opened`]; all of them have the sound of `sounds`.
-    ///
-    /// # Errors
-    /// The port can't be used.
-    pub fn bind(
-        udp_port: u16,
-        mut settings: watch::Receiver<Settings>,
-        sounds: Vec<SoundTrack>,
-    ) -> Result<Self, EngineError> {
-        let sockets = bind(udp_port)?;
+    /// One without cameras: these are told by [`Call::Opened`].
+    pub fn new(parts: Parts) -> Self {
+        let Parts {
+            transport,
+            mut settings,
+            sounds,
+            privacy,
+            ears,
+            intake,
+        } = parts;
         let floor = Floor {
             sessions: BTreeMap::new(),
             next_session: 0,
             demux: Demux::default(),
-            outbox: Outbox::default(),
             members: HashMap::new(),
             desks: BTreeMap::new(),
             reflexive: Reflexive::default(),
         };
         let current = settings.borrow_and_update().clone();
-        Ok(Self {
+        Self {
             settings: current,
             changes: settings,
-            sockets,
+            transport,
             feeds: Vec::new(),
             sounds: sounds.into_iter().map(SoundFeed::new).collect(),
             floor,
             desk: Desk::default(),
-            channels: None,
-            privacy: Privacy::default(),
-            intake: None,
-        })
+            channels: Channels::new(ears),
+            anchor: Anchor::measure(),
+            privacy,
+            intake,
+        }
     }
 
-    /// Viewers may open a control channel, to which `ears` listen.
-    pub fn open_channels(&mut self, ears: Arc<dyn Ears>) {
-        self.channels = Some(Channels::new(ears));
+    /// Where to ask who watches, while the engine runs.
+    pub fn viewers(&self) -> Viewers {
+        self.desk.viewers()
     }
 
-    /// What was captured before this is switched on is not sent any more.
-    pub fn keep(&mut self, privacy: Privacy) {
-        self.privacy = privacy;
-    }
-
-    /// Gives what viewers say to `intake`, as far as the settings allow.
-    pub fn listen(&mut self, intake: Intake) {
-        self.intake = Some(intake);
-    }
-
-    /// The UDP port of all viewers.
-    pub fn port(&self) -> u16 {
-        self.sockets.first().map_or(0, |socket| socket.address().port())
+    /// What the next viewer may have besides the picture.
+    pub(super) fn terms(&self) -> Terms {
+        Terms {
+            sound: self.settings.sound,
+            talk_back: self.settings.talk_back,
+            loudspeaker: self.intake.is_some(),
+            ..Terms::default()
+        }
     }
 
     /// Serves viewers until `stop`, then tells each of them. Beats `pulse` at least every few seconds.
     pub async fn run(mut self, mut calls: mpsc::Receiver<Call>, stop: CancellationToken, pulse: Pulse) {
-        let mut buffers = Buffers::default();
         let mut names = Names::new(self.settings.stun_servers.clone());
         let mut beat = tokio::time::interval(BEAT);
         loop {
@@ -159,8 +144,8 @@ impl Engine {
                     Some(call) => self.take(call),
                     None => break,
                 },
-                index = readable(&self.sockets) => self.read(index, &mut buffers),
-                Some(outgoing) = next_outgoing(&mut self.channels) => self.tell(outgoing),
+                source = self.transport.readable() => self.read(source),
+                Some(outgoing) = self.channels.outgoing.recv() => self.tell(outgoing),
                 Some(question) = self.desk.questions.recv() => self.answer(question),
                 servers = names.resolved() => self.floor.reflexive.set_servers(servers),
                 Ok(()) = self.changes.changed() => self.reconfigure(&mut names),
@@ -196,7 +181,7 @@ impl Engine {
     /// Says goodbye to all viewers of this camera, and forgets it.
     pub(super) fn close(&mut self, camera: CameraId) {
         let sessions = self.floor.sessions.iter();
-        let viewers = sessions.filter(|(_, session)| session.contact.camera == camera);
+        let viewers = sessions.filter(|(_, seat)| seat.contact.camera == camera);
         let viewers: Vec<_> = viewers.map(|(id, _)| *id).collect();
         for id in viewers {
             self.end(id, Ending::Removed, true);
@@ -213,8 +198,9 @@ impl Engine {
             self.floor.reflexive = Reflexive::default();
             *names = Names::new(settings.stun_servers.clone());
         }
-        for session in self.floor.sessions.values_mut() {
-            session.hear_only(settings.talk_back);
+        let now = Instant::now();
+        for seat in self.floor.sessions.values_mut() {
+            seat.session.handle(Input::TalkBack(settings.talk_back), now);
         }
         self.settings = settings;
     }
@@ -240,20 +226,22 @@ impl Engine {
             Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
         };
         let now = Instant::now();
-        let Floor {
-            sessions,
-            outbox,
-            desks,
-            ..
-        } = &mut self.floor;
+        let is_fed =
+            |(_, seat): &(&SessionId, &Seat)| seat.contact.camera == camera && seat.session.codec() == codec;
+        let fed: Vec<_> = self
+            .floor
+            .sessions
+            .iter()
+            .filter(is_fed)
+            .map(|(id, _)| *id)
+            .collect();
         let mut watched = false;
-        let is_fed = |session: &&mut Session| session.contact.camera == camera && session.codec() == codec;
-        for session in sessions.values_mut().filter(is_fed) {
-            if session.send(&packetised, &self.sockets, outbox, now) {
-                let _here = desks.get(&camera).map(|desk| desk.span.enter());
-                info!(viewer = %session.name, after = %session.summary(now).lasted(), "first frame sent");
+        for id in fed {
+            if let Some(seat) = self.floor.sessions.get_mut(&id) {
+                seat.session.handle(Input::Picture(&packetised), now);
+                watched |= seat.session.stage() == Stage::Watching;
             }
-            watched |= session.is_watching();
+            self.pump(id, now);
         }
         if watched {
             let captured_at = packetised.unit.captured_at;
@@ -277,12 +265,21 @@ impl Engine {
             return;
         }
         let now = Instant::now();
-        let Floor { sessions, outbox, .. } = &mut self.floor;
-        let hears = |session: &&mut Session| session.hears() == Some(codec);
+        let hears = |(_, seat): &(&SessionId, &Seat)| seat.session.hears() == Some(codec);
+        let hearing: Vec<_> = self
+            .floor
+            .sessions
+            .iter()
+            .filter(hears)
+            .map(|(id, _)| *id)
+            .collect();
         let mut sent = false;
-        for session in sessions.values_mut().filter(hears) {
-            session.send_sound(&unit, &self.sockets, outbox, now);
-            sent |= session.is_connected();
+        for id in hearing {
+            if let Some(seat) = self.floor.sessions.get_mut(&id) {
+                seat.session.handle(Input::Sound(&unit), now);
+                sent |= seat.session.stage() != Stage::Connecting;
+            }
+            self.pump(id, now);
         }
         if sent {
             let took = Timestamp::now().since(unit.captured_at);
@@ -295,19 +292,27 @@ impl Engine {
         for feed in &mut self.sounds {
             let codec = feed.codec();
             let mut sessions = self.floor.sessions.values();
-            feed.set_heard(sessions.any(|session| session.hears() == Some(codec)));
+            feed.set_heard(sessions.any(|seat| seat.session.hears() == Some(codec)));
         }
     }
 
     /// Sends a control message.
     fn tell(&mut self, outgoing: Outgoing) {
-        let Floor { sessions, outbox, .. } = &mut self.floor;
-        if let Some(session) = sessions.get_mut(&outgoing.session) {
-            session.say(outgoing, &self.sockets, outbox, Instant::now());
+        let now = Instant::now();
+        let id = outgoing.session;
+        self.channels.sent(&outgoing);
+        if let Some(seat) = self.floor.sessions.get_mut(&id) {
+            let message = Input::Message {
+                channel: outgoing.number,
+                text: outgoing.text,
+            };
+            seat.session.handle(message, now);
+            self.channels.weigh(id, seat.session.unsent());
         }
+        self.pump(id, now);
     }
 
-    fn read(&mut self, index: usize, buffers: &mut Buffers) {
+    fn read(&mut self, source: Source) {
         let now = Instant::now();
         let Floor {
             sessions,
@@ -317,36 +322,47 @@ impl Engine {
         } = &mut self.floor;
         let mut touched = BTreeSet::new();
         let mut mapped = false;
-        let outcome = self.sockets[index].receive(buffers, |datagram| {
-            let Some(id) = demux.find(datagram.from, datagram.data) else {
-                mapped |= reflexive.hear(datagram.from, datagram.data, now);
+        self.transport.receive(source, |packet| {
+            let Some(id) = demux.find(packet.path, packet.data) else {
+                mapped |= reflexive.hear(packet.path.peer, packet.data, now);
                 return;
             };
-            if let Some(session) = sessions.get_mut(&id) {
-                session.receive(&datagram, now);
+            if let Some(seat) = sessions.get_mut(&id) {
+                let input = Input::Packet {
+                    path: packet.path,
+                    data: packet.data,
+                };
+                seat.session.handle(input, now);
                 touched.insert(id);
             }
         });
-        if let Err(error) = outcome
-            && error.kind() != io::ErrorKind::WouldBlock
-        {
-            debug!("receiving: {error}");
-        }
         for id in touched {
             self.advance(id, now);
         }
         if mapped {
-            self.floor.tell_reflexive(now);
+            self.tell_reflexive(now);
+        }
+    }
+
+    /// Tells who calls our address behind the NAT, where it is known.
+    pub(super) fn tell_reflexive(&mut self, now: Instant) {
+        let Some(address) = self.floor.reflexive.address(now) else {
+            return;
+        };
+        let all: Vec<_> = self.floor.sessions.keys().copied().collect();
+        for id in all {
+            if let Some(seat) = self.floor.sessions.get_mut(&id) {
+                seat.session.handle(Input::Reflexive(address), now);
+            }
+            self.pump(id, now);
         }
     }
 
     fn advance_due(&mut self, now: Instant) {
-        let due = |session: &Session| session.deadline.is_some_and(|deadline| deadline <= now);
-        let due: Vec<_> = self
-            .floor
-            .sessions
-            .iter()
-            .filter(|(_, session)| due(session))
+        let due = |seat: &Seat| seat.session.deadline().is_some_and(|deadline| deadline <= now);
+        let sessions = self.floor.sessions.iter();
+        let due: Vec<_> = sessions
+            .filter(|(_, seat)| due(seat))
             .map(|(id, _)| *id)
             .collect();
         for id in due {
@@ -355,75 +371,142 @@ impl Engine {
     }
 
     fn advance(&mut self, id: SessionId, now: Instant) {
-        let Floor {
-            sessions,
-            outbox,
-            desks,
-            ..
-        } = &mut self.floor;
-        let Some(session) = sessions.get_mut(&id) else {
+        if let Some(seat) = self.floor.sessions.get_mut(&id) {
+            seat.session.handle(Input::Timeout, now);
+        }
+        self.pump(id, now);
+        if let Some(seat) = self.floor.sessions.get_mut(&id) {
+            self.channels.weigh(id, seat.session.unsent());
+        }
+    }
+
+    /// Does what a session wants done.
+    pub(super) fn pump(&mut self, id: SessionId, now: Instant) {
+        while let Some(seat) = self.floor.sessions.get_mut(&id) {
+            match seat.session.poll() {
+                Some(Output::Transmit(packet)) => self.transport.send(packet.path, &packet.data),
+                Some(Output::Event(event)) => self.happened(id, event, now),
+                None => break,
+            }
+        }
+        self.transport.flush();
+    }
+
+    fn happened(&mut self, id: SessionId, event: Event, now: Instant) {
+        let Some(seat) = self.floor.sessions.get_mut(&id) else {
             return;
         };
-        let outcome = session.advance(&self.sockets, outbox, now);
-        let camera = session.contact.camera;
-        if outcome == Outcome::Connected {
-            let _here = desks.get(&camera).map(|desk| desk.span.enter());
-            info!(viewer = %session.name, codec = %session.codec(), after = %session.summary(now).lasted(), "viewer connected");
-        }
-        if (session.wants_keyframe() || outcome == Outcome::Connected)
-            && let Some(feed) = feed_of(&mut self.feeds, camera, session.codec())
-        {
-            feed.request_keyframe();
-        }
-        if outcome == Outcome::Connected {
-            self.count();
-        }
-        if let Outcome::Over(why) = outcome {
-            self.end(id, why, true);
+        let (contact, codec) = (seat.contact, seat.session.codec());
+        match event {
+            Event::Answer(sdp) => {
+                self.count_listeners();
+                self.describe(id, DescriptionKind::Answer, sdp);
+            }
+            Event::Offer(sdp) => self.describe(id, DescriptionKind::Offer, sdp),
+            Event::Candidate(candidate) => {
+                let candidate = Candidate {
+                    sdp_mid: candidate.mid,
+                    sdp_mline_index: 0,
+                    candidate: candidate.line,
+                };
+                self.floor.post(contact, Message::Candidate(candidate));
+            }
+            Event::Connected => {
+                let after = seat.session.summary(now);
+                let viewer = seat.name.clone();
+                let _here = self.floor.span(contact.camera).entered();
+                info!(%viewer, %codec, after = %after.lasted(), "viewer connected");
+                self.count();
+            }
+            Event::KeyframeWanted => {
+                if let Some(feed) = feed_of(&mut self.feeds, contact.camera, codec) {
+                    feed.request_keyframe();
+                }
+            }
+            Event::Watching => {
+                let after = seat.session.summary(now);
+                let viewer = seat.name.clone();
+                let _here = self.floor.span(contact.camera).entered();
+                info!(%viewer, after = %after.lasted(), "first frame sent");
+            }
+            Event::Channel(event) => {
+                if let Some(number) = self.channels.happened(id, &seat.name, contact.camera, event) {
+                    seat.session.handle(Input::CloseChannel(number), now);
+                }
+            }
+            Event::Voice(packet) => {
+                if let Some(intake) = &self.intake {
+                    intake.hear(packet);
+                }
+            }
+            Event::VoiceRefused => {
+                if let Some(intake) = &self.intake {
+                    intake.figures().refused.one();
+                }
+            }
+            Event::Failed(error) => {
+                let _here = self.floor.span(contact.camera).entered();
+                self.fail(id, &error);
+            }
+            Event::Ended(why) => self.end(id, why, true),
         }
     }
 
     pub(super) fn end(&mut self, id: SessionId, why: Ending, tell: bool) {
-        let Some(mut session) = self.floor.sessions.remove(&id) else {
+        let Some(mut seat) = self.floor.sessions.remove(&id) else {
             return;
         };
+        let now = Instant::now();
         self.floor.demux.remove(id);
-        let camera = session.contact.camera;
-        if let Some(feed) = feed_of(&mut self.feeds, camera, session.codec()) {
+        self.channels.close(id);
+        let camera = seat.contact.camera;
+        if let Some(feed) = feed_of(&mut self.feeds, camera, seat.session.codec()) {
             feed.leave();
         }
         self.count_listeners();
-        session.close(&self.sockets, &mut self.floor.outbox);
+        seat.session.handle(Input::Close, now);
+        while let Some(output) = seat.session.poll() {
+            if let Output::Transmit(packet) = output {
+                self.transport.send(packet.path, &packet.data);
+            }
+        }
+        self.transport.flush();
         if tell {
-            self.floor.post(session.contact, Message::Bye);
+            self.floor.post(seat.contact, Message::Bye);
         }
         self.desk.figures.ended(why).one();
         self.count();
-        let summary = session.summary(Instant::now());
+        let summary = seat.session.summary(now);
         let _here = self.floor.span(camera).entered();
         info!(
-            viewer = %session.name,
+            viewer = %seat.name,
             lasted = %summary.lasted(),
             packets = summary.packets,
             kbps = summary.kbps.round() as u64,
             loss = %summary.loss(),
             viewers = self.floor.sessions.len(),
-            unsent = self.floor.outbox.lost(),
+            unsent = self.transport.unsent(),
             "session ended: {why}"
         );
     }
-}
 
-/// Whether viewers could be served from this UDP port.
-///
-/// # Errors
-/// It is taken or not allowed.
-pub fn try_port(udp_port: u16) -> Result<(), EngineError> {
-    bind(udp_port).map(drop)
-}
+    fn answer(&mut self, question: oneshot::Sender<Report>) {
+        let now = Instant::now();
+        let sessions = self.floor.sessions.iter_mut();
+        let viewers = sessions.map(|(id, seat)| seat.session.report(id.0, seat.contact.camera, now));
+        // Who asked may have lost patience.
+        let _ = question.send(Report {
+            viewers: viewers.collect(),
+            unsent: self.transport.unsent(),
+        });
+    }
 
-fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
-    socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
+    /// Tells those who want to know how many are connected.
+    fn count(&self) {
+        let seats = self.floor.sessions.values();
+        let connected = seats.filter(|seat| seat.session.stage() != Stage::Connecting);
+        self.desk.count(connected.count());
+    }
 }
 
 pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, codec: Codec) -> Option<&mut Feed> {
@@ -456,25 +539,6 @@ async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
         Poll::Pending
     })
     .await
-}
-
-/// The next control message to a viewer. Never, where there are none.
-async fn next_outgoing(channels: &mut Option<Channels>) -> Option<Outgoing> {
-    match channels {
-        Some(channels) => channels.outgoing.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// The index of a socket that has something.
-async fn readable(sockets: &[Socket]) -> usize {
-    let ready = |context: &mut Context<'_>| {
-        let index = sockets
-            .iter()
-            .position(|socket| socket.poll_readable(context).is_ready());
-        index.map_or(Poll::Pending, Poll::Ready)
-    };
-    poll_fn(ready).await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

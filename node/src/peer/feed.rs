@@ -9,7 +9,7 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::contact::CameraId;
+use super::id::CameraId;
 use crate::{
     fanout::{Subscriber, Track},
     media::{AccessUnit, Codec},

@@ -8,24 +8,29 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tracing::{Span, debug, warn};
 
 use super::{
-    contact::{CameraId, Contact, Letter},
-    demux::{Demux, SessionId},
-    outbox::Outbox,
-    reflexive::Reflexive,
+    contact::{Contact, Letter},
+    id::{CameraId, SessionId},
     session::Session,
+    transport::{Demux, Reflexive},
 };
 
 /// What the sessions happen in: the part of the engine that does not wait.
 pub(super) struct Floor {
-    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) sessions: BTreeMap<SessionId, Seat>,
     pub(super) next_session: u64,
     pub(super) demux: Demux,
-    pub(super) outbox: Outbox,
     /// The names of the members that are on the server.
     pub(super) members: HashMap<Contact, String>,
     /// Our own members.
     pub(super) desks: BTreeMap<CameraId, Desk>,
     pub(super) reflexive: Reflexive,
+}
+
+/// A session, and whose it is.
+pub(super) struct Seat {
+    pub(super) contact: Contact,
+    pub(super) name: String,
+    pub(super) session: Session,
 }
 
 /// Where a camera is called.
@@ -40,26 +45,15 @@ impl Floor {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.sessions
             .values()
-            .filter_map(|session| session.deadline)
+            .filter_map(|seat| seat.session.deadline())
             .min()
     }
 
-    pub(super) fn seat(&mut self, session: Session) -> SessionId {
+    pub(super) fn seat(&mut self, seat: Seat) -> SessionId {
         let id = SessionId(self.next_session);
         self.next_session += 1;
-        self.sessions.insert(id, session);
+        self.sessions.insert(id, seat);
         id
-    }
-
-    pub(super) fn tell_reflexive(&mut self, now: Instant) {
-        let Some(address) = self.reflexive.address(now) else {
-            return;
-        };
-        let tell = |session: &mut Session| Some((session.contact, session.tell_reflexive(address)?));
-        let told: Vec<_> = self.sessions.values_mut().filter_map(tell).collect();
-        for (contact, candidate) in told {
-            self.post(contact, Message::Candidate(candidate));
-        }
     }
 
     pub(super) fn session_of(&self, contact: Contact) -> Option<SessionId> {

@@ -9,31 +9,27 @@
 //! viewer fell silent; nothing that a viewer sends can end another one's session.
 
 mod calls;
-mod candidates;
-mod channel;
-mod clock;
+mod channels;
 mod contact;
-mod demux;
 mod ending;
 mod engine;
 mod feed;
-mod feedback;
 mod floor;
-mod meter;
-mod names;
-mod negotiation;
-mod outbox;
-mod reflexive;
+mod id;
 mod report;
+mod rtcp;
+mod sdp;
 mod session;
-mod setup;
-mod socket;
 mod sound;
-mod stream;
-mod voice;
+mod transport;
+mod viewers;
 
-pub use channel::{Ears, LABEL, Line, PAGE};
-pub use contact::{Call, CameraId, Contact, Letter};
+pub use channels::{Ears, Line};
+pub use contact::{Call, Contact, Letter};
 pub use ending::Ending;
-pub use engine::{Engine, EngineError, Settings, try_port};
-pub use report::{Figures, Reception, Report, Stage, Viewer, Viewers};
+pub use engine::{Engine, Parts, Settings};
+pub use id::CameraId;
+pub use report::{Reception, Report, Stage, Viewer};
+pub use session::{LABEL, PAGE};
+pub use transport::{Transport, TransportError};
+pub use viewers::{Figures, Viewers};

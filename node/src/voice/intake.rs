@@ -42,12 +42,6 @@ impl Intake {
         &self.figures
     }
 
-    /// One at whose other end nobody is.
-    #[cfg(test)]
-    pub(crate) fn unheard() -> Self {
-        Self::new(Arc::default()).0
-    }
-
     /// Wakes the room. Where its queue is full it is awake, and looks at its next turn.
     pub(super) fn wake(&self) {
         let _ = self.items.try_send(Item::Look);

@@ -1,32 +1,24 @@
 //! A session's sound.
 
-use std::time::Instant;
-
 use rtc::{
-    peer_connection::{
-        RTCPeerConnection,
-        message::{RTCMessage, TaggedRTCMessage},
+    media_stream::MediaStreamTrack,
+    peer_connection::RTCPeerConnection,
+    rtp::{Header, Packet},
+    rtp_transceiver::{
+        RTCRtpSenderId,
+        rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
     },
-    rtp_transceiver::RTCRtpSenderId,
-    sansio::Protocol,
     shared::error::Error,
 };
 
-use super::{Session, Stage};
+use super::setup;
 use crate::{
     media::{SoundCodec, SoundUnit},
     peer::{
-        clock::StreamClock,
-        negotiation::{Coding, Sound},
-        outbox::Outbox,
-        socket::Socket,
-        sound::SoundStream,
+        rtcp::StreamClock,
+        sdp::{Coding, Sound},
     },
 };
-
-/// What tells a muted page that there would be sound: its offer has a section in which nothing is to be sent, and so the answer
-/// can't say it. Everybody else passes over attributes that they don't know (RFC 8866, section 5.13).
-const ANNOUNCEMENT: &str = "a=x-pinhole-sound\r\n";
 
 /// The sound of one session.
 pub(super) struct SoundSender {
@@ -76,48 +68,124 @@ impl SoundSender {
     pub(super) fn sending(&self) -> Option<RTCRtpSenderId> {
         self.sender.filter(|_| self.wanted)
     }
-}
 
-impl Session {
-    /// The codec in which this viewer hears us, while it does.
-    pub(in crate::peer) fn hears(&self) -> Option<SoundCodec> {
-        let sound = self.sound.as_ref()?;
-        sound.sending().map(|_| sound.stream.codec())
+    /// The codec, while it sends.
+    pub(super) fn codec(&self) -> Option<SoundCodec> {
+        self.sending().map(|_| self.stream.codec)
     }
 
-    /// Packets of sound so far.
-    pub(super) fn sound_packets(&self) -> u64 {
-        self.sound.as_ref().map_or(0, |sound| sound.stream.packets())
+    /// 20 ms of sound as a packet, while it sends.
+    pub(super) fn packet(&mut self, unit: &SoundUnit) -> Option<Packet> {
+        self.sending()?;
+        Some(self.stream.packet(unit))
     }
 
-    /// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
-    pub(in crate::peer) fn send_sound(
-        &mut self,
-        unit: &SoundUnit,
-        sockets: &[Socket],
-        outbox: &mut Outbox,
-        now: Instant,
-    ) {
-        let Some(sound) = self.sound.as_mut().filter(|sound| sound.sending().is_some()) else {
-            return;
-        };
-        if self.stage == Stage::Connecting {
-            return;
-        }
-        let message = TaggedRTCMessage {
-            now,
-            message: RTCMessage::RtpPacket(String::new(), sound.stream.packet(unit)),
-        };
-        if let Err(error) = self.connection.handle_write(message) {
-            tracing::debug!(viewer = %self.name, "a packet was not sent: {error}");
-        }
-        self.drain(sockets, outbox);
+    /// Packets so far.
+    pub(super) fn packets(&self) -> u64 {
+        self.stream.packets
     }
 }
 
-/// A description of ours that says there is sound.
-pub(super) fn announce(sdp: &str) -> String {
-    let sections = sdp.find("\r\nm=").map_or(sdp.len(), |at| at + 2);
-    let (session, sections) = sdp.split_at(sections);
-    format!("{session}{ANNOUNCEMENT}{sections}")
+/// The outgoing RTP stream of one session's sound: each unit is one packet.
+struct SoundStream {
+    codec: SoundCodec,
+    payload_type: u8,
+    ssrc: u32,
+    timestamp_offset: u32,
+    sequence: u16,
+    packets: u64,
+}
+
+impl SoundStream {
+    /// A stream that begins at random numbers, as RFC 3550, section 5.1 wants.
+    fn new(codec: SoundCodec, payload_type: u8) -> Self {
+        Self {
+            codec,
+            payload_type,
+            ssrc: rand::random(),
+            timestamp_offset: rand::random(),
+            sequence: rand::random(),
+            packets: 0,
+        }
+    }
+
+    /// How its time stamps follow from the clock.
+    fn clock(&self) -> StreamClock {
+        StreamClock {
+            ssrc: self.ssrc,
+            rate: self.codec.clock_rate(),
+            offset: self.timestamp_offset,
+        }
+    }
+
+    /// This stream as the core wants it described: in one media stream with the picture, so that a viewer plays them together.
+    fn track(&self, coding: &Coding) -> MediaStreamTrack {
+        let parameters = RTCRtpCodingParameters {
+            ssrc: Some(self.ssrc),
+            ..RTCRtpCodingParameters::default()
+        };
+        let encoding = RTCRtpEncodingParameters {
+            rtp_coding_parameters: parameters,
+            codec: setup::codec(coding, "audio"),
+            ..RTCRtpEncodingParameters::default()
+        };
+        MediaStreamTrack::new(
+            "pinhole".into(),
+            "audio".into(),
+            "audio".into(),
+            RtpCodecKind::Audio,
+            vec![encoding],
+        )
+    }
+
+    /// A unit as this viewer's packet; the payload is everybody's.
+    fn packet(&mut self, unit: &SoundUnit) -> Packet {
+        let timestamp = unit.captured_at.to_rtp(self.codec.clock_rate());
+        let header = Header {
+            version: 2,
+            // The beginning of a spell of talk (RFC 3551, section 4.1).
+            marker: unit.after_silence || self.packets == 0,
+            payload_type: self.payload_type,
+            sequence_number: self.sequence,
+            timestamp: timestamp.wrapping_add(self.timestamp_offset),
+            ssrc: self.ssrc,
+            ..Header::default()
+        };
+        self.sequence = self.sequence.wrapping_add(1);
+        self.packets += 1;
+        Packet {
+            header,
+            payload: unit.data.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Timestamp;
+    use bytes::Bytes;
+    use std::time::Duration;
+
+    #[test]
+    fn a_unit_is_one_packet_by_the_codecs_clock() {
+        let unit = |milliseconds, after_silence| SoundUnit {
+            data: Bytes::from_static(b"sound"),
+            captured_at: Timestamp::from_monotonic(Duration::from_millis(milliseconds)),
+            after_silence,
+        };
+        for (codec, ticks) in [(SoundCodec::Opus, 960), (SoundCodec::Pcmu, 160)] {
+            let mut stream = SoundStream::new(codec, 111);
+            let packets = [(1000, false), (1020, false), (1040, true)]
+                .map(|(milliseconds, after_silence)| stream.packet(&unit(milliseconds, after_silence)));
+            let markers = packets.each_ref().map(|packet| packet.header.marker);
+            assert_eq!(markers, [true, false, true]);
+            for pair in packets.windows(2) {
+                let (one, other) = (&pair[0].header, &pair[1].header);
+                assert_eq!(other.sequence_number, one.sequence_number.wrapping_add(1));
+                assert_eq!(other.timestamp.wrapping_sub(one.timestamp), ticks);
+            }
+            assert_eq!(stream.packets, 3);
+        }
+    }
 }

@@ -1,22 +1,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pinhole_signaling::PeerId;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::media::SoundCodec;
-use crate::peer::CameraId;
+use crate::{
+    media::{SoundCodec, TalkBack, Timestamp},
+    peer::transport::Protocol as Carrier,
+};
 
 /// What Debian's Chromium offers from the viewer page.
 const BROWSER: &str = include_str!("browser-offer.sdp");
-
-fn contact() -> Contact {
-    Contact {
-        camera: CameraId::default(),
-        sign_in: 1,
-        peer: PeerId::FIRST,
-    }
-}
 
 fn addresses() -> [SocketAddr; 1] {
     [SocketAddr::from(([192, 0, 2, 1], 5000))]
@@ -27,20 +20,40 @@ fn answered(sdp: &str) -> Result<(Session, String), SessionError> {
 }
 
 fn answered_on(sdp: &str, terms: Terms) -> Result<(Session, String), SessionError> {
-    Session::answer(
-        contact(),
-        "viewer".into(),
-        offer(sdp)?,
-        &addresses(),
-        terms,
-        Instant::now(),
-    )
+    let now = Instant::now();
+    let anchor = Anchor {
+        instant: now,
+        timestamp: Timestamp::now(),
+    };
+    let mut session = Session::new("viewer".into(), offer(sdp)?, &addresses(), &terms, anchor, now)?;
+    match session.poll() {
+        Some(Output::Event(Event::Answer(answer))) => Ok((session, answer)),
+        _ => panic!("the answer is the first event"),
+    }
+}
+
+/// The next event, where there is one.
+fn event(session: &mut Session) -> Option<Event> {
+    loop {
+        match session.poll()? {
+            Output::Transmit(_) => {}
+            Output::Event(event) => return Some(event),
+        }
+    }
+}
+
+/// The offer of our own that follows the answer.
+fn owed_offer(session: &mut Session) -> Option<String> {
+    match event(session)? {
+        Event::Offer(offer) => Some(offer),
+        other => panic!("no offer: {other:?}"),
+    }
 }
 
 fn hearing(talk_back: TalkBack) -> Terms {
     Terms {
         talk_back,
-        intake: Some(Intake::unheard()),
+        loudspeaker: true,
         ..Terms::default()
     }
 }
@@ -78,15 +91,15 @@ fn a_microphone_is_asked_for_only_where_it_may_be_heard() {
             "{talk_back:?}: {offer}"
         );
         let nowhere = Terms {
-            intake: None,
+            loudspeaker: false,
             ..hearing(talk_back)
         };
         assert_eq!(sound(offer, nowhere), "a=inactive", "without a loudspeaker");
     }
 }
 
-fn offer(sdp: &str) -> Result<RTCSessionDescription, Error> {
-    RTCSessionDescription::offer(sdp.replace('\n', "\r\n"))
+fn offer(sdp: &str) -> Result<Offer, SessionError> {
+    Ok(Offer::read(sdp.replace('\n', "\r\n"))?)
 }
 
 /// The lines of the section of this kind.
@@ -171,11 +184,11 @@ fn a_muted_page_is_told_of_the_sound_and_gets_it_when_it_asks_again() {
     );
     let mut ask = |sdp: &str| {
         let offer = offer(sdp).expect("an offer");
-        let described = negotiation::read(&offer).expect("readable");
-        let answer = session
-            .renegotiate(&described, offer, Instant::now())
-            .expect("an answer");
-        (session.hears(), section(&answer, "audio"))
+        session.handle(Input::Offer(Box::new(offer)), Instant::now());
+        match event(&mut session) {
+            Some(Event::Answer(answer)) => (session.hears(), section(&answer, "audio")),
+            other => panic!("no answer: {other:?}"),
+        }
     };
     let (hears, audio) = ask(BROWSER);
     assert_eq!(hears, Some(SoundCodec::Opus));
@@ -193,10 +206,7 @@ fn a_desktop_without_a_camera_hears_us_before_it_sees_us() {
         section(&answer, "audio").iter().any(|line| line == "a=sendonly"),
         "{answer}"
     );
-    let offer = session
-        .take_owed_offer(Instant::now())
-        .expect("an offer")
-        .expect("it is owed");
+    let offer = owed_offer(&mut session).expect("it is owed");
     for kind in ["audio", "video"] {
         let section = section(&offer, kind);
         assert!(section.iter().any(|line| line == "a=sendonly"), "{section:#?}");
@@ -207,21 +217,12 @@ fn a_desktop_without_a_camera_hears_us_before_it_sees_us() {
 fn a_desktop_without_a_camera_is_offered_video() {
     let (mut session, answer) = answered(&without_video()).expect("an answer");
     assert!(!answer.contains("m=video"), "{answer}");
-    let offer = session
-        .take_owed_offer(Instant::now())
-        .expect("an offer")
-        .expect("it is owed");
+    let offer = owed_offer(&mut session).expect("it is owed");
     let video = section(&offer, "video");
     assert!(video.iter().any(|line| line.contains("VP8/90000")), "{video:#?}");
     assert!(video.iter().any(|line| line == "a=sendonly"), "{video:#?}");
-    assert!(session.awaits_answer());
-    assert!(
-        session
-            .take_owed_offer(Instant::now())
-            .expect("no error")
-            .is_none(),
-        "only once"
-    );
+    assert!(session.negotiation.awaits_answer());
+    assert!(owed_offer(&mut session).is_none(), "only once");
 }
 
 /// What the page's control channel adds to its offer.
@@ -246,7 +247,7 @@ fn a_page_may_open_a_channel_for_messages_of_a_bounded_size() {
     let (_, answer) = answered(&with_channel()).expect("an answer");
     let channel = section(&answer, "application");
     assert!(!channel[0].starts_with("application 0 "), "refused: {channel:#?}");
-    let bound = format!("a=max-message-size:{}", crate::peer::channel::LONGEST);
+    let bound = format!("a=max-message-size:{}", LONGEST);
     assert!(channel.contains(&bound), "{channel:#?}");
     assert!(answer.contains("BUNDLE 0 1 2"), "{answer}");
 }
@@ -311,7 +312,6 @@ fn damage(sdp: &str, random: &mut StdRng) -> String {
 
 #[test]
 fn damaged_descriptions_end_in_words() {
-    let sockets = [];
     let mut taken = 0;
     for seed in 0..1500 {
         let mut random = StdRng::seed_from_u64(seed);
@@ -330,19 +330,17 @@ fn damaged_descriptions_end_in_words() {
             };
             let (mut session, _) = answered_on(&sdp, terms).ok()?;
             let now = Instant::now();
-            let owed = session.take_owed_offer(now);
+            let owed = event(&mut session);
             // Then the same description again, damaged otherwise, as offer or as answer.
             let again = damage(&base, &mut random).replace('\n', "\r\n");
-            if owed.is_ok_and(|offer| offer.is_some()) {
-                let _ = RTCSessionDescription::answer(again).map(|answer| session.accept(answer, now));
-            } else {
-                let _ = RTCSessionDescription::offer(again)
-                    .ok()
-                    .and_then(|offer| Some((negotiation::read(&offer).ok()?, offer)))
-                    .map(|(described, offer)| session.renegotiate(&described, offer, now));
+            if matches!(owed, Some(Event::Offer(_))) {
+                session.handle(Input::Answer(again), now);
+            } else if let Ok(offer) = Offer::read(again) {
+                session.handle(Input::Offer(Box::new(offer)), now);
             }
-            let _ = session.add_candidate("candidate:1 1 udp 1 192.0.2.9 9 typ host", now);
-            session.advance(&sockets, &mut Outbox::default(), now);
+            session.handle(Input::Candidate("candidate:1 1 udp 1 192.0.2.9 9 typ host"), now);
+            session.handle(Input::Timeout, now);
+            while session.poll().is_some() {}
             Some(())
         };
         match catch_unwind(AssertUnwindSafe(run)) {
@@ -370,10 +368,8 @@ fn damaged_candidates_and_packets_are_survived() {
             .map(|word| if random.random_bool(0.8) { *word } else { "-1" })
             .collect();
         let candidate = words[..random.random_range(0..=words.len())].join(" ");
-        let _ = session.add_candidate(&candidate, now);
+        session.handle(Input::Candidate(&candidate), now);
     }
-    let mut outbox = Outbox::default();
-    let sockets: Vec<Socket> = Vec::new();
     for _ in 0..20_000 {
         let mut packet = vec![0; random.random_range(0..120)];
         random.fill(&mut packet[..]);
@@ -384,13 +380,14 @@ fn damaged_candidates_and_packets_are_survived() {
         if packet.len() > 8 && packet[0] < 2 {
             packet[4..8].copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
         }
-        let from = SocketAddr::from(([192, 0, 2, 9], 9));
-        let datagram = Datagram {
-            from,
-            to: addresses()[0],
-            data: &packet,
+        let path = Path {
+            local: addresses()[0],
+            peer: SocketAddr::from(([192, 0, 2, 9], 9)),
+            protocol: Carrier::Udp,
         };
-        session.receive(&datagram, now);
-        session.advance(&sockets, &mut outbox, now);
+        let data = &packet;
+        session.handle(Input::Packet { path, data }, now);
+        session.handle(Input::Timeout, now);
+        while session.poll().is_some() {}
     }
 }

@@ -15,7 +15,7 @@ use tokio::{
 use super::*;
 use crate::{
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, Privacy},
     peer::{self, CameraId, Engine},
     pipeline::Account,
     presence::{Standing, State},
@@ -47,7 +47,14 @@ impl Node {
             sound: false,
             ..peer::Settings::default()
         });
-        let engine = Engine::bind(0, settings, vec![]).expect("a free port");
+        let engine = Engine::new(peer::Parts {
+            transport: peer::Transport::bind(0).expect("a free port"),
+            settings,
+            sounds: vec![],
+            privacy: Privacy::default(),
+            ears: None,
+            intake: None,
+        });
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),

@@ -1,32 +1,22 @@
-//! What a viewer says, on its way to the loudspeaker.
+//! What a viewer's description says of its microphone.
 
-use std::time::{Duration, Instant};
+use rtc::sdp::description::media::MediaDescription;
 
-use rtc::{rtp::Packet, sdp::description::media::MediaDescription};
-
-use crate::{
-    media::{SoundCodec, TalkBack},
-    voice::{self, Intake, Talker},
-};
+use crate::media::{SoundCodec, TalkBack};
 
 /// The attribute of an audio section by which a viewer's program says that it sends its microphone only while a person wants
 /// that (docs/talk-back.md). Programs that don't know it pass over it (RFC 8866, section 5.13).
 const MARK: &str = "x-pinhole-talk";
 
-/// Packets of one viewer's voice in a second, in the long run: frames of 10 ms, and half as many again.
-const RATE: f64 = 150.0;
-/// Packets that may come at once, after a hole in the network.
-const BURST: f64 = 100.0;
-
 /// What an offer says of the viewer's microphone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Microphone {
+pub(in crate::peer) struct Microphone {
     /// The `mid` of its section.
-    pub(super) mid: String,
+    pub(in crate::peer) mid: String,
     /// The payload types that we can decode.
-    pub(super) codecs: Vec<(u8, SoundCodec)>,
+    pub(in crate::peer) codecs: Vec<(u8, SoundCodec)>,
     /// Whether a person says when it is on.
-    pub(super) is_asked_for: bool,
+    pub(in crate::peer) is_asked_for: bool,
 }
 
 impl Microphone {
@@ -47,7 +37,7 @@ impl Microphone {
     }
 
     /// Whether this viewer may be heard.
-    pub(super) fn is_allowed(&self, talk_back: TalkBack) -> bool {
+    pub(in crate::peer) fn is_allowed(&self, talk_back: TalkBack) -> bool {
         match talk_back {
             TalkBack::Nobody => false,
             TalkBack::Page => self.is_asked_for,
@@ -85,89 +75,6 @@ fn codecs(media: &MediaDescription) -> Vec<(u8, SoundCodec)> {
             Some((payload_type, codec))
         })
         .collect()
-}
-
-/// Gives a viewer's voice on, as far as it may be heard.
-#[derive(Debug)]
-pub(super) struct Ear {
-    microphone: Microphone,
-    talker: Talker,
-    intake: Intake,
-    is_open: bool,
-    budget: Budget,
-}
-
-impl Ear {
-    pub(super) fn new(microphone: Microphone, talker: Talker, intake: Intake, now: Instant) -> Self {
-        Self {
-            microphone,
-            talker,
-            intake,
-            is_open: true,
-            budget: Budget::new(now),
-        }
-    }
-
-    /// The section that it listens to.
-    pub(super) fn mid(&self) -> &str {
-        &self.microphone.mid
-    }
-
-    /// Obeys a change of who may be heard.
-    pub(super) fn obey(&mut self, talk_back: TalkBack) {
-        self.is_open = self.microphone.is_allowed(talk_back);
-    }
-
-    /// Takes any packet of the viewer.
-    pub(super) fn hear(&mut self, packet: Packet, now: Instant) {
-        let Packet { header, payload } = packet;
-        let codecs = &self.microphone.codecs;
-        let Some((_, codec)) = codecs.iter().find(|(number, _)| *number == header.payload_type) else {
-            return;
-        };
-        if !self.is_open {
-            return;
-        }
-        if !self.budget.spend(now) {
-            return self.intake.figures().refused.one();
-        }
-        self.intake.hear(voice::Packet {
-            talker: self.talker,
-            ssrc: header.ssrc,
-            codec: *codec,
-            sequence: header.sequence_number,
-            timestamp: header.timestamp,
-            payload,
-            arrived: now,
-        });
-    }
-}
-
-/// A bucket of packets that fills by itself.
-#[derive(Debug)]
-struct Budget {
-    left: f64,
-    since: Instant,
-}
-
-impl Budget {
-    fn new(now: Instant) -> Self {
-        Self {
-            left: BURST,
-            since: now,
-        }
-    }
-
-    fn spend(&mut self, now: Instant) -> bool {
-        let passed: Duration = now.saturating_duration_since(self.since);
-        self.since = now;
-        self.left = (self.left + passed.as_secs_f64() * RATE).min(BURST);
-        let is_enough = self.left >= 1.0;
-        if is_enough {
-            self.left -= 1.0;
-        }
-        is_enough
-    }
 }
 
 #[cfg(test)]
@@ -220,24 +127,5 @@ mod tests {
             let allowed = (desktop.is_allowed(talk_back), page.is_allowed(talk_back));
             assert_eq!(allowed, expected, "{talk_back:?}");
         }
-    }
-
-    #[test]
-    fn a_voice_has_enough_and_a_flood_does_not() {
-        let start = Instant::now();
-        let spent = |each: Duration, count: u32| {
-            let mut budget = Budget::new(start);
-            (0..count)
-                .filter(|number| budget.spend(start + each * *number))
-                .count()
-        };
-        assert_eq!(
-            spent(Duration::from_millis(10), 6000),
-            6000,
-            "a minute in frames of 10 ms"
-        );
-        assert_eq!(spent(Duration::ZERO, 50), 50, "a second after a hole");
-        let flood = spent(Duration::from_micros(100), 100_000);
-        assert!((1550..1650).contains(&flood), "of ten seconds: {flood}");
     }
 }

@@ -4,11 +4,15 @@ use rtc::{
     rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
 };
 
-use super::{clock::StreamClock, feed::Packetised, negotiation::Coding, setup};
-use crate::media::Codec;
-
-/// The clock of video in RTP, in ticks a second (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
-pub(super) const CLOCK: u32 = 90_000;
+use super::setup;
+use crate::{
+    media::Codec,
+    peer::{
+        feed::Packetised,
+        rtcp::{StreamClock, VIDEO_CLOCK},
+        sdp::Coding,
+    },
+};
 
 /// The outgoing RTP stream (RFC 3550) of one session: what differs from viewer to viewer, which is the header.
 pub(super) struct Stream {
@@ -55,7 +59,7 @@ impl Stream {
     pub(super) fn clock(&self) -> StreamClock {
         StreamClock {
             ssrc: self.ssrc,
-            rate: CLOCK,
+            rate: VIDEO_CLOCK,
             offset: self.timestamp_offset,
         }
     }
@@ -103,7 +107,7 @@ impl Stream {
         let timestamp = packetised
             .unit
             .captured_at
-            .to_rtp(CLOCK)
+            .to_rtp(VIDEO_CLOCK)
             .wrapping_add(self.timestamp_offset);
         self.units += 1;
         let last = packetised.payloads.len().saturating_sub(1);

@@ -9,14 +9,14 @@ const AGAIN: Duration = Duration::from_secs(300);
 const SOON: Duration = Duration::from_secs(10);
 
 /// Looks up the STUN servers' names beside the engine, whose loop must not wait for DNS.
-pub(super) struct Names {
+pub(in crate::peer) struct Names {
     servers: Vec<(String, u16)>,
     look_up: JoinSet<Vec<SocketAddr>>,
     failed: bool,
 }
 
 impl Names {
-    pub(super) fn new(servers: Vec<(String, u16)>) -> Self {
+    pub(in crate::peer) fn new(servers: Vec<(String, u16)>) -> Self {
         let mut names = Self {
             servers,
             look_up: JoinSet::new(),
@@ -27,7 +27,7 @@ impl Names {
     }
 
     /// The servers' addresses, each time that they were looked up; never, where there are none. Cancel safe.
-    pub(super) async fn resolved(&mut self) -> Vec<SocketAddr> {
+    pub(in crate::peer) async fn resolved(&mut self) -> Vec<SocketAddr> {
         match self.look_up.join_next().await {
             Some(outcome) => {
                 let addresses = outcome.unwrap_or_default();

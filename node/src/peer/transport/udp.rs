@@ -8,8 +8,6 @@ use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 use tokio::{io::Interest, net::UdpSocket};
 
-use super::demux::{canonical, canonical_ip};
-
 /// Room for the packets of a burst: one keyframe to every viewer.
 const SEND_BUFFER: usize = 4 << 20;
 const RECEIVE_BUFFER: usize = 1 << 20;
@@ -107,7 +105,7 @@ impl Socket {
             })?
         };
         for (meta, buffer) in metas.iter().zip(&buffers.0).take(count) {
-            let local = meta.dst_ip.map_or(self.address.ip(), canonical_ip);
+            let local = meta.dst_ip.map_or(self.address.ip(), |ip| ip.to_canonical());
             for data in buffer[..meta.len].chunks(meta.stride.max(1)) {
                 let to = SocketAddr::new(local, self.address.port());
                 each(Datagram {
@@ -140,4 +138,9 @@ impl Socket {
         // Past tokio's readiness: nobody ever waits for room here.
         self.state.try_send((&self.io).into(), &transmit)
     }
+}
+
+/// An IPv4 address written as IPv6 (`::ffff:a.b.c.d`) as what it is.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

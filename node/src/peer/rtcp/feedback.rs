@@ -23,11 +23,12 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::{report::Reception, stream::CLOCK};
+use super::clock::VIDEO_CLOCK;
+use crate::peer::report::Reception;
 
 /// What a viewer reports, as the session reads it.
 #[derive(Debug, Default)]
-pub(super) struct Feedback {
+pub(in crate::peer) struct Feedback {
     keyframe: AtomicBool,
     keyframe_requests: AtomicU64,
     /// Packets asked for again.
@@ -43,26 +44,26 @@ pub(super) struct Feedback {
 
 impl Feedback {
     /// Whether the viewer asked for a keyframe since the last call.
-    pub(super) fn take_keyframe_request(&self) -> bool {
+    pub(in crate::peer) fn take_keyframe_request(&self) -> bool {
         self.keyframe.swap(false, Relaxed)
     }
 
     /// Keyframe requests so far.
-    pub(super) fn keyframe_requests(&self) -> u64 {
+    pub(in crate::peer) fn keyframe_requests(&self) -> u64 {
         self.keyframe_requests.load(Relaxed)
     }
 
     /// Packets asked for again so far.
-    pub(super) fn nacked(&self) -> u64 {
+    pub(in crate::peer) fn nacked(&self) -> u64 {
         self.nacked.load(Relaxed)
     }
 
     /// The last receiver report, where there was one.
-    pub(super) fn reception(&self) -> Option<Reception> {
+    pub(in crate::peer) fn reception(&self) -> Option<Reception> {
         self.reported.load(Relaxed).then(|| Reception {
             loss: f64::from(self.loss.load(Relaxed)) / 256.0,
             lost: self.lost.load(Relaxed).into(),
-            jitter: Duration::from_secs_f64(f64::from(self.jitter.load(Relaxed)) / f64::from(CLOCK)),
+            jitter: Duration::from_secs_f64(f64::from(self.jitter.load(Relaxed)) / f64::from(VIDEO_CLOCK)),
         })
     }
 
@@ -88,7 +89,7 @@ impl Feedback {
 /// The core hands RTCP to the application only where the first packet of a compound names one of our streams;
 /// a keyframe request behind an empty receiver report (RFC 3550, section 6.1) would be lost. Here every packet
 /// passes.
-pub(super) struct FeedbackReader {
+pub(in crate::peer) struct FeedbackReader {
     feedback: Arc<Feedback>,
     /// The picture's stream: what is said of others does not count.
     ssrc: u32,
@@ -97,7 +98,7 @@ pub(super) struct FeedbackReader {
 }
 
 impl FeedbackReader {
-    pub(super) fn new(feedback: Arc<Feedback>, ssrc: u32) -> Self {
+    pub(in crate::peer) fn new(feedback: Arc<Feedback>, ssrc: u32) -> Self {
         Self {
             feedback,
             ssrc,

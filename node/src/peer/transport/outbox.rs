@@ -2,7 +2,7 @@ use std::{io, net::SocketAddr};
 
 use tracing::debug;
 
-use super::socket::Socket;
+use super::udp::Socket;
 
 /// The most bytes of one batch: what a UDP datagram may be long, less the headers.
 const BATCH: usize = 65_000;
@@ -80,12 +80,12 @@ fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&Socket> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::socket::{self, Buffers};
+    use super::super::udp::{self, Buffers};
     use super::*;
 
     /// Sends packets of these sizes and returns the sizes that arrive.
     async fn delivered(sizes: &[usize]) -> Vec<usize> {
-        let (sender, receiver) = (socket::bind(0).expect("bind"), socket::bind(0).expect("bind"));
+        let (sender, receiver) = (udp::bind(0).expect("bind"), udp::bind(0).expect("bind"));
         let from = SocketAddr::from(([127, 0, 0, 1], sender[0].address().port()));
         let to = SocketAddr::from(([127, 0, 0, 1], receiver[0].address().port()));
         let mut outbox = Outbox::default();

@@ -1,20 +1,16 @@
-use std::{
-    collections::HashMap,
-    net::{IpAddr, SocketAddr},
-};
+use std::{collections::HashMap, net::SocketAddr};
 
-/// Names a session inside the engine; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct SessionId(pub(super) u64);
+use super::path::{Path, Protocol};
+use crate::peer::id::SessionId;
 
 /// Which session a packet on the shared port belongs to.
 ///
 /// A connectivity check names its session by our ICE user name fragment (RFC 8445, section 7.2.2); everything
 /// else (RFC 7983) is known by the address that the checks came from.
 #[derive(Debug, Default)]
-pub(super) struct Demux {
+pub(in crate::peer) struct Demux {
     by_name: HashMap<String, SessionId>,
-    by_address: HashMap<SocketAddr, SessionId>,
+    by_address: HashMap<(SocketAddr, Protocol), SessionId>,
 }
 
 /// Addresses one session may claim: every network of a viewer times every network of ours, and some NAT.
@@ -22,18 +18,19 @@ const ADDRESSES_PER_SESSION: usize = 64;
 
 impl Demux {
     /// From now on checks for `fragment` belong to `session`.
-    pub(super) fn register(&mut self, fragment: String, session: SessionId) {
+    pub(in crate::peer) fn register(&mut self, fragment: String, session: SessionId) {
         self.by_name.insert(fragment, session);
     }
 
     /// Forgets everything about a session.
-    pub(super) fn remove(&mut self, session: SessionId) {
+    pub(in crate::peer) fn remove(&mut self, session: SessionId) {
         self.by_name.retain(|_, owner| *owner != session);
         self.by_address.retain(|_, owner| *owner != session);
     }
 
     /// Whose packet this is, `None` for a stranger's.
-    pub(super) fn find(&mut self, from: SocketAddr, packet: &[u8]) -> Option<SessionId> {
+    pub(in crate::peer) fn find(&mut self, path: Path, packet: &[u8]) -> Option<SessionId> {
+        let from = (path.peer, path.protocol);
         let Some(fragment) = check_target(packet) else {
             return self.by_address.get(&from).copied();
         };
@@ -52,15 +49,6 @@ impl Demux {
         }
         Some(session)
     }
-}
-
-/// An IPv4 address written as IPv6 (`::ffff:a.b.c.d`) as what it is.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(canonical_ip(address.ip()), address.port())
-}
-
-pub(super) fn canonical_ip(address: IpAddr) -> IpAddr {
-    address.to_canonical()
 }
 
 const HEADER: usize = 20;
@@ -110,8 +98,12 @@ mod tests {
         packet
     }
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> Path {
+        Path {
+            local: SocketAddr::from(([192, 0, 2, 2], 5000)),
+            peer: SocketAddr::from(([192, 0, 2, 1], port)),
+            protocol: Protocol::Udp,
+        }
     }
 
     #[test]

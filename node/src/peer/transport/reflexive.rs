@@ -23,7 +23,7 @@ const MOST_PENDING: usize = 32;
 
 /// What is known of our own address. Without IO.
 #[derive(Debug, Default)]
-pub(super) struct Reflexive {
+pub(in crate::peer) struct Reflexive {
     servers: Vec<SocketAddr>,
     pending: HashMap<TransactionId, SocketAddr>,
     mapped: Option<(SocketAddr, Instant)>,
@@ -31,12 +31,12 @@ pub(super) struct Reflexive {
 
 impl Reflexive {
     /// Whom to ask from now on.
-    pub(super) fn set_servers(&mut self, servers: Vec<SocketAddr>) {
+    pub(in crate::peer) fn set_servers(&mut self, servers: Vec<SocketAddr>) {
         self.servers = servers;
     }
 
     /// The mapping, while it is fresh.
-    pub(super) fn address(&self, now: Instant) -> Option<SocketAddr> {
+    pub(in crate::peer) fn address(&self, now: Instant) -> Option<SocketAddr> {
         let (address, learned) = self.mapped?;
         (now.saturating_duration_since(learned) < FRESH).then_some(address)
     }
@@ -45,7 +45,7 @@ impl Reflexive {
     ///
     /// # Errors
     /// There is no randomness for a transaction id.
-    pub(super) fn ask(&mut self) -> Result<Vec<(SocketAddr, Vec<u8>)>, Error> {
+    pub(in crate::peer) fn ask(&mut self) -> Result<Vec<(SocketAddr, Vec<u8>)>, Error> {
         if self.pending.len() + self.servers.len() > MOST_PENDING {
             self.pending.clear();
         }
@@ -60,7 +60,7 @@ impl Reflexive {
     }
 
     /// Takes an answer to one of our requests; `true` where a mapping came of it.
-    pub(super) fn hear(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> bool {
+    pub(in crate::peer) fn hear(&mut self, from: SocketAddr, packet: &[u8], now: Instant) -> bool {
         if self.pending.is_empty() || !is_stun_message(packet) {
             return false;
         }
@@ -80,16 +80,6 @@ impl Reflexive {
         self.mapped = Some((SocketAddr::new(mapped.ip, mapped.port), now));
         true
     }
-}
-
-/// The candidate line of a mapping. The base is not told: it is in a candidate of its own, and who hides it
-/// has a reason (RFC 8839, section 5.1).
-pub(super) fn candidate(address: SocketAddr) -> String {
-    // RFC 8445, section 5.1.2.1: the recommended type preference of 100, one interface, component 1.
-    const PRIORITY: u32 = (100 << 24) + (65535 << 8) + 255;
-    let nowhere = if address.is_ipv4() { "0.0.0.0" } else { "::" };
-    let (ip, port) = (address.ip(), address.port());
-    format!("candidate:1 1 udp {PRIORITY} {ip} {port} typ srflx raddr {nowhere} rport 0")
 }
 
 #[cfg(test)]

@@ -1,7 +1,4 @@
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rtc::{
     interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
@@ -11,19 +8,16 @@ use rtc::{
             media_engine::MediaEngine,
             setting_engine::{SctpMaxMessageSize, SettingEngineBuilder},
         },
-        transport::{
-            CandidateConfig, CandidateHostConfig, RTCDtlsRole, RTCIceCandidate, RTCIceCandidateInit,
-        },
+        transport::RTCDtlsRole,
     },
     rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
     shared::error::Error,
 };
 
-use super::{
-    channel::{LONGEST, UNREAD},
-    clock::CaptureClock,
-    feedback::FeedbackReader,
-    negotiation::Coding,
+use super::channel::{LONGEST, UNREAD};
+use crate::peer::{
+    rtcp::{CaptureClock, FeedbackReader},
+    sdp::Coding,
 };
 
 /// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
@@ -110,20 +104,4 @@ pub(super) fn codec(coding: &Coding, kind: &str) -> RTCRtpCodec {
             vec![]
         },
     }
-}
-
-/// A host candidate (RFC 8445, section 5.1.1.1).
-pub(super) fn host_candidate(address: SocketAddr) -> Result<RTCIceCandidateInit, Error> {
-    let candidate = CandidateHostConfig {
-        base_config: CandidateConfig {
-            network: "udp".to_owned(),
-            address: address.ip().to_string(),
-            port: address.port(),
-            component: 1,
-            ..CandidateConfig::default()
-        },
-        ..CandidateHostConfig::default()
-    }
-    .new_candidate_host()?;
-    RTCIceCandidate::from(&candidate).to_json()
 }

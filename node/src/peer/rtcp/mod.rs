@@ -1,0 +1,7 @@
+//! What is said of media beside it (RFC 3550): read and written on its way through the core, as interceptors.
+
+mod clock;
+mod feedback;
+
+pub(super) use clock::{Anchor, CaptureClock, StreamClock, VIDEO_CLOCK};
+pub(super) use feedback::{Feedback, FeedbackReader};

@@ -1,0 +1,67 @@
+use std::time::{Duration, Instant};
+
+use super::{meter::Meter, stream::Stream};
+use crate::peer::rtcp::Feedback;
+
+/// What a session has sent.
+pub(super) struct Account {
+    pub(super) started: Instant,
+    /// Datagrams, whatever was in them.
+    pub(super) packets: u64,
+    pub(super) bytes: u64,
+    meter: Meter,
+}
+
+/// What a session came to.
+#[derive(Debug)]
+pub(in crate::peer) struct Summary {
+    lasted: Duration,
+    pub(in crate::peer) packets: u64,
+    pub(in crate::peer) kbps: f64,
+    loss: f64,
+}
+
+impl Account {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            started: now,
+            packets: 0,
+            bytes: 0,
+            meter: Meter::new(now),
+        }
+    }
+
+    /// A datagram goes out.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+    }
+
+    /// The rate of what goes out. To be called more often than once a second.
+    pub(super) fn bits_per_second(&mut self, now: Instant) -> Option<f64> {
+        self.meter.look(now, self.bytes)
+    }
+
+    /// All in all.
+    pub(super) fn summary(&self, stream: &Stream, feedback: &Feedback, now: Instant) -> Summary {
+        let lasted = now.saturating_duration_since(self.started);
+        Summary {
+            lasted,
+            packets: stream.packets(),
+            kbps: stream.bits() as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
+            loss: feedback.reception().map_or(0.0, |reception| reception.loss),
+        }
+    }
+}
+
+impl Summary {
+    /// How long it lasted, as a person reads it.
+    pub(in crate::peer) fn lasted(&self) -> String {
+        format!("{:.1?}", self.lasted)
+    }
+
+    /// The share of packets that the viewer's last report calls lost.
+    pub(in crate::peer) fn loss(&self) -> String {
+        format!("{:.1}%", self.loss * 100.0)
+    }
+}

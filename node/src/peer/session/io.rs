@@ -1,0 +1,88 @@
+//! What goes into a session and what comes out of it.
+
+use std::net::SocketAddr;
+
+use bytes::BytesMut;
+
+use super::{channel, error::SessionError};
+use crate::{
+    media::{SoundUnit, TalkBack},
+    peer::{ending::Ending, feed::Packetised, sdp::Offer, transport::Path},
+    voice,
+};
+
+/// What happens to a session.
+pub(in crate::peer) enum Input<'a> {
+    /// A packet of the viewer has come.
+    Packet { path: Path, data: &'a [u8] },
+    /// Time has passed. Only of use at the deadline and after it.
+    Timeout,
+    /// Another offer within the session, for example an ICE restart, or sound that is switched on or off.
+    Offer(Box<Offer>),
+    /// The answer to our offer, in SDP.
+    Answer(String),
+    /// A candidate line of the viewer.
+    Candidate(&'a str),
+    /// Our address as the far side of a NAT sees it.
+    Reflexive(SocketAddr),
+    /// An access unit to send, unless the session waits for a keyframe.
+    Picture(&'a Packetised),
+    /// 20 ms of sound to send.
+    Sound(&'a SoundUnit),
+    /// A message for the channel of this number.
+    Message { channel: u32, text: String },
+    /// Nobody listens to the channel of this number.
+    CloseChannel(u32),
+    /// Who may be heard from now on.
+    TalkBack(TalkBack),
+    /// The session is to end: what is left to send is the goodbye on the media path.
+    Close,
+}
+
+/// What a session wants done.
+pub(in crate::peer) enum Output {
+    Transmit(Transmit),
+    Event(Event),
+}
+
+/// A packet to send. The buffer is the core's own.
+pub(in crate::peer) struct Transmit {
+    pub(in crate::peer) path: Path,
+    pub(in crate::peer) data: BytesMut,
+}
+
+/// Something that others have to know.
+#[derive(Debug)]
+pub(in crate::peer) enum Event {
+    /// Our answer to an offer, in SDP.
+    Answer(String),
+    /// An offer of our own, in SDP, where the viewer's had no place for video.
+    Offer(String),
+    /// An address of ours that no description has.
+    Candidate(Candidate),
+    /// It can send from now on.
+    Connected,
+    /// The viewer can't decode anything before a keyframe.
+    KeyframeWanted,
+    /// The first picture was sent.
+    Watching,
+    /// Something happened to the control channel.
+    Channel(channel::Event),
+    /// A packet of the viewer's voice.
+    Voice(voice::Packet),
+    /// The viewer's voice comes faster than any voice does: a packet was dropped.
+    VoiceRefused,
+    /// What the viewer sent does not fit the session, which is over.
+    Failed(SessionError),
+    /// It is over, and why.
+    Ended(Ending),
+}
+
+/// A candidate of ours for trickle (RFC 8838).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::peer) struct Candidate {
+    /// The `mid` of the section that it is told with; it is for all of them.
+    pub(in crate::peer) mid: String,
+    /// The candidate line, without `a=`.
+    pub(in crate::peer) line: String,
+}

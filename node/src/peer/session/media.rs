@@ -1,0 +1,76 @@
+//! What goes to the viewer and comes from it: picture, sound and voice.
+
+use rtc::rtp_transceiver::RTCRtpSenderId;
+
+use super::{sections::Sections, sound::SoundSender, stream::Stream, voice::Ear};
+use crate::{
+    media::{Codec, SoundCodec},
+    peer::sdp::{Description, Video},
+};
+
+/// The media of one session.
+pub(super) struct Media {
+    pub(super) stream: Stream,
+    pub(super) sender: RTCRtpSenderId,
+    /// Where the viewer's offer has a place for it, and the node has a microphone.
+    pub(super) sound: Option<SoundSender>,
+    /// What listens to the viewer, where it may be heard.
+    pub(super) ear: Option<Ear>,
+}
+
+impl Media {
+    /// What goes on in the sections of the connection.
+    pub(super) fn sections(&self) -> Sections<'_> {
+        sections(Some(self.sender), self.sound.as_ref(), self.ear.as_ref())
+    }
+
+    /// Obeys another offer of the viewer.
+    pub(super) fn obey(&mut self, described: &Description) {
+        if let Some(sound) = &mut self.sound {
+            sound.obey(described.sound.as_ref());
+        }
+    }
+
+    /// Takes the payload type that the viewer's answer gave our picture; `None` where the answer does not have it.
+    pub(super) fn renumber(&mut self, described: Description) -> Option<()> {
+        let Video::Wanted(codings) = described.video else {
+            return None;
+        };
+        let coding = codings
+            .iter()
+            .find(|coding| coding.codec() == Some(self.stream.codec()))?;
+        self.stream.renumber(coding.payload_type);
+        Some(())
+    }
+
+    /// The codec of the picture.
+    pub(super) fn codec(&self) -> Codec {
+        self.stream.codec()
+    }
+
+    /// The codec in which the viewer hears us, while it does.
+    pub(super) fn hears(&self) -> Option<SoundCodec> {
+        self.sound.as_ref()?.codec()
+    }
+
+    /// Packets of sound so far.
+    pub(super) fn sound_packets(&self) -> u64 {
+        self.sound.as_ref().map_or(0, SoundSender::packets)
+    }
+}
+
+/// What goes on in the sections where these send and hear.
+pub(super) fn sections<'a>(
+    video: Option<RTCRtpSenderId>,
+    sound: Option<&SoundSender>,
+    ear: Option<&'a Ear>,
+) -> Sections<'a> {
+    Sections {
+        sending: video
+            .into_iter()
+            .chain(sound.and_then(SoundSender::sending))
+            .collect(),
+        heard: ear.map(Ear::mid),
+        has_sound: sound.is_some(),
+    }
+}

@@ -1,0 +1,150 @@
+//! The exchange of descriptions (RFC 8829) and candidates, as far as it is ours: the core does the rest.
+
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+
+use rtc::{
+    peer_connection::{RTCPeerConnection, sdp::RTCSessionDescription, transport::RTCIceCandidateInit},
+    shared::error::Error,
+};
+
+use super::{
+    candidate,
+    error::SessionError,
+    io::{Candidate, Event},
+    media::Media,
+};
+use crate::peer::sdp::{self, Offer};
+
+/// How far the exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Nothing is under way.
+    Settled,
+    /// Video has to be offered by us as soon as the answer is out.
+    OwesOffer,
+    /// Our offer is out.
+    AwaitsAnswer,
+}
+
+/// What of a session is negotiated.
+pub(super) struct Negotiated<'a> {
+    pub(super) connection: &'a mut RTCPeerConnection,
+    pub(super) media: &'a mut Media,
+    /// Where our descriptions go.
+    pub(super) events: &'a mut VecDeque<Event>,
+    pub(super) now: Instant,
+}
+
+/// The exchange of one session.
+pub(super) struct Negotiation {
+    pub(super) state: State,
+    /// Of the viewer's certificate: another one is another connection.
+    pub(super) fingerprint: String,
+    /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
+    pub(super) first_mid: String,
+    pub(super) told_reflexive: bool,
+}
+
+impl Negotiation {
+    /// Whether this offer continues the session; otherwise it begins another one.
+    pub(super) fn is_continued_by(&self, offer: &Offer) -> bool {
+        self.fingerprint == offer.described.fingerprint
+    }
+
+    /// Whether our own offer is out.
+    pub(super) fn awaits_answer(&self) -> bool {
+        self.state == State::AwaitsAnswer
+    }
+
+    /// Takes another offer within the session. The answer is an event.
+    ///
+    /// # Errors
+    /// The core refuses it.
+    pub(super) fn take_offer(
+        &mut self,
+        offer: Offer,
+        session: &mut Negotiated<'_>,
+    ) -> Result<(), SessionError> {
+        let Negotiated {
+            connection,
+            media,
+            now,
+            ..
+        } = session;
+        // Both offered at once: ours gives way, and follows later.
+        if self.state == State::AwaitsAnswer {
+            connection.set_local_description(*now, RTCSessionDescription::rollback(None)?)?;
+            self.state = State::OwesOffer;
+        }
+        connection.set_remote_description(*now, offer.description)?;
+        media.obey(&offer.described);
+        let answer = media.sections().answer(connection, *now)?;
+        self.answered(answer, session)
+    }
+
+    /// Our answer goes out, and after it the offer of our own that may be owed.
+    ///
+    /// # Errors
+    /// The core refuses to make it.
+    pub(super) fn answered(
+        &mut self,
+        answer: String,
+        session: &mut Negotiated<'_>,
+    ) -> Result<(), SessionError> {
+        session.events.push_back(Event::Answer(answer));
+        if self.state == State::OwesOffer {
+            // One that can't be made is not tried again.
+            self.state = State::Settled;
+            let offer = session.media.sections().offer(session.connection, session.now)?;
+            session.events.push_back(Event::Offer(offer));
+            self.state = State::AwaitsAnswer;
+        }
+        Ok(())
+    }
+
+    /// Takes the viewer's answer, in SDP.
+    ///
+    /// # Errors
+    /// It is none, or it has no codec of ours.
+    pub(super) fn take_answer(
+        &mut self,
+        answer: String,
+        session: &mut Negotiated<'_>,
+    ) -> Result<(), SessionError> {
+        let answer = RTCSessionDescription::answer(answer)?;
+        let described = sdp::read(&answer)?;
+        session.connection.set_remote_description(session.now, answer)?;
+        self.state = State::Settled;
+        session
+            .media
+            .renumber(described)
+            .ok_or(SessionError::NoCommonCodec)
+    }
+
+    /// Tells the viewer an address of ours that no description has. Once: after that it is known.
+    pub(super) fn reflexive(&mut self, address: SocketAddr) -> Option<Candidate> {
+        if std::mem::replace(&mut self.told_reflexive, true) {
+            return None;
+        }
+        Some(Candidate {
+            mid: self.first_mid.clone(),
+            line: candidate::reflexive(address),
+        })
+    }
+}
+
+/// Gives the connection a candidate line of the viewer.
+///
+/// # Errors
+/// It can't be read.
+pub(super) fn add_candidate(connection: &mut RTCPeerConnection, line: &str) -> Result<(), Error> {
+    // A name under .local stands for an address that the browser hides (and would take a multicast query);
+    // the viewer's checks tell it to us as well.
+    if line.contains(".local ") {
+        return Ok(());
+    }
+    connection.add_remote_candidate(RTCIceCandidateInit {
+        candidate: line.to_owned(),
+        ..RTCIceCandidateInit::default()
+    })
+}

@@ -1,0 +1,138 @@
+//! From a viewer's first offer to a connection that answers it.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use rtc::peer_connection::RTCPeerConnection;
+
+use super::{
+    candidate,
+    error::SessionError,
+    media::{Media, sections},
+    negotiation::{Negotiation, State},
+    setup,
+    sound::SoundSender,
+    stream::Stream,
+    voice::Ear,
+};
+use crate::{
+    media::TalkBack,
+    peer::{
+        rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader},
+        sdp::{Coding, Description, Offer, Video},
+    },
+    voice::Talker,
+};
+
+/// What a viewer may have besides the picture.
+#[derive(Clone, Debug, Default)]
+pub(in crate::peer) struct Terms {
+    /// The microphone's sound.
+    pub(in crate::peer) sound: bool,
+    /// Who may be heard.
+    pub(in crate::peer) talk_back: TalkBack,
+    /// Whether there is a loudspeaker.
+    pub(in crate::peer) loudspeaker: bool,
+    /// What the viewer is called there.
+    pub(in crate::peer) talker: Talker,
+}
+
+impl Terms {
+    fn ear(&self, described: &Description, now: Instant) -> Option<Ear> {
+        let microphone = described.microphone.as_ref()?;
+        let is_heard = self.loudspeaker && microphone.is_allowed(self.talk_back);
+        is_heard.then(|| Ear::new(microphone.clone(), self.talker, now))
+    }
+}
+
+/// What becomes of an offer that is taken.
+pub(super) struct Opened {
+    pub(super) connection: RTCPeerConnection,
+    pub(super) negotiation: Negotiation,
+    pub(super) feedback: Arc<Feedback>,
+    pub(super) media: Media,
+    /// In SDP.
+    pub(super) answer: String,
+}
+
+/// Takes an offer, and answers it with these addresses of ours.
+///
+/// # Errors
+/// The offer has no codec of ours, or the core refuses it.
+pub(super) fn open(
+    offer: Offer,
+    addresses: &[SocketAddr],
+    terms: &Terms,
+    anchor: Anchor,
+    now: Instant,
+) -> Result<Opened, SessionError> {
+    let Offer {
+        described,
+        description,
+    } = offer;
+    if addresses.is_empty() {
+        return Err(SessionError::NoAddress);
+    }
+    let (coding, state) = match &described.video {
+        Video::Wanted(codings) => (
+            codings.first().cloned().ok_or(SessionError::NoCommonCodec)?,
+            State::Settled,
+        ),
+        // Every WebRTC endpoint has VP8 (RFC 7742, section 5).
+        Video::Absent => (offered_by_us(described.free_payload_type), State::OwesOffer),
+    };
+    let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
+    let feedback = Arc::new(Feedback::default());
+    let ear = terms.ear(&described, now);
+    let stream = Stream::new(codec, coding.payload_type);
+    let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
+    let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
+    let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
+    let clock = CaptureClock::new(clocks.into_iter().flatten().collect(), anchor);
+    let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
+    let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, now)?;
+    connection.set_remote_description(now, description)?;
+    for address in addresses {
+        connection.add_local_candidate(candidate::host(*address)?)?;
+    }
+    // Before the track of an owed offer is there, so that it is not in this answer.
+    let mut sender = None;
+    if state == State::Settled {
+        sender = Some(connection.add_track(stream.track(&coding))?);
+    }
+    if let Some(sound) = &mut sound {
+        sound.join(&mut connection)?;
+    }
+    let answer = sections(sender, sound.as_ref(), ear.as_ref()).answer(&mut connection, now)?;
+    let sender = match sender {
+        Some(sender) => sender,
+        None => connection.add_track(stream.track(&coding))?,
+    };
+    Ok(Opened {
+        connection,
+        negotiation: Negotiation {
+            state,
+            fingerprint: described.fingerprint,
+            first_mid: described.first_mid,
+            told_reflexive: false,
+        },
+        feedback,
+        media: Media {
+            stream,
+            sender,
+            sound,
+            ear,
+        },
+        answer,
+    })
+}
+
+/// VP8 as we offer it where the viewer's offer had no place for video.
+fn offered_by_us(payload_type: u8) -> Coding {
+    Coding {
+        name: "VP8".into(),
+        payload_type,
+        clock_rate: 90_000,
+        channels: 0,
+        format: String::new(),
+    }
+}
