@@ -19,10 +19,7 @@ use pinhole_service::{
     signals::{Request, Signals},
     watchdog::Watchdog,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -40,9 +37,6 @@ use control::{Ears, Eyes, Liaison, Socket};
 use desk::Desk;
 use reload::Reloader;
 
-/// Events from the server that may wait for the engine, and messages that may wait for the server. An answer
-/// and its candidates are a handful; a crowd of a hundred viewers fits.
-const MAIL: usize = 1024;
 /// What a graceful stop may take.
 const GRACE: Duration = Duration::from_secs(4);
 /// How often the cameras' threads are looked after.
@@ -70,7 +64,6 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     info!(version = env!("CARGO_PKG_VERSION"), %name, camera = %devices, "pinhole-node starts");
 
     let watchdog = Watchdog::default();
-    let (calls, inbox) = mpsc::channel(MAIL);
     // What the microphone lowers itself by.
     let ducking = Arc::<Ducking>::default();
     // Known when the first frame is captured: the pins are read before any camera is opened, below.
@@ -95,7 +88,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         watchdog.pulse("the loudspeaker's thread", SPEAKER_PATIENCE),
     )
     .context("speaker thread")?;
-    let engine = Engine::new(peer::Parts {
+    let (engine, calls) = Engine::new(peer::Parts {
         transport,
         settings,
         sounds: sounds.clone(),
@@ -141,7 +134,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let stop = stop_engine.clone();
     let pulse = watchdog.pulse("the task that serves viewers", TASK_PATIENCE);
     tasks.spawn(async move {
-        engine.run(inbox, stop, pulse).await;
+        engine.run(stop, pulse).await;
         Part::Engine
     });
 

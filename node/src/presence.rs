@@ -4,25 +4,35 @@
 //! once per change, however often it is tried.
 
 mod backoff;
+mod caller;
+mod meeting;
+mod outbound;
 mod standing;
 
 use std::{
     collections::HashSet,
+    pin::pin,
     time::{Duration, Instant},
 };
 
 use pinhole_service::watchdog::Pulse;
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{
+    mpsc::{Receiver, Sender},
+    watch,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::peer::{Call, CameraId, Contact, Letter};
+use crate::peer::{Caller, Calls, CameraId, Reply, Request};
 use backoff::Backoff;
+use caller::Replies;
+use meeting::{Meeting, OfferId, Order};
+use outbound::{Outbound, deliver, post, send};
 
 pub use standing::{Standing, State};
 
-/// What the goodbye may take: the letters that are left, and the sign-out.
+/// What the goodbye may take: the messages that are left, and the sign-out.
 const GOODBYE: Duration = Duration::from_secs(2);
 /// A membership that held this long was no failure.
 const LASTING: Duration = Duration::from_secs(5);
@@ -42,28 +52,23 @@ pub struct Settings {
 pub struct Presence {
     camera: CameraId,
     settings: watch::Receiver<Settings>,
-    calls: mpsc::Sender<Call>,
-    letters: mpsc::Receiver<Letter>,
-    sign_ins: u64,
+    calls: Calls,
+    replies: Replies,
+    meeting: Meeting,
     standing: watch::Sender<Standing>,
 }
 
 impl Presence {
-    /// The member of `camera`. What comes from the server goes to `calls`; what is in `letters` is delivered. With new settings it signs out
-    /// and in again; running streams go on.
-    pub fn new(
-        camera: CameraId,
-        settings: watch::Receiver<Settings>,
-        calls: mpsc::Sender<Call>,
-        letters: mpsc::Receiver<Letter>,
-    ) -> Self {
+    /// The member of `camera`. Who calls it there goes on to `calls`. With new settings it signs out and in again; running streams
+    /// go on.
+    pub fn new(camera: CameraId, settings: watch::Receiver<Settings>, calls: Calls) -> Self {
         let standing = Standing::new(&settings.borrow());
         Self {
             camera,
             settings,
             calls,
-            letters,
-            sign_ins: 0,
+            replies: Replies::new(),
+            meeting: Meeting::default(),
             standing: watch::Sender::new(standing),
         }
     }
@@ -137,23 +142,123 @@ impl Presence {
         settings: &Settings,
         stop: &CancellationToken,
     ) -> Over {
-        self.sign_ins += 1;
         self.becomes(State::SignedIn {
             id: client.id().to_string(),
         });
         info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
-        let over = tokio::select! {
-            biased;
-            () = stop.cancelled() => Over::Stopping,
-            Ok(()) = self.settings.changed() => Over::Changed,
-            error = attend(&client, others, self.camera, self.sign_ins, &self.calls) => Over::Failed(error),
-            // The engine is gone, which ends the process, or has forgotten this camera.
-            () = deliver(&client, self.sign_ins, &mut self.letters) => Over::Stopping,
-        };
+        self.meeting.signed_in();
+        // What the engine said meanwhile is for nobody: whom it meant had another id.
+        while let Ok((offer, reply)) = self.replies.receiver.try_recv() {
+            self.meeting.reply(offer, reply);
+        }
+        for member in others {
+            if let Some(order) = self.meeting.presence(member) {
+                self.carry_out(order).await;
+            }
+        }
+        let (outbox, mut mailbox) = outbound::mailbox();
+        let over = self.attend(&client, &outbox, &mut mailbox, stop).await;
         if !matches!(over, Over::Failed(_)) {
-            self.leave(&client).await;
+            self.leave(&client, &mut mailbox).await;
         }
         over
+    }
+
+    /// Passes on what comes from the server and from the engine, until there is a reason not to.
+    async fn attend(
+        &mut self,
+        client: &Client,
+        outbox: &Sender<Outbound>,
+        mailbox: &mut Receiver<Outbound>,
+        stop: &CancellationToken,
+    ) -> Over {
+        // Whoever sends nonsense is complained of once.
+        let mut talks_nonsense = HashSet::new();
+        let mut next_event = pin!(client.wait());
+        let mut delivery = pin!(deliver(client, mailbox));
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Over::Stopping,
+                Ok(()) = self.settings.changed() => return Over::Changed,
+                event = &mut next_event => match event {
+                    Ok(event) => {
+                        next_event.set(client.wait());
+                        if let Some(order) = self.hear(event, &mut talks_nonsense) {
+                            self.carry_out(order).await;
+                        }
+                    }
+                    Err(error) => return Over::Failed(error),
+                },
+                Some((offer, reply)) = self.replies.receiver.recv() => {
+                    for message in self.outbound(offer, reply) {
+                        post(outbox, message);
+                    }
+                }
+                () = &mut delivery => return Over::Stopping,
+            }
+        }
+    }
+
+    fn hear(&mut self, event: Event, talks_nonsense: &mut HashSet<PeerId>) -> Option<Order> {
+        match event {
+            Event::Presence(member) => {
+                talks_nonsense.remove(&member.id);
+                self.meeting.presence(member)
+            }
+            Event::Message { from, body } => match Message::parse(&body) {
+                Ok(message) => self.meeting.message(from, message, || self.calls.next()),
+                Err(error) => {
+                    complain(talks_nonsense, from, &error.to_string());
+                    None
+                }
+            },
+        }
+    }
+
+    /// Asks the engine.
+    async fn carry_out(&mut self, order: Order) {
+        let request = match order {
+            Order::Answer { call, sdp } => Request::Answer { call, sdp },
+            Order::Candidate { call, line } => Request::Candidate { call, line },
+            Order::HangUp { call, why } => Request::HangUp { call, why },
+            Order::Offer { offer, viewer, sdp } => {
+                let Some(caller) = self.caller(offer) else { return };
+                Request::Offer {
+                    call: offer.call,
+                    camera: self.camera,
+                    viewer,
+                    sdp,
+                    caller,
+                }
+            }
+            Order::Refuse { offer, viewer, why } => {
+                let Some(caller) = self.caller(offer) else { return };
+                Request::Refuse {
+                    camera: self.camera,
+                    viewer,
+                    why,
+                    caller,
+                }
+            }
+        };
+        self.calls.ask(request).await;
+    }
+
+    /// The engine's way back for an offer.
+    fn caller(&mut self, offer: OfferId) -> Option<Box<dyn Caller>> {
+        let Some(caller) = self.replies.caller(offer) else {
+            warn!("too many viewers call at once; an offer was dropped");
+            self.meeting.dropped(offer);
+            return None;
+        };
+        Some(Box::new(caller))
+    }
+
+    /// The messages that a reply of the engine makes.
+    fn outbound(&mut self, offer: OfferId, reply: Reply) -> impl Iterator<Item = Outbound> + use<> {
+        let told = self.meeting.reply(offer, reply).into_iter();
+        told.flat_map(|(to, messages)| messages.into_iter().map(move |message| Outbound { to, message }))
     }
 
     fn becomes(&self, state: State) {
@@ -161,10 +266,15 @@ impl Presence {
             .send_if_modified(|standing| standing.becomes(state, Instant::now()));
     }
 
-    async fn leave(&mut self, client: &Client) {
+    async fn leave(&mut self, client: &Client, mailbox: &mut Receiver<Outbound>) {
         let goodbye = async {
-            while let Ok(letter) = self.letters.try_recv() {
-                send(client, self.sign_ins, letter).await;
+            while let Ok(message) = mailbox.try_recv() {
+                send(client, message).await;
+            }
+            while let Ok((offer, reply)) = self.replies.receiver.try_recv() {
+                for message in self.outbound(offer, reply) {
+                    send(client, message).await;
+                }
             }
             client.sign_out().await
         };
@@ -224,85 +334,10 @@ pub enum Trial {
     Refused(String),
 }
 
-/// Tells the engine what happens on the server. Returns why it can't any more.
-async fn attend(
-    client: &Client,
-    others: Vec<Member>,
-    camera: CameraId,
-    sign_in: u64,
-    calls: &mpsc::Sender<Call>,
-) -> ClientError {
-    // An engine that is gone ends the process; until then there is nobody to tell.
-    for member in others {
-        let _ = calls.send(presence(member, camera, sign_in)).await;
-    }
-    // Whoever sends nonsense is complained of once.
-    let mut talks_nonsense = HashSet::new();
-    loop {
-        let event = match client.wait().await {
-            Ok(event) => event,
-            Err(error) => return error,
-        };
-        match event {
-            Event::Presence(member) => {
-                talks_nonsense.remove(&member.id);
-                let _ = calls.send(presence(member, camera, sign_in)).await;
-            }
-            Event::Message { from, body } => match Message::parse(&body) {
-                Ok(message) => {
-                    let contact = Contact {
-                        camera,
-                        sign_in,
-                        peer: from,
-                    };
-                    let _ = calls.send(Call::Said { contact, message }).await;
-                }
-                Err(error) => complain(&mut talks_nonsense, from, &error.to_string()),
-            },
-        }
-    }
-}
-
 fn complain(talks_nonsense: &mut HashSet<PeerId>, from: PeerId, error: &str) {
     if talks_nonsense.insert(from) {
         warn!(peer = %from, "message ignored, and likewise its others of that kind: {error}");
     } else {
         debug!(peer = %from, "message ignored: {error}");
-    }
-}
-
-fn presence(member: Member, camera: CameraId, sign_in: u64) -> Call {
-    let contact = Contact {
-        camera,
-        sign_in,
-        peer: member.id,
-    };
-    if member.connected {
-        Call::Arrived {
-            contact,
-            name: member.name.to_string(),
-        }
-    } else {
-        Call::Left { contact }
-    }
-}
-
-/// Delivers letters, one after the other, until there can't be any more.
-async fn deliver(client: &Client, sign_in: u64, letters: &mut mpsc::Receiver<Letter>) {
-    while let Some(letter) = letters.recv().await {
-        send(client, sign_in, letter).await;
-    }
-}
-
-async fn send(client: &Client, sign_in: u64, letter: Letter) {
-    // Its id may be somebody else's by now.
-    if letter.to.sign_in != sign_in {
-        return;
-    }
-    let peer = letter.to.peer;
-    match client.send(peer, &letter.message).await {
-        Ok(()) => {}
-        Err(ClientError::PeerGone { .. }) => debug!(%peer, "a message came too late: the peer has gone"),
-        Err(error) => warn!(%peer, "a message was not delivered: {error}"),
     }
 }

@@ -14,16 +14,13 @@ use pinhole_node::{
     encode,
     fanout::{self, Demand, Publisher},
     media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Privacy, TalkBack, Timestamp},
-    peer::{self, Call, CameraId, Engine},
+    peer::{self, CameraId, Engine, Request},
     presence::{self, Presence},
 };
 use pinhole_service::{log, signals::Signals, watchdog::Watchdog};
 use pinhole_signaling::Name;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinSet,
-};
+use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{CROWDS, NODE, loudspeaker};
@@ -42,8 +39,6 @@ const KEYFRAME_EVERY: u32 = 60;
 /// for it.
 const NOISE: i16 = 6;
 const PATIENCE: Duration = Duration::from_secs(5);
-/// As in the node: the server's events, and what is for it.
-const MAIL: usize = 1024;
 
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
 /// With a loudspeaker it plays, to nobody, whatever viewers say.
@@ -72,8 +67,6 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
         .build()?;
     runtime.block_on(async {
         let mut signals = Signals::listen()?;
-        let (letters, mailbox) = mpsc::channel(MAIL);
-        let (calls, inbox) = mpsc::channel(MAIL);
         let watchdog = Watchdog::default();
         let (_viewers, settings) = watch::channel(peer::Settings {
             max_viewers: CROWDS.into_iter().max().unwrap_or(1),
@@ -85,7 +78,7 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
                 TalkBack::Nobody
             },
         });
-        let engine = Engine::new(peer::Parts {
+        let (engine, calls) = Engine::new(peer::Parts {
             transport: peer::Transport::bind(0)?,
             settings,
             sounds: vec![],
@@ -94,23 +87,22 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
             intake: speaker.as_ref().map(|speaker| speaker.intake()),
         });
         let camera = CameraId::default();
-        let opened = Call::Opened {
+        let open = Request::Open {
             camera,
             tracks: vec![track],
-            letters,
             span: tracing::Span::none(),
         };
-        calls.send(opened).await?;
+        calls.ask(open).await;
         let (_membership, settings) = watch::channel(presence::Settings {
             server: server.parse()?,
             token: None,
             name: Name::from(NODE),
         });
-        let presence = Presence::new(camera, settings, calls, mailbox);
+        let presence = Presence::new(camera, settings, calls);
         // Tasks of their own, as in the node.
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        tasks.spawn(engine.run(inbox, stop.clone(), watchdog.pulse("engine", PATIENCE)));
+        tasks.spawn(engine.run(stop.clone(), watchdog.pulse("engine", PATIENCE)));
         tasks.spawn(presence.run(stop.clone(), watchdog.pulse("presence", PATIENCE)));
         tokio::select! {
             _ = signals.stop() => {}

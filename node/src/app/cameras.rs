@@ -3,14 +3,14 @@ use std::time::Duration;
 use anyhow::Context;
 use pinhole_service::watchdog::Watchdog;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     task::JoinSet,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span, warn};
 
 use super::{
-    MAIL, Part, TASK_PATIENCE, camera,
+    Part, TASK_PATIENCE, camera,
     control::{Eyes, tell_controls},
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     control::Handle,
     fanout::{self, Demand},
     media::{Codec, Privacy},
-    peer::{Call, CameraId},
+    peer::{Calls, CameraId, Request},
     pipeline::Pipeline,
     presence::{self, Presence},
     status::{CameraSource, Roster},
@@ -35,7 +35,7 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub(super) struct Cameras {
     all: Vec<Running>,
     next: u64,
-    calls: mpsc::Sender<Call>,
+    calls: Calls,
     watchdog: Watchdog,
     privacy: Privacy,
     eyes: Eyes,
@@ -57,7 +57,7 @@ struct Running {
 impl Cameras {
     /// None yet. The engine is told of each by `calls`.
     pub(super) fn new(
-        calls: mpsc::Sender<Call>,
+        calls: Calls,
         watchdog: Watchdog,
         privacy: Privacy,
         eyes: Eyes,
@@ -199,18 +199,15 @@ impl Cameras {
         .with_context(|| format!("the thread of the {title}"))?;
         self.next += 1;
         self.eyes.open(id, pipeline.reins(), &camera.controls);
-        let (letters, mailbox) = mpsc::channel(MAIL);
         let (membership, settings) = watch::channel(membership(config, camera));
-        let presence = Presence::new(id, settings, self.calls.clone(), mailbox);
+        let presence = Presence::new(id, settings, self.calls.clone());
         let source = CameraSource::new(id, name.clone(), presence.standing(), pipeline.account(), &tracks);
-        let opened = Call::Opened {
+        let open = Request::Open {
             camera: id,
             tracks,
-            letters,
             span: span.clone(),
         };
-        // An engine that is gone ends the process.
-        let _ = self.calls.send(opened).await;
+        self.calls.ask(open).await;
         let leave = stop.child_token();
         let stay = leave.clone();
         let pulse = self.watchdog.pulse(
@@ -250,11 +247,11 @@ impl Cameras {
     async fn remove(&self, gone: Running, tasks: &mut JoinSet<Part>) {
         self.eyes.close(gone.id);
         let (done, told) = oneshot::channel();
-        let closed = Call::Closed {
+        let close = Request::Close {
             camera: gone.id,
             done,
         };
-        let _ = self.calls.send(closed).await;
+        self.calls.ask(close).await;
         if tokio::time::timeout(GOODBYE, told).await.is_err() {
             let _here = gone.span.enter();
             warn!("the viewers of a camera that was removed may not have been told");

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     id::{CameraId, SessionId},
-    session::{ChannelEvent, LONGEST},
+    session::{ChannelEvent, LONGEST, Session},
 };
 
 /// Bytes that may wait for one viewer; a viewer on a bad network gets less often what is new.
@@ -111,9 +111,11 @@ impl Channels {
         None
     }
 
-    /// What waits for the viewer in SCTP, in bytes.
-    pub(super) fn weigh(&self, session: SessionId, unsent: Option<usize>) {
-        if let (Some(open), Some(unsent)) = (self.open.get(&session), unsent) {
+    /// Looks how much SCTP still has to send to the viewer.
+    pub(super) fn weigh(&self, id: SessionId, session: &mut Session) {
+        if let Some(open) = self.open.get(&id)
+            && let Some(unsent) = session.unsent()
+        {
             open.load.unsent.store(unsent, Ordering::Relaxed);
         }
     }

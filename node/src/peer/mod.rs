@@ -8,28 +8,29 @@
 //! once with a `BYE`, with its member leaving the server, or with a DTLS close, and otherwise seconds after the
 //! viewer fell silent; nothing that a viewer sends can end another one's session.
 
-mod calls;
+mod caller;
 mod channels;
-mod contact;
 mod ending;
 mod engine;
 mod feed;
-mod floor;
 mod id;
 mod report;
+mod request;
 mod rtcp;
 mod sdp;
 mod session;
+mod sessions;
 mod sound;
 mod transport;
 mod viewers;
 
+pub use caller::{Caller, Refused, Reply};
 pub use channels::{Ears, Line};
-pub use contact::{Call, Contact, Letter};
 pub use ending::Ending;
 pub use engine::{Engine, Parts, Settings};
-pub use id::CameraId;
+pub use id::{CallId, CameraId};
 pub use report::{Reception, Report, Stage, Viewer};
-pub use session::{LABEL, PAGE};
+pub use request::{Calls, Request};
+pub use session::{Candidate, LABEL, PAGE};
 pub use transport::{Transport, TransportError};
 pub use viewers::{Figures, Viewers};

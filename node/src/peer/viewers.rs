@@ -18,12 +18,13 @@ pub struct Viewers {
 
 /// The engine's end of [`Viewers`].
 #[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) questions: mpsc::Receiver<oneshot::Sender<Report>>,
+pub(super) struct Tally {
     pub(super) figures: Arc<Figures>,
     count: watch::Sender<usize>,
-    viewers: Viewers,
 }
+
+/// Questions to the engine, each with where its answer goes.
+pub(super) type Questions = mpsc::Receiver<oneshot::Sender<Report>>;
 
 /// What all sessions together came to, since the start.
 #[derive(Debug, Default)]
@@ -70,8 +71,8 @@ impl Viewers {
     }
 }
 
-impl Default for Desk {
-    fn default() -> Self {
+impl Tally {
+    pub(super) fn new() -> (Self, Questions, Viewers) {
         let (asks, questions) = mpsc::channel(QUESTIONS);
         let figures = Arc::<Figures>::default();
         let count = watch::Sender::new(0);
@@ -80,19 +81,7 @@ impl Default for Desk {
             count: count.subscribe(),
             figures: figures.clone(),
         };
-        Self {
-            questions,
-            figures,
-            count,
-            viewers,
-        }
-    }
-}
-
-impl Desk {
-    /// Where to ask who watches, while the engine runs.
-    pub(super) fn viewers(&self) -> Viewers {
-        self.viewers.clone()
+        (Self { figures, count }, questions, viewers)
     }
 
     /// Tells those who want to know how many are connected, where that has changed.
@@ -121,12 +110,11 @@ mod tests {
 
     #[tokio::test]
     async fn an_engine_that_does_not_answer_is_not_waited_for() {
-        let desk = Desk::default();
-        let viewers = desk.viewers.clone();
+        let (_tally, questions, viewers) = Tally::new();
         for _ in 0..QUESTIONS * 2 {
             assert!(viewers.report(Duration::ZERO).await.is_none());
         }
-        drop(desk);
+        drop(questions);
         assert!(viewers.report(Duration::MAX).await.is_none(), "it is gone");
     }
 }

@@ -80,9 +80,9 @@ pub(in crate::peer) enum Event {
 
 /// A candidate of ours for trickle (RFC 8838).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::peer) struct Candidate {
+pub struct Candidate {
     /// The `mid` of the section that it is told with; it is for all of them.
-    pub(in crate::peer) mid: String,
+    pub mid: String,
     /// The candidate line, without `a=`.
-    pub(in crate::peer) line: String,
+    pub line: String,
 }

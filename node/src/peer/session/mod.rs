@@ -59,6 +59,7 @@ pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
 pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
+pub use io::Candidate;
 pub(super) use io::{Event, Input, Output, Transmit};
 pub(super) use offer::Terms;
 

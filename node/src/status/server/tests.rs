@@ -8,7 +8,7 @@ use pinhole_service::watchdog::Watchdog;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -47,7 +47,7 @@ impl Node {
             sound: false,
             ..peer::Settings::default()
         });
-        let engine = Engine::new(peer::Parts {
+        let (engine, calls) = Engine::new(peer::Parts {
             transport: peer::Transport::bind(0).expect("a free port"),
             settings,
             sounds: vec![],
@@ -91,8 +91,8 @@ impl Node {
         let engine_ends = stop_engine.clone();
         let pulse = Watchdog::default().pulse("the engine", SOON);
         tasks.spawn(async move {
-            let (_calls, inbox) = mpsc::channel(1);
-            engine.run(inbox, engine_ends, pulse).await;
+            let _calls = calls;
+            engine.run(engine_ends, pulse).await;
             drop(publisher);
         });
         Self {

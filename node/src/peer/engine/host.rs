@@ -1,0 +1,285 @@
+//! Everything of the engine that does not wait, and what each part of it does by way of a session.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Instant,
+};
+
+use tokio::sync::oneshot;
+use tracing::{Span, info, warn};
+
+use crate::{
+    fanout::SoundTrack,
+    media::{Codec, Privacy, TalkBack},
+    peer::{
+        caller::{Refused, Reply},
+        channels::Channels,
+        ending::Ending,
+        feed::Feed,
+        id::{CameraId, SessionId},
+        report::Report,
+        rtcp::Anchor,
+        sdp,
+        session::{Event, Input, Output, Session},
+        sessions::Sessions,
+        sound::SoundFeed,
+        transport::{Demux, Reflexive, Transport},
+        viewers::Tally,
+    },
+    voice::Intake,
+};
+
+/// What the engine is told by the configuration, and may be told anew while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Sessions at the same time; one more is refused.
+    pub max_viewers: usize,
+    /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
+    pub stun_servers: Vec<(String, u16)>,
+    /// Who may be heard; the default is for a node with a loudspeaker.
+    pub talk_back: TalkBack,
+    /// Whether those who call are offered sound.
+    pub sound: bool,
+}
+
+/// What the sessions happen in.
+pub(super) struct Host {
+    pub(super) settings: Settings,
+    pub(super) transport: Transport,
+    pub(super) demux: Demux,
+    pub(super) reflexive: Reflexive,
+    /// The cameras, and what the log says in front of what happens to their viewers.
+    pub(super) cameras: BTreeMap<CameraId, Span>,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) sounds: Vec<SoundFeed>,
+    pub(super) sessions: Sessions,
+    pub(super) channels: Channels,
+    pub(super) privacy: Privacy,
+    /// Where viewers are heard.
+    pub(super) intake: Option<Intake>,
+    pub(super) anchor: Anchor,
+    pub(super) tally: Tally,
+    /// What sessions had to tell, until [`Host::happen`].
+    pub(super) events: VecDeque<(SessionId, Event)>,
+}
+
+impl Host {
+    pub(super) fn new(
+        settings: Settings,
+        transport: Transport,
+        sounds: Vec<SoundTrack>,
+        privacy: Privacy,
+        channels: Channels,
+        intake: Option<Intake>,
+        tally: Tally,
+    ) -> Self {
+        Self {
+            settings,
+            transport,
+            demux: Demux::default(),
+            reflexive: Reflexive::default(),
+            cameras: BTreeMap::new(),
+            feeds: Vec::new(),
+            sounds: sounds.into_iter().map(SoundFeed::new).collect(),
+            sessions: Sessions::default(),
+            channels,
+            privacy,
+            intake,
+            anchor: Anchor::measure(),
+            tally,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Obeys new settings. Who has a place keeps it, also where there are fewer places now.
+    pub(super) fn reconfigure(&mut self, settings: Settings) {
+        if settings.stun_servers != self.settings.stun_servers {
+            self.reflexive = Reflexive::default();
+        }
+        let now = Instant::now();
+        for (_, entry) in self.sessions.iter_mut() {
+            entry.session.handle(Input::TalkBack(settings.talk_back), now);
+        }
+        self.settings = settings;
+    }
+
+    /// What the log says in front of what happens to a camera's viewers.
+    pub(super) fn span(&self, camera: CameraId) -> Span {
+        self.cameras.get(&camera).cloned().unwrap_or_else(Span::none)
+    }
+
+    /// Does what a session wants done.
+    pub(super) fn serve(&mut self, id: SessionId, now: Instant) {
+        if let Some(entry) = self.sessions.get(id) {
+            drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+        }
+        self.happen(now);
+    }
+
+    /// Gives a session its input, and does what comes of it.
+    pub(super) fn give(&mut self, id: SessionId, input: Input<'_>, now: Instant) {
+        if let Some(entry) = self.sessions.get(id) {
+            entry.session.handle(input, now);
+            drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+        }
+        self.happen(now);
+    }
+
+    /// Does what sessions had to tell.
+    pub(super) fn happen(&mut self, now: Instant) {
+        while let Some((id, event)) = self.events.pop_front() {
+            self.happened(id, event, now);
+        }
+    }
+
+    fn happened(&mut self, id: SessionId, event: Event, now: Instant) {
+        let Some(entry) = self.sessions.get(id) else {
+            return;
+        };
+        let (camera, viewer, codec) = (entry.camera, &entry.viewer, entry.session.codec());
+        match event {
+            Event::Answer(sdp) => {
+                register(&mut self.demux, &sdp, id);
+                entry.caller.tell(Reply::Answer(sdp));
+                self.count_listeners();
+            }
+            Event::Offer(sdp) => {
+                register(&mut self.demux, &sdp, id);
+                entry.caller.tell(Reply::Offer(sdp));
+            }
+            Event::Candidate(candidate) => entry.caller.tell(Reply::Candidate(candidate)),
+            Event::Connected => {
+                let after = entry.session.summary(now);
+                let _here = self.cameras.get(&camera).map(Span::enter);
+                info!(%viewer, %codec, after = %after.lasted(), "viewer connected");
+                self.tally.count(self.sessions.connected());
+            }
+            Event::KeyframeWanted => {
+                if let Some(feed) = feed_of(&mut self.feeds, camera, codec) {
+                    feed.request_keyframe();
+                }
+            }
+            Event::Watching => {
+                let after = entry.session.summary(now);
+                let _here = self.cameras.get(&camera).map(Span::enter);
+                info!(%viewer, after = %after.lasted(), "first frame sent");
+            }
+            Event::Channel(event) => {
+                if let Some(number) = self.channels.happened(id, viewer, camera, event) {
+                    entry.session.handle(Input::CloseChannel(number), now);
+                    drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                }
+            }
+            Event::Voice(packet) => {
+                if let Some(intake) = &self.intake {
+                    intake.hear(packet);
+                }
+            }
+            Event::VoiceRefused => {
+                if let Some(intake) = &self.intake {
+                    intake.figures().refused.one();
+                }
+            }
+            Event::Failed(error) => {
+                let why = Refused::negotiation(&error);
+                {
+                    let _here = self.cameras.get(&camera).map(Span::enter);
+                    warn!(%viewer, "negotiation failed: {why}");
+                }
+                self.finish(id, Ending::Negotiation, Reply::Refused(why));
+            }
+            Event::Ended(why) => self.end(id, why),
+        }
+    }
+
+    /// Ends a session, and tells its caller.
+    pub(super) fn end(&mut self, id: SessionId, why: Ending) {
+        self.finish(id, why, Reply::Ended(why));
+    }
+
+    /// Ends a session with this as the last word.
+    fn finish(&mut self, id: SessionId, why: Ending, last: Reply) {
+        let Some(mut entry) = self.sessions.remove(id) else {
+            return;
+        };
+        let now = Instant::now();
+        self.demux.remove(id);
+        self.channels.close(id);
+        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, entry.session.codec()) {
+            feed.leave();
+        }
+        self.count_listeners();
+        entry.session.handle(Input::Close, now);
+        while let Some(output) = entry.session.poll() {
+            if let Output::Transmit(packet) = output {
+                self.transport.send(packet.path, &packet.data);
+            }
+        }
+        self.transport.flush();
+        entry.caller.tell(last);
+        self.tally.figures.ended(why).one();
+        self.tally.count(self.sessions.connected());
+        let summary = entry.session.summary(now);
+        let _here = self.cameras.get(&entry.camera).map(Span::enter);
+        info!(
+            viewer = %entry.viewer,
+            lasted = %summary.lasted(),
+            packets = summary.packets,
+            kbps = summary.kbps.round() as u64,
+            loss = %summary.loss(),
+            viewers = self.sessions.len(),
+            unsent = self.transport.unsent(),
+            "session ended: {why}"
+        );
+    }
+
+    /// Takes part in the sound that sessions hear, and in no other.
+    fn count_listeners(&mut self) {
+        for feed in &mut self.sounds {
+            let codec = feed.codec();
+            let mut entries = self.sessions.iter();
+            feed.set_heard(entries.any(|entry| entry.session.hears() == Some(codec)));
+        }
+    }
+
+    /// Tells who watches.
+    pub(super) fn answer(&mut self, question: oneshot::Sender<Report>) {
+        let now = Instant::now();
+        let entries = self.sessions.iter_mut();
+        let viewers = entries.map(|(id, entry)| entry.session.report(id.0, entry.camera, now));
+        // Who asked may have lost patience.
+        let _ = question.send(Report {
+            viewers: viewers.collect(),
+            unsent: self.transport.unsent(),
+        });
+    }
+}
+
+/// Sends what a session has to send, and notes what it has to tell.
+pub(super) fn drain(
+    id: SessionId,
+    session: &mut Session,
+    transport: &mut Transport,
+    events: &mut VecDeque<(SessionId, Event)>,
+) {
+    while let Some(output) = session.poll() {
+        match output {
+            Output::Transmit(packet) => transport.send(packet.path, &packet.data),
+            Output::Event(event) => events.push_back((id, event)),
+        }
+    }
+    transport.flush();
+}
+
+/// Connectivity checks for this description of ours are for this session.
+fn register(demux: &mut Demux, sdp: &str, id: SessionId) {
+    if let Some(fragment) = sdp::fragment(sdp) {
+        demux.register(fragment.to_owned(), id);
+    }
+}
+
+pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, codec: Codec) -> Option<&mut Feed> {
+    feeds
+        .iter_mut()
+        .find(|feed| feed.camera() == camera && feed.codec() == codec)
+}

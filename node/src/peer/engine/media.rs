@@ -1,0 +1,106 @@
+//! What the cameras and the microphone give, on its way to the sessions.
+
+use std::{future::poll_fn, task::Poll, time::Instant};
+
+use tracing::debug;
+
+use super::host::{Host, drain};
+use crate::{
+    media::{AccessUnit, SoundUnit, Timestamp},
+    peer::{feed::Feed, report::Stage, session::Input, sound::SoundFeed},
+};
+
+impl Host {
+    /// Sends one access unit to everyone who watches this camera in this codec.
+    pub(super) fn broadcast(&mut self, index: usize, unit: Option<AccessUnit>) {
+        let feed = &mut self.feeds[index];
+        let (camera, codec) = (feed.camera(), feed.codec());
+        let Some(unit) = unit else {
+            // The pipeline ended for good, which ends the process; until then nobody waits for more.
+            while feed.is_used() {
+                feed.leave();
+            }
+            return;
+        };
+        // It was on its way when the switch was thrown.
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
+        let start = Instant::now();
+        let packetised = match feed.packetise(unit) {
+            Ok(packetised) => packetised,
+            Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
+        };
+        let now = Instant::now();
+        let mut watched = false;
+        for (id, entry) in self.sessions.iter_mut() {
+            if entry.camera == camera && entry.session.codec() == codec {
+                entry.session.handle(Input::Picture(&packetised), now);
+                drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                watched |= entry.session.stage() == Stage::Watching;
+            }
+        }
+        if watched {
+            let captured_at = packetised.unit.captured_at;
+            self.tally.figures.sent.record(start.elapsed());
+            self.tally
+                .figures
+                .captured_to_sent
+                .record(Timestamp::now().since(captured_at));
+        }
+        self.happen(now);
+    }
+
+    /// Sends 20 ms of sound to everyone who hears this codec.
+    pub(super) fn broadcast_sound(&mut self, index: usize, unit: Option<SoundUnit>) {
+        let feed = &mut self.sounds[index];
+        let codec = feed.codec();
+        let Some(unit) = unit else {
+            // As with pictures: the process is about to end.
+            return feed.set_heard(false);
+        };
+        if self.privacy.blocks(unit.captured_at) {
+            return;
+        }
+        let now = Instant::now();
+        let mut sent = false;
+        for (id, entry) in self.sessions.iter_mut() {
+            if entry.session.hears() == Some(codec) {
+                entry.session.handle(Input::Sound(&unit), now);
+                drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                sent |= entry.session.stage() != Stage::Connecting;
+            }
+        }
+        if sent {
+            let took = Timestamp::now().since(unit.captured_at);
+            self.tally.figures.sound_captured_to_sent.record(took);
+        }
+        self.happen(now);
+    }
+}
+
+/// The next unit of any feed, with the feed's index.
+pub(super) async fn next_unit(feeds: &mut [Feed]) -> (usize, Option<AccessUnit>) {
+    poll_fn(|context| {
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            if let Poll::Ready(unit) = feed.poll_unit(context) {
+                return Poll::Ready((index, unit));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// The next sound of any feed, with the feed's index.
+pub(super) async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundUnit>) {
+    poll_fn(|context| {
+        for (index, feed) in feeds.iter_mut().enumerate() {
+            if let Poll::Ready(unit) = feed.poll_unit(context) {
+                return Poll::Ready((index, unit));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}

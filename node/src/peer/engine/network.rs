@@ -1,0 +1,84 @@
+//! What comes from the network, and what is due.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use tracing::debug;
+
+use super::host::Host;
+use crate::peer::{id::SessionId, session::Input, transport::Source};
+
+impl Host {
+    /// Takes the packets that have come.
+    pub(super) fn read(&mut self, source: Source) {
+        let now = Instant::now();
+        let Self {
+            transport,
+            demux,
+            reflexive,
+            sessions,
+            ..
+        } = self;
+        let mut touched = BTreeSet::new();
+        let mut mapped = false;
+        transport.receive(source, |packet| {
+            let Some(id) = demux.find(packet.path, packet.data) else {
+                mapped |= reflexive.hear(packet.path.peer, packet.data, now);
+                return;
+            };
+            if let Some(entry) = sessions.get(id) {
+                let input = Input::Packet {
+                    path: packet.path,
+                    data: packet.data,
+                };
+                entry.session.handle(input, now);
+                touched.insert(id);
+            }
+        });
+        for id in touched {
+            self.advance(id, now);
+        }
+        if mapped {
+            self.tell_reflexive(now);
+        }
+    }
+
+    /// Has every session do what is due.
+    pub(super) fn advance_due(&mut self, now: Instant) {
+        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        for id in self.sessions.which(|entry| is_due(entry.session.deadline())) {
+            self.advance(id, now);
+        }
+    }
+
+    /// Tells who calls our address behind the NAT, or asks for it first.
+    pub(super) fn look_outside(&mut self, now: Instant) {
+        if self.reflexive.address(now).is_some() {
+            return self.tell_reflexive(now);
+        }
+        match self.reflexive.ask() {
+            Ok(requests) => {
+                for (server, request) in requests {
+                    self.transport.send_to(server, &request);
+                }
+                self.transport.flush();
+            }
+            Err(error) => debug!("no STUN request: {error}"),
+        }
+    }
+
+    fn advance(&mut self, id: SessionId, now: Instant) {
+        self.give(id, Input::Timeout, now);
+        if let Some(entry) = self.sessions.get(id) {
+            self.channels.weigh(id, &mut entry.session);
+        }
+    }
+
+    /// Tells who calls our address behind the NAT, where it is known.
+    fn tell_reflexive(&mut self, now: Instant) {
+        if let Some(address) = self.reflexive.address(now) {
+            for id in self.sessions.which(|_| true) {
+                self.give(id, Input::Reflexive(address), now);
+            }
+        }
+    }
+}

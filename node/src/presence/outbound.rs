@@ -1,0 +1,53 @@
+//! Messages on their way to the server.
+
+use pinhole_signaling::{Client, ClientError, Message, PeerId};
+use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
+use tracing::{debug, warn};
+
+/// Messages that may wait for the server. An answer and its candidates are a handful; a crowd of a hundred viewers fits.
+const WAITING: usize = 1024;
+
+/// A message on its way to a member.
+pub(super) struct Outbound {
+    pub(super) to: PeerId,
+    pub(super) message: Message,
+}
+
+/// The way of messages to [`deliver`].
+pub(super) fn mailbox() -> (Sender<Outbound>, Receiver<Outbound>) {
+    mpsc::channel(WAITING)
+}
+
+/// Has a message delivered, where there is room for it.
+pub(super) fn post(outbox: &Sender<Outbound>, message: Outbound) {
+    if let Err(TrySendError::Full(message)) = outbox.try_send(message) {
+        let what = kind_of(&message.message);
+        warn!(peer = %message.to, "the signaling server is too slow; dropped {what}");
+    }
+}
+
+/// Delivers messages, one after the other, until there can't be any more.
+pub(super) async fn deliver(client: &Client, outbox: &mut Receiver<Outbound>) {
+    while let Some(message) = outbox.recv().await {
+        send(client, message).await;
+    }
+}
+
+pub(super) async fn send(client: &Client, message: Outbound) {
+    let peer = message.to;
+    match client.send(peer, &message.message).await {
+        Ok(()) => {}
+        Err(ClientError::PeerGone { .. }) => debug!(%peer, "a message came too late: the peer has gone"),
+        Err(error) => warn!(%peer, "a message was not delivered: {error}"),
+    }
+}
+
+/// A message's kind, for the log: what it says is the viewer's business.
+pub(super) fn kind_of(message: &Message) -> &'static str {
+    match message {
+        Message::Description(description) => description.kind.as_str(),
+        Message::Candidate(_) => "a candidate",
+        Message::Refusal(_) => "a refusal",
+        Message::Bye => "BYE",
+    }
+}
