@@ -75,10 +75,10 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let ducking = Arc::<Ducking>::default();
     // Known when the first frame is captured: the pins are read before any camera is opened, below.
     let privacy = Privacy::default();
-    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
+    let (microphone, sound) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
-    let mut engine = Engine::bind(config.webrtc.udp_port, settings, sounds.clone())?;
+    let mut engine = Engine::bind(config.webrtc.udp_port, settings, &sound)?;
     info!(port = engine.port(), "viewers are served from this UDP port");
 
     let eyes = Eyes::default();
@@ -114,7 +114,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let stuck = watchdog.clone();
     let sources = Sources::new(
         cameras.roster(),
-        MicrophoneSource::new(microphone.account(), &sounds),
+        MicrophoneSource::new(microphone.account(), &sound),
         engine.viewers(),
         control.account(),
         speaker.account(),

@@ -13,7 +13,10 @@ use pinhole_node::{
     capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, TalkBack, Timestamp},
+    media::{
+        AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Privacy, Rendition, TalkBack,
+        Timestamp,
+    },
     peer::{self, Call, CameraId, Engine},
     presence::{self, Presence},
 };
@@ -51,8 +54,10 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
     // The node says when it is signed in, which is waited for.
     log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
-    let demand = Demand::default();
-    let (publisher, track) = fanout::track(Codec::H264, demand.clone());
+    let (demand, privacy) = (Demand::default(), Privacy::default());
+    let renditions = [Rendition::top(Codec::H264)];
+    let ([publisher], broadcast) = fanout::broadcast(renditions, &demand, &privacy);
+    let (_, silence) = fanout::broadcast([], &Demand::default(), &privacy);
     let stopping = Arc::new(AtomicBool::new(false));
     let player = Player {
         recording,
@@ -85,14 +90,14 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
                 TalkBack::Nobody
             },
         });
-        let mut engine = Engine::bind(0, settings, vec![])?;
+        let mut engine = Engine::bind(0, settings, &silence)?;
         if let Some(speaker) = &speaker {
             engine.listen(speaker.intake());
         }
         let camera = CameraId::default();
         let opened = Call::Opened {
             camera,
-            tracks: vec![track],
+            broadcast,
             letters,
             span: tracing::Span::none(),
         };
@@ -171,7 +176,7 @@ fn noisy(source: &mut dyn VideoSource, noise: &mut SmallRng) -> anyhow::Result<V
 /// Plays the recording while somebody watches.
 struct Player {
     recording: Vec<AccessUnit>,
-    publisher: Publisher,
+    publisher: Publisher<AccessUnit>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
 }
@@ -185,7 +190,7 @@ impl Player {
             if self.stopping.load(Ordering::Relaxed) {
                 return;
             }
-            if !self.publisher.is_watched() {
+            if !self.publisher.has_subscribers() {
                 self.demand.wait(seen, None);
                 due = Instant::now();
                 continue;
@@ -197,7 +202,7 @@ impl Player {
                 captured_at: Timestamp::now(),
                 ..self.recording[place].clone()
             };
-            self.publisher.publish(unit);
+            self.publisher.publish(&unit);
             place = (place + 1) % self.recording.len();
             due += RATE.interval();
             thread::sleep(due.saturating_duration_since(Instant::now()));

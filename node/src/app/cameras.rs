@@ -17,7 +17,7 @@ use crate::{
     config::{self, CameraChanged, Changes, Config},
     control::Handle,
     fanout::{self, Demand},
-    media::{Codec, Privacy},
+    media::{Codec, Privacy, Rendition},
     peer::{Call, CameraId},
     pipeline::Pipeline,
     presence::{self, Presence},
@@ -184,12 +184,12 @@ impl Cameras {
             None => Span::none(),
         };
         let demand = Demand::default();
-        let track = |codec: &Codec| fanout::track(*codec, demand.clone());
-        let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL.iter().map(track).unzip();
+        let renditions = Codec::ALL.map(Rendition::top);
+        let (publishers, broadcast) = fanout::broadcast(renditions, &demand, &self.privacy);
         let pipeline = Pipeline::start(
             camera::device(config, camera),
             camera::settings(config, camera),
-            publishers,
+            publishers.into(),
             demand,
             self.privacy.clone(),
             self.watchdog
@@ -202,10 +202,16 @@ impl Cameras {
         let (letters, mailbox) = mpsc::channel(MAIL);
         let (membership, settings) = watch::channel(membership(config, camera));
         let presence = Presence::new(id, settings, self.calls.clone(), mailbox);
-        let source = CameraSource::new(id, name.clone(), presence.standing(), pipeline.account(), &tracks);
+        let source = CameraSource::new(
+            id,
+            name.clone(),
+            presence.standing(),
+            pipeline.account(),
+            &broadcast,
+        );
         let opened = Call::Opened {
             camera: id,
-            tracks,
+            broadcast,
             letters,
             span: span.clone(),
         };

@@ -25,10 +25,10 @@ impl Engine {
         match call {
             Call::Opened {
                 camera,
-                tracks,
+                broadcast,
                 letters,
                 span,
-            } => self.open(camera, tracks, letters, span),
+            } => self.open(camera, &broadcast, letters, span),
             Call::Closed { camera, done } => {
                 self.close(camera);
                 // Who waits for it may have gone.
@@ -260,7 +260,7 @@ impl Engine {
 
     fn feed_for(&mut self, id: SessionId) -> Option<&mut Feed> {
         let session = self.floor.sessions.get(&id)?;
-        feed_of(&mut self.feeds, session.contact.camera, session.codec())
+        feed_of(&mut self.feeds, session.contact.camera, session.rendition())
     }
 }
 

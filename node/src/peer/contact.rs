@@ -2,7 +2,7 @@ use pinhole_signaling::{Message, PeerId};
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
 
-use crate::fanout::Track;
+use crate::{fanout::Broadcast, media::AccessUnit};
 
 /// One of the node's cameras, each of which is a member of its own on the server. Never used again for another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +28,7 @@ pub enum Call {
         /// It, from now on.
         camera: CameraId,
         /// What its viewers are fed from.
-        tracks: Vec<Track>,
+        broadcast: Broadcast<AccessUnit>,
         /// Where what is for them leaves.
         letters: mpsc::Sender<Letter>,
         /// What the log says in front of what happens to them.

@@ -29,8 +29,8 @@ use super::{
     sound::SoundFeed,
 };
 use crate::{
-    fanout::{SoundTrack, Track},
-    media::{AccessUnit, Codec, Privacy, SoundUnit, TalkBack, Timestamp},
+    fanout::Broadcast,
+    media::{AccessUnit, Privacy, Rendition, SoundUnit, TalkBack, Timestamp},
     voice::Intake,
 };
 
@@ -87,14 +87,14 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the sockets, on the UDP port of all viewers of all cameras (0 takes a free one). Which cameras there are is told by
-    /// [`Call::Opened`]; all of them have the sound of `sounds`.
+    /// [`Call::Opened`]; all of them have the same `sound`.
     ///
     /// # Errors
     /// The port can't be used.
     pub fn bind(
         udp_port: u16,
         mut settings: watch::Receiver<Settings>,
-        sounds: Vec<SoundTrack>,
+        sound: &Broadcast<SoundUnit>,
     ) -> Result<Self, EngineError> {
         let sockets = bind(udp_port)?;
         let floor = Floor {
@@ -112,7 +112,10 @@ impl Engine {
             changes: settings,
             sockets,
             feeds: Vec::new(),
-            sounds: sounds.into_iter().map(SoundFeed::new).collect(),
+            sounds: sound
+                .renditions()
+                .map(|codec| SoundFeed::new(sound.clone(), codec))
+                .collect(),
             floor,
             desk: Desk::default(),
             channels: None,
@@ -179,7 +182,7 @@ impl Engine {
     pub(super) fn open(
         &mut self,
         camera: CameraId,
-        tracks: Vec<Track>,
+        broadcast: &Broadcast<AccessUnit>,
         letters: mpsc::Sender<Letter>,
         span: Span,
     ) {
@@ -189,7 +192,9 @@ impl Engine {
             span,
         };
         self.floor.desks.insert(camera, desk);
-        let feeds = tracks.into_iter().map(|track| Feed::new(camera, track));
+        let feeds = broadcast
+            .renditions()
+            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition));
         self.feeds.extend(feeds);
     }
 
@@ -219,10 +224,10 @@ impl Engine {
         self.settings = settings;
     }
 
-    /// Sends one access unit to everyone who watches this camera in this codec.
+    /// Sends one access unit to everyone who watches this rendition of this camera.
     fn broadcast(&mut self, index: usize, unit: Option<AccessUnit>) {
         let feed = &mut self.feeds[index];
-        let (camera, codec) = (feed.camera(), feed.codec());
+        let (camera, rendition) = (feed.camera(), feed.rendition());
         let Some(unit) = unit else {
             // The pipeline ended for good, which ends the process; until then nobody waits for more.
             while feed.is_used() {
@@ -237,7 +242,9 @@ impl Engine {
         let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
-            Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
+            Err(error) => {
+                return debug!(codec = %rendition.codec, "an access unit can't be cut into packets: {error}");
+            }
         };
         let now = Instant::now();
         let Floor {
@@ -247,7 +254,8 @@ impl Engine {
             ..
         } = &mut self.floor;
         let mut watched = false;
-        let is_fed = |session: &&mut Session| session.contact.camera == camera && session.codec() == codec;
+        let is_fed =
+            |session: &&mut Session| session.contact.camera == camera && session.rendition() == rendition;
         for session in sessions.values_mut().filter(is_fed) {
             if session.send(&packetised, &self.sockets, outbox, now) {
                 let _here = desks.get(&camera).map(|desk| desk.span.enter());
@@ -371,7 +379,7 @@ impl Engine {
             info!(viewer = %session.name, codec = %session.codec(), after = %session.summary(now).lasted(), "viewer connected");
         }
         if (session.wants_keyframe() || outcome == Outcome::Connected)
-            && let Some(feed) = feed_of(&mut self.feeds, camera, session.codec())
+            && let Some(feed) = feed_of(&mut self.feeds, camera, session.rendition())
         {
             feed.request_keyframe();
         }
@@ -389,7 +397,7 @@ impl Engine {
         };
         self.floor.demux.remove(id);
         let camera = session.contact.camera;
-        if let Some(feed) = feed_of(&mut self.feeds, camera, session.codec()) {
+        if let Some(feed) = feed_of(&mut self.feeds, camera, session.rendition()) {
             feed.leave();
         }
         self.count_listeners();
@@ -426,10 +434,10 @@ fn bind(port: u16) -> Result<Vec<Socket>, EngineError> {
     socket::bind(port).map_err(|cause| EngineError::Bind { port, cause })
 }
 
-pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, codec: Codec) -> Option<&mut Feed> {
+pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, rendition: Rendition) -> Option<&mut Feed> {
     feeds
         .iter_mut()
-        .find(|feed| feed.camera() == camera && feed.codec() == codec)
+        .find(|feed| feed.camera() == camera && feed.rendition() == rendition)
 }
 
 /// The next unit of any feed, with the feed's index.

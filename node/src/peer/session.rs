@@ -38,7 +38,7 @@ use super::{
     voice::Ear,
 };
 use crate::{
-    media::{Codec, TalkBack},
+    media::{Codec, Rendition, TalkBack},
     voice::{Intake, Talker},
 };
 use sound::{SoundSender, announce};
@@ -223,6 +223,11 @@ impl Session {
 
     pub(super) fn codec(&self) -> Codec {
         self.stream.codec()
+    }
+
+    /// What it is fed from.
+    pub(super) fn rendition(&self) -> Rendition {
+        Rendition::top(self.codec())
     }
 
     /// From now on there is somebody to whom the viewer may open its control channel.

@@ -27,6 +27,8 @@ pub(super) struct Coded {
     passthrough: Passthrough,
     /// Whether we may encode at all.
     software: bool,
+    /// Whether the camera makes a keyframe when it is asked for one.
+    on_request: bool,
     /// Whether the decoder has seen everything since a keyframe.
     decoding: bool,
     /// When it could not keep up.
@@ -45,10 +47,11 @@ pub(super) struct Coded {
 }
 
 impl Coded {
-    pub(super) fn new(software: bool) -> Self {
+    pub(super) fn new(software: bool, on_request: bool) -> Self {
         Self {
             passthrough: Passthrough::default(),
             software,
+            on_request,
             decoding: false,
             rests_since: None,
             youngest: Duration::MAX,
@@ -136,7 +139,7 @@ impl Coded {
             self.waiting = None;
         }
         for line in lines.iter_mut().filter(|line| line.passes() && line.is_watched()) {
-            line.pass(unit.clone());
+            line.pass(&unit, self.on_request);
         }
         if !self.recodes(lines) {
             if std::mem::take(&mut self.decoding) {

@@ -31,7 +31,7 @@ use crate::{
     capture::{Camera, Controls, Want},
     encode::{Converter, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Privacy},
+    media::{AccessUnit, Bitrate, Privacy},
 };
 use governor::Governor;
 use heat::Heat;
@@ -97,7 +97,7 @@ impl Reins {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here. While `privacy` is on
+    /// `publishers`' broadcast was made with; `span` is what the log says in front of all that happens here. While `privacy` is on
     /// the device is closed and viewers see that; whoever switches it says so by [`Reins::look`].
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Pipeline {
     pub fn start(
         camera: Box<dyn Camera>,
         settings: Settings,
-        publishers: Vec<Publisher>,
+        publishers: Vec<Publisher<AccessUnit>>,
         demand: Demand,
         privacy: Privacy,
         pulse: Pulse,

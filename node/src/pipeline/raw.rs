@@ -105,9 +105,10 @@ mod tests {
     use super::*;
     use crate::{
         encode::VideoEncoder,
-        fanout::{self, Demand},
+        fanout::{self, Demand, Depth, Publisher},
         media::{
-            AccessUnit, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Timestamp, VideoFormat,
+            AccessUnit, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Rendition, Timestamp,
+            VideoFormat,
         },
     };
 
@@ -147,22 +148,21 @@ mod tests {
     #[test]
     fn no_encoder_waits_longer_for_another_than_a_few_frames_and_each_gets_its_turn() {
         let got = Arc::new(Mutex::new(Vec::new()));
-        let demand = Demand::default();
-        let mut lines = Vec::new();
-        let mut viewers = Vec::new();
+        let (account, snapshots, privacy) = (Account::default(), Snapshots::default(), Privacy::default());
+        let (publishers, broadcast) =
+            fanout::broadcast(Codec::ALL.map(Rendition::top), &Demand::default(), &privacy);
+        let watch = |rendition| broadcast.subscribe(rendition, Depth::PICTURES);
+        let _viewers: Vec<_> = broadcast.renditions().map(watch).collect();
         let bitrate = Bitrate::from_bps(1_000_000);
         // Far longer than anything else here can take, so that the second one gets nothing after the first.
-        for codec in Codec::ALL {
-            let (publisher, track) = fanout::track(codec, demand.clone());
-            viewers.push(track.subscribe());
+        let mut lines = publishers.map(|publisher: Publisher<AccessUnit>| {
             let encoder = Box::new(Slow {
-                codec,
+                codec: publisher.rendition().codec,
                 intervals: LATE_FRAMES + 1,
                 got: got.clone(),
             });
-            lines.push(Line::with_encoder(publisher, encoder, FORMAT, bitrate));
-        }
-        let (account, snapshots, privacy) = (Account::default(), Snapshots::default(), Privacy::default());
+            Line::with_encoder(publisher, encoder, FORMAT, bitrate)
+        });
         let outlet = Outlet {
             account: &account,
             snapshots: &snapshots,

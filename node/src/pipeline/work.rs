@@ -238,7 +238,8 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
+        let software = self.settings.ways.contains(&Way::Software);
+        let mut coded = Coded::new(software, source.makes_keyframes_on_request());
         if is_coded(source.format()) {
             steer(source, self.settings.bitrate);
         } else if !self.lines.iter().any(Line::is_possible) {

@@ -27,8 +27,8 @@ use tracing::{debug, info, warn};
 use crate::{
     capture::{Microphone, SoundError, SoundSource},
     encode::EncodeError,
-    fanout::{Demand, SoundPublisher},
-    media::{Bitrate, Ducked, Ducking, Privacy, SOUND_FRAME, Timestamp},
+    fanout::{Demand, Publisher},
+    media::{Bitrate, Ducked, Ducking, Privacy, SOUND_FRAME, SoundUnit, Timestamp},
     retry::Retry,
 };
 use align::{Align, Position};
@@ -94,7 +94,7 @@ enum Fault {
 }
 
 impl SoundPipeline {
-    /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' tracks were made
+    /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' broadcast was made
     /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low; while `privacy` is on
     /// the device is closed.
     ///
@@ -103,7 +103,7 @@ impl SoundPipeline {
     pub fn start(
         microphone: Option<Box<dyn Microphone>>,
         settings: SoundSettings,
-        publishers: Vec<SoundPublisher>,
+        publishers: Vec<Publisher<SoundUnit>>,
         demand: Demand,
         ducking: Arc<Ducking>,
         privacy: Privacy,

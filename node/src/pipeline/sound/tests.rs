@@ -2,8 +2,8 @@ use super::*;
 use crate::{
     capture::{self, Shape, Sound},
     encode::g711::Law,
-    fanout::{SoundSubscriber, SoundTrack, sound_track},
-    media::{Channels, SOUND_RATE, SoundCodec, SoundUnit},
+    fanout::{Broadcast, Depth, Subscriber, broadcast},
+    media::{Channels, SOUND_RATE, SoundCodec},
 };
 use pinhole_service::watchdog::Watchdog;
 
@@ -13,7 +13,7 @@ const SETTINGS: SoundSettings = SoundSettings {
     gain: 1.0,
 };
 
-fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Vec<SoundTrack>) {
+fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Broadcast<SoundUnit>) {
     started_beside(Arc::default(), Privacy::default(), microphone)
 }
 
@@ -21,18 +21,28 @@ fn started_beside(
     ducking: Arc<Ducking>,
     privacy: Privacy,
     microphone: Option<Box<dyn Microphone>>,
-) -> (SoundPipeline, Vec<SoundTrack>) {
+) -> (SoundPipeline, Broadcast<SoundUnit>) {
     let demand = Demand::default();
-    let (publishers, tracks) = SoundCodec::ALL
-        .iter()
-        .map(|codec| sound_track(*codec, demand.clone()))
-        .unzip();
+    let (publishers, broadcast) = broadcast(SoundCodec::ALL, &demand, &privacy);
     let pulse = Watchdog::default().pulse("the microphone's thread", Duration::from_secs(20));
-    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, privacy, pulse);
-    (pipeline.expect("a thread"), tracks)
+    let pipeline = SoundPipeline::start(
+        microphone,
+        SETTINGS,
+        publishers.into(),
+        demand,
+        ducking,
+        privacy,
+        pulse,
+    );
+    (pipeline.expect("a thread"), broadcast)
 }
 
-async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit> {
+fn listen(broadcast: &Broadcast<SoundUnit>, codec: SoundCodec) -> Subscriber<SoundUnit> {
+    let subscriber = broadcast.subscribe(codec, Depth::SOUND);
+    subscriber.expect("one for each codec")
+}
+
+async fn units(subscriber: &mut Subscriber<SoundUnit>, count: usize) -> Vec<SoundUnit> {
     let mut units = Vec::new();
     while units.len() < count {
         units.push(subscriber.next().await.expect("the pipeline runs"));
@@ -44,7 +54,7 @@ async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit>
 const TRIES: usize = 3;
 
 /// Ten units, each of which is 20 ms after the one before it, and the last one from a moment ago.
-async fn gapless_units(subscriber: &mut SoundSubscriber, codec: SoundCodec) -> Vec<SoundUnit> {
+async fn gapless_units(subscriber: &mut Subscriber<SoundUnit>, codec: SoundCodec) -> Vec<SoundUnit> {
     let frame = codec.clock_rate() / 50;
     let mut heard = Vec::new();
     for _ in 0..TRIES {
@@ -67,11 +77,11 @@ async fn gapless_units(subscriber: &mut SoundSubscriber, codec: SoundCodec) -> V
 
 #[tokio::test]
 async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
-    let (pipeline, tracks) = started(Some(microphone("tone")));
-    for track in &tracks {
-        let mut subscriber = track.subscribe();
-        let units = gapless_units(&mut subscriber, track.codec()).await;
-        if track.codec() == SoundCodec::Opus {
+    let (pipeline, broadcast) = started(Some(microphone("tone")));
+    for codec in broadcast.renditions() {
+        let mut subscriber = listen(&broadcast, codec);
+        let units = gapless_units(&mut subscriber, codec).await;
+        if codec == SoundCodec::Opus {
             assert!(units.iter().all(|unit| unit.data.len() > 10));
         } else {
             assert_eq!(units[9].data.len(), 160);
@@ -86,10 +96,10 @@ async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
 
 #[tokio::test]
 async fn without_a_microphone_nothing_comes_until_there_is_one() {
-    let (pipeline, tracks) = started(None);
+    let (pipeline, broadcast) = started(None);
     let mut condition = pipeline.account().watch();
     assert_eq!(condition.borrow_and_update().state, SoundState::Off);
-    let mut subscriber = tracks[0].subscribe();
+    let mut subscriber = listen(&broadcast, SoundCodec::Opus);
     pipeline.replace(Some(microphone("tone")));
     units(&mut subscriber, 3).await;
     pipeline.replace(None);
@@ -151,10 +161,10 @@ impl SoundSource for ShakySource {
 async fn through_faults_time_goes_on_with_silence() {
     let mut tries = 1;
     let (pipeline, units) = loop {
-        let (pipeline, tracks) = started(Some(Box::new(Shaky {
+        let (pipeline, broadcast) = started(Some(Box::new(Shaky {
             failures: Mutex::new(1),
         })));
-        let mut subscriber = tracks[1].subscribe();
+        let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
         let units = units(&mut subscriber, 120).await;
         // Only where sound begins anew may a step be longer than a frame, and then it is shorter than two.
         let steps = units
@@ -183,9 +193,8 @@ async fn through_faults_time_goes_on_with_silence() {
 #[tokio::test]
 async fn while_a_voice_is_played_the_microphone_is_low() {
     let ducking = Arc::<Ducking>::default();
-    let (pipeline, tracks) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
-    let track = tracks.iter().find(|track| track.codec() == SoundCodec::Pcmu);
-    let mut subscriber = track.expect("one for each codec").subscribe();
+    let (pipeline, broadcast) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
+    let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let mut loudest = async || {
         // What was encoded before the change is over after a few.
         let units = units(&mut subscriber, 20).await;
@@ -204,7 +213,7 @@ async fn while_a_voice_is_played_the_microphone_is_low() {
 #[test]
 fn after_a_suspend_only_the_last_moments_are_silence() {
     let demand = Demand::default();
-    let (publisher, track) = sound_track(SoundCodec::Pcmu, demand.clone());
+    let ([publisher], broadcast) = broadcast([SoundCodec::Pcmu], &demand, &Privacy::default());
     let mut work = Work {
         microphone: None,
         settings: SETTINGS,
@@ -221,7 +230,7 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         privacy: Privacy::default(),
         pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
     };
-    let _subscriber = track.subscribe();
+    let _subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let hours = Position(u64::from(SOUND_RATE) * 3600 * 10);
     work.silence_until(hours).expect("silence");
     assert_eq!(work.account.silent.get(), 100);
@@ -231,8 +240,8 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
 #[tokio::test]
 async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
     let privacy = Privacy::default();
-    let (pipeline, tracks) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
-    let mut subscriber = tracks[1].subscribe();
+    let (pipeline, broadcast) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
+    let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let loud = |unit: &SoundUnit| unit.data.iter().any(|code| *code != 0xff);
     while !loud(&units(&mut subscriber, 1).await[0]) {}
 

@@ -15,7 +15,7 @@ use tokio::{
 use super::*;
 use crate::{
     fanout::{self, Demand},
-    media::Codec,
+    media::{Codec, Privacy, Rendition},
     peer::{self, CameraId, Engine},
     pipeline::Account,
     presence::{Standing, State},
@@ -40,14 +40,17 @@ impl Node {
     }
 
     fn guarded(access: Access) -> Self {
-        let (publisher, track) = fanout::track(Codec::Vp8, Demand::default());
+        let privacy = Privacy::default();
+        let rendition = Rendition::top(Codec::Vp8);
+        let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &privacy);
+        let (_, silence) = fanout::broadcast([], &Demand::default(), &privacy);
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
             sound: false,
             ..peer::Settings::default()
         });
-        let engine = Engine::bind(0, settings, vec![]).expect("a free port");
+        let engine = Engine::bind(0, settings, &silence).expect("a free port");
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
             name: "porch".to_owned(),
@@ -62,7 +65,7 @@ impl Node {
             None,
             presence.subscribe(),
             Arc::<Account>::default(),
-            &[track],
+            &broadcast,
         );
         let (_, roster) = watch::channel(Roster {
             name: "porch".to_owned(),
