@@ -17,9 +17,9 @@ use crate::{
     config::{self, CameraChanged, Changes, Config},
     control::Handle,
     fanout::{self, Demand},
-    media::{Codec, Privacy, Rendition},
+    media::Privacy,
     peer::{Call, CameraId},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, RENDITIONS},
     presence::{self, Presence},
     status::{CameraSource, Roster},
 };
@@ -184,8 +184,7 @@ impl Cameras {
             None => Span::none(),
         };
         let demand = Demand::default();
-        let renditions = Codec::ALL.map(Rendition::top);
-        let (publishers, broadcast) = fanout::broadcast(renditions, &demand, &self.privacy);
+        let (publishers, broadcast) = fanout::broadcast(RENDITIONS, &demand, &self.privacy);
         let pipeline = Pipeline::start(
             camera::device(config, camera),
             camera::settings(config, camera),

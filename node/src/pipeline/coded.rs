@@ -123,7 +123,7 @@ impl Coded {
         outlet: Outlet<'_>,
         frame: &Frame<'_>,
     ) -> Result<Result<bool, ConvertError>, EncodeError> {
-        let Outlet { account, bitrate, .. } = outlet;
+        let Outlet { account, ladder, .. } = outlet;
         self.has_begun = true;
         self.wants_picture = outlet.snapshots.are_wanted();
         let unit = match self.passthrough.take(frame) {
@@ -192,13 +192,13 @@ impl Coded {
         // Those who can be served at once must not wait for those who can't.
         let is_late = late() > LATE_FRAMES * interval;
         for line in lines.iter_mut().filter(|line| is_other(line)) {
-            if is_late {
+            let Some(quality) = ladder.quality(line.rendition().rung).filter(|_| !is_late) else {
                 line.leave_out();
-            } else {
-                // Those are in software, which takes them so.
-                line.prepare(planes.format, planes.format, bitrate)?;
-                line.encode(&planes, bitrate)?;
-            }
+                continue;
+            };
+            // Those are in software, which takes them so.
+            line.prepare(planes.format, planes.format, quality.bitrate)?;
+            line.encode(&planes, quality.bitrate)?;
         }
         Ok(Ok(true))
     }

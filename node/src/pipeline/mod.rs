@@ -8,6 +8,7 @@ mod account;
 mod coded;
 mod governor;
 mod heat;
+mod ladder;
 mod line;
 mod raw;
 mod snapshot;
@@ -33,14 +34,15 @@ use crate::{
     fanout::{Demand, Publisher},
     media::{AccessUnit, Bitrate, Privacy},
 };
-use governor::Governor;
 use heat::Heat;
+use ladder::Ladder;
 use line::Line;
 use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 use work::Work;
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
+pub use ladder::RENDITIONS;
 pub use line::PASSTHROUGH;
 pub use snapshot::{Snapshot, Taker};
 pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
@@ -116,9 +118,9 @@ impl Pipeline {
         let snapshots = Snapshots::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
-        let rate = settings.want.rate;
         let mut work = Work {
             camera,
+            ladder: Ladder::new(&settings),
             settings,
             lines: publishers.into_iter().map(line).collect(),
             account: account.clone(),
@@ -129,9 +131,7 @@ impl Pipeline {
             privacy,
             converter: Converter::default(),
             shrinker: Shrinker::default(),
-            governor: Governor::new(rate),
             heat: Heat::find("/sys".as_ref()),
-            last_size: None,
             controls_changed: false,
             pulse,
         };

@@ -4,7 +4,7 @@ use crate::{
     encode::{self, VideoEncoder},
     fanout::{self, Demand, Depth, Subscriber},
     media::{AccessUnit, Colour, FrameRate, Orders, PixelFormat, Privacy, Rendition, VideoFormat},
-    pipeline::{account::Account, snapshot::Snapshots},
+    pipeline::{account::Account, ladder::Ladder, snapshot::Snapshots},
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -125,7 +125,7 @@ impl Scene {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                bitrate: Bitrate::from_bps(1_000_000),
+                ladder: &Ladder::of(self.source.format(), BITRATE),
             };
             let frame = self.source.next(INTERVAL).expect("it works").expect("a frame");
             let passed = self
@@ -289,7 +289,7 @@ impl Recoding {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                bitrate: BITRATE,
+                ladder: &Ladder::of(self.format, BITRATE),
             };
             let passed = self
                 .coded
