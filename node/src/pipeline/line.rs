@@ -307,8 +307,10 @@ mod tests {
     use super::*;
     use crate::{
         fanout::{self, Demand, Depth},
-        media::{Colour, FrameRate, Privacy, Timestamp},
+        media::{Colour, FrameRate, Orders, Privacy, Timestamp},
     };
+    use bytes::Bytes;
+    use std::task::{Context, Waker};
 
     fn format(size: &str, rate: u32) -> VideoFormat {
         let size: crate::media::FrameSize = size.parse().expect("a size");
@@ -356,6 +358,63 @@ mod tests {
             (figures.units.get(), figures.keyframes.get()),
             (5, 3),
             "the first two went on once each"
+        );
+    }
+    /// Gives each picture back with the next one, and the last at its end.
+    #[derive(Default)]
+    struct OneBehind(Option<AccessUnit>);
+
+    impl VideoEncoder for OneBehind {
+        fn name(&self) -> &str {
+            "one behind"
+        }
+
+        fn encode(&mut self, frame: &Frame<'_>, _: Orders) -> Result<Option<AccessUnit>, EncodeError> {
+            Ok(self.0.replace(AccessUnit {
+                data: Bytes::from_static(b"picture"),
+                captured_at: frame.captured_at,
+                is_keyframe: true,
+            }))
+        }
+
+        fn finish(&mut self) -> Vec<AccessUnit> {
+            self.0.take().into_iter().collect()
+        }
+    }
+
+    #[test]
+    fn what_an_encoder_has_in_its_hands_at_the_privacy_switch_does_not_leave_it() {
+        let privacy = Privacy::default();
+        let rendition = Rendition::top(Codec::H264);
+        let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &privacy);
+        let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
+        let mut viewer = viewer.expect("there is such a rendition");
+        let (camera, bitrate) = (format("64x64", 30), Bitrate::from_bps(1_000_000));
+        let mut line = Line::with_encoder(publisher, Box::<OneBehind>::default(), camera, bitrate);
+        let data = vec![128; camera.least_bytes()];
+        let mut encode = |line: &mut Line| {
+            let frame = Frame {
+                format: camera,
+                captured_at: Timestamp::now(),
+                sequence: 0,
+                data: &data,
+                dmabuf: None,
+            };
+            line.encode(&frame, bitrate).expect("it works");
+            let mut context = Context::from_waker(Waker::noop());
+            viewer.poll_next(&mut context).is_ready()
+        };
+        assert_eq!([encode(&mut line), encode(&mut line)], [false, true]);
+        privacy.set(true);
+        privacy.set(false);
+        assert!(!encode(&mut line), "that of before");
+        assert!(encode(&mut line), "the first of after");
+        privacy.set(true);
+        line.rest();
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(
+            viewer.poll_next(&mut context).is_pending(),
+            "the last, at its end"
         );
     }
 }

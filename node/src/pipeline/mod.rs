@@ -44,7 +44,7 @@ use work::Work;
 pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use ladder::RENDITIONS;
 pub use line::PASSTHROUGH;
-pub use snapshot::{Snapshot, Taker};
+pub use snapshot::{Snapshot, Still, Taker};
 pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// What to capture and how to encode it.
@@ -218,3 +218,6 @@ impl Drop for Pipeline {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

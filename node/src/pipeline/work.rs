@@ -28,7 +28,7 @@ use crate::{
     capture::{Camera, CaptureError, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError, Shrinker, Way},
     fanout::Demand,
-    media::{PixelFormat, Privacy, Timestamp, VideoFormat},
+    media::{Permit, PixelFormat, Privacy, Timestamp, VideoFormat},
     retry::Retry,
 };
 
@@ -117,12 +117,12 @@ impl Work {
                 self.demand.wait(seen, Some(BEAT));
                 continue;
             }
-            if self.privacy.is_on() {
+            let Some(permit) = self.privacy.permit() else {
                 retry.forget();
                 self.be_private(seen);
                 continue;
-            }
-            match self.run_once(&mut retry) {
+            };
+            match self.run_once(&mut retry, &permit) {
                 Ok(()) => {
                     retry.forget();
                     if !self.privacy.is_on() {
@@ -185,8 +185,8 @@ impl Work {
         open
     }
 
-    /// Opens the camera and works until nobody watches.
-    fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+    /// Opens the camera and works until nobody watches, or nobody may.
+    fn run_once(&mut self, retry: &mut Retry, permit: &Permit) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
         for line in &mut self.lines {
             line.look(&self.settings.ways, self.settings.hardware);
@@ -207,7 +207,7 @@ impl Work {
         self.controls_changed = true;
         self.ladder.opened(source.format());
         self.account.gives_up(self.ladder.overload(false));
-        let outcome = self.stream(&device, source.as_mut(), retry);
+        let outcome = self.stream(&device, source.as_mut(), retry, permit);
         self.account.gives_up(None);
         self.converter.forget();
         drop(source);
@@ -230,6 +230,7 @@ impl Work {
         device: &str,
         source: &mut dyn VideoSource,
         retry: &mut Retry,
+        permit: &Permit,
     ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
         let mut damaged = false;
@@ -258,7 +259,7 @@ impl Work {
                 Open::MayBeBack if self.camera.is_superseded() => return Ok(Over::Superseded),
                 Open::MayBeBack | Open::GoesOn => {}
             }
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
             if std::mem::take(&mut self.controls_changed) {
@@ -285,7 +286,7 @@ impl Work {
             self.account.missed.add(missed);
             let format = frame.format;
             // It was captured before the switch, or after it: nobody gets it.
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
             self.ladder.see(format);

@@ -6,6 +6,7 @@ use crate::{
     media::{Channels, SOUND_RATE, SoundCodec},
 };
 use pinhole_service::watchdog::Watchdog;
+use std::sync::atomic::AtomicUsize;
 
 const SETTINGS: SoundSettings = SoundSettings {
     bitrate: Bitrate::from_bps(32_000),
@@ -249,14 +250,95 @@ async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
     let mut condition = pipeline.account().watch();
     let private = condition.wait_for(|condition| condition.state == SoundState::Private);
     assert!(private.await.is_ok());
-    // What was on its way is held back by those who send.
+    // What was on its way is held back.
     let after = units(&mut subscriber, 40).await;
     let late = after.iter().filter(|unit| !privacy.blocks(unit.captured_at));
     assert!(late.clone().count() > 10 && !late.clone().any(loud));
+    assert_eq!(late.count(), after.len());
 
     privacy.set(false);
     while !loud(&units(&mut subscriber, 1).await[0]) {}
     assert!(pipeline.account().is_live() || pipeline.account().frames.get() > 0);
+}
+
+/// Throws the privacy switch for a moment, while it captures its tenth period.
+struct Flicked {
+    privacy: Privacy,
+    opened: Arc<AtomicUsize>,
+    /// When that period was captured.
+    at: Arc<Mutex<Option<Timestamp>>>,
+}
+
+struct FlickedSource {
+    inner: Box<dyn SoundSource>,
+    privacy: Privacy,
+    at: Arc<Mutex<Option<Timestamp>>>,
+    left: u32,
+}
+
+impl Microphone for Flicked {
+    fn open(&self) -> Result<Box<dyn SoundSource>, SoundError> {
+        let is_first = self.opened.fetch_add(1, Ordering::Relaxed) == 0;
+        Ok(Box::new(FlickedSource {
+            inner: microphone("tone").open()?,
+            privacy: self.privacy.clone(),
+            at: self.at.clone(),
+            left: if is_first { 10 } else { 0 },
+        }))
+    }
+
+    fn describe(&self) -> String {
+        "a flicked one".to_owned()
+    }
+}
+
+impl SoundSource for FlickedSource {
+    fn shape(&self) -> &Shape {
+        self.inner.shape()
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Sound<'_>>, SoundError> {
+        let sound = self.inner.next(patience)?;
+        if let Some(sound) = &sound
+            && self.left > 0
+        {
+            self.left -= 1;
+            if self.left == 0 {
+                *self.at.lock().expect("nobody panics") = Some(sound.first_at);
+                self.privacy.set(true);
+                self.privacy.set(false);
+            }
+        }
+        Ok(sound)
+    }
+
+    fn overruns(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn the_shortest_moment_of_privacy_closes_the_device_and_nothing_of_before_comes_after_it() {
+    let (privacy, opened, at) = (Privacy::default(), Arc::default(), Arc::default());
+    let flicked = Flicked {
+        privacy: privacy.clone(),
+        opened: Arc::clone(&opened),
+        at: Arc::clone(&at),
+    };
+    let (_pipeline, broadcast) = started_beside(Arc::default(), privacy.clone(), Some(Box::new(flicked)));
+    let mut subscriber = listen(&broadcast, SoundCodec::Opus);
+    loop {
+        let unit = &units(&mut subscriber, 1).await[0];
+        if at
+            .lock()
+            .expect("nobody panics")
+            .is_some_and(|flick| unit.captured_at > flick)
+        {
+            break;
+        }
+    }
+    units(&mut subscriber, 20).await;
+    assert_eq!(opened.load(Ordering::Relaxed), 2);
 }
 
 fn microphone(device: &str) -> Box<dyn Microphone> {
