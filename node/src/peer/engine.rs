@@ -491,3 +491,49 @@ async fn sleep_until(deadline: Option<Instant>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{
+        fanout::{self, Demand},
+        media::Codec,
+    };
+
+    fn picture() -> AccessUnit {
+        AccessUnit {
+            data: Bytes::from_static(b"picture"),
+            captured_at: Timestamp::now(),
+            is_keyframe: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_from_the_queue_before_the_privacy_switch_is_not_sent_after_it() {
+        let (_, settings) = watch::channel(Settings::default());
+        // The fan-out knows another switch, which nobody throws.
+        let elsewhere = Privacy::default();
+        let (_, silence) = fanout::broadcast([], &Demand::default(), &elsewhere);
+        let renditions = [Rendition::top(Codec::Vp8)];
+        let (_publishers, broadcast) = fanout::broadcast(renditions, &Demand::default(), &elsewhere);
+        let mut engine = Engine::bind(0, settings, &silence).expect("a free port");
+        let privacy = Privacy::default();
+        engine.keep(privacy.clone());
+        let (letters, _mailbox) = mpsc::channel(1);
+        engine.open(CameraId::default(), &broadcast, letters, Span::none());
+        let taken = picture();
+        privacy.set(true);
+        engine.broadcast(0, Some(taken.clone()));
+        privacy.set(false);
+        engine.broadcast(0, Some(taken));
+        // Each picture that is cut for the wire has a number, and this is the first.
+        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0]);
+        let first = fresh.packetise(picture()).expect("a picture").payloads;
+        engine.broadcast(0, Some(picture()));
+        let second = engine.feeds[0].packetise(picture()).expect("a picture").payloads;
+        assert_ne!(first, second);
+        assert_eq!(fresh.packetise(picture()).expect("a picture").payloads, second);
+    }
+}
