@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use pinhole_node::{
     capture::{self, Controls, OwnEncoding, Want},
     encode::{Way, m2m::CodedFormat},
-    fanout::{self, Demand},
-    media::{AccessUnit, Bitrate, Codec, FrameRate, Privacy},
+    fanout::{self, Demand, Depth},
+    media::{AccessUnit, Bitrate, Codec, FrameRate, Privacy, Rendition},
     pipeline::{Pipeline, Settings},
 };
 use pinhole_service::watchdog::Watchdog;
@@ -55,21 +55,23 @@ async fn main() -> anyhow::Result<()> {
     };
 
     let mut hangup = signal(SignalKind::hangup())?;
-    let demand = Demand::default();
-    let (publisher, track) = fanout::track(Codec::H264, demand.clone());
+    let (demand, privacy) = (Demand::default(), Privacy::default());
+    let rendition = Rendition::top(Codec::H264);
+    let (publishers, broadcast) = fanout::broadcast([rendition], &demand, &privacy);
     let pulse = Watchdog::default().pulse("the camera's thread", Duration::from_secs(60));
     let pipeline = Pipeline::start(
         capture::camera(&device, Vec::new()),
         settings.clone(),
-        vec![publisher],
+        publishers.into(),
         demand,
-        Privacy::default(),
+        privacy,
         pulse,
         tracing::Span::none(),
     )?;
     let account = pipeline.account();
     let line = account.line(Codec::H264);
-    let mut viewer = track.subscribe();
+    let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
+    let mut viewer = viewer.context("there is no such rendition")?;
     println!("watching");
     let (mut count, mut before) = (0_u64, "");
     loop {

@@ -68,7 +68,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let ducking = Arc::<Ducking>::default();
     // Known when the first frame is captured: the pins are read before any camera is opened, below.
     let privacy = Privacy::default();
-    let (microphone, sounds) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
+    let (microphone, sound) = sound::start(&config, ducking.clone(), privacy.clone(), &watchdog)?;
 
     let (viewers, settings) = watch::channel(viewer_settings(&config));
     let transport = Transport::bind(config.webrtc.udp_port)?;
@@ -91,7 +91,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let (engine, calls) = Engine::new(peer::Parts {
         transport,
         settings,
-        sounds: sounds.clone(),
+        sound: sound.clone(),
         privacy: privacy.clone(),
         ears: Some(Arc::new(Ears(control.handle()))),
         intake: Some(speaker.intake()),
@@ -112,7 +112,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
     let stuck = watchdog.clone();
     let sources = Sources::new(
         cameras.roster(),
-        MicrophoneSource::new(microphone.account(), &sounds),
+        MicrophoneSource::new(microphone.account(), &sound),
         engine.viewers(),
         control.account(),
         speaker.account(),

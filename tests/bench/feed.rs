@@ -13,7 +13,10 @@ use pinhole_node::{
     capture::{Camera, Controls, OwnEncoding, Pattern, VideoSource, Want},
     encode,
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Privacy, TalkBack, Timestamp},
+    media::{
+        AccessUnit, Bitrate, Codec, Frame, FrameRate, FrameSize, Orders, Privacy, Rendition, TalkBack,
+        Timestamp,
+    },
     peer::{self, CameraId, Engine, Request},
     presence::{self, Presence},
 };
@@ -46,8 +49,10 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
     // The node says when it is signed in, which is waited for.
     log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
-    let demand = Demand::default();
-    let (publisher, track) = fanout::track(Codec::H264, demand.clone());
+    let (demand, privacy) = (Demand::default(), Privacy::default());
+    let renditions = [Rendition::top(Codec::H264)];
+    let ([publisher], broadcast) = fanout::broadcast(renditions, &demand, &privacy);
+    let (_, silence) = fanout::broadcast([], &Demand::default(), &privacy);
     let stopping = Arc::new(AtomicBool::new(false));
     let player = Player {
         recording,
@@ -81,15 +86,15 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
         let (engine, calls) = Engine::new(peer::Parts {
             transport: peer::Transport::bind(0)?,
             settings,
-            sounds: vec![],
-            privacy: Privacy::default(),
+            sound: silence,
+            privacy,
             ears: None,
             intake: speaker.as_ref().map(|speaker| speaker.intake()),
         });
         let camera = CameraId::default();
         let open = Request::Open {
             camera,
-            tracks: vec![track],
+            broadcast,
             span: tracing::Span::none(),
         };
         calls.ask(open).await;
@@ -167,7 +172,7 @@ fn noisy(source: &mut dyn VideoSource, noise: &mut SmallRng) -> anyhow::Result<V
 /// Plays the recording while somebody watches.
 struct Player {
     recording: Vec<AccessUnit>,
-    publisher: Publisher,
+    publisher: Publisher<AccessUnit>,
     demand: Demand,
     stopping: Arc<AtomicBool>,
 }
@@ -181,7 +186,7 @@ impl Player {
             if self.stopping.load(Ordering::Relaxed) {
                 return;
             }
-            if !self.publisher.is_watched() {
+            if !self.publisher.has_subscribers() {
                 self.demand.wait(seen, None);
                 due = Instant::now();
                 continue;
@@ -193,7 +198,7 @@ impl Player {
                 captured_at: Timestamp::now(),
                 ..self.recording[place].clone()
             };
-            self.publisher.publish(unit);
+            self.publisher.publish(&unit);
             place = (place + 1) % self.recording.len();
             due += RATE.interval();
             thread::sleep(due.saturating_duration_since(Instant::now()));

@@ -17,9 +17,9 @@ use crate::{
     config::{self, CameraChanged, Changes, Config},
     control::Handle,
     fanout::{self, Demand},
-    media::{Codec, Privacy},
+    media::Privacy,
     peer::{Calls, CameraId, Request},
-    pipeline::Pipeline,
+    pipeline::{Pipeline, RENDITIONS},
     presence::{self, Presence},
     status::{CameraSource, Roster},
 };
@@ -184,12 +184,11 @@ impl Cameras {
             None => Span::none(),
         };
         let demand = Demand::default();
-        let track = |codec: &Codec| fanout::track(*codec, demand.clone());
-        let (publishers, tracks): (Vec<_>, Vec<_>) = Codec::ALL.iter().map(track).unzip();
+        let (publishers, broadcast) = fanout::broadcast(RENDITIONS, &demand, &self.privacy);
         let pipeline = Pipeline::start(
             camera::device(config, camera),
             camera::settings(config, camera),
-            publishers,
+            publishers.into(),
             demand,
             self.privacy.clone(),
             self.watchdog
@@ -201,10 +200,16 @@ impl Cameras {
         self.eyes.open(id, pipeline.reins(), &camera.controls);
         let (membership, settings) = watch::channel(membership(config, camera));
         let presence = Presence::new(id, settings, self.calls.clone());
-        let source = CameraSource::new(id, name.clone(), presence.standing(), pipeline.account(), &tracks);
+        let source = CameraSource::new(
+            id,
+            name.clone(),
+            presence.standing(),
+            pipeline.account(),
+            &broadcast,
+        );
         let open = Request::Open {
             camera: id,
-            tracks,
+            broadcast,
             span: span.clone(),
         };
         self.calls.ask(open).await;

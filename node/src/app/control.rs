@@ -144,10 +144,11 @@ impl control::Eyes for Cameras {
             reason,
         };
         let taker = move |made: pipeline::Snapshot| {
-            let picture = made.map(|(file, size)| Jpeg {
-                data: bytes::Bytes::from_owner(file),
-                width: size.width,
-                height: size.height,
+            let picture = made.map(|still| Jpeg {
+                data: bytes::Bytes::from_owner(still.file),
+                width: still.size.width,
+                height: still.size.height,
+                captured_at: still.captured_at,
             });
             handle.picture(client, picture.map_err(refused));
         };

@@ -6,8 +6,8 @@ use pinhole_service::watchdog::Watchdog;
 use crate::{
     capture::{self, Microphone},
     config::{self, Config},
-    fanout::{self, Demand, SoundTrack},
-    media::{Ducking, Privacy, SoundCodec},
+    fanout::{self, Broadcast, Demand},
+    media::{Ducking, Privacy, SoundCodec, SoundUnit},
     pipeline::{SoundPipeline, SoundSettings},
 };
 
@@ -21,23 +21,20 @@ pub(super) fn start(
     ducking: Arc<Ducking>,
     privacy: Privacy,
     watchdog: &Watchdog,
-) -> anyhow::Result<(SoundPipeline, Vec<SoundTrack>)> {
+) -> anyhow::Result<(SoundPipeline, Broadcast<SoundUnit>)> {
     let demand = Demand::default();
-    let (publishers, tracks): (Vec<_>, Vec<_>) = SoundCodec::ALL
-        .iter()
-        .map(|codec| fanout::sound_track(*codec, demand.clone()))
-        .unzip();
+    let (publishers, broadcast) = fanout::broadcast(SoundCodec::ALL, &demand, &privacy);
     let pulse = watchdog.pulse("the microphone's thread", PATIENCE);
     let pipeline = SoundPipeline::start(
         microphone(config),
         settings(config),
-        publishers,
+        publishers.into(),
         demand,
         ducking,
         privacy,
         pulse,
     );
-    Ok((pipeline.context("microphone thread")?, tracks))
+    Ok((pipeline.context("microphone thread")?, broadcast))
 }
 
 /// The microphone that a configuration names.

@@ -101,6 +101,11 @@ pub trait VideoSource: Send {
         Vec::new()
     }
 
+    /// Whether a source that encodes can be asked for keyframes.
+    fn makes_keyframes_on_request(&self) -> bool {
+        false
+    }
+
     /// Asks a source that encodes for a keyframe as soon as one can be made; `false` where it can't be asked.
     fn request_keyframe(&mut self) -> bool {
         false

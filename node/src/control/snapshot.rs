@@ -9,6 +9,7 @@ use super::{
     ClientId, Outlet,
     protocol::{RequestId, Said},
 };
+use crate::media::Timestamp;
 
 /// The largest picture that is sent, in bytes.
 pub const LARGEST: usize = 2 * 1024 * 1024;
@@ -24,6 +25,8 @@ pub struct Jpeg {
     pub width: u32,
     /// Pixels.
     pub height: u32,
+    /// When the picture was captured.
+    pub captured_at: Timestamp,
 }
 
 /// Pictures on their way, one a client, each part when there is room for it.
@@ -144,6 +147,7 @@ mod tests {
             data: data.clone().into(),
             width: 640,
             height: 480,
+            captured_at: Timestamp::now(),
         };
         let queue = Arc::<Mutex<Vec<String>>>::default();
         let outlet = Slow(queue.clone(), 3);
@@ -187,6 +191,7 @@ mod tests {
             data: Bytes::from_static(b"x"),
             width: 1,
             height: 1,
+            captured_at: Timestamp::now(),
         };
         transfers.begin(ClientId(1), None, jpeg);
         assert_eq!(transfers.go_on(|_| None), [ClientId(1)]);

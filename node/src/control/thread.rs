@@ -295,7 +295,10 @@ impl Work {
             Mail::Flood { client, refusal } => self.room.refuse(client, None, &refusal),
             Mail::Leave { client } => self.leave(client, now),
             Mail::Picture { client, picture } => match picture {
-                Ok(_) if self.privacy.is_on() => self.room.no_picture(client, &Refusal::private()),
+                // It may have been asked for before the switch was thrown, and answer a request of after that.
+                Ok(jpeg) if self.privacy.is_on() || self.privacy.blocks(jpeg.captured_at) => {
+                    self.room.no_picture(client, &Refusal::private());
+                }
                 Ok(jpeg) => {
                     if let Some(id) = self.room.picture(client) {
                         self.account.pictures.one();

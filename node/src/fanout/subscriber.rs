@@ -1,105 +1,93 @@
 use std::{
-    fmt,
     future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use tokio::sync::mpsc;
-
-use super::{Figures, QUEUE, Queued, Seat, Shared};
-use crate::media::{AccessUnit, Codec};
-
-/// A stream that can be subscribed to. Cheap to clone.
-#[derive(Clone)]
-pub struct Track {
-    shared: Arc<Shared>,
-}
-
-impl Track {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
-    }
-
-    /// What this track carries.
-    pub fn codec(&self) -> Codec {
-        self.shared.codec
-    }
-
-    /// What this track tells of itself, for as long as anybody holds it.
-    pub fn figures(&self) -> Arc<Figures> {
-        self.shared.figures.clone()
-    }
-
-    /// Takes part from now on: the encoder is started where it was not running, and the first unit that comes
-    /// is a keyframe as soon as one can be made.
-    pub fn subscribe(&self) -> Subscriber {
-        let (queue, units) = mpsc::channel(QUEUE);
-        let mut state = self.shared.state();
-        let number = state.next_seat;
-        if !state.ended {
-            state.next_seat += 1;
-            state.desk.want_keyframe();
-            // Until the keyframe comes nothing can be decoded: a new seat counts as lagging.
-            state.seats.push(Seat {
-                number,
-                queue,
-                lagging: true,
-            });
-        }
-        drop(state);
-        self.shared.demand.change();
-        Subscriber {
-            shared: self.shared.clone(),
-            number,
-            units,
-        }
-    }
-}
-
-impl fmt::Debug for Track {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Track")
-            .field("codec", &self.codec())
-            .finish_non_exhaustive()
-    }
-}
+use super::{
+    depth::Depth,
+    queue::Queue,
+    track::{Seat, Track},
+    unit::Unit,
+};
+use crate::media::AccessUnit;
 
 /// One who receives a track. Leaves when dropped.
-pub struct Subscriber {
-    shared: Arc<Shared>,
-    number: u64,
-    units: mpsc::Receiver<Queued>,
+pub struct Subscriber<U: Unit> {
+    track: Arc<Track<U>>,
+    seat: Arc<Seat<U>>,
 }
 
-impl Subscriber {
-    /// The next access unit, `None` when the track has ended. The first is a keyframe, and so is the first
+impl<U: Unit> Subscriber<U> {
+    pub(super) fn new(track: Arc<Track<U>>, depth: Depth) -> Self {
+        let mut state = track.state();
+        let seat = Arc::new(Seat::new(Queue::new(depth), state.has_ended));
+        if !state.has_ended {
+            state.desk.want_keyframe();
+            state.seats.push(seat.clone());
+        }
+        drop(state);
+        track.demand.change();
+        Self { track, seat }
+    }
+
+    /// The next unit, `None` when the track has ended. The first can be decoded by itself, and so can the first
     /// after a gap. Cancel safe.
-    pub async fn next(&mut self) -> Option<AccessUnit> {
+    pub async fn next(&mut self) -> Option<U> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    /// [`Subscriber::next`] for one who watches several tracks at once.
-    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<AccessUnit>> {
-        self.units.poll_recv(context).map(|queued| {
-            let (published, unit) = queued?;
-            self.shared.figures.waited.record(published.elapsed());
-            Some(unit)
-        })
-    }
-
-    /// Asks for a keyframe; the wishes of all are merged and limited in rate.
-    pub fn request_keyframe(&self) {
-        self.shared.state().desk.want_keyframe();
+    /// [`Subscriber::next`] for one who follows several tracks at once.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<U>> {
+        let mut waiting = self.seat.lock();
+        let mut wants_keyframe = false;
+        if let Some((published, unit)) = waiting.queue.pop() {
+            if !self.track.privacy.blocks(unit.captured_at()) {
+                self.track.figures.waited.record(published.elapsed());
+                return Poll::Ready(Some(unit));
+            }
+            // It was published in the moment in which the switch was thrown. What is behind it builds upon it.
+            waiting.queue.forget();
+            wants_keyframe = true;
+        }
+        if waiting.has_ended {
+            return Poll::Ready(None);
+        }
+        let waker = context.waker();
+        if waiting.waker.as_ref().is_none_or(|known| !known.will_wake(waker)) {
+            waiting.waker = Some(waker.clone());
+        }
+        wants_keyframe |= waiting.queue.take_request();
+        // The publisher takes both locks the other way round.
+        drop(waiting);
+        if wants_keyframe {
+            self.track.state().desk.want_keyframe();
+        }
+        Poll::Pending
     }
 }
 
-impl Drop for Subscriber {
+impl Subscriber<AccessUnit> {
+    /// Asks for a keyframe; the wishes of all are merged and limited in rate.
+    pub fn request_keyframe(&self) {
+        self.track.state().desk.want_keyframe();
+    }
+}
+
+impl<U: Unit> Drop for Subscriber<U> {
     fn drop(&mut self) {
-        self.shared
+        self.track
             .state()
             .seats
-            .retain(|seat| seat.number != self.number);
-        self.shared.demand.change();
+            .retain(|seat| !Arc::ptr_eq(seat, &self.seat));
+        self.track.demand.change();
+    }
+}
+
+#[cfg(test)]
+impl<U: Unit> Subscriber<U> {
+    /// Has a unit wait that its publisher has looked at a moment before.
+    pub(super) fn slip_in(&mut self, unit: U) {
+        self.seat.lock().queue.put(std::time::Instant::now(), unit, true);
     }
 }

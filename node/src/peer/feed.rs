@@ -11,19 +11,20 @@ use rtc::{
 
 use super::id::CameraId;
 use crate::{
-    fanout::{Subscriber, Track},
-    media::{AccessUnit, Codec},
+    fanout::{Broadcast, Depth, Subscriber},
+    media::{AccessUnit, Codec, Rendition},
 };
 
 /// The payload of one RTP packet. With the headers, SRTP's tag and a tunnel's overhead it fits into IPv6's
 /// smallest MTU of 1280 (RFC 8200, section 5).
 const PAYLOAD: usize = 1150;
 
-/// One codec's stream of a camera inside the engine: subscribed to while a session uses it, and packetised once for all.
+/// One rendition of a camera inside the engine: subscribed to while a session uses it, and packetised once for all.
 pub(super) struct Feed {
     camera: CameraId,
-    track: Track,
-    subscriber: Option<Subscriber>,
+    broadcast: Broadcast<AccessUnit>,
+    rendition: Rendition,
+    subscriber: Option<Subscriber<AccessUnit>>,
     payloader: Box<dyn Payloader>,
     users: usize,
 }
@@ -35,8 +36,8 @@ pub(super) struct Packetised {
 }
 
 impl Feed {
-    pub(super) fn new(camera: CameraId, track: Track) -> Self {
-        let payloader: Box<dyn Payloader> = match track.codec() {
+    pub(super) fn new(camera: CameraId, broadcast: Broadcast<AccessUnit>, rendition: Rendition) -> Self {
+        let payloader: Box<dyn Payloader> = match rendition.codec {
             Codec::H264 => Box::new(H264Payloader::default()),
             // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
             Codec::Vp8 => {
@@ -47,7 +48,8 @@ impl Feed {
         };
         Self {
             camera,
-            track,
+            broadcast,
+            rendition,
             subscriber: None,
             payloader,
             users: 0,
@@ -58,14 +60,16 @@ impl Feed {
         self.camera
     }
 
-    pub(super) fn codec(&self) -> Codec {
-        self.track.codec()
+    pub(super) fn rendition(&self) -> Rendition {
+        self.rendition
     }
 
     /// One more session uses this feed; the first starts the encoder.
     pub(super) fn enter(&mut self) {
         self.users += 1;
-        self.subscriber.get_or_insert_with(|| self.track.subscribe());
+        if self.subscriber.is_none() {
+            self.subscriber = self.broadcast.subscribe(self.rendition, Depth::PICTURES);
+        }
     }
 
     /// One session fewer; with the last the encoder may stop.

@@ -11,7 +11,7 @@ use super::{
     ending::Ending,
     id::{CallId, CameraId},
 };
-use crate::fanout::Track;
+use crate::{fanout::Broadcast, media::AccessUnit};
 
 /// Requests that may wait for the engine. A call and its candidates are a handful; a crowd of a hundred viewers fits.
 const WAITING: usize = 1024;
@@ -23,7 +23,7 @@ pub enum Request {
         /// It, from now on.
         camera: CameraId,
         /// What its viewers are fed from.
-        tracks: Vec<Track>,
+        broadcast: Broadcast<AccessUnit>,
         /// What the log says in front of what happens to them.
         span: Span,
     },

@@ -3,26 +3,28 @@
 use std::task::{Context, Poll};
 
 use crate::{
-    fanout::{SoundSubscriber, SoundTrack},
+    fanout::{Broadcast, Depth, Subscriber},
     media::{SoundCodec, SoundUnit},
 };
 
 /// Sound of one codec inside the engine: subscribed to while a session hears it.
 pub(super) struct SoundFeed {
-    track: SoundTrack,
-    subscriber: Option<SoundSubscriber>,
+    broadcast: Broadcast<SoundUnit>,
+    codec: SoundCodec,
+    subscriber: Option<Subscriber<SoundUnit>>,
 }
 
 impl SoundFeed {
-    pub(super) fn new(track: SoundTrack) -> Self {
+    pub(super) fn new(broadcast: Broadcast<SoundUnit>, codec: SoundCodec) -> Self {
         Self {
-            track,
+            broadcast,
+            codec,
             subscriber: None,
         }
     }
 
     pub(super) fn codec(&self) -> SoundCodec {
-        self.track.codec()
+        self.codec
     }
 
     /// Whether any session hears it: with the first the microphone is opened, with the last it may be closed.
@@ -30,7 +32,7 @@ impl SoundFeed {
         if !heard {
             self.subscriber = None;
         } else if self.subscriber.is_none() {
-            self.subscriber = Some(self.track.subscribe());
+            self.subscriber = self.broadcast.subscribe(self.codec, Depth::SOUND);
         }
     }
 

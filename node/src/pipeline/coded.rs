@@ -27,6 +27,8 @@ pub(super) struct Coded {
     passthrough: Passthrough,
     /// Whether we may encode at all.
     software: bool,
+    /// Whether the camera makes a keyframe when it is asked for one.
+    on_request: bool,
     /// Whether the decoder has seen everything since a keyframe.
     decoding: bool,
     /// When it could not keep up.
@@ -45,10 +47,11 @@ pub(super) struct Coded {
 }
 
 impl Coded {
-    pub(super) fn new(software: bool) -> Self {
+    pub(super) fn new(software: bool, on_request: bool) -> Self {
         Self {
             passthrough: Passthrough::default(),
             software,
+            on_request,
             decoding: false,
             rests_since: None,
             youngest: Duration::MAX,
@@ -120,7 +123,7 @@ impl Coded {
         outlet: Outlet<'_>,
         frame: &Frame<'_>,
     ) -> Result<Result<bool, ConvertError>, EncodeError> {
-        let Outlet { account, bitrate, .. } = outlet;
+        let Outlet { account, ladder, .. } = outlet;
         self.has_begun = true;
         self.wants_picture = outlet.snapshots.are_wanted();
         let unit = match self.passthrough.take(frame) {
@@ -136,7 +139,7 @@ impl Coded {
             self.waiting = None;
         }
         for line in lines.iter_mut().filter(|line| line.passes() && line.is_watched()) {
-            line.pass(unit.clone());
+            line.pass(&unit, self.on_request);
         }
         if !self.recodes(lines) {
             if std::mem::take(&mut self.decoding) {
@@ -189,13 +192,13 @@ impl Coded {
         // Those who can be served at once must not wait for those who can't.
         let is_late = late() > LATE_FRAMES * interval;
         for line in lines.iter_mut().filter(|line| is_other(line)) {
-            if is_late {
+            let Some(quality) = ladder.quality(line.rendition().rung).filter(|_| !is_late) else {
                 line.leave_out();
-            } else {
-                // Those are in software, which takes them so.
-                line.prepare(planes.format, planes.format, bitrate)?;
-                line.encode(&planes, bitrate)?;
-            }
+                continue;
+            };
+            // Those are in software, which takes them so.
+            line.prepare(planes.format, planes.format, quality.bitrate)?;
+            line.encode(&planes, quality.bitrate)?;
         }
         Ok(Ok(true))
     }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use crate::{
-    encode::{Converter, Scale, Shrinker},
-    media::{FrameRate, Timestamp, VideoFormat},
+    encode::Scale,
+    media::{FrameRate, Timestamp},
 };
 
 /// How long the work is watched before it is judged.
@@ -84,14 +84,6 @@ impl Relief {
         }
     }
 
-    /// What becomes of a camera's frames on their way to an encoder of this machine.
-    pub(super) fn made(self, camera: VideoFormat) -> VideoFormat {
-        VideoFormat {
-            rate: self.rate(camera.rate),
-            ..Shrinker::output(Converter::output(camera), self.scale)
-        }
-    }
-
     /// How much work there is, where all of it is one.
     fn work(self) -> f64 {
         self.scale.area() / f64::from(self.every)
@@ -101,8 +93,6 @@ impl Relief {
 /// A change of what is given up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Step {
-    /// From now on.
-    pub(super) relief: Relief,
     /// Whether more is given up than before.
     pub(super) is_down: bool,
     /// The share of the time that encoding took before, or would have taken with all frames.
@@ -313,7 +303,6 @@ impl Governor {
         self.level = level;
         self.look_anew();
         Step {
-            relief: self.relief(),
             is_down,
             load,
             is_hot: self.is_hot,

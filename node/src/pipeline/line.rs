@@ -6,25 +6,31 @@ use super::account::{Account, LineAccount};
 use crate::{
     encode::{Chosen, EncodeError, Intake, Selection, VideoEncoder, Way, m2m::CodedFormat},
     fanout::Publisher,
-    media::{AccessUnit, Bitrate, Codec, Frame, PixelFormat, VideoFormat},
+    media::{AccessUnit, Bitrate, Codec, Frame, PixelFormat, Rendition, VideoFormat},
 };
 
 /// What stands in the place of an encoder's name where the camera encodes.
 pub const PASSTHROUGH: &str = "passthrough";
 
-/// One codec of a camera: the publisher, and the encoder while there is one.
+/// One rendition of a camera: its publisher, and what feeds it at present.
 pub(super) struct Line {
-    publisher: Publisher,
+    publisher: Publisher<AccessUnit>,
     account: Arc<Account>,
     selection: Selection,
-    encoder: Option<Running>,
-    /// Units of the camera's own encoder are passed on.
-    is_passing: bool,
-    /// The last frame was left out for want of time.
-    is_behind: bool,
+    state: State,
 }
 
-struct Running {
+/// What feeds a line.
+enum State {
+    /// Nothing.
+    Resting,
+    /// An encoder of ours.
+    Encoding(Encoding),
+    /// The camera's own encoder.
+    Passing,
+}
+
+struct Encoding {
     encoder: Box<dyn VideoEncoder>,
     is_hardware: bool,
     /// What the camera gives.
@@ -32,9 +38,11 @@ struct Running {
     /// What the encoder takes of it: the same, or what it is converted to.
     format: VideoFormat,
     bitrate: Bitrate,
+    /// The last frame was left out for want of time.
+    is_behind: bool,
 }
 
-impl Running {
+impl Encoding {
     /// Whether it goes on with a camera's frames of `source`, which are `made` of them where it does not take them as they are.
     fn suits(&self, source: &VideoFormat, made: &VideoFormat) -> bool {
         // That fewer frames come than the camera gives is no reason for another one, which would begin with a keyframe.
@@ -58,40 +66,44 @@ impl Running {
 }
 
 impl Line {
-    pub(super) fn new(publisher: Publisher, account: Arc<Account>) -> Self {
+    pub(super) fn new(publisher: Publisher<AccessUnit>, account: Arc<Account>) -> Self {
         Self {
-            selection: Selection::new(publisher.codec()),
+            selection: Selection::new(publisher.rendition().codec),
             publisher,
             account,
-            encoder: None,
-            is_passing: false,
-            is_behind: false,
+            state: State::Resting,
         }
     }
 
     /// With this encoder of YU12.
     #[cfg(test)]
     pub(super) fn with_encoder(
-        publisher: Publisher,
+        publisher: Publisher<AccessUnit>,
         encoder: Box<dyn VideoEncoder>,
         format: VideoFormat,
         bitrate: Bitrate,
     ) -> Self {
         let mut line = Self::new(publisher, Arc::new(Account::default()));
         line.look(&[Way::Software], CodedFormat::H264);
-        line.encoder = Some(Running {
+        line.state = State::Encoding(Encoding {
             encoder,
             is_hardware: false,
             source: format,
             format,
             bitrate,
+            is_behind: false,
         });
         line
     }
 
+    /// What it makes.
+    pub(super) fn rendition(&self) -> Rendition {
+        self.publisher.rendition()
+    }
+
     /// Whether it carries what cameras encode by themselves.
     pub(super) fn passes(&self) -> bool {
-        self.publisher.codec() == Codec::H264
+        self.rendition() == Rendition::top(Codec::H264)
     }
 
     /// Whether its viewers want a keyframe, and may have one.
@@ -101,50 +113,48 @@ impl Line {
 
     /// The camera was asked for a keyframe.
     pub(super) fn keyframe_ordered(&self) {
-        self.account.line(self.publisher.codec()).keyframe_orders.one();
+        self.figures().keyframe_orders.one();
     }
 
-    /// Publishes what the camera has encoded.
-    pub(super) fn pass(&mut self, unit: AccessUnit) {
-        let codec = self.publisher.codec();
-        if !self.is_passing {
+    /// Publishes what the camera has encoded, which makes keyframes `on_request` or does not.
+    pub(super) fn pass(&mut self, unit: &AccessUnit, on_request: bool) {
+        if !matches!(self.state, State::Passing) {
             // The slate's encoder, where the camera was away.
             self.rest();
-            self.is_passing = true;
+            info!(codec = %self.rendition().codec, "passthrough started: no encoder runs for it");
+            self.figures().set_encoder(Some(PASSTHROUGH));
+            self.publisher.set_on_request(on_request);
+            self.state = State::Passing;
         }
-        let figures = self.account.line(codec);
-        if figures.encoder().is_none() {
-            info!(%codec, "passthrough started: no encoder runs for it");
-            figures.set_encoder(Some(PASSTHROUGH));
-        }
-        count(figures, &unit);
-        self.publisher.publish(unit);
+        publish(&self.publisher, self.figures(), unit);
     }
 
     /// A frame comes too late to be encoded.
     pub(super) fn leave_out(&mut self) {
-        self.is_behind = true;
-        self.account.line(self.publisher.codec()).skipped.one();
+        if let State::Encoding(encoding) = &mut self.state {
+            encoding.is_behind = true;
+        }
+        self.figures().skipped.one();
     }
 
     /// Whether the last frame came too late for it.
     pub(super) fn is_behind(&self) -> bool {
-        self.is_behind
+        self.encoding().is_some_and(|encoding| encoding.is_behind)
     }
 
     /// Whether its encoder is a device of its own.
     pub(super) fn is_hardware(&self) -> bool {
-        self.encoder.as_ref().is_some_and(|running| running.is_hardware)
+        self.encoding().is_some_and(|encoding| encoding.is_hardware)
     }
 
     pub(super) fn is_watched(&self) -> bool {
-        self.publisher.is_watched()
+        self.publisher.has_subscribers()
     }
 
     /// Looks what may encode for it, before a camera is opened.
     pub(super) fn look(&mut self, ways: &[Way], hardware: CodedFormat) {
         // No hardware makes VP8 for us.
-        let hardware = self.passes().then_some(hardware);
+        let hardware = (self.rendition().codec == Codec::H264).then_some(hardware);
         self.selection.look(ways, hardware);
     }
 
@@ -166,47 +176,48 @@ impl Line {
         made: VideoFormat,
         bitrate: Bitrate,
     ) -> Result<(), EncodeError> {
-        let running = self.encoder.as_ref();
-        if running.is_some_and(|running| running.suits(&source, &made)) {
+        let encoding = self.encoding();
+        if encoding.is_some_and(|encoding| encoding.suits(&source, &made)) {
             return Ok(());
         }
-        let codec = self.publisher.codec();
+        let is_behind = self.is_behind();
         // Two at a time are more than some hardware can do.
-        self.finish();
+        self.end();
         let Chosen {
             encoder,
             format,
             is_hardware,
         } = self.selection.choose(source, made, bitrate)?;
-        info!(%codec, encoder = encoder.name(), size = %format.size, %bitrate, "encoder started");
-        self.account.line(codec).set_encoder(Some(encoder.name()));
-        self.is_passing = false;
-        self.encoder = Some(Running {
+        info!(codec = %self.rendition().codec, encoder = encoder.name(), size = %format.size, %bitrate, "encoder started");
+        self.figures().set_encoder(Some(encoder.name()));
+        self.publisher.set_on_request(true);
+        self.state = State::Encoding(Encoding {
             encoder,
             is_hardware,
             source,
             format,
             bitrate,
+            is_behind,
         });
         Ok(())
     }
 
     /// Whether its encoder takes such frames as they are.
     pub(super) fn takes(&self, source: &VideoFormat) -> bool {
-        self.encoder.as_ref().is_some_and(|running| running.takes(source))
+        self.encoding().is_some_and(|encoding| encoding.takes(source))
     }
 
     /// Encodes a frame and publishes it. It is of the kind that the encoder of the last [`Line::prepare`] takes.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
-        let codec = self.publisher.codec();
-        let Some(running) = &mut self.encoder else {
+        let codec = self.rendition().codec;
+        let State::Encoding(encoding) = &mut self.state else {
             return Ok(());
         };
-        self.is_behind = false;
+        encoding.is_behind = false;
         let start = Instant::now();
         let mut orders = self.publisher.take_orders(start);
-        if running.bitrate != bitrate {
-            running.bitrate = bitrate;
+        if encoding.bitrate != bitrate {
+            encoding.bitrate = bitrate;
             orders.bitrate = Some(bitrate);
             info!(%codec, %bitrate, "encoder goes on at another bitrate");
         }
@@ -214,8 +225,8 @@ impl Line {
         if orders.keyframe {
             figures.keyframe_orders.one();
         }
-        let outcome = running.encoder.encode(frame, orders);
-        match running.encoder.intake() {
+        let outcome = encoding.encoder.encode(frame, orders);
+        match encoding.encoder.intake() {
             _ if outcome.is_err() => {}
             Intake::InPlace => {}
             Intake::Imported => figures.imported.one(),
@@ -224,21 +235,22 @@ impl Line {
         match outcome {
             Ok(Some(unit)) => {
                 figures.encoded.record(start.elapsed());
-                if running.is_hardware {
+                if encoding.is_hardware {
                     self.selection.worked();
                 }
-                let further = std::iter::from_fn(|| running.encoder.further());
+                let further = std::iter::from_fn(|| encoding.encoder.further());
                 for unit in std::iter::once(unit).chain(further) {
-                    count(figures, &unit);
-                    self.publisher.publish(unit);
+                    publish(&self.publisher, figures, &unit);
                 }
             }
             // The encoder kept its rate by leaving this frame out, or keeps it back for now.
             Ok(None) => figures.skipped.one(),
             Err(error) => {
-                let goes_on = running.is_hardware && self.selection.failed(&error);
+                let goes_on = encoding.is_hardware && self.selection.failed(&error);
                 figures.skipped.one();
-                self.drop_encoder();
+                // As it is: it has failed.
+                figures.set_encoder(None);
+                self.state = State::Resting;
                 if !goes_on {
                     return Err(error);
                 }
@@ -249,95 +261,46 @@ impl Line {
         Ok(())
     }
 
-    /// Ends the encoder in order: what it kept back is published.
-    fn finish(&mut self) {
-        let codec = self.publisher.codec();
-        if let Some(mut running) = self.encoder.take() {
-            for unit in running.encoder.finish() {
-                count(self.account.line(codec), &unit);
-                self.publisher.publish(unit);
-            }
-        }
-    }
-
-    /// Ends the encoder as it is.
-    fn drop_encoder(&mut self) {
-        self.account.line(self.publisher.codec()).set_encoder(None);
-        self.encoder = None;
-    }
-
     /// Frees the encoder until the next frame.
     pub(super) fn rest(&mut self) {
-        self.account.line(self.publisher.codec()).set_encoder(None);
-        self.is_passing = false;
-        if self.encoder.is_some() {
-            self.finish();
+        if let State::Encoding(_) = self.end() {
             let dropped = self.publisher.dropped();
-            info!(codec = %self.publisher.codec(), dropped, "encoder stopped");
+            info!(codec = %self.rendition().codec, dropped, "encoder stopped");
         }
+    }
+
+    /// Ends what feeds it, in order: what an encoder kept back is published. Gives what it was.
+    fn end(&mut self) -> State {
+        let mut before = std::mem::replace(&mut self.state, State::Resting);
+        self.figures().set_encoder(None);
+        if let State::Encoding(encoding) = &mut before {
+            for unit in encoding.encoder.finish() {
+                publish(&self.publisher, self.figures(), &unit);
+            }
+        }
+        before
+    }
+
+    fn encoding(&self) -> Option<&Encoding> {
+        match &self.state {
+            State::Encoding(encoding) => Some(encoding),
+            State::Resting | State::Passing => None,
+        }
+    }
+
+    fn figures(&self) -> &LineAccount {
+        self.account.line(self.rendition().codec)
     }
 }
 
-fn count(figures: &LineAccount, unit: &AccessUnit) {
+fn publish(publisher: &Publisher<AccessUnit>, figures: &LineAccount, unit: &AccessUnit) {
     figures.units.one();
     figures.bytes.add(unit.data.len() as u64);
     if unit.is_keyframe {
         figures.keyframes.one();
     }
+    publisher.publish(unit);
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        fanout::{self, Demand},
-        media::{Colour, FrameRate, Timestamp},
-    };
-
-    fn format(size: &str, rate: u32) -> VideoFormat {
-        let size: crate::media::FrameSize = size.parse().expect("a size");
-        VideoFormat {
-            pixel: PixelFormat::Yu12,
-            size,
-            stride: size.width,
-            colour: Colour::VIDEO,
-            rate: FrameRate::per_second(rate),
-        }
-    }
-
-    #[test]
-    fn an_encoder_is_made_for_another_size_and_goes_on_at_another_rate() {
-        let (publisher, track) = fanout::track(Codec::H264, Demand::default());
-        let _viewer = track.subscribe();
-        let account = Arc::new(Account::default());
-        let mut line = Line::new(publisher, account.clone());
-        line.look(&[Way::Software], CodedFormat::H264);
-        let (camera, bitrate) = (format("640x480", 30), Bitrate::from_bps(1_000_000));
-        // All of it, less, still less, and all of it again.
-        for made in [
-            camera,
-            format("640x480", 15),
-            format("320x240", 10),
-            format("320x240", 10),
-            camera,
-        ] {
-            line.prepare(camera, made, bitrate).expect("an encoder");
-            assert!(!line.takes(&camera), "what software encodes is never passed by");
-            let data = vec![128; made.least_bytes()];
-            let frame = Frame {
-                format: made,
-                captured_at: Timestamp::now(),
-                sequence: 0,
-                data: &data,
-                dmabuf: None,
-            };
-            line.encode(&frame, bitrate).expect("it is what it was made for");
-        }
-        let figures = account.line(Codec::H264);
-        assert_eq!(
-            (figures.units.get(), figures.keyframes.get()),
-            (5, 3),
-            "the first two went on once each"
-        );
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ mod account;
 mod coded;
 mod governor;
 mod heat;
+mod ladder;
 mod line;
 mod raw;
 mod snapshot;
@@ -31,18 +32,19 @@ use crate::{
     capture::{Camera, Controls, Want},
     encode::{Converter, Shrinker, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
-    media::{Bitrate, Privacy},
+    media::{AccessUnit, Bitrate, Privacy},
 };
-use governor::Governor;
 use heat::Heat;
+use ladder::Ladder;
 use line::Line;
 use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 use work::Work;
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
+pub use ladder::RENDITIONS;
 pub use line::PASSTHROUGH;
-pub use snapshot::{Snapshot, Taker};
+pub use snapshot::{Snapshot, Still, Taker};
 pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSettings, SoundState};
 
 /// What to capture and how to encode it.
@@ -97,7 +99,7 @@ impl Reins {
 
 impl Pipeline {
     /// Starts the thread, which beats `pulse` at least every few seconds, camera or not. `demand` is the one that the
-    /// `publishers`' tracks were made with; `span` is what the log says in front of all that happens here. While `privacy` is on
+    /// `publishers`' broadcast was made with; `span` is what the log says in front of all that happens here. While `privacy` is on
     /// the device is closed and viewers see that; whoever switches it says so by [`Reins::look`].
     ///
     /// # Errors
@@ -105,7 +107,7 @@ impl Pipeline {
     pub fn start(
         camera: Box<dyn Camera>,
         settings: Settings,
-        publishers: Vec<Publisher>,
+        publishers: Vec<Publisher<AccessUnit>>,
         demand: Demand,
         privacy: Privacy,
         pulse: Pulse,
@@ -116,9 +118,9 @@ impl Pipeline {
         let snapshots = Snapshots::default();
         let account = Arc::new(Account::default());
         let line = |publisher| Line::new(publisher, account.clone());
-        let rate = settings.want.rate;
         let mut work = Work {
             camera,
+            ladder: Ladder::new(&settings),
             settings,
             lines: publishers.into_iter().map(line).collect(),
             account: account.clone(),
@@ -129,9 +131,7 @@ impl Pipeline {
             privacy,
             converter: Converter::default(),
             shrinker: Shrinker::default(),
-            governor: Governor::new(rate),
             heat: Heat::find("/sys".as_ref()),
-            last_size: None,
             controls_changed: false,
             pulse,
         };
@@ -218,3 +218,6 @@ impl Drop for Pipeline {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests;

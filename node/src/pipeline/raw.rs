@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use super::{account::Account, governor::Relief, line::Line, snapshot::Snapshots};
+use super::{account::Account, ladder::Ladder, line::Line, snapshot::Snapshots};
 use crate::{
     encode::{ConvertError, Converter, EncodeError, Shrinker},
-    media::{Bitrate, Frame, Privacy},
+    media::{Frame, Privacy, Rung},
 };
 
 /// Where something took longer than so many frame intervals, the frame is not made later still: what is to come for it takes a
@@ -16,36 +16,37 @@ pub(super) struct Outlet<'a> {
     pub(super) account: &'a Account,
     pub(super) snapshots: &'a Snapshots,
     pub(super) privacy: &'a Privacy,
-    pub(super) bitrate: Bitrate,
+    pub(super) ladder: &'a Ladder,
 }
 
 /// Gives one frame to every encoder that somebody watches, and tells what that took of this machine; a hardware encoder's time is
-/// its own. Without `relief` the encoders of this machine leave it out, and nothing is told. The inner error costs this frame only.
+/// its own. One that `is_left_out` the encoders of this machine don't get, and nothing is told. The inner error costs this frame only.
 pub(super) fn encode(
     lines: &mut [Line],
     (converter, shrinker): (&mut Converter, &mut Shrinker),
     outlet: Outlet<'_>,
     frame: &Frame<'_>,
-    relief: Option<Relief>,
+    is_left_out: bool,
 ) -> Result<Result<Option<Duration>, ConvertError>, EncodeError> {
-    let Outlet { account, bitrate, .. } = outlet;
-    let encodes = |line: &&mut Line| line.is_watched() && line.is_possible();
+    let Outlet { account, ladder, .. } = outlet;
+    let encodes = |line: &Line| line.is_watched() && line.is_possible();
     // A picture as a file is made from what is converted.
     let mut convert = outlet.snapshots.are_wanted();
     let patience = LATE_FRAMES * frame.format.rate.interval();
     let mut preparing = Duration::ZERO;
-    let made = relief.map(|relief| relief.made(frame.format));
-    for line in lines.iter_mut().filter(encodes) {
-        // A frame that is left out is no reason for an encoder.
-        if let Some(made) = made {
-            let start = Instant::now();
-            line.prepare(frame.format, made, bitrate)?;
-            preparing += start.elapsed();
-        }
-        if line.takes(&frame.format) {
-            line.encode(frame, bitrate)?;
-        } else {
-            convert = true;
+    for (rung, quality) in ladder.rungs() {
+        for line in of(lines, rung).filter(|line| encodes(line)) {
+            // A frame that is left out is no reason for an encoder.
+            if !is_left_out {
+                let start = Instant::now();
+                line.prepare(frame.format, quality.made(frame.format), quality.bitrate)?;
+                preparing += start.elapsed();
+            }
+            if line.takes(&frame.format) {
+                line.encode(frame, quality.bitrate)?;
+            } else {
+                convert = true;
+            }
         }
     }
     if !convert {
@@ -53,49 +54,59 @@ pub(super) fn encode(
     }
     // Where new encoders took long to make, a newer frame has come meanwhile. Hardware that takes long for each frame is no such case:
     // the others would never get any.
-    let Some(relief) = relief.filter(|_| preparing <= patience) else {
+    if is_left_out || preparing > patience {
         account.left_out.one();
         return Ok(Ok(None));
+    }
+    let spoilt = |error| {
+        account.damaged.one();
+        Ok(Err(error))
     };
     let start = Instant::now();
-    // Once for all codecs.
-    let planes = converter
-        .to_yu12(frame)
-        .and_then(|planes| Ok(shrinker.shrink(&planes, relief.scale)?));
-    let planes = match planes {
-        // The encoders divide their bits among as many frames as there are.
-        Ok(planes) => Frame {
-            format: relief.made(frame.format),
-            ..planes
-        },
-        Err(error) => {
-            account.damaged.one();
-            return Ok(Err(error));
-        }
+    // Once for all.
+    let whole = match converter.to_yu12(frame) {
+        Ok(whole) => whole,
+        Err(error) => return spoilt(error),
     };
-    account.converted.record(start.elapsed());
-    if outlet.snapshots.are_wanted() {
-        outlet.snapshots.serve(&planes, outlet.privacy);
-    }
     // Whoever had to do without the last one comes first.
     lines.sort_by_key(|line| !line.is_behind());
     let mut is_first = true;
     let mut by_hardware = Duration::ZERO;
-    for line in lines.iter_mut().filter(encodes) {
-        if line.takes(&frame.format) {
-            continue;
+    for (rung, quality) in ladder.rungs() {
+        // Once for all codecs.
+        let planes = match shrinker.shrink(&whole, quality.scale) {
+            // The encoders divide their bits among as many frames as there are.
+            Ok(planes) => Frame {
+                format: quality.made(frame.format),
+                ..planes
+            },
+            Err(error) => return spoilt(error.into()),
+        };
+        account.converted.record(start.elapsed());
+        if outlet.snapshots.are_wanted() {
+            outlet.snapshots.serve(&planes, outlet.privacy);
         }
-        if !std::mem::take(&mut is_first) && start.elapsed() > patience {
-            line.leave_out();
-        } else {
-            let start = Instant::now();
-            line.encode(&planes, bitrate)?;
-            if line.is_hardware() {
-                by_hardware += start.elapsed();
+        for line in of(lines, rung).filter(|line| encodes(line)) {
+            if line.takes(&frame.format) {
+                continue;
+            }
+            if !std::mem::take(&mut is_first) && start.elapsed() > patience {
+                line.leave_out();
+            } else {
+                let start = Instant::now();
+                line.encode(&planes, quality.bitrate)?;
+                if line.is_hardware() {
+                    by_hardware += start.elapsed();
+                }
             }
         }
     }
     Ok(Ok(Some(start.elapsed().saturating_sub(by_hardware))))
+}
+
+/// Those of this rung.
+fn of(lines: &mut [Line], rung: Rung) -> impl Iterator<Item = &mut Line> {
+    lines.iter_mut().filter(move |line| line.rendition().rung == rung)
 }
 
 #[cfg(test)]
@@ -105,9 +116,10 @@ mod tests {
     use super::*;
     use crate::{
         encode::VideoEncoder,
-        fanout::{self, Demand},
+        fanout::{self, Demand, Depth, Publisher},
         media::{
-            AccessUnit, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Timestamp, VideoFormat,
+            AccessUnit, Bitrate, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Rendition,
+            Timestamp, VideoFormat,
         },
     };
 
@@ -147,27 +159,26 @@ mod tests {
     #[test]
     fn no_encoder_waits_longer_for_another_than_a_few_frames_and_each_gets_its_turn() {
         let got = Arc::new(Mutex::new(Vec::new()));
-        let demand = Demand::default();
-        let mut lines = Vec::new();
-        let mut viewers = Vec::new();
+        let (account, snapshots, privacy) = (Account::default(), Snapshots::default(), Privacy::default());
+        let (publishers, broadcast) =
+            fanout::broadcast(Codec::ALL.map(Rendition::top), &Demand::default(), &privacy);
+        let watch = |rendition| broadcast.subscribe(rendition, Depth::PICTURES);
+        let _viewers: Vec<_> = broadcast.renditions().map(watch).collect();
         let bitrate = Bitrate::from_bps(1_000_000);
         // Far longer than anything else here can take, so that the second one gets nothing after the first.
-        for codec in Codec::ALL {
-            let (publisher, track) = fanout::track(codec, demand.clone());
-            viewers.push(track.subscribe());
+        let mut lines = publishers.map(|publisher: Publisher<AccessUnit>| {
             let encoder = Box::new(Slow {
-                codec,
+                codec: publisher.rendition().codec,
                 intervals: LATE_FRAMES + 1,
                 got: got.clone(),
             });
-            lines.push(Line::with_encoder(publisher, encoder, FORMAT, bitrate));
-        }
-        let (account, snapshots, privacy) = (Account::default(), Snapshots::default(), Privacy::default());
+            Line::with_encoder(publisher, encoder, FORMAT, bitrate)
+        });
         let outlet = Outlet {
             account: &account,
             snapshots: &snapshots,
             privacy: &privacy,
-            bitrate,
+            ladder: &Ladder::of(FORMAT, bitrate),
         };
         let (mut converter, mut shrinker) = (Converter::default(), Shrinker::default());
         let data = vec![128; FORMAT.least_bytes()];
@@ -180,7 +191,7 @@ mod tests {
                 data: &data,
             };
             let tools = (&mut converter, &mut shrinker);
-            encode(&mut lines, tools, outlet, &frame, Some(Relief::NONE))
+            encode(&mut lines, tools, outlet, &frame, false)
                 .expect("they don't fail")
                 .expect("it is a whole frame")
                 .expect("it is encoded");

@@ -2,14 +2,25 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     encode,
-    media::{Frame, FrameSize, Privacy},
+    media::{Frame, FrameSize, Privacy, Timestamp},
 };
 
 /// Pictures that may be asked for at the same time; one file serves all who ask before the next frame.
 const MOST: usize = 32;
 
 /// A picture as a file, or why there is none.
-pub type Snapshot = Result<(Arc<[u8]>, FrameSize), String>;
+pub type Snapshot = Result<Still, String>;
+
+/// A picture as a file.
+#[derive(Clone, Debug)]
+pub struct Still {
+    /// The file, which all who asked for it share.
+    pub file: Arc<[u8]>,
+    /// The size of the picture in it.
+    pub size: FrameSize,
+    /// When it was captured: whoever keeps it asks [`Privacy::blocks`] before it goes further.
+    pub captured_at: Timestamp,
+}
 
 /// Where it goes. Called by the camera's thread: it must not block.
 pub type Taker = Box<dyn FnOnce(Snapshot) + Send>;
@@ -41,10 +52,15 @@ impl Snapshots {
             return;
         };
         let made = encode::jpeg(frame, largest).map_err(|error| error.to_string());
-        let made = if privacy.is_on() {
+        // To make it takes a while.
+        let made = if privacy.is_on() || privacy.blocks(frame.captured_at) {
             Err("the camera is private now".to_owned())
         } else {
-            made.map(|file| (Arc::from(file), frame.format.size))
+            made.map(|file| Still {
+                file: file.into(),
+                size: frame.format.size,
+                captured_at: frame.captured_at,
+            })
         };
         for (_, taker) in takers {
             taker(made.clone());
@@ -86,12 +102,25 @@ mod tests {
         }
         assert!(got.try_recv().expect("the last one").is_err());
         snapshots.serve(&picture.draw(), &privacy);
-        let files: Vec<_> = got.try_iter().map(|made| made.expect("a picture").0).collect();
+        let files: Vec<_> = got.try_iter().map(|made| made.expect("a picture").file).collect();
         assert_eq!(files.len(), MOST);
         assert!(files.iter().all(|file| Arc::ptr_eq(file, &files[0])), "made once");
         privacy.set(true);
         ask();
         snapshots.serve(&picture.draw(), &privacy);
+        assert!(got.try_recv().expect("an answer").is_err());
+    }
+
+    #[test]
+    fn a_picture_of_before_the_switch_is_not_given_after_it() {
+        let (snapshots, privacy) = (Snapshots::default(), Privacy::default());
+        let mut picture = Slate::new("64x64".parse().expect("a size"), FrameRate::per_second(1), "");
+        let (send, got) = mpsc::sync_channel::<Snapshot>(1);
+        snapshots.want(100_000, Box::new(move |made| drop(send.try_send(made))));
+        let before = picture.draw();
+        privacy.set(true);
+        privacy.set(false);
+        snapshots.serve(&before, &privacy);
         assert!(got.try_recv().expect("an answer").is_err());
     }
 }

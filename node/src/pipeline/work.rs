@@ -14,10 +14,11 @@ use pinhole_service::watchdog::{BEAT, Pulse};
 use tracing::{debug, info, warn};
 
 use super::{
-    Account, Overload, Settings, State,
+    Account, Settings, State,
     coded::{Coded, steer},
-    governor::{Governor, Relief, Step},
+    governor::Step,
     heat::Heat,
+    ladder::{Ladder, Quality},
     line::Line,
     raw::{Outlet, encode},
     snapshot::Snapshots,
@@ -27,7 +28,7 @@ use crate::{
     capture::{Camera, CaptureError, VideoSource, Want},
     encode::{ConvertError, Converter, EncodeError, Shrinker, Way},
     fanout::Demand,
-    media::{FrameSize, PixelFormat, Privacy, Timestamp, VideoFormat},
+    media::{Permit, PixelFormat, Privacy, Timestamp, VideoFormat},
     retry::Retry,
 };
 
@@ -66,11 +67,8 @@ pub(super) struct Work {
     pub(super) privacy: Privacy,
     pub(super) converter: Converter,
     pub(super) shrinker: Shrinker,
-    /// What encoding costs is the machine's and the camera's matter, not that of one opening.
-    pub(super) governor: Governor,
+    pub(super) ladder: Ladder,
     pub(super) heat: Heat,
-    /// Of the camera's picture, when there was one: the slate's, too, so that viewers' pictures don't jump.
-    pub(super) last_size: Option<FrameSize>,
     /// They are to be read again.
     pub(super) controls_changed: bool,
     pub(super) pulse: Pulse,
@@ -119,12 +117,12 @@ impl Work {
                 self.demand.wait(seen, Some(BEAT));
                 continue;
             }
-            if self.privacy.is_on() {
+            let Some(permit) = self.privacy.permit() else {
                 retry.forget();
                 self.be_private(seen);
                 continue;
-            }
-            match self.run_once(&mut retry) {
+            };
+            match self.run_once(&mut retry, &permit) {
                 Ok(()) => {
                     retry.forget();
                     if !self.privacy.is_on() {
@@ -161,11 +159,13 @@ impl Work {
         if let Some((camera, settings)) = changes.camera {
             self.camera = camera;
             self.settings = settings;
+            self.ladder.obey(&self.settings);
             open = Open::IsReplaced;
         }
         let mut source = source.filter(|_| open == Open::GoesOn);
         if let Some(bitrate) = changes.bitrate {
             self.settings.bitrate = bitrate;
+            self.ladder.obey(&self.settings);
             if let Some(source) = source.as_deref_mut().filter(|source| is_coded(source.format())) {
                 steer(source, bitrate);
             }
@@ -185,8 +185,8 @@ impl Work {
         open
     }
 
-    /// Opens the camera and works until nobody watches.
-    fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+    /// Opens the camera and works until nobody watches, or nobody may.
+    fn run_once(&mut self, retry: &mut Retry, permit: &Permit) -> Result<(), Fault> {
         self.account.becomes(State::Opening);
         for line in &mut self.lines {
             line.look(&self.settings.ways, self.settings.hardware);
@@ -205,9 +205,9 @@ impl Work {
             info!(%device, format = %source.format(), "camera open");
         }
         self.controls_changed = true;
-        self.governor.opened(source.format().rate);
-        self.tell_overload(source.format(), false);
-        let outcome = self.stream(&device, source.as_mut(), retry);
+        self.ladder.opened(source.format());
+        self.account.gives_up(self.ladder.overload(false));
+        let outcome = self.stream(&device, source.as_mut(), retry, permit);
         self.account.gives_up(None);
         self.converter.forget();
         drop(source);
@@ -230,6 +230,7 @@ impl Work {
         device: &str,
         source: &mut dyn VideoSource,
         retry: &mut Retry,
+        permit: &Permit,
     ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
         let mut damaged = false;
@@ -238,9 +239,10 @@ impl Work {
         // When the first picture went to viewers.
         let mut shown_since = None;
         let mut sequence = None;
-        let mut coded = Coded::new(self.settings.ways.contains(&Way::Software));
+        let software = self.settings.ways.contains(&Way::Software);
+        let mut coded = Coded::new(software, source.makes_keyframes_on_request());
         if is_coded(source.format()) {
-            steer(source, self.settings.bitrate);
+            steer(source, self.ladder.top().bitrate);
         } else if !self.lines.iter().any(Line::is_possible) {
             return Err(Fault::NoEncoder {
                 device: device.to_owned(),
@@ -257,7 +259,7 @@ impl Work {
                 Open::MayBeBack if self.camera.is_superseded() => return Ok(Over::Superseded),
                 Open::MayBeBack | Open::GoesOn => {}
             }
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
             if std::mem::take(&mut self.controls_changed) {
@@ -284,29 +286,30 @@ impl Work {
             self.account.missed.add(missed);
             let format = frame.format;
             // It was captured before the switch, or after it: nobody gets it.
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
+            self.ladder.see(format);
+            let encodes = !is_coded(format) && self.is_watched();
+            let takes = encodes && self.ladder.takes(frame.captured_at, missed);
             let (lines, converter) = (&mut self.lines, &mut self.converter);
             let outlet = Outlet {
                 account: &self.account,
                 snapshots: &self.snapshots,
                 privacy: &self.privacy,
-                bitrate: self.settings.bitrate,
+                ladder: &self.ladder,
             };
             let outcome = if is_coded(format) {
                 coded.pass(lines, converter, outlet, &frame)
-            } else if !lines.iter().any(Line::is_watched) {
+            } else if !encodes {
                 Ok(Ok(true))
             } else {
-                let takes = self.governor.takes(frame.captured_at, missed);
-                let relief = takes.then(|| self.governor.relief());
                 let tools = (converter, &mut self.shrinker);
-                let outcome = encode(lines, tools, outlet, &frame, relief);
+                let outcome = encode(lines, tools, outlet, &frame, !takes);
                 outcome.map(|outcome| {
                     let took = outcome?;
                     if let Some(took) = took {
-                        self.govern(format, took);
+                        self.govern(took);
                     }
                     Ok(took.is_some())
                 })
@@ -347,19 +350,18 @@ impl Work {
         }
     }
 
-    /// Has the governor see what encoding took, and obeys it.
-    fn govern(&mut self, format: VideoFormat, took: Duration) {
-        self.governor.set_hot(self.heat.is_hot(Instant::now()));
-        let Some(step) = self.governor.took(took, Timestamp::now()) else {
+    /// Has the ladder see what encoding took, and tells what that changes.
+    fn govern(&mut self, took: Duration) {
+        let is_hot = self.heat.is_hot(Instant::now());
+        let Some(step) = self.ladder.took(took, is_hot, Timestamp::now()) else {
             return;
         };
         let Step {
-            relief,
             is_down,
             load,
             is_hot,
         } = step;
-        let (rate, size) = (relief.rate(format.rate), relief.scale.of(format.size));
+        let Quality { size, rate, .. } = self.ladder.top();
         let busy = format!("{:.0} %", load * 100.0);
         if is_down {
             self.account.steps_down.one();
@@ -373,22 +375,7 @@ impl Work {
             self.account.steps_up.one();
             info!(%rate, %size, %busy, "viewers get more of the picture again");
         }
-        self.tell_overload(format, is_hot);
-    }
-
-    /// Tells what is given up of a picture of this format.
-    fn tell_overload(&mut self, format: VideoFormat, is_hot: bool) {
-        let relief = self.governor.relief();
-        let size = relief.scale.of(format.size);
-        self.last_size = Some(size);
-        let overload = Overload {
-            level: self.governor.level(),
-            rate: relief.rate(format.rate),
-            size,
-            is_hot,
-        };
-        self.account
-            .gives_up((relief != Relief::NONE && !is_coded(format)).then_some(overload));
+        self.account.gives_up(self.ladder.overload(is_hot));
     }
 
     fn is_watched(&self) -> bool {

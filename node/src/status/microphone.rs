@@ -3,7 +3,8 @@ use std::{sync::Arc, time::Instant};
 use serde::Serialize;
 
 use crate::{
-    fanout::{Figures, SoundTrack},
+    fanout::{Broadcast, Figures},
+    media::SoundUnit,
     pipeline::{SoundAccount, SoundState},
 };
 
@@ -16,11 +17,11 @@ pub struct MicrophoneSource {
 }
 
 impl MicrophoneSource {
-    /// `tracks` are those that it is heard through.
-    pub fn new(account: Arc<SoundAccount>, tracks: &[SoundTrack]) -> Self {
+    /// `broadcast` is what it is heard through.
+    pub fn new(account: Arc<SoundAccount>, broadcast: &Broadcast<SoundUnit>) -> Self {
         Self {
             account,
-            tracks: tracks.iter().map(SoundTrack::figures).collect(),
+            tracks: broadcast.figures().map(|(_, figures)| figures).collect(),
         }
     }
 

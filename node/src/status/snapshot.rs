@@ -207,14 +207,10 @@ fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
         let (name, account) = (camera.name, camera.account);
         all.push(latency("capture", name, None, &account.waited));
         all.push(latency("convert", name, None, &account.converted));
-        for (codec, track) in camera.tracks {
-            all.push(latency(
-                "encode",
-                name,
-                Some(*codec),
-                &account.line(*codec).encoded,
-            ));
-            all.push(latency("queue", name, Some(*codec), &track.waited));
+        for (rendition, track) in camera.tracks {
+            let codec = rendition.codec;
+            all.push(latency("encode", name, Some(codec), &account.line(codec).encoded));
+            all.push(latency("queue", name, Some(codec), &track.waited));
         }
     }
     all.push(latency("send", None, None, &parts.figures.sent));

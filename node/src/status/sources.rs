@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use super::{Snapshot, Watch, microphone::MicrophoneSource, watch as words};
 use crate::{
     control,
-    fanout::{self, Track},
-    media::Codec,
+    fanout::{self, Broadcast},
+    media::{AccessUnit, Rendition},
     peer::{CameraId, Report, Viewers},
     pipeline::{self, Account},
     presence::{self, Standing},
@@ -55,27 +55,24 @@ pub struct CameraSource {
     pub presence: watch::Receiver<Standing>,
     /// How its pictures are.
     pub account: Arc<Account>,
-    tracks: Vec<(Codec, Arc<fanout::Figures>)>,
+    tracks: Vec<(Rendition, Arc<fanout::Figures>)>,
 }
 
 impl CameraSource {
-    /// `tracks` are those that it is watched through.
+    /// `broadcast` is what it is watched through.
     pub fn new(
         id: CameraId,
         name: Option<String>,
         presence: watch::Receiver<Standing>,
         account: Arc<Account>,
-        tracks: &[Track],
+        broadcast: &Broadcast<AccessUnit>,
     ) -> Self {
         Self {
             id,
             name,
             presence,
             account,
-            tracks: tracks
-                .iter()
-                .map(|track| (track.codec(), track.figures()))
-                .collect(),
+            tracks: broadcast.figures().collect(),
         }
     }
 }
@@ -156,7 +153,7 @@ pub(super) struct CameraParts<'a> {
     pub(super) standing: Standing,
     pub(super) condition: pipeline::Condition,
     pub(super) account: &'a Account,
-    pub(super) tracks: &'a [(Codec, Arc<fanout::Figures>)],
+    pub(super) tracks: &'a [(Rendition, Arc<fanout::Figures>)],
 }
 
 impl<'a> CameraParts<'a> {
@@ -211,7 +208,7 @@ impl Parts<'_> {
 pub(super) mod samples {
     use super::*;
     use crate::{
-        media::{Colour, FrameRate, PixelFormat, SoundCodec, VideoFormat},
+        media::{Codec, Colour, FrameRate, PixelFormat, SoundCodec, VideoFormat},
         peer::{Reception, Stage, Viewer},
         pipeline::{SoundState, State},
     };
@@ -248,7 +245,9 @@ pub(super) mod samples {
                 name: name.map(ToOwned::to_owned),
                 presence: presence.subscribe(),
                 account: Arc::default(),
-                tracks: Codec::ALL.map(|codec| (codec, Arc::default())).into(),
+                tracks: Codec::ALL
+                    .map(|codec| (Rendition::top(codec), Arc::default()))
+                    .into(),
             };
             Self { source, presence }
         }

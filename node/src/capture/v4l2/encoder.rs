@@ -40,7 +40,7 @@ impl Encoder {
             bitrate: find(device, CID_MPEG_VIDEO_BITRATE)?,
             settings: Vec::new(),
         };
-        let seconds = if encoder.force_keyframe.is_some() {
+        let seconds = if encoder.makes_keyframes_on_request() {
             GROUP_ON_REQUEST
         } else {
             GROUP
@@ -65,6 +65,11 @@ impl Encoder {
                 set(device, control, *value);
             }
         }
+    }
+
+    /// Whether its driver has a control for that.
+    pub fn makes_keyframes_on_request(&self) -> bool {
+        self.force_keyframe.is_some()
     }
 
     /// Asks for a keyframe; whether that was possible.

@@ -212,6 +212,10 @@ impl VideoSource for Source {
         }))
     }
 
+    fn makes_keyframes_on_request(&self) -> bool {
+        self.encoder.makes_keyframes_on_request()
+    }
+
     fn request_keyframe(&mut self) -> bool {
         self.encoder.request_keyframe(&self.device)
     }

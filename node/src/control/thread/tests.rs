@@ -3,7 +3,10 @@ use std::sync::Mutex;
 use pinhole_service::watchdog::Watchdog;
 
 use super::*;
-use crate::control::{Behind, Jpeg, Origin};
+use crate::{
+    control::{Behind, Jpeg, Origin},
+    media::Timestamp,
+};
 
 /// Has seen it all.
 #[derive(Clone, Default)]
@@ -95,6 +98,7 @@ fn picture() -> Mail {
         data: vec![7; 200_000].into(),
         width: 640,
         height: 480,
+        captured_at: Timestamp::now(),
     };
     Mail::Picture {
         client: VIEWER,
@@ -136,4 +140,27 @@ fn a_picture_that_is_made_at_the_privacy_switch_does_not_leave() {
     let answers = said.iter().filter(|text| text.contains("mine"));
     assert_eq!(answers.count(), 1, "{said:?}");
     assert!(!said.iter().any(|text| text.contains("\"part\"")), "{said:?}");
+}
+
+#[test]
+fn a_picture_of_before_the_privacy_switch_answers_no_request_of_after_it() {
+    let (mut work, ear) = work("privacy = { pin = 3 }");
+    ask_for_a_picture(&mut work);
+    let late = picture();
+    work.privacy.set(true);
+    work.privacy.set(false);
+    work.open(late, Instant::now());
+    work.feed();
+    let said = ear.heard();
+    assert!(
+        said.iter()
+            .any(|text| text.contains("\"privacy\"") && text.contains("mine")),
+        "{said:?}"
+    );
+    assert!(!said.iter().any(|text| text.contains("\"part\"")), "{said:?}");
+    // It may ask again, and gets what was captured since.
+    ask_for_a_picture(&mut work);
+    work.open(picture(), Instant::now());
+    work.feed();
+    assert!(ear.heard().iter().any(|text| text.contains("\"part\"")));
 }

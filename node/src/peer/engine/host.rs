@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use tracing::{Span, info, warn};
 
 use crate::{
-    fanout::SoundTrack,
-    media::{Codec, Privacy, TalkBack},
+    fanout::Broadcast,
+    media::{Privacy, Rendition, SoundUnit, TalkBack},
     peer::{
         caller::{Refused, Reply},
         channels::Channels,
@@ -67,7 +67,7 @@ impl Host {
     pub(super) fn new(
         settings: Settings,
         transport: Transport,
-        sounds: Vec<SoundTrack>,
+        sound: &Broadcast<SoundUnit>,
         privacy: Privacy,
         channels: Channels,
         intake: Option<Intake>,
@@ -80,7 +80,10 @@ impl Host {
             reflexive: Reflexive::default(),
             cameras: BTreeMap::new(),
             feeds: Vec::new(),
-            sounds: sounds.into_iter().map(SoundFeed::new).collect(),
+            sounds: sound
+                .renditions()
+                .map(|codec| SoundFeed::new(sound.clone(), codec))
+                .collect(),
             sessions: Sessions::default(),
             channels,
             privacy,
@@ -136,7 +139,7 @@ impl Host {
         let Some(entry) = self.sessions.get(id) else {
             return;
         };
-        let (camera, viewer, codec) = (entry.camera, &entry.viewer, entry.session.codec());
+        let (camera, viewer) = (entry.camera, &entry.viewer);
         match event {
             Event::Answer(sdp) => {
                 register(&mut self.demux, &sdp, id);
@@ -151,11 +154,11 @@ impl Host {
             Event::Connected => {
                 let after = entry.session.summary(now);
                 let _here = self.cameras.get(&camera).map(Span::enter);
-                info!(%viewer, %codec, after = %after.lasted(), "viewer connected");
+                info!(%viewer, codec = %entry.session.codec(), after = %after.lasted(), "viewer connected");
                 self.tally.count(self.sessions.connected());
             }
             Event::KeyframeWanted => {
-                if let Some(feed) = feed_of(&mut self.feeds, camera, codec) {
+                if let Some(feed) = feed_of(&mut self.feeds, camera, entry.session.rendition()) {
                     feed.request_keyframe();
                 }
             }
@@ -205,7 +208,7 @@ impl Host {
         let now = Instant::now();
         self.demux.remove(id);
         self.channels.close(id);
-        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, entry.session.codec()) {
+        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, entry.session.rendition()) {
             feed.leave();
         }
         self.count_listeners();
@@ -278,8 +281,8 @@ fn register(demux: &mut Demux, sdp: &str, id: SessionId) {
     }
 }
 
-pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, codec: Codec) -> Option<&mut Feed> {
+pub(super) fn feed_of(feeds: &mut [Feed], camera: CameraId, rendition: Rendition) -> Option<&mut Feed> {
     feeds
         .iter_mut()
-        .find(|feed| feed.camera() == camera && feed.codec() == codec)
+        .find(|feed| feed.camera() == camera && feed.rendition() == rendition)
 }

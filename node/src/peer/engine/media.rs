@@ -11,10 +11,10 @@ use crate::{
 };
 
 impl Host {
-    /// Sends one access unit to everyone who watches this camera in this codec.
+    /// Sends one access unit to everyone who watches this rendition of this camera.
     pub(super) fn broadcast(&mut self, index: usize, unit: Option<AccessUnit>) {
         let feed = &mut self.feeds[index];
-        let (camera, codec) = (feed.camera(), feed.codec());
+        let (camera, rendition) = (feed.camera(), feed.rendition());
         let Some(unit) = unit else {
             // The pipeline ended for good, which ends the process; until then nobody waits for more.
             while feed.is_used() {
@@ -29,12 +29,14 @@ impl Host {
         let start = Instant::now();
         let packetised = match feed.packetise(unit) {
             Ok(packetised) => packetised,
-            Err(error) => return debug!(%codec, "an access unit can't be cut into packets: {error}"),
+            Err(error) => {
+                return debug!(codec = %rendition.codec, "an access unit can't be cut into packets: {error}");
+            }
         };
         let now = Instant::now();
         let mut watched = false;
         for (id, entry) in self.sessions.iter_mut() {
-            if entry.camera == camera && entry.session.codec() == codec {
+            if entry.camera == camera && entry.session.rendition() == rendition {
                 entry.session.handle(Input::Picture(&packetised), now);
                 drain(id, &mut entry.session, &mut self.transport, &mut self.events);
                 watched |= entry.session.stage() == Stage::Watching;
@@ -103,4 +105,68 @@ pub(super) async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundU
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::sync::watch;
+    use tracing::Span;
+
+    use super::*;
+    use crate::{
+        fanout::{self, Demand},
+        media::{Codec, Privacy, Rendition},
+        peer::{
+            engine::{Engine, Parts, Settings},
+            id::CameraId,
+            request::Request,
+            transport::Transport,
+        },
+    };
+
+    fn picture() -> AccessUnit {
+        AccessUnit {
+            data: Bytes::from_static(b"picture"),
+            captured_at: Timestamp::now(),
+            is_keyframe: true,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_from_the_queue_before_the_privacy_switch_is_not_sent_after_it() {
+        let (_, settings) = watch::channel(Settings::default());
+        // The fan-out knows another switch, which nobody throws.
+        let elsewhere = Privacy::default();
+        let (_, silence) = fanout::broadcast([], &Demand::default(), &elsewhere);
+        let renditions = [Rendition::top(Codec::Vp8)];
+        let (_publishers, broadcast) = fanout::broadcast(renditions, &Demand::default(), &elsewhere);
+        let privacy = Privacy::default();
+        let (engine, _calls) = Engine::new(Parts {
+            transport: Transport::bind(0).expect("a free port"),
+            settings,
+            sound: silence,
+            privacy: privacy.clone(),
+            ears: None,
+            intake: None,
+        });
+        let mut host = engine.host;
+        host.take(Request::Open {
+            camera: CameraId::default(),
+            broadcast: broadcast.clone(),
+            span: Span::none(),
+        });
+        let taken = picture();
+        privacy.set(true);
+        host.broadcast(0, Some(taken.clone()));
+        privacy.set(false);
+        host.broadcast(0, Some(taken));
+        // Each picture that is cut for the wire has a number, and this is the first.
+        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0]);
+        let first = fresh.packetise(picture()).expect("a picture").payloads;
+        host.broadcast(0, Some(picture()));
+        let second = host.feeds[0].packetise(picture()).expect("a picture").payloads;
+        assert_ne!(first, second);
+        assert_eq!(fresh.packetise(picture()).expect("a picture").payloads, second);
+    }
 }

@@ -18,7 +18,11 @@ use super::{
     transport::{Names, Transport},
     viewers::{Questions, Tally, Viewers},
 };
-use crate::{fanout::SoundTrack, media::Privacy, voice::Intake};
+use crate::{
+    fanout::Broadcast,
+    media::{Privacy, SoundUnit},
+    voice::Intake,
+};
 use host::Host;
 
 pub use host::Settings;
@@ -38,8 +42,8 @@ pub struct Parts {
     pub transport: Transport,
     /// What the configuration says, at any time.
     pub settings: watch::Receiver<Settings>,
-    /// The sound of all cameras, in each codec.
-    pub sounds: Vec<SoundTrack>,
+    /// The sound of all cameras.
+    pub sound: Broadcast<SoundUnit>,
     /// What was captured before this is switched on is not sent any more.
     pub privacy: Privacy,
     /// Who takes part in viewers' control channels; without, there are none.
@@ -54,7 +58,7 @@ impl Engine {
         let Parts {
             transport,
             settings: mut changes,
-            sounds,
+            sound,
             privacy,
             ears,
             intake,
@@ -63,7 +67,7 @@ impl Engine {
         let (tally, questions, viewers) = Tally::new();
         let (calls, requests) = Calls::new();
         let channels = Channels::new(ears);
-        let host = Host::new(settings, transport, sounds, privacy, channels, intake, tally);
+        let host = Host::new(settings, transport, &sound, privacy, channels, intake, tally);
         let engine = Self {
             host,
             changes,

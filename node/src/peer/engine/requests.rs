@@ -6,7 +6,8 @@ use tracing::{Span, debug, info, warn};
 
 use super::host::{Host, feed_of};
 use crate::{
-    fanout::Track,
+    fanout::Broadcast,
+    media::AccessUnit,
     peer::{
         caller::{Caller, Refused, Reply},
         channels::Outgoing,
@@ -24,7 +25,11 @@ use crate::{
 impl Host {
     pub(super) fn take(&mut self, request: Request) {
         match request {
-            Request::Open { camera, tracks, span } => self.open(camera, tracks, span),
+            Request::Open {
+                camera,
+                broadcast,
+                span,
+            } => self.open(camera, &broadcast, span),
             Request::Close { camera, done } => {
                 self.close(camera);
                 // Who waits for it may have gone.
@@ -76,9 +81,11 @@ impl Host {
         }
     }
 
-    fn open(&mut self, camera: CameraId, tracks: Vec<Track>, span: Span) {
+    fn open(&mut self, camera: CameraId, broadcast: &Broadcast<AccessUnit>, span: Span) {
         self.cameras.insert(camera, span);
-        let feeds = tracks.into_iter().map(|track| Feed::new(camera, track));
+        let feeds = broadcast
+            .renditions()
+            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition));
         self.feeds.extend(feeds);
     }
 
@@ -155,10 +162,10 @@ impl Host {
     }
 
     fn begin(&mut self, entry: Entry, now: Instant) {
-        let (camera, codec) = (entry.camera, entry.session.codec());
+        let (camera, rendition) = (entry.camera, entry.session.rendition());
         let id = self.sessions.add(entry);
         self.tally.figures.started.one();
-        if let Some(feed) = feed_of(&mut self.feeds, camera, codec) {
+        if let Some(feed) = feed_of(&mut self.feeds, camera, rendition) {
             // The camera opens while the viewer connects.
             feed.enter();
         }

@@ -36,7 +36,7 @@ use super::{
     sdp::Offer,
     transport::Path,
 };
-use crate::media::{Codec, SoundCodec};
+use crate::media::{Codec, Rendition, SoundCodec};
 use account::Account;
 use link::Link;
 use negotiation::Negotiation;
@@ -209,6 +209,11 @@ impl Session {
     /// The codec of the picture.
     pub(super) fn codec(&self) -> Codec {
         self.link.media.codec()
+    }
+
+    /// What it is fed from.
+    pub(super) fn rendition(&self) -> Rendition {
+        Rendition::top(self.codec())
     }
 
     /// The codec in which this viewer hears us, while it does.

@@ -106,10 +106,7 @@ impl Negotiation {
         let described = sdp::read(&answer)?;
         link.connection.set_remote_description(now, answer)?;
         self.state = State::Settled;
-        link
-            .media
-            .renumber(described)
-            .ok_or(SessionError::NoCommonCodec)
+        link.media.renumber(described).ok_or(SessionError::NoCommonCodec)
     }
 
     /// Tells the viewer an address of ours that no description has. Once: after that it is known.

@@ -2,9 +2,9 @@ use super::*;
 use crate::{
     capture::{CaptureError, Controls},
     encode::{self, VideoEncoder},
-    fanout::{self, Demand, Subscriber},
-    media::{AccessUnit, Colour, FrameRate, Orders, PixelFormat, Privacy, VideoFormat},
-    pipeline::{account::Account, snapshot::Snapshots},
+    fanout::{self, Demand, Depth, Subscriber},
+    media::{AccessUnit, Colour, FrameRate, Orders, PixelFormat, Privacy, Rendition, VideoFormat},
+    pipeline::{account::Account, ladder::Ladder, snapshot::Snapshots},
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,6 +62,10 @@ impl VideoSource for Encoder {
         Ok(())
     }
 
+    fn makes_keyframes_on_request(&self) -> bool {
+        true
+    }
+
     fn request_keyframe(&mut self) -> bool {
         self.requests += 1;
         if !self.obeys {
@@ -79,7 +83,7 @@ struct Scene {
     coded: Coded,
     source: Encoder,
     lines: [Line; 1],
-    viewer: Subscriber,
+    viewer: Subscriber<AccessUnit>,
     account: Arc<Account>,
     converter: Converter,
     now: Instant,
@@ -87,11 +91,13 @@ struct Scene {
 
 impl Scene {
     fn new(delay: usize, first: &[bool]) -> Self {
-        let (publisher, track) = fanout::track(Codec::H264, Demand::default());
-        let viewer = track.subscribe();
+        let rendition = Rendition::top(Codec::H264);
+        let ([publisher], broadcast) =
+            fanout::broadcast([rendition], &Demand::default(), &Privacy::default());
+        let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
         let account = Arc::new(Account::default());
         Self {
-            coded: Coded::new(true),
+            coded: Coded::new(true, true),
             source: Encoder {
                 delay,
                 obeys: true,
@@ -100,7 +106,7 @@ impl Scene {
                 sequence: 0,
             },
             lines: [Line::new(publisher, account.clone())],
-            viewer,
+            viewer: viewer.expect("there is such a rendition"),
             account,
             converter: Converter::new(),
             now: Instant::now(),
@@ -119,7 +125,7 @@ impl Scene {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                bitrate: Bitrate::from_bps(1_000_000),
+                ladder: &Ladder::of(self.source.format(), BITRATE),
             };
             let frame = self.source.next(INTERVAL).expect("it works").expect("a frame");
             let passed = self
@@ -225,7 +231,7 @@ impl VideoEncoder for Counting {
 struct Recoding {
     coded: Coded,
     lines: [Line; 2],
-    _viewers: [Subscriber; 2],
+    _viewers: [Option<Subscriber<AccessUnit>>; 2],
     account: Arc<Account>,
     converter: Converter,
     format: VideoFormat,
@@ -236,9 +242,9 @@ struct Recoding {
 impl Recoding {
     fn new() -> Self {
         let account = Arc::new(Account::default());
-        let tracks = [Codec::H264, Codec::Vp8].map(|codec| fanout::track(codec, Demand::default()));
-        let viewers = tracks.each_ref().map(|(_, track)| track.subscribe());
-        let [h264, vp8] = tracks.map(|(publisher, _)| publisher);
+        let renditions = [Codec::H264, Codec::Vp8].map(Rendition::top);
+        let ([h264, vp8], broadcast) = fanout::broadcast(renditions, &Demand::default(), &Privacy::default());
+        let viewers = renditions.map(|rendition| broadcast.subscribe(rendition, Depth::PICTURES));
         let encoded = Arc::new(AtomicUsize::new(0));
         // So slow that no machine is late by itself.
         let format = VideoFormat {
@@ -252,7 +258,7 @@ impl Recoding {
         };
         let encoder = Box::new(Counting(encoded.clone()));
         Self {
-            coded: Coded::new(true),
+            coded: Coded::new(true, true),
             lines: [
                 Line::new(h264, account.clone()),
                 Line::with_encoder(vp8, encoder, raw, BITRATE),
@@ -283,7 +289,7 @@ impl Recoding {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                bitrate: BITRATE,
+                ladder: &Ladder::of(self.format, BITRATE),
             };
             let passed = self
                 .coded

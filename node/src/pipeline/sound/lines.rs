@@ -5,14 +5,14 @@ use bytes::Bytes;
 use super::{account::SoundAccount, align::Position, narrow::Narrow};
 use crate::{
     encode::{EncodeError, g711::Law, opus::Encoder},
-    fanout::SoundPublisher,
+    fanout::Publisher,
     media::{Bitrate, SOUND_FRAME, SoundCodec, SoundUnit},
 };
 
 /// The encoders of what is heard: each frame is encoded once for all who hear the codec, and not at all for a codec that
 /// nobody hears.
 pub(super) struct Lines {
-    publishers: Vec<SoundPublisher>,
+    publishers: Vec<Publisher<SoundUnit>>,
     opus: Option<Encoder>,
     narrow: Narrow,
     /// The last frame of Opus was not worth sending.
@@ -22,7 +22,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(publishers: Vec<SoundPublisher>, bitrate: Bitrate, dtx: bool) -> Self {
+    pub(super) fn new(publishers: Vec<Publisher<SoundUnit>>, bitrate: Bitrate, dtx: bool) -> Self {
         Self {
             publishers,
             opus: None,
@@ -34,7 +34,7 @@ impl Lines {
     }
 
     pub(super) fn is_heard(&self) -> bool {
-        self.publishers.iter().any(SoundPublisher::is_heard)
+        self.publishers.iter().any(Publisher::has_subscribers)
     }
 
     /// Encodes in this way from the next frame on.
@@ -58,8 +58,9 @@ impl Lines {
     ) -> Result<(), EncodeError> {
         let start = Instant::now();
         let mut narrow = None;
-        for publisher in self.publishers.iter().filter(|publisher| publisher.is_heard()) {
-            let (data, position, after_silence) = match publisher.codec() {
+        let are_heard = |publisher: &&Publisher<SoundUnit>| publisher.has_subscribers();
+        for publisher in self.publishers.iter().filter(are_heard) {
+            let (data, position, after_silence) = match publisher.rendition() {
                 SoundCodec::Opus => {
                     let opus = match &mut self.opus {
                         Some(opus) => opus,

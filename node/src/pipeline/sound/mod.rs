@@ -27,8 +27,8 @@ use tracing::{debug, info, warn};
 use crate::{
     capture::{Microphone, SoundError, SoundSource},
     encode::EncodeError,
-    fanout::{Demand, SoundPublisher},
-    media::{Bitrate, Ducked, Ducking, Privacy, SOUND_FRAME, Timestamp},
+    fanout::{Demand, Publisher},
+    media::{Bitrate, Ducked, Ducking, Permit, Privacy, SOUND_FRAME, SoundUnit, Timestamp},
     retry::Retry,
 };
 use align::{Align, Position};
@@ -94,7 +94,7 @@ enum Fault {
 }
 
 impl SoundPipeline {
-    /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' tracks were made
+    /// Starts the thread, which beats `pulse` at least every few seconds. `demand` is the one that the `publishers`' broadcast was made
     /// with. Without a microphone it rests. While the loudspeaker plays a voice, as `ducking` says, it is low; while `privacy` is on
     /// the device is closed.
     ///
@@ -103,7 +103,7 @@ impl SoundPipeline {
     pub fn start(
         microphone: Option<Box<dyn Microphone>>,
         settings: SoundSettings,
-        publishers: Vec<SoundPublisher>,
+        publishers: Vec<Publisher<SoundUnit>>,
         demand: Demand,
         ducking: Arc<Ducking>,
         privacy: Privacy,
@@ -247,12 +247,12 @@ impl Work {
                 self.demand.wait(seen, Some(BEAT));
                 continue;
             }
-            if self.privacy.is_on() {
+            let Some(permit) = self.privacy.permit() else {
                 retry.forget();
                 self.be_private(seen);
                 continue;
-            }
-            match self.run_once(&mut retry) {
+            };
+            match self.run_once(&mut retry, &permit) {
                 Ok(()) => retry.forget(),
                 Err(fault) => {
                     self.account.becomes(SoundState::Faulted {
@@ -283,8 +283,6 @@ impl Work {
     /// Who listens hears silence, until something changes.
     fn be_private(&mut self, seen: u64) {
         self.account.becomes(SoundState::Private);
-        // An encoder has the last milliseconds in it.
-        self.lines.rest();
         while self.privacy.is_on() && !self.is_stopping() && self.lines.is_heard() {
             self.pulse.beat();
             if let Err(error) = self.silence() {
@@ -352,8 +350,8 @@ impl Work {
         }
     }
 
-    /// Opens the microphone and works until nobody listens.
-    fn run_once(&mut self, retry: &mut Retry) -> Result<(), Fault> {
+    /// Opens the microphone and works until nobody listens, or nobody may.
+    fn run_once(&mut self, retry: &mut Retry, permit: &Permit) -> Result<(), Fault> {
         let Some(microphone) = &self.microphone else {
             return Ok(());
         };
@@ -365,10 +363,14 @@ impl Work {
         } else {
             info!(%device, format = %source.shape(), "microphone open");
         }
-        match self.stream(&device, source.as_mut(), retry)? {
+        match self.stream(&device, source.as_mut(), retry, permit)? {
             Over::Unheard => info!(%device, "microphone closed: nobody listens"),
             Over::Replaced => info!(%device, "microphone closed: the configuration has changed"),
-            Over::Private => info!(%device, "microphone closed: the privacy switch is on"),
+            Over::Private => {
+                // An encoder has the last milliseconds in it.
+                self.lines.rest();
+                info!(%device, "microphone closed: the privacy switch is on");
+            }
             Over::Stopping => {}
         }
         Ok(())
@@ -379,6 +381,7 @@ impl Work {
         device: &str,
         source: &mut dyn SoundSource,
         retry: &mut Retry,
+        permit: &Permit,
     ) -> Result<Over, Fault> {
         let mut align = Align::new(source.shape()).ok_or_else(|| Fault::Rate {
             device: device.to_owned(),
@@ -395,7 +398,7 @@ impl Work {
             if self.obey() == Open::IsReplaced {
                 return Ok(Over::Replaced);
             }
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
             let now = Instant::now();
@@ -417,7 +420,7 @@ impl Work {
                 continue;
             };
             // Nothing of what was captured up to the switch is sent.
-            if self.privacy.is_on() {
+            if !permit.holds() {
                 return Ok(Over::Private);
             }
             last_sound = Instant::now();

@@ -2,10 +2,11 @@ use super::*;
 use crate::{
     capture::{self, Shape, Sound},
     encode::g711::Law,
-    fanout::{SoundSubscriber, SoundTrack, sound_track},
-    media::{Channels, SOUND_RATE, SoundCodec, SoundUnit},
+    fanout::{Broadcast, Depth, Subscriber, broadcast},
+    media::{Channels, SOUND_RATE, SoundCodec},
 };
 use pinhole_service::watchdog::Watchdog;
+use std::sync::atomic::AtomicUsize;
 
 const SETTINGS: SoundSettings = SoundSettings {
     bitrate: Bitrate::from_bps(32_000),
@@ -13,7 +14,7 @@ const SETTINGS: SoundSettings = SoundSettings {
     gain: 1.0,
 };
 
-fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Vec<SoundTrack>) {
+fn started(microphone: Option<Box<dyn Microphone>>) -> (SoundPipeline, Broadcast<SoundUnit>) {
     started_beside(Arc::default(), Privacy::default(), microphone)
 }
 
@@ -21,18 +22,28 @@ fn started_beside(
     ducking: Arc<Ducking>,
     privacy: Privacy,
     microphone: Option<Box<dyn Microphone>>,
-) -> (SoundPipeline, Vec<SoundTrack>) {
+) -> (SoundPipeline, Broadcast<SoundUnit>) {
     let demand = Demand::default();
-    let (publishers, tracks) = SoundCodec::ALL
-        .iter()
-        .map(|codec| sound_track(*codec, demand.clone()))
-        .unzip();
+    let (publishers, broadcast) = broadcast(SoundCodec::ALL, &demand, &privacy);
     let pulse = Watchdog::default().pulse("the microphone's thread", Duration::from_secs(20));
-    let pipeline = SoundPipeline::start(microphone, SETTINGS, publishers, demand, ducking, privacy, pulse);
-    (pipeline.expect("a thread"), tracks)
+    let pipeline = SoundPipeline::start(
+        microphone,
+        SETTINGS,
+        publishers.into(),
+        demand,
+        ducking,
+        privacy,
+        pulse,
+    );
+    (pipeline.expect("a thread"), broadcast)
 }
 
-async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit> {
+fn listen(broadcast: &Broadcast<SoundUnit>, codec: SoundCodec) -> Subscriber<SoundUnit> {
+    let subscriber = broadcast.subscribe(codec, Depth::SOUND);
+    subscriber.expect("one for each codec")
+}
+
+async fn units(subscriber: &mut Subscriber<SoundUnit>, count: usize) -> Vec<SoundUnit> {
     let mut units = Vec::new();
     while units.len() < count {
         units.push(subscriber.next().await.expect("the pipeline runs"));
@@ -44,7 +55,7 @@ async fn units(subscriber: &mut SoundSubscriber, count: usize) -> Vec<SoundUnit>
 const TRIES: usize = 3;
 
 /// Ten units, each of which is 20 ms after the one before it, and the last one from a moment ago.
-async fn gapless_units(subscriber: &mut SoundSubscriber, codec: SoundCodec) -> Vec<SoundUnit> {
+async fn gapless_units(subscriber: &mut Subscriber<SoundUnit>, codec: SoundCodec) -> Vec<SoundUnit> {
     let frame = codec.clock_rate() / 50;
     let mut heard = Vec::new();
     for _ in 0..TRIES {
@@ -67,11 +78,11 @@ async fn gapless_units(subscriber: &mut SoundSubscriber, codec: SoundCodec) -> V
 
 #[tokio::test]
 async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
-    let (pipeline, tracks) = started(Some(microphone("tone")));
-    for track in &tracks {
-        let mut subscriber = track.subscribe();
-        let units = gapless_units(&mut subscriber, track.codec()).await;
-        if track.codec() == SoundCodec::Opus {
+    let (pipeline, broadcast) = started(Some(microphone("tone")));
+    for codec in broadcast.renditions() {
+        let mut subscriber = listen(&broadcast, codec);
+        let units = gapless_units(&mut subscriber, codec).await;
+        if codec == SoundCodec::Opus {
             assert!(units.iter().all(|unit| unit.data.len() > 10));
         } else {
             assert_eq!(units[9].data.len(), 160);
@@ -86,10 +97,10 @@ async fn a_tone_is_heard_in_every_codec_at_the_time_it_was_captured() {
 
 #[tokio::test]
 async fn without_a_microphone_nothing_comes_until_there_is_one() {
-    let (pipeline, tracks) = started(None);
+    let (pipeline, broadcast) = started(None);
     let mut condition = pipeline.account().watch();
     assert_eq!(condition.borrow_and_update().state, SoundState::Off);
-    let mut subscriber = tracks[0].subscribe();
+    let mut subscriber = listen(&broadcast, SoundCodec::Opus);
     pipeline.replace(Some(microphone("tone")));
     units(&mut subscriber, 3).await;
     pipeline.replace(None);
@@ -151,10 +162,10 @@ impl SoundSource for ShakySource {
 async fn through_faults_time_goes_on_with_silence() {
     let mut tries = 1;
     let (pipeline, units) = loop {
-        let (pipeline, tracks) = started(Some(Box::new(Shaky {
+        let (pipeline, broadcast) = started(Some(Box::new(Shaky {
             failures: Mutex::new(1),
         })));
-        let mut subscriber = tracks[1].subscribe();
+        let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
         let units = units(&mut subscriber, 120).await;
         // Only where sound begins anew may a step be longer than a frame, and then it is shorter than two.
         let steps = units
@@ -183,9 +194,8 @@ async fn through_faults_time_goes_on_with_silence() {
 #[tokio::test]
 async fn while_a_voice_is_played_the_microphone_is_low() {
     let ducking = Arc::<Ducking>::default();
-    let (pipeline, tracks) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
-    let track = tracks.iter().find(|track| track.codec() == SoundCodec::Pcmu);
-    let mut subscriber = track.expect("one for each codec").subscribe();
+    let (pipeline, broadcast) = started_beside(ducking.clone(), Privacy::default(), Some(microphone("tone")));
+    let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let mut loudest = async || {
         // What was encoded before the change is over after a few.
         let units = units(&mut subscriber, 20).await;
@@ -204,7 +214,7 @@ async fn while_a_voice_is_played_the_microphone_is_low() {
 #[test]
 fn after_a_suspend_only_the_last_moments_are_silence() {
     let demand = Demand::default();
-    let (publisher, track) = sound_track(SoundCodec::Pcmu, demand.clone());
+    let ([publisher], broadcast) = broadcast([SoundCodec::Pcmu], &demand, &Privacy::default());
     let mut work = Work {
         microphone: None,
         settings: SETTINGS,
@@ -221,7 +231,7 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         privacy: Privacy::default(),
         pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
     };
-    let _subscriber = track.subscribe();
+    let _subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let hours = Position(u64::from(SOUND_RATE) * 3600 * 10);
     work.silence_until(hours).expect("silence");
     assert_eq!(work.account.silent.get(), 100);
@@ -231,8 +241,8 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
 #[tokio::test]
 async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
     let privacy = Privacy::default();
-    let (pipeline, tracks) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
-    let mut subscriber = tracks[1].subscribe();
+    let (pipeline, broadcast) = started_beside(Arc::default(), privacy.clone(), Some(microphone("tone")));
+    let mut subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let loud = |unit: &SoundUnit| unit.data.iter().any(|code| *code != 0xff);
     while !loud(&units(&mut subscriber, 1).await[0]) {}
 
@@ -240,14 +250,95 @@ async fn behind_the_privacy_switch_the_device_is_closed_and_silence_goes_on() {
     let mut condition = pipeline.account().watch();
     let private = condition.wait_for(|condition| condition.state == SoundState::Private);
     assert!(private.await.is_ok());
-    // What was on its way is held back by those who send.
+    // What was on its way is held back.
     let after = units(&mut subscriber, 40).await;
     let late = after.iter().filter(|unit| !privacy.blocks(unit.captured_at));
     assert!(late.clone().count() > 10 && !late.clone().any(loud));
+    assert_eq!(late.count(), after.len());
 
     privacy.set(false);
     while !loud(&units(&mut subscriber, 1).await[0]) {}
     assert!(pipeline.account().is_live() || pipeline.account().frames.get() > 0);
+}
+
+/// Throws the privacy switch for a moment, while it captures its tenth period.
+struct Flicked {
+    privacy: Privacy,
+    opened: Arc<AtomicUsize>,
+    /// When that period was captured.
+    at: Arc<Mutex<Option<Timestamp>>>,
+}
+
+struct FlickedSource {
+    inner: Box<dyn SoundSource>,
+    privacy: Privacy,
+    at: Arc<Mutex<Option<Timestamp>>>,
+    left: u32,
+}
+
+impl Microphone for Flicked {
+    fn open(&self) -> Result<Box<dyn SoundSource>, SoundError> {
+        let is_first = self.opened.fetch_add(1, Ordering::Relaxed) == 0;
+        Ok(Box::new(FlickedSource {
+            inner: microphone("tone").open()?,
+            privacy: self.privacy.clone(),
+            at: self.at.clone(),
+            left: if is_first { 10 } else { 0 },
+        }))
+    }
+
+    fn describe(&self) -> String {
+        "a flicked one".to_owned()
+    }
+}
+
+impl SoundSource for FlickedSource {
+    fn shape(&self) -> &Shape {
+        self.inner.shape()
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Sound<'_>>, SoundError> {
+        let sound = self.inner.next(patience)?;
+        if let Some(sound) = &sound
+            && self.left > 0
+        {
+            self.left -= 1;
+            if self.left == 0 {
+                *self.at.lock().expect("nobody panics") = Some(sound.first_at);
+                self.privacy.set(true);
+                self.privacy.set(false);
+            }
+        }
+        Ok(sound)
+    }
+
+    fn overruns(&self) -> u64 {
+        0
+    }
+}
+
+#[tokio::test]
+async fn the_shortest_moment_of_privacy_closes_the_device_and_nothing_of_before_comes_after_it() {
+    let (privacy, opened, at) = (Privacy::default(), Arc::default(), Arc::default());
+    let flicked = Flicked {
+        privacy: privacy.clone(),
+        opened: Arc::clone(&opened),
+        at: Arc::clone(&at),
+    };
+    let (_pipeline, broadcast) = started_beside(Arc::default(), privacy.clone(), Some(Box::new(flicked)));
+    let mut subscriber = listen(&broadcast, SoundCodec::Opus);
+    loop {
+        let unit = &units(&mut subscriber, 1).await[0];
+        if at
+            .lock()
+            .expect("nobody panics")
+            .is_some_and(|flick| unit.captured_at > flick)
+        {
+            break;
+        }
+    }
+    units(&mut subscriber, 20).await;
+    assert_eq!(opened.load(Ordering::Relaxed), 2);
 }
 
 fn microphone(device: &str) -> Box<dyn Microphone> {

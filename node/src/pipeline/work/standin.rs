@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use tracing::debug;
 
 use super::Work;
-use crate::{capture::Slate, encode::EncodeError, media::FrameRate, pipeline::State};
+use crate::{
+    capture::Slate,
+    encode::EncodeError,
+    media::FrameRate,
+    pipeline::{State, line::Line},
+};
 
 /// How often viewers get the slate that stands in for a camera's picture: often enough for one who comes, and hardly
 /// any work.
@@ -15,7 +20,7 @@ impl Work {
     /// Waits until something changes or the time is over. Viewers see the slate meanwhile.
     pub(super) fn pause(&mut self, seen: u64, pause: Duration) {
         let end = Instant::now() + pause;
-        let size = self.last_size.unwrap_or(self.settings.want.size);
+        let size = self.ladder.top().size;
         let mut slate = Slate::new(size, SLATE_RATE, "NO SIGNAL");
         loop {
             self.pulse.beat();
@@ -39,7 +44,7 @@ impl Work {
         for line in &mut self.lines {
             line.look(&self.settings.ways, self.settings.hardware);
         }
-        let size = self.last_size.unwrap_or(self.settings.want.size);
+        let size = self.ladder.top().size;
         let mut slate = Slate::new(size, SLATE_RATE, "PRIVACY");
         while self.privacy.is_on() && !self.is_stopping() && self.is_watched() {
             self.pulse.beat();
@@ -56,15 +61,14 @@ impl Work {
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
         let frame = slate.draw();
-        let bitrate = self.settings.bitrate;
-        for line in self
-            .lines
-            .iter_mut()
-            .filter(|line| line.is_watched() && line.is_possible())
-        {
+        let shows = |line: &&mut Line| line.is_watched() && line.is_possible();
+        for line in self.lines.iter_mut().filter(shows) {
+            let Some(quality) = self.ladder.quality(line.rendition().rung) else {
+                continue;
+            };
             // It is YU12, which everything takes.
-            line.prepare(frame.format, frame.format, bitrate)?;
-            line.encode(&frame, bitrate)?;
+            line.prepare(frame.format, frame.format, quality.bitrate)?;
+            line.encode(&frame, quality.bitrate)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use tokio::{
 use super::*;
 use crate::{
     fanout::{self, Demand},
-    media::{Codec, Privacy},
+    media::{Codec, Privacy, Rendition},
     peer::{self, CameraId, Engine},
     pipeline::Account,
     presence::{Standing, State},
@@ -40,7 +40,10 @@ impl Node {
     }
 
     fn guarded(access: Access) -> Self {
-        let (publisher, track) = fanout::track(Codec::Vp8, Demand::default());
+        let privacy = Privacy::default();
+        let rendition = Rendition::top(Codec::Vp8);
+        let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &privacy);
+        let (_, silence) = fanout::broadcast([], &Demand::default(), &privacy);
         let (_, settings) = watch::channel(peer::Settings {
             max_viewers: 1,
             stun_servers: vec![],
@@ -50,8 +53,8 @@ impl Node {
         let (engine, calls) = Engine::new(peer::Parts {
             transport: peer::Transport::bind(0).expect("a free port"),
             settings,
-            sounds: vec![],
-            privacy: Privacy::default(),
+            sound: silence,
+            privacy,
             ears: None,
             intake: None,
         });
@@ -69,7 +72,7 @@ impl Node {
             None,
             presence.subscribe(),
             Arc::<Account>::default(),
-            &[track],
+            &broadcast,
         );
         let (_, roster) = watch::channel(Roster {
             name: "porch".to_owned(),

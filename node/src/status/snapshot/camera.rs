@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use serde::Serialize;
 
 use super::since;
-use crate::{fanout, media::Codec, pipeline, presence, status::sources::CameraParts};
+use crate::{fanout, media::Rendition, pipeline, presence, status::sources::CameraParts};
 
 /// How a camera's member stands with the server.
 #[derive(Clone, Debug, Serialize)]
@@ -217,10 +217,10 @@ impl Signaling {
 }
 
 fn encoders(parts: &CameraParts<'_>) -> Vec<Encoder> {
-    let encoder = |(codec, figures): &(Codec, Arc<fanout::Figures>)| {
-        let line = parts.account.line(*codec);
+    let encoder = |(rendition, figures): &(Rendition, Arc<fanout::Figures>)| {
+        let line = parts.account.line(rendition.codec);
         Encoder {
-            codec: codec.to_string(),
+            codec: rendition.codec.to_string(),
             encoder: line.encoder().map(|name| name.to_string()),
             frames: line.units.get(),
             bytes: line.bytes.get(),
