@@ -75,6 +75,27 @@ impl Viewer {
         all_see(std::slice::from_ref(self), pictures);
     }
 
+    /// Where its figures are now, for [`Viewer::sees_again_since`].
+    pub fn mark(&self) -> Mark {
+        self.process.mark()
+    }
+
+    /// Waits for a picture, since `mark`, after a second in which there was none.
+    pub fn sees_again_since(&self, mark: Mark) {
+        let counts = RefCell::new(Vec::new());
+        self.figures_since(mark, |figures| {
+            let mut counts = counts.borrow_mut();
+            counts.push(figures["frames"].as_u64().unwrap_or_default());
+            let [before @ .., now] = &counts[..] else {
+                return false;
+            };
+            let [.., begin] = &before[..before.len().saturating_sub(A_SECOND)] else {
+                return false;
+            };
+            before.last() == Some(begin) && now > begin
+        });
+    }
+
     fn sees_since(&self, mark: Mark, pictures: &impl RangeBounds<u64>) {
         let counts = RefCell::new(Vec::new());
         self.figures_since(mark, |figures| {

@@ -253,8 +253,12 @@ mod everything {
         // Nothing comes any more, and nothing says so.
         let mark = scene.node.mark();
         scene.set("percentage_of_dropped_buffers", 100);
+        let marks = viewers.each_ref().map(Viewer::mark);
         scene.waits_for_fault(mark, "delivered nothing usable");
-        see_slate(&viewers);
+        // The slate, for half a second; then the camera is tried again.
+        for (viewer, mark) in viewers.iter().zip(marks) {
+            viewer.sees_again_since(mark);
+        }
         scene.set("percentage_of_dropped_buffers", 0);
         see_camera(&viewers);
         scene.is_back(mark, 1);
