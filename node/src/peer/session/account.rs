@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use rtc::{peer_connection::RTCPeerConnection, statistics::StatsSelector};
+
 use super::{meter::Meter, stream::Stream};
 use crate::peer::rtcp::Feedback;
 
@@ -64,4 +66,14 @@ impl Summary {
     pub(in crate::peer) fn loss(&self) -> String {
         format!("{:.1}%", self.loss * 100.0)
     }
+}
+
+/// The round-trip time of the last connectivity check. Checks of consent go over the pair in use only, one a second.
+pub(super) fn round_trip(connection: &mut RTCPeerConnection, now: Instant) -> Option<Duration> {
+    let report = connection.get_stats(now, StatsSelector::None);
+    let answered = report
+        .candidate_pairs()
+        .filter(|pair| pair.responses_received > 0);
+    let pair = answered.max_by_key(|pair| pair.consent_requests_sent)?;
+    Duration::try_from_secs_f64(pair.current_round_trip_time).ok()
 }

@@ -1,6 +1,6 @@
 //! The exchange of descriptions (RFC 8829) and candidates, as far as it is ours: the core does the rest.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Instant};
+use std::{net::SocketAddr, time::Instant};
 
 use rtc::{
     peer_connection::{RTCPeerConnection, sdp::RTCSessionDescription, transport::RTCIceCandidateInit},
@@ -11,7 +11,7 @@ use super::{
     candidate,
     error::SessionError,
     io::{Candidate, Event},
-    media::Media,
+    link::Link,
 };
 use crate::peer::sdp::{self, Offer};
 
@@ -24,15 +24,6 @@ pub(super) enum State {
     OwesOffer,
     /// Our offer is out.
     AwaitsAnswer,
-}
-
-/// What of a session is negotiated.
-pub(super) struct Negotiated<'a> {
-    pub(super) connection: &'a mut RTCPeerConnection,
-    pub(super) media: &'a mut Media,
-    /// Where our descriptions go.
-    pub(super) events: &'a mut VecDeque<Event>,
-    pub(super) now: Instant,
 }
 
 /// The exchange of one session.
@@ -63,23 +54,21 @@ impl Negotiation {
     pub(super) fn take_offer(
         &mut self,
         offer: Offer,
-        session: &mut Negotiated<'_>,
+        link: &mut Link,
+        now: Instant,
     ) -> Result<(), SessionError> {
-        let Negotiated {
-            connection,
-            media,
-            now,
-            ..
-        } = session;
+        let Link {
+            connection, media, ..
+        } = link;
         // Both offered at once: ours gives way, and follows later.
         if self.state == State::AwaitsAnswer {
-            connection.set_local_description(*now, RTCSessionDescription::rollback(None)?)?;
+            connection.set_local_description(now, RTCSessionDescription::rollback(None)?)?;
             self.state = State::OwesOffer;
         }
-        connection.set_remote_description(*now, offer.description)?;
+        connection.set_remote_description(now, offer.description)?;
         media.obey(&offer.described);
-        let answer = media.sections().answer(connection, *now)?;
-        self.answered(answer, session)
+        let answer = media.sections().answer(connection, now)?;
+        self.answered(answer, link, now)
     }
 
     /// Our answer goes out, and after it the offer of our own that may be owed.
@@ -89,14 +78,15 @@ impl Negotiation {
     pub(super) fn answered(
         &mut self,
         answer: String,
-        session: &mut Negotiated<'_>,
+        link: &mut Link,
+        now: Instant,
     ) -> Result<(), SessionError> {
-        session.events.push_back(Event::Answer(answer));
+        link.events.push_back(Event::Answer(answer));
         if self.state == State::OwesOffer {
             // One that can't be made is not tried again.
             self.state = State::Settled;
-            let offer = session.media.sections().offer(session.connection, session.now)?;
-            session.events.push_back(Event::Offer(offer));
+            let offer = link.media.sections().offer(&mut link.connection, now)?;
+            link.events.push_back(Event::Offer(offer));
             self.state = State::AwaitsAnswer;
         }
         Ok(())
@@ -109,16 +99,14 @@ impl Negotiation {
     pub(super) fn take_answer(
         &mut self,
         answer: String,
-        session: &mut Negotiated<'_>,
+        link: &mut Link,
+        now: Instant,
     ) -> Result<(), SessionError> {
         let answer = RTCSessionDescription::answer(answer)?;
         let described = sdp::read(&answer)?;
-        session.connection.set_remote_description(session.now, answer)?;
+        link.connection.set_remote_description(now, answer)?;
         self.state = State::Settled;
-        session
-            .media
-            .renumber(described)
-            .ok_or(SessionError::NoCommonCodec)
+        link.media.renumber(described).ok_or(SessionError::NoCommonCodec)
     }
 
     /// Tells the viewer an address of ours that no description has. Once: after that it is known.

@@ -1,12 +1,12 @@
 //! From a viewer's first offer to a connection that answers it.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
-
-use rtc::peer_connection::RTCPeerConnection;
+use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Instant};
 
 use super::{
     candidate,
+    channel::Channel,
     error::SessionError,
+    link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
     setup,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     media::TalkBack,
     peer::{
+        report::Stage,
         rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader},
         sdp::{Coding, Description, Offer, Video},
     },
@@ -46,10 +47,8 @@ impl Terms {
 
 /// What becomes of an offer that is taken.
 pub(super) struct Opened {
-    pub(super) connection: RTCPeerConnection,
+    pub(super) link: Link,
     pub(super) negotiation: Negotiation,
-    pub(super) feedback: Arc<Feedback>,
-    pub(super) media: Media,
     /// In SDP.
     pub(super) answer: String,
 }
@@ -59,6 +58,7 @@ pub(super) struct Opened {
 /// # Errors
 /// The offer has no codec of ours, or the core refuses it.
 pub(super) fn open(
+    viewer: String,
     offer: Offer,
     addresses: &[SocketAddr],
     terms: &Terms,
@@ -107,21 +107,29 @@ pub(super) fn open(
         Some(sender) => sender,
         None => connection.add_track(stream.track(&coding))?,
     };
-    Ok(Opened {
+    let link = Link {
+        viewer,
         connection,
-        negotiation: Negotiation {
-            state,
-            fingerprint: described.fingerprint,
-            first_mid: described.first_mid,
-            told_reflexive: false,
-        },
-        feedback,
         media: Media {
             stream,
             sender,
             sound,
             ear,
         },
+        channel: Channel::default(),
+        feedback,
+        stage: Stage::Connecting,
+        events: VecDeque::new(),
+    };
+    let negotiation = Negotiation {
+        state,
+        fingerprint: described.fingerprint,
+        first_mid: described.first_mid,
+        told_reflexive: false,
+    };
+    Ok(Opened {
+        link,
+        negotiation,
         answer,
     })
 }

@@ -1,0 +1,110 @@
+//! The viewer's packets on their way through the core, and what it makes of them.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc::{
+    peer_connection::{
+        event::RTCPeerConnectionEvent,
+        message::{RTCMessage, TaggedRTCMessage},
+        state::RTCPeerConnectionState,
+        transport::RTCDtlsTransportState,
+    },
+    sansio::Protocol,
+    shared::TaggedBytesMut,
+};
+use tracing::debug;
+
+use super::{channel::TooMany, io::Event, link::Link};
+use crate::peer::{ending::Ending, report::Stage, transport::Path};
+
+/// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
+/// handshake that a lossy path has stopped.
+const CONNECT: Duration = Duration::from_secs(20);
+
+/// Takes a packet of the viewer.
+pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) {
+    let message = TaggedBytesMut {
+        now,
+        transport: path.into(),
+        message: BytesMut::from(data),
+    };
+    // The core logs what it does not understand; a stranger's packet must not matter more than that.
+    if let Err(error) = link.connection.handle_read(message) {
+        debug!(viewer = %link.viewer, "packet ignored: {error}");
+    }
+}
+
+/// Looks at all that the core makes of packets and of time. Returns why the session is over, where it is.
+pub(super) fn look(link: &mut Link, started: Instant, now: Instant) -> Option<Ending> {
+    if let Some(ending) = connection_events(link, now) {
+        return Some(ending);
+    }
+    if link.stage == Stage::Connecting && now.saturating_duration_since(started) > CONNECT {
+        return Some(Ending::Unfinished);
+    }
+    if is_closed(link) {
+        return Some(Ending::Closed);
+    }
+    messages(link, now);
+    if link.feedback.take_keyframe_request() && link.stage != Stage::Connecting {
+        link.events.push_back(Event::KeyframeWanted);
+    }
+    None
+}
+
+fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
+    while let Some(event) = link.connection.poll_event() {
+        match event {
+            RTCPeerConnectionEvent::OnDataChannel(event) => {
+                match link.channel.happened(&event, &mut link.connection, now) {
+                    Ok(happened) => link.events.extend(happened.map(Event::Channel)),
+                    Err(TooMany) => return Some(Ending::Negotiation),
+                }
+            }
+            RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => {
+                let is_connecting = link.stage == Stage::Connecting;
+                match state {
+                    RTCPeerConnectionState::Connected if is_connecting => {
+                        link.stage = Stage::AwaitingKeyframe;
+                        link.events.push_back(Event::Connected);
+                        link.events.push_back(Event::KeyframeWanted);
+                    }
+                    RTCPeerConnectionState::Failed if is_connecting => return Some(Ending::NoPath),
+                    RTCPeerConnectionState::Failed => return Some(Ending::Silent),
+                    RTCPeerConnectionState::Closed => return Some(Ending::Closed),
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Whether the viewer has closed DTLS. The core raises no event for it, and would go on for half a minute.
+fn is_closed(link: &mut Link) -> bool {
+    let sender = link.connection.rtp_sender(link.media.sender);
+    let state = sender.and_then(|sender| Some(sender.transport()?.state()));
+    state == Some(RTCDtlsTransportState::Closed)
+}
+
+/// Of what the viewer sends, control messages and voices are of use; the rest must not pile up.
+fn messages(link: &mut Link, now: Instant) {
+    while let Some(TaggedRTCMessage { message, .. }) = link.connection.poll_read() {
+        match message {
+            RTCMessage::DataChannelMessage(id, message) => {
+                let heard = link.channel.hear(id, &message, now);
+                link.events.extend(heard.map(Event::Channel));
+            }
+            RTCMessage::RtpPacket(_, packet) => {
+                let heard = link.media.ear.as_mut().and_then(|ear| ear.hear(packet, now));
+                link.events.extend(heard.map(|heard| match heard {
+                    Ok(voice) => Event::Voice(voice),
+                    Err(_) => Event::VoiceRefused,
+                }));
+            }
+            _ => {}
+        }
+    }
+}
