@@ -5,6 +5,7 @@ mod account;
 mod candidate;
 mod channel;
 mod error;
+mod handshake;
 mod io;
 mod link;
 mod media;
@@ -175,6 +176,7 @@ impl Session {
         loop {
             if let Some(packet) = self.link.connection.poll_write() {
                 self.account.count(packet.message.len());
+                self.link.handshake.sent(&packet.message);
                 return Some(Output::Transmit(Transmit {
                     path: Path::from(&packet.transport),
                     data: packet.message,

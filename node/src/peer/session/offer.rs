@@ -6,6 +6,7 @@ use super::{
     candidate,
     channel::Channel,
     error::SessionError,
+    handshake::Handshake,
     link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
@@ -110,6 +111,7 @@ pub(super) fn open(
     let link = Link {
         viewer,
         connection,
+        handshake: Handshake::default(),
         media: Media {
             stream,
             sender,
