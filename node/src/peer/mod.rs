@@ -9,6 +9,8 @@
 //! once when its call is hung up or with a DTLS close, and otherwise seconds after the viewer fell silent;
 //! nothing that a viewer sends can end another one's session.
 
+#[cfg(test)]
+mod bench;
 mod caller;
 mod channels;
 mod ending;

@@ -66,7 +66,10 @@ impl ResendLimit {
         let of_sender = packet.downcast_ref::<SenderReport>();
         let reports = of_receiver.map(|report| &report.reports);
         let reports = reports.or(of_sender.map(|report| &report.reports));
-        let measured = reports.into_iter().flatten().find_map(|report| self.round_trip(report, now));
+        let measured = reports
+            .into_iter()
+            .flatten()
+            .find_map(|report| self.round_trip(report, now));
         if let Some(round_trip) = measured {
             self.round_trip = round_trip.clamp(SHORTEST, LONGEST);
         }
@@ -134,10 +137,13 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for ResendLimit {
 
     fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtcp(packets) = &message.message.packet {
-            let ours = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
+            let ours = packets
+                .iter()
+                .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
             for report in ours {
                 self.reports.truncate(REPORTS - 1);
-                self.reports.push_front(((report.ntp_time >> 16) as u32, message.now));
+                self.reports
+                    .push_front(((report.ntp_time >> 16) as u32, message.now));
             }
         }
         self.writes.push_back(message);
@@ -201,7 +207,11 @@ mod tests {
         let mut limit = ResendLimit::new(feedback.clone());
         assert_eq!(asked(&mut limit, &[7, 9, 65_535], now), [7, 9, 65_535]);
         let soon = now + ASSUMED - MILLISECOND;
-        assert_eq!(asked(&mut limit, &[7, 8, 9], soon), [8], "the others are on their way");
+        assert_eq!(
+            asked(&mut limit, &[7, 8, 9], soon),
+            [8],
+            "the others are on their way"
+        );
         assert_eq!(asked(&mut limit, &[7, 8], now + ASSUMED), [7]);
         assert_eq!(feedback.nacked(), 3, "what was refused was asked for as well");
     }
@@ -230,13 +240,22 @@ mod tests {
             (0x5678_9abc, 32_768, Duration::from_millis(300)),
             (0x5678_9abc, 52_428, SHORTEST),
         ] {
-            limit.handle_read(tagged(answer(name, held), later)).expect("it is read");
+            limit
+                .handle_read(tagged(answer(name, held), later))
+                .expect("it is read");
             assert!(limit.poll_read().is_some(), "it goes on");
-            assert_eq!(limit.round_trip.as_millis(), expected.as_millis(), "{name:x} {held}");
+            assert_eq!(
+                limit.round_trip.as_millis(),
+                expected.as_millis(),
+                "{name:x} {held}"
+            );
             let packet = [held as u16 ^ name as u16];
             assert_eq!(asked(&mut limit, &packet, later).len(), 1);
             assert!(asked(&mut limit, &packet, later + expected - MILLISECOND).is_empty());
-            assert_eq!(asked(&mut limit, &packet, later + expected + MILLISECOND).len(), 1);
+            assert_eq!(
+                asked(&mut limit, &packet, later + expected + MILLISECOND).len(),
+                1
+            );
         }
     }
 

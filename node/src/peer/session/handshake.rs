@@ -33,7 +33,7 @@ impl Handshake {
 }
 
 /// The type of the handshake message with which a packet begins, where it does and is not encrypted.
-fn first_message(packet: &[u8]) -> Option<u8> {
+pub(in crate::peer) fn first_message(packet: &[u8]) -> Option<u8> {
     let is_plain = packet.first() == Some(&HANDSHAKE) && packet.get(3..5) == Some(&[0, 0]);
     is_plain.then(|| packet.get(RECORD_HEADER).copied())?
 }

@@ -47,6 +47,8 @@ pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
 pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
+#[cfg(test)]
+pub(super) use handshake::first_message;
 pub use io::Candidate;
 pub(super) use io::{Event, Input, Output, Transmit};
 pub(super) use offer::Terms;
@@ -167,6 +169,7 @@ impl Session {
                     debug!(viewer = %link.viewer, "close: {error}");
                 }
                 self.to_do = ToDo::Nothing;
+                self.deadline = None;
             }
         }
     }
