@@ -124,6 +124,8 @@ impl Session {
                 self.to_do = ToDo::Look;
             }
             Input::Timeout => {}
+            // The offer of video is ours, and the viewer has not agreed yet.
+            Input::Picture(_) if self.negotiation.awaits_answer() => {}
             Input::Picture(packetised) => {
                 send::picture(link, packetised, now);
                 self.account.bits_per_second(now);
@@ -135,6 +137,9 @@ impl Session {
             }
             Input::Answer(sdp) if self.negotiation.awaits_answer() => {
                 let taken = self.negotiation.take_answer(sdp, link, now);
+                if link.stage == Stage::AwaitingKeyframe {
+                    link.events.push_back(Event::KeyframeWanted);
+                }
                 self.negotiated(taken);
             }
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),

@@ -57,7 +57,6 @@ pub(super) struct Viewer {
     is_connected: bool,
     has_answered_hello: bool,
     keyframe_requests: u64,
-    packets: u64,
 }
 
 impl Viewer {
@@ -94,7 +93,6 @@ impl Viewer {
             is_connected: false,
             has_answered_hello: false,
             keyframe_requests: 0,
-            packets: 0,
         };
         (viewer, offer)
     }
@@ -154,11 +152,6 @@ impl Viewer {
     /// Keyframes asked for, by the viewer itself.
     pub(super) fn keyframe_requests(&self) -> u64 {
         self.keyframe_requests
-    }
-
-    /// RTP packets that came, also those that came again.
-    pub(super) fn packets(&self) -> u64 {
-        self.packets
     }
 
     /// When something is to be done without a packet.
@@ -249,7 +242,6 @@ impl Viewer {
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
                 self.ssrc = Some(packet.header.ssrc);
-                self.packets += 1;
                 self.screen.receive(packet, now);
             }
         }
