@@ -181,6 +181,12 @@ impl Presence {
                 biased;
                 () = stop.cancelled() => return Over::Stopping,
                 Ok(()) = self.settings.changed() => return Over::Changed,
+                () = &mut delivery => return Over::Stopping,
+                Some((offer, reply)) = self.replies.receiver.recv() => {
+                    for message in self.outbound(offer, reply) {
+                        post(outbox, message);
+                    }
+                }
                 event = &mut next_event => match event {
                     Ok(event) => {
                         next_event.set(client.wait());
@@ -190,12 +196,6 @@ impl Presence {
                     }
                     Err(error) => return Over::Failed(error),
                 },
-                Some((offer, reply)) = self.replies.receiver.recv() => {
-                    for message in self.outbound(offer, reply) {
-                        post(outbox, message);
-                    }
-                }
-                () = &mut delivery => return Over::Stopping,
             }
         }
     }

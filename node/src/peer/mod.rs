@@ -2,12 +2,15 @@
 //!
 //! The [`Engine`] is one task that owns every session and the sockets. It drives the sans-IO `rtc` core
 //! itself: all viewers share one UDP port, incoming packets find their session by the ICE user name of a
-//! connectivity check and then by address, and what goes out leaves in batches.
+//! connectivity check and then by address, and what goes out leaves in batches. It is asked by [`Calls`], and what it has to tell
+//! goes back by the [`Caller`] that comes with each offer: how viewers come to call is nobody's business here.
 //!
 //! Invariants: an access unit is packetised once per codec; a viewer starts at a keyframe; a session ends at
-//! once with a `BYE`, with its member leaving the server, or with a DTLS close, and otherwise seconds after the
-//! viewer fell silent; nothing that a viewer sends can end another one's session.
+//! once when its call is hung up or with a DTLS close, and otherwise seconds after the viewer fell silent;
+//! nothing that a viewer sends can end another one's session.
 
+#[cfg(test)]
+mod bench;
 mod caller;
 mod channels;
 mod ending;

@@ -8,7 +8,7 @@ use pinhole_e2e::programs::repository;
 use super::layers::{imports, module_of, sources};
 
 /// Folders that are free of them.
-const FOLDERS: &[&str] = &["http/src", "server/src/http"];
+const FOLDERS: &[&str] = &["http/src", "node/src/peer", "server/src/http"];
 
 /// The circles among the files of a folder of sources and those below it, each as "a -> b -> a".
 ///

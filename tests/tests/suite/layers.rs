@@ -113,13 +113,31 @@ const CRATES: &[(&str, &[&str])] = &[
         "pinhole_signaling",
         &[
             "node/src/presence",
-            "node/src/peer",
             "node/src/config",
             "http/src",
             "server/src",
             "viewer/src",
         ],
     ),
+];
+
+/// What thinks without IO and without a clock: it is told the time.
+const PURE: &[&str] = &[
+    "node/src/peer/sdp",
+    "node/src/peer/session",
+    "node/src/presence/meeting",
+];
+
+/// What it must not mention, as parts of paths.
+const IMPURE: &[&[&str]] = &[
+    &["tokio"],
+    &["socket2"],
+    &["quinn_udp"],
+    &["std", "fs"],
+    &["std", "thread"],
+    &["Instant", "now"],
+    &["SystemTime"],
+    &["Timestamp", "now"],
 ];
 
 mod quick {
@@ -172,6 +190,30 @@ mod quick {
     }
 
     #[test]
+    fn what_thinks_without_io_knows_neither_io_nor_a_clock() {
+        let (mut faults, mut seen) = (Vec::new(), BTreeSet::new());
+        for (path, source) in sources(&repository().join("node/src")) {
+            let place = path.strip_prefix(repository()).expect("found below");
+            let place = place.to_string_lossy();
+            let pure = PURE.iter().find(|pure| is_within(&place, pure));
+            let Some(pure) = pure.filter(|_| !place.contains("tests")) else {
+                continue;
+            };
+            seen.insert(pure);
+            // Tests stand at the end of a file.
+            let code = source.split("\n#[cfg(test)]\nmod tests {").next();
+            for import in imports(code.unwrap_or_default()) {
+                let mentions = |name: &[&str]| import.windows(name.len()).any(|part| part == name);
+                if IMPURE.iter().any(|name| mentions(name)) {
+                    faults.push(format!("{place} knows {}", import.join("::")));
+                }
+            }
+        }
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert_eq!(seen.len(), PURE.len(), "some have moved away");
+    }
+
+    #[test]
     fn a_forbidden_import_is_found_in_every_spelling() {
         let module = ["capture".to_owned(), "v4l2".to_owned(), "open".to_owned()];
         for source in [
@@ -191,6 +233,7 @@ mod quick {
             "use crate::capture::encode;",
             "use super::encode;",
             "let a = b.encode::<u8>();",
+            "pub(in crate::encode) fn f() {}",
         ] {
             let found = imports(source)
                 .iter()
@@ -266,6 +309,7 @@ pub(super) fn imports(source: &str) -> Vec<Vec<String>> {
         .lines()
         .map(|line| format!("{}\n", line.split("//").next().unwrap_or("")))
         .collect();
+    let code = without_visibilities(&code);
     let mut found = BTreeSet::new();
     let mut rest = code.as_str();
     while let Some(start) = rest.find(|c: char| c.is_alphabetic() || c == '_') {
@@ -296,6 +340,14 @@ pub(super) fn imports(source: &str) -> Vec<Vec<String>> {
         }
     }
     found.into_iter().collect()
+}
+
+/// The source with `pub` for each `pub(in some::place)`: who may see a thing is no import of that place.
+fn without_visibilities(source: &str) -> String {
+    let mut parts = source.split("pub(in ");
+    let first = parts.next().unwrap_or_default();
+    let others = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
+    [first].into_iter().chain(others).collect::<Vec<_>>().join("pub")
 }
 
 /// `a::{b, c::{d}}` as `a::b` and `a::c::d`.

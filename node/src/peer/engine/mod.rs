@@ -4,6 +4,8 @@ mod host;
 mod media;
 mod network;
 mod requests;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Instant};
 

@@ -67,6 +67,11 @@ impl Feedback {
         })
     }
 
+    /// So many packets were asked for while they were on their way already.
+    pub(super) fn refuses(&self, packets: u64) {
+        self.nacked.fetch_add(packets, Relaxed);
+    }
+
     fn wants_keyframe(&self) {
         self.keyframe.store(true, Relaxed);
         self.keyframe_requests.fetch_add(1, Relaxed);

@@ -2,6 +2,8 @@
 
 mod clock;
 mod feedback;
+mod resend_limit;
 
 pub(super) use clock::{Anchor, CaptureClock, StreamClock, VIDEO_CLOCK};
 pub(super) use feedback::{Feedback, FeedbackReader};
+pub(super) use resend_limit::ResendLimit;

@@ -2,7 +2,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use rtc::peer_connection::RTCPeerConnection;
 
-use super::{channel::Channel, io::Event, media::Media};
+use super::{channel::Channel, handshake::Handshake, io::Event, media::Media};
 use crate::peer::{report::Stage, rtcp::Feedback};
 
 /// The connection of a session, and what goes over it.
@@ -10,6 +10,7 @@ pub(super) struct Link {
     /// What the log calls the viewer.
     pub(super) viewer: String,
     pub(super) connection: RTCPeerConnection,
+    pub(super) handshake: Handshake,
     pub(super) media: Media,
     pub(super) channel: Channel,
     /// What the viewer says of what it gets.

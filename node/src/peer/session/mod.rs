@@ -5,6 +5,7 @@ mod account;
 mod candidate;
 mod channel;
 mod error;
+mod handshake;
 mod io;
 mod link;
 mod media;
@@ -46,6 +47,8 @@ pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
 pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
+#[cfg(test)]
+pub(super) use handshake::first_message;
 pub use io::Candidate;
 pub(super) use io::{Event, Input, Output, Transmit};
 pub(super) use offer::Terms;
@@ -121,6 +124,8 @@ impl Session {
                 self.to_do = ToDo::Look;
             }
             Input::Timeout => {}
+            // The offer of video is ours, and the viewer has not agreed yet.
+            Input::Picture(_) if self.negotiation.awaits_answer() => {}
             Input::Picture(packetised) => {
                 send::picture(link, packetised, now);
                 self.account.bits_per_second(now);
@@ -132,6 +137,9 @@ impl Session {
             }
             Input::Answer(sdp) if self.negotiation.awaits_answer() => {
                 let taken = self.negotiation.take_answer(sdp, link, now);
+                if link.stage == Stage::AwaitingKeyframe {
+                    link.events.push_back(Event::KeyframeWanted);
+                }
                 self.negotiated(taken);
             }
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),
@@ -166,6 +174,7 @@ impl Session {
                     debug!(viewer = %link.viewer, "close: {error}");
                 }
                 self.to_do = ToDo::Nothing;
+                self.deadline = None;
             }
         }
     }
@@ -175,6 +184,7 @@ impl Session {
         loop {
             if let Some(packet) = self.link.connection.poll_write() {
                 self.account.count(packet.message.len());
+                self.link.handshake.sent(&packet.message);
                 return Some(Output::Transmit(Transmit {
                     path: Path::from(&packet.transport),
                     data: packet.message,

@@ -6,6 +6,7 @@ use super::{
     candidate,
     channel::Channel,
     error::SessionError,
+    handshake::Handshake,
     link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
@@ -18,7 +19,7 @@ use crate::{
     media::TalkBack,
     peer::{
         report::Stage,
-        rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader},
+        rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader, ResendLimit},
         sdp::{Coding, Description, Offer, Video},
     },
     voice::Talker,
@@ -86,10 +87,11 @@ pub(super) fn open(
     let stream = Stream::new(codec, coding.payload_type);
     let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
     let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
+    let resend_limit = ResendLimit::new(feedback.clone());
     let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
     let clock = CaptureClock::new(clocks.into_iter().flatten().collect(), anchor);
     let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
-    let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, now)?;
+    let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, resend_limit, now)?;
     connection.set_remote_description(now, description)?;
     for address in addresses {
         connection.add_local_candidate(candidate::host(*address)?)?;
@@ -110,6 +112,7 @@ pub(super) fn open(
     let link = Link {
         viewer,
         connection,
+        handshake: Handshake::default(),
         media: Media {
             stream,
             sender,

@@ -24,6 +24,9 @@ const CONNECT: Duration = Duration::from_secs(20);
 
 /// Takes a packet of the viewer.
 pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) {
+    if link.handshake.is_repetition(data) {
+        return;
+    }
     let message = TaggedBytesMut {
         now,
         transport: path.into(),

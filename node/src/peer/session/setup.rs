@@ -16,7 +16,7 @@ use rtc::{
 
 use super::channel::{LONGEST, UNREAD};
 use crate::peer::{
-    rtcp::{CaptureClock, FeedbackReader},
+    rtcp::{CaptureClock, FeedbackReader, ResendLimit},
     sdp::Coding,
 };
 
@@ -40,6 +40,7 @@ pub(super) fn connection(
     hears: bool,
     feedback: FeedbackReader,
     clock: CaptureClock,
+    resend_limit: ResendLimit,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
@@ -52,6 +53,8 @@ pub(super) fn connection(
             Slot::NackResponder,
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
+        // Between the network and what answers requests: it sees them first, and our reports last.
+        .with(Slot::from(3_500), resend_limit)
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         // What the sender reports are written through.
         .with(Slot::from(10_500), clock)

@@ -1,0 +1,298 @@
+//! One viewer's call from its offer to its end, in virtual time: the clock jumps to whatever comes next.
+//!
+//! What the engine does for a session is done here without sockets: it carries packets, asks the source for keyframes, and closes a session
+//! that is over.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+
+use super::{
+    holding::Holding,
+    link::Link,
+    setting::Setting,
+    source::Source,
+    viewer::{NODE, VIEWER, Viewer},
+};
+use crate::{
+    media::Timestamp,
+    peer::{
+        ending::Ending,
+        report::Stage,
+        rtcp::Anchor,
+        sdp::Offer,
+        session::{Event, Input, Output, Session, Terms},
+        transport::{Path, Protocol},
+    },
+};
+
+/// Steps at one instant after which the clock stands still for good. A keyframe is some dozens of packets, each of which is a step.
+const STEPS_AT_ONCE: u32 = 10_000;
+
+/// What a session told.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) connected: Option<Instant>,
+    pub(super) watching: Option<Instant>,
+    pub(super) keyframes_wanted: u32,
+    /// Its own offer.
+    pub(super) offer: Option<String>,
+    pub(super) ended: Option<(Ending, Instant)>,
+}
+
+/// A viewer, the node's session with it, and what is between them.
+pub(super) struct Call {
+    pub(super) now: Instant,
+    pub(super) start: Instant,
+    /// Until it is over.
+    session: Option<Session>,
+    pub(super) viewer: Viewer,
+    pub(super) source: Source,
+    pub(super) to_viewer: Link,
+    pub(super) to_node: Link,
+    pub(super) told: Told,
+    /// When the session got a packet for the last time.
+    pub(super) heard: Instant,
+    /// RTP packets that the session gave out, also those that it gave out again.
+    pub(super) sent: u64,
+    /// Pictures that the session gave out.
+    pub(super) given: u32,
+    /// RTP packets that these came to.
+    pub(super) cut: u64,
+    pub(super) holding: Holding,
+}
+
+impl Call {
+    /// The viewer's offer is with the node, and the answer with the viewer.
+    pub(super) fn new(setting: Setting) -> Self {
+        let start = Instant::now();
+        let (viewer, offer) = Viewer::new(setting.codec, setting.wants, setting.asking, start);
+        let anchor = Anchor {
+            instant: start,
+            timestamp: Timestamp::from_monotonic(Duration::ZERO),
+        };
+        let offer = Offer::read(offer.sdp).expect("an offer");
+        let session = Session::new(
+            "viewer".into(),
+            offer,
+            &[NODE.into()],
+            &Terms::default(),
+            anchor,
+            start,
+        );
+        let mut call = Self {
+            now: start,
+            start,
+            session: Some(session.expect("it has a codec of ours")),
+            viewer,
+            source: Source::new(setting.codec, setting.bitrate, setting.seed ^ 1, start),
+            to_viewer: Link::new(setting.to_viewer, setting.seed ^ 2, start),
+            to_node: Link::new(setting.to_node, setting.seed ^ 3, start),
+            told: Told::default(),
+            heard: start,
+            sent: 0,
+            given: 0,
+            cut: 0,
+            holding: Holding::default(),
+        };
+        call.pump();
+        call
+    }
+
+    /// Time since the offer.
+    pub(super) fn lasts(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// Why the session is over, where it is.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.told.ended.map(|(ending, _)| ending)
+    }
+
+    /// How far the session is, while it goes on.
+    pub(super) fn stage(&self) -> Option<Stage> {
+        self.session.as_ref().map(Session::stage)
+    }
+
+    /// Packets that the session gave out once more.
+    pub(super) fn retransmitted(&self) -> u64 {
+        self.sent - self.cut
+    }
+
+    /// Goes on for so long.
+    pub(super) fn run(&mut self, lasts: Duration) {
+        let end = self.now + lasts;
+        while self.next() <= end {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Goes on until something is so, or for so long. Returns whether it is.
+    pub(super) fn run_until(&mut self, lasts: Duration, mut is_so: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + lasts;
+        while !is_so(self) {
+            if self.next() > end {
+                self.now = end;
+                return false;
+            }
+            self.step();
+        }
+        true
+    }
+
+    /// Goes on until the viewer is shown pictures.
+    pub(super) fn connect(&mut self) {
+        let shows = |call: &Self| call.viewer.screen().shown() > 0;
+        assert!(
+            self.run_until(Duration::from_secs(20), shows),
+            "no picture: {:?}",
+            self.told
+        );
+    }
+
+    /// What happens to the session from outside, with all that follows at once.
+    pub(super) fn handle(&mut self, input: Input<'_>) {
+        if let Some(session) = &mut self.session {
+            session.handle(input, self.now);
+        }
+        self.pump();
+    }
+
+    /// The node ends the session.
+    pub(super) fn hang_up(&mut self) {
+        if let Some(mut session) = self.session.take() {
+            self.close(&mut session);
+        }
+    }
+
+    /// The viewer closes DTLS.
+    pub(super) fn close_viewer(&mut self) {
+        self.viewer.close();
+        self.carry();
+    }
+
+    /// From now on no packet arrives, in either direction.
+    pub(super) fn cut(&mut self) {
+        for link in [&mut self.to_viewer, &mut self.to_node] {
+            link.change(|path| path.loss = 1.0);
+        }
+    }
+
+    /// From now on none gets lost.
+    pub(super) fn mend(&mut self) {
+        for link in [&mut self.to_viewer, &mut self.to_node] {
+            link.change(|path| path.loss = 0.0);
+        }
+    }
+
+    /// When the next thing happens.
+    fn next(&self) -> Instant {
+        let session = self.session.as_ref().and_then(Session::deadline);
+        let links = [self.to_viewer.next_arrival(), self.to_node.next_arrival()];
+        let others = [session, self.viewer.deadline(), Some(self.source.deadline())];
+        let next = links.into_iter().chain(others).flatten().min();
+        next.map_or(self.now, |next| next.max(self.now))
+    }
+
+    fn step(&mut self) {
+        self.now = self.next();
+        let mut steps = 0;
+        let mut count = || {
+            steps += 1;
+            assert!(steps < STEPS_AT_ONCE, "the clock stands still");
+        };
+        while let Some(packet) = self.to_node.receive(self.now) {
+            count();
+            let path = Path {
+                local: NODE.into(),
+                peer: VIEWER.into(),
+                protocol: Protocol::Udp,
+            };
+            self.heard = self.now;
+            self.handle(Input::Packet { path, data: &packet });
+        }
+        while let Some(packet) = self.to_viewer.receive(self.now) {
+            count();
+            self.viewer.receive(&packet, self.now);
+        }
+        if self.source.deadline() <= self.now {
+            let packetised = self.source.picture(self.now);
+            self.holding.follow(&packetised.payloads);
+            let sent = self.sent;
+            self.handle(Input::Picture(&packetised));
+            self.cut += self.sent - sent;
+            self.given += u32::from(self.sent > sent);
+        }
+        let deadline = self.session.as_ref().and_then(Session::deadline);
+        if deadline.is_some_and(|deadline| deadline <= self.now) {
+            self.handle(Input::Timeout);
+            let deadline = self.session.as_ref().and_then(Session::deadline);
+            let is_later = deadline.is_none_or(|deadline| deadline > self.now);
+            assert!(is_later, "the session wants to be called again at once");
+        }
+        self.viewer.advance(self.now);
+        self.carry();
+    }
+
+    /// Sends what the viewer has to say.
+    fn carry(&mut self) {
+        while let Some(packet) = self.viewer.poll() {
+            self.to_node.send(packet, self.now);
+        }
+    }
+
+    /// Does what the session wants done.
+    fn pump(&mut self) {
+        let Some(mut session) = self.session.take() else {
+            return;
+        };
+        while let Some(output) = session.poll() {
+            match output {
+                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
+                Output::Event(Event::Answer(sdp)) => self.viewer.accept(sdp, self.now),
+                Output::Event(Event::Offer(sdp)) => self.told.offer = Some(sdp),
+                Output::Event(Event::Connected) => self.told.connected = Some(self.now),
+                Output::Event(Event::Watching) => self.told.watching = Some(self.now),
+                Output::Event(Event::KeyframeWanted) => {
+                    self.told.keyframes_wanted += 1;
+                    self.source.request_keyframe();
+                }
+                Output::Event(Event::Ended(ending)) => {
+                    self.told.ended = Some((ending, self.now));
+                    return self.close(&mut session);
+                }
+                Output::Event(other) => panic!("nobody asked for {other:?}"),
+            }
+        }
+        self.session = Some(session);
+    }
+
+    /// Has a session say goodbye, after which it must have nothing more to do.
+    fn close(&mut self, session: &mut Session) {
+        session.handle(Input::Close, self.now);
+        while let Some(output) = session.poll() {
+            match output {
+                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
+                Output::Event(event) => panic!("{event:?} after the end"),
+            }
+        }
+        assert_eq!(
+            session.deadline(),
+            None,
+            "a closed session has nothing to wait for"
+        );
+    }
+
+    fn transmit(&mut self, path: Path, packet: Bytes) {
+        // RTP is version 2, and its payload types are not those of RTCP (RFC 5761, section 4).
+        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
+        self.sent += u64::from(is_rtp);
+        if path.peer == SocketAddr::from(VIEWER) {
+            self.to_viewer.send(packet, self.now);
+        }
+    }
+}

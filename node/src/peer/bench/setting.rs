@@ -1,0 +1,41 @@
+//! What a call of the bench is made of.
+
+use std::time::Duration;
+
+use super::{
+    link::Conditions,
+    viewer::{Asking, Wants},
+};
+use crate::media::Codec;
+
+/// A source, a path and a viewer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Setting {
+    pub(super) seed: u64,
+    pub(super) codec: Codec,
+    /// Of the source, in bits a second.
+    pub(super) bitrate: u64,
+    pub(super) to_viewer: Conditions,
+    pub(super) to_node: Conditions,
+    pub(super) asking: Asking,
+    pub(super) wants: Wants,
+}
+
+impl Default for Setting {
+    /// A good path, of 40 ms there and back.
+    fn default() -> Self {
+        let good = Conditions {
+            delay: Duration::from_millis(20),
+            ..Conditions::default()
+        };
+        Self {
+            seed: 1,
+            codec: Codec::H264,
+            bitrate: 1_000_000,
+            to_viewer: good,
+            to_node: good,
+            asking: Asking::default(),
+            wants: Wants::Video,
+        }
+    }
+}

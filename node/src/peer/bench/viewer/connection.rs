@@ -1,0 +1,113 @@
+//! The viewer's end of the core, set up as browsers set up theirs.
+
+use std::time::{Duration, Instant};
+
+use rtc::{
+    interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot},
+    peer_connection::{
+        RTCPeerConnection, RTCPeerConnectionBuilder,
+        configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
+    },
+    rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
+};
+
+use crate::media::Codec;
+
+/// ICE as browsers do it: a check every 50 ms, a path that is tried for five seconds, and patience with one that was good before
+/// (RFC 7675: consent lasts 30 s).
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+const CHECKS: u16 = 100;
+const DISCONNECTED: Duration = Duration::from_secs(5);
+const FAILED: Duration = Duration::from_secs(25);
+const KEEPALIVE: Duration = Duration::from_secs(2);
+/// The replay window of libsrtp as browsers set it, in packets. The core's own of 64 throws late retransmissions away.
+const REPLAY_WINDOW: usize = 1024;
+
+/// How a viewer asks for lost packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::peer::bench) struct Asking {
+    pub(in crate::peer::bench) interval: Duration,
+    /// How often for each packet.
+    pub(in crate::peer::bench) tries: u16,
+}
+
+impl Default for Asking {
+    /// As the core does it by default, but not for ever.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_millis(100),
+            tries: 10,
+        }
+    }
+}
+
+/// A connection that knows one codec of pictures, and one of sound.
+pub(super) fn connection(codec: Codec, asking: Asking, now: Instant) -> RTCPeerConnection {
+    let mut media = MediaEngine::default();
+    media
+        .register_codec(video(codec), RtpCodecKind::Video)
+        .expect("a codec");
+    media
+        .register_codec(opus(), RtpCodecKind::Audio)
+        .expect("a codec");
+    let nack = NackGeneratorBuilder::new()
+        .with_interval(asking.interval)
+        .with_max_nacks_per_packet(asking.tries)
+        .build();
+    let interceptors = Registry::new()
+        .with(Slot::NackGenerator, nack)
+        .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
+    let settings = SettingEngineBuilder::new()
+        .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+        .with_srtp_replay_protection_window(REPLAY_WINDOW)
+        .build();
+    RTCPeerConnectionBuilder::new()
+        .with_media_engine(media)
+        .with_interceptor_registry(interceptors)
+        .with_setting_engine(settings)
+        .build(now)
+        .expect("a connection")
+}
+
+fn video(codec: Codec) -> RTCRtpCodecParameters {
+    let (name, payload_type, format) = match codec {
+        Codec::H264 => (
+            "H264",
+            102,
+            "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+        ),
+        Codec::Vp8 => ("VP8", 96, ""),
+    };
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
+        typ: typ.into(),
+        parameter: parameter.into(),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: format!("video/{name}"),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: format.into(),
+            rtcp_feedback: vec![
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("ccm", "fir"),
+            ],
+        },
+        payload_type,
+    }
+}
+
+fn opus() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: "audio/opus".into(),
+            clock_rate: 48_000,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".into(),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type: 111,
+    }
+}

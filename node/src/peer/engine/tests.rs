@@ -1,0 +1,190 @@
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{oneshot, watch};
+use tracing::Span;
+
+use super::*;
+use crate::{
+    fanout::{self, Demand},
+    media::{Codec, Rendition},
+    peer::{CallId, Caller, CameraId, Refused, Reply},
+};
+
+/// What Debian's Chromium offers from the viewer page.
+const BROWSER: &str = include_str!("../session/browser-offer.sdp");
+
+/// What a caller was told, in words.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<Vec<String>>>);
+
+impl Caller for Told {
+    fn tell(&mut self, reply: Reply) {
+        let words = match reply {
+            Reply::Answer(_) => "answer".to_owned(),
+            Reply::Offer(_) => "offer".to_owned(),
+            Reply::Candidate(candidate) => candidate.line,
+            Reply::Refused(why) => format!("refused: {}", why.code()),
+            Reply::Ended(ending) => format!("ended: {}", ending.label()),
+        };
+        self.0.lock().expect("whole").push(words);
+    }
+}
+
+impl Told {
+    fn words(&self) -> Vec<String> {
+        self.0.lock().expect("whole").clone()
+    }
+}
+
+/// A host with one camera, and so many places.
+struct Scene {
+    host: Host,
+    viewers: Viewers,
+}
+
+const CAMERA: CameraId = CameraId(3);
+
+impl Scene {
+    fn new(max_viewers: usize) -> Self {
+        let (_, settings) = watch::channel(Settings {
+            max_viewers,
+            ..Settings::default()
+        });
+        let privacy = Privacy::default();
+        let (_, silence) = fanout::broadcast([], &Demand::default(), &privacy);
+        let renditions = Codec::ALL.map(Rendition::top);
+        let (_, broadcast) = fanout::broadcast(renditions, &Demand::default(), &privacy);
+        let (engine, _) = Engine::new(Parts {
+            transport: Transport::bind(0).expect("a free port"),
+            settings,
+            sound: silence,
+            privacy,
+            ears: None,
+            intake: None,
+        });
+        let Engine {
+            mut host, viewers, ..
+        } = engine;
+        host.take(Request::Open {
+            camera: CAMERA,
+            broadcast,
+            span: Span::none(),
+        });
+        Self { host, viewers }
+    }
+
+    fn offers(&mut self, call: u64, sdp: &str) -> Told {
+        self.offers_for(CAMERA, call, sdp)
+    }
+
+    fn offers_for(&mut self, camera: CameraId, call: u64, sdp: &str) -> Told {
+        let told = Told::default();
+        self.host.take(Request::Offer {
+            call: CallId(call),
+            camera,
+            viewer: "john".to_owned(),
+            sdp: sdp.replace('\n', "\r\n"),
+            caller: Box::new(told.clone()),
+        });
+        told
+    }
+
+    fn sessions(&self) -> usize {
+        self.host.sessions.len()
+    }
+}
+
+/// The offer of a desktop without a camera.
+fn without_video() -> String {
+    let head = BROWSER.split("m=video").next().expect("a head");
+    let audio = BROWSER.split("m=audio").nth(1).expect("a section for sound");
+    format!("{}m=audio{audio}", head.replace("BUNDLE 0 1", "BUNDLE 1"))
+}
+
+#[tokio::test]
+async fn a_call_is_answered_and_told_its_end() {
+    let mut scene = Scene::new(1);
+    let told = scene.offers(1, BROWSER);
+    assert_eq!(told.words(), ["answer"]);
+    scene.host.take(Request::HangUp {
+        call: CallId(2),
+        why: Ending::HungUp,
+    });
+    assert_eq!(scene.sessions(), 1, "it was somebody else's");
+    scene.host.take(Request::HangUp {
+        call: CallId(1),
+        why: Ending::Left,
+    });
+    assert_eq!(told.words(), ["answer", "ended: left"]);
+    assert_eq!(scene.sessions(), 0);
+    assert_eq!(scene.viewers.figures().ended(Ending::Left).get(), 1);
+}
+
+#[tokio::test]
+async fn one_without_a_place_for_video_is_offered_it() {
+    let mut scene = Scene::new(1);
+    let told = scene.offers(1, &without_video());
+    assert_eq!(told.words(), ["answer", "offer"]);
+    scene.host.take(Request::Answer {
+        call: CallId(1),
+        sdp: "nonsense".to_owned(),
+    });
+    assert_eq!(told.words(), ["answer", "offer", "refused: negotiation"]);
+    assert_eq!(scene.sessions(), 0);
+    assert_eq!(scene.viewers.figures().ended(Ending::Negotiation).get(), 1);
+}
+
+#[tokio::test]
+async fn whoever_finds_no_place_is_told_so() {
+    let mut scene = Scene::new(1);
+    scene.offers(1, BROWSER);
+    assert_eq!(scene.offers(2, BROWSER).words(), ["refused: busy"]);
+    assert_eq!(scene.sessions(), 1);
+    assert_eq!(scene.viewers.figures().refused.get(), 1);
+}
+
+#[tokio::test]
+async fn an_offer_continues_its_session_or_begins_another_one() {
+    let mut scene = Scene::new(1);
+    let first = scene.offers(1, BROWSER);
+    let second = scene.offers(1, BROWSER);
+    assert_eq!(second.words(), ["answer"]);
+    assert_eq!(scene.viewers.figures().started.get(), 1);
+    let unreadable = scene.offers(1, "nonsense");
+    assert_eq!(unreadable.words(), ["refused: offer"]);
+    assert_eq!(scene.sessions(), 1, "it goes on");
+    // Another certificate, of a page that was loaded anew.
+    let anew = scene.offers(1, &BROWSER.replace("FA:EC", "FA:ED"));
+    assert_eq!(anew.words(), ["answer"]);
+    assert_eq!(first.words(), ["answer"], "the newest caller is told");
+    assert_eq!(second.words(), ["answer", "ended: called_anew"]);
+    assert_eq!(scene.viewers.figures().started.get(), 2);
+    assert_eq!(scene.sessions(), 1);
+}
+
+#[tokio::test]
+async fn a_camera_that_goes_takes_its_viewers_with_it() {
+    let mut scene = Scene::new(2);
+    let told = scene.offers(1, BROWSER);
+    let (done, mut closed) = oneshot::channel();
+    scene.host.take(Request::Close { camera: CAMERA, done });
+    assert_eq!(told.words(), ["answer", "ended: removed"]);
+    assert_eq!(closed.try_recv(), Ok(()));
+    let late = scene.offers(2, BROWSER);
+    assert_eq!(late.words(), [""; 0]);
+    assert_eq!(Arc::strong_count(&late.0), 1, "nobody keeps it");
+}
+
+#[tokio::test]
+async fn what_is_refused_elsewhere_is_told_and_counted_here() {
+    let mut scene = Scene::new(1);
+    let told = Told::default();
+    scene.host.take(Request::Refuse {
+        camera: CAMERA,
+        viewer: "john".to_owned(),
+        why: Refused::Loopback,
+        caller: Box::new(told.clone()),
+    });
+    assert_eq!(told.words(), ["refused: loopback"]);
+    assert_eq!(scene.viewers.figures().refused.get(), 1);
+}
