@@ -10,7 +10,8 @@ use std::{
 use bytes::Bytes;
 use openh264::{encoder, formats::YUVBuffer};
 use pinhole_signaling::{
-    Candidate, Client, Description, DescriptionKind, Event, Message, Name, PeerId, Refusal, ServerUrl,
+    Candidate, Client, ClientError, Description, DescriptionKind, Event, Message, Name, PeerId, Refusal,
+    ServerUrl,
 };
 use rtc::{
     ice::mdns::MulticastDnsMode,
@@ -103,7 +104,11 @@ async fn heard(client: &Client, from: PeerId, message: Message, manner: Manner, 
                     .send(from, &Message::Refusal(refusal))
                     .await
                     .expect("refuse");
-                client.send(from, &Message::Bye).await.expect("hang up");
+                match client.send(from, &Message::Bye).await {
+                    // A viewer that has read the refusal may have left already.
+                    Ok(()) | Err(ClientError::PeerGone { .. }) => {}
+                    Err(error) => panic!("hang up: {error}"),
+                }
             }
             Manner::Offers => {
                 let new = Call::new(client, from, manner).await;
