@@ -2,140 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::time::{Duration, Instant};
+mod room;
 
-use bytes::Bytes;
-use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, Refusal, RequestId, Why};
-use pinhole_signaling::PeerId;
+use std::time::Duration;
 
-const ABSENT: Duration = Duration::from_secs(30);
-
-fn limits() -> Limits {
-    Limits {
-        members: 10,
-        mailbox_messages: 3,
-        mailbox_bytes: 1000,
-        queued_bytes: 1500,
-        absent: ABSENT,
-    }
-}
-
-/// A hub with its clock, and requests numbered from 1.
-struct Room {
-    hub: Hub,
-    now: Instant,
-    requests: u64,
-}
-
-impl Room {
-    fn new(limits: Limits) -> Room {
-        Room {
-            hub: Hub::new(limits),
-            now: Instant::now(),
-            requests: 0,
-        }
-    }
-
-    fn input(&mut self, input: Input) -> Vec<Command> {
-        self.hub.handle(input, self.now)
-    }
-
-    fn request(&mut self) -> RequestId {
-        self.requests += 1;
-        RequestId(self.requests)
-    }
-
-    fn sign_in(&mut self, name: &str) -> (Answer, Vec<Command>) {
-        let request = self.request();
-        let mut commands = self.input(Input::SignIn {
-            request,
-            name: name.into(),
-        });
-        let answer = commands.pop();
-        match answer {
-            Some(Command::Answer {
-                request: answered,
-                answer,
-            }) if answered == request => (answer, commands),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Opens a wait; gives its request and its answer, if it has one already.
-    fn wait(&mut self, id: u64) -> (RequestId, Option<Answer>) {
-        let request = self.request();
-        let commands = self.input(Input::Wait {
-            request,
-            id: peer(id),
-        });
-        (request, answer_to(request, &commands))
-    }
-
-    /// Fetches the next event, which must be there.
-    fn fetch(&mut self, id: u64) -> Answer {
-        let (request, answer) = self.wait(id);
-        self.input(Input::Delivered { request });
-        answer.expect("there is an event")
-    }
-
-    fn send(&mut self, from: u64, to: u64, body: &'static str) -> (Answer, Vec<Command>) {
-        let request = self.request();
-        let commands = self.input(Input::Send {
-            request,
-            from: peer(from),
-            to: peer(to),
-            parcel: parcel(body),
-        });
-        (
-            answer_to(request, &commands).expect("a message is answered at once"),
-            commands,
-        )
-    }
-
-    fn after(&mut self, time: Duration) -> Vec<Command> {
-        self.now += time;
-        self.input(Input::Tick)
-    }
-}
-
-fn peer(id: u64) -> PeerId {
-    PeerId::new(id).unwrap()
-}
-
-fn parcel(body: &'static str) -> Parcel {
-    Parcel {
-        content_type: Bytes::from_static(b"text/plain"),
-        body: Bytes::from_static(body.as_bytes()),
-    }
-}
-
-fn answer_to(request: RequestId, commands: &[Command]) -> Option<Answer> {
-    commands.iter().find_map(|command| match command {
-        Command::Answer {
-            request: answered,
-            answer,
-        } if *answered == request => Some(answer.clone()),
-        _ => None,
-    })
-}
-
-fn presence(entry: &'static str) -> Answer {
-    Answer::Event(Event::Presence(Bytes::from_static(entry.as_bytes())))
-}
-
-fn message(from: u64, body: &'static str) -> Answer {
-    Answer::Event(Event::Message {
-        from: peer(from),
-        parcel: parcel(body),
-    })
-}
-
-fn signed_in(id: u64, roster: &'static str) -> Answer {
-    Answer::SignedIn {
-        id: peer(id),
-        roster: Bytes::from_static(roster.as_bytes()),
-    }
-}
+use pinhole_server::hub::{Answer, Command, Event, Input, Limits, Refusal, Why};
+use room::{ABSENT, Room, answer_to, limits, message, parcel, peer, presence, signed_in};
 
 const GONE: Answer = Answer::Refused(Refusal::Gone);
 
@@ -345,8 +217,8 @@ fn the_sender_hears_of_a_full_mailbox_and_presence_still_gets_in() {
     for expected in [
         message(2, "x"),
         message(2, "x"),
-        presence("eve,3,1\n"),
         message(2, "y"),
+        presence("eve,3,1\n"),
     ] {
         assert_eq!(room.fetch(1), expected);
     }
@@ -416,38 +288,6 @@ fn other_limits_hold_from_then_on_and_cost_nobody_what_they_have() {
     }
     assert_eq!(room.send(2, 1, "z").0, Answer::Refused(Refusal::MailboxFull));
     assert!(matches!(room.sign_in("mallory").0, Answer::SignedIn { .. }));
-}
-
-#[test]
-fn a_member_that_misses_too_much_is_dropped_and_told_to_sign_in_again() {
-    let mut room = Room::new(limits());
-    room.sign_in("sleeper");
-    let dropped = (2..10_000).find_map(|visitor| {
-        let (_, came) = room.sign_in("visitor");
-        let request = room.request();
-        let went = room.input(Input::SignOut {
-            request,
-            id: peer(visitor),
-        });
-        came.into_iter().chain(went).find(|command| {
-            matches!(
-                command,
-                Command::Went {
-                    why: Why::Overrun,
-                    ..
-                }
-            )
-        })
-    });
-    assert_eq!(
-        dropped,
-        Some(Command::Went {
-            id: peer(1),
-            name: "sleeper".into(),
-            why: Why::Overrun
-        })
-    );
-    assert_eq!(room.wait(1).1, Some(GONE));
 }
 
 #[test]

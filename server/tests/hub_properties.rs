@@ -1,4 +1,5 @@
-//! Whatever the members do, and whenever their connections break: no event is lost, doubled or out of order.
+//! Whatever the members do, and whenever their connections break: no message is lost, doubled, out of order or from somebody
+//! unknown, and who has fetched all that there is knows who is there.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
-use pinhole_signaling::{PeerId, roster};
+use pinhole_signaling::{Member, PeerId, roster};
 use proptest::prelude::*;
 
 /// What may happen. Numbers pick one of what is there at that time.
@@ -42,12 +43,38 @@ fn step() -> impl Strategy<Value = Step> {
 /// What a perfect post office would know.
 #[derive(Default)]
 struct Model {
-    /// What each member must get in the end, and what it got.
-    due: BTreeMap<PeerId, Vec<Event>>,
-    got: BTreeMap<PeerId, Vec<Event>>,
+    members: BTreeMap<PeerId, Seat>,
     open: BTreeMap<RequestId, PeerId>,
     answered: BTreeMap<RequestId, (PeerId, Event)>,
     ever_answered: BTreeSet<RequestId>,
+}
+
+/// What a member must get in the end, what it got, and what it takes from that for the truth.
+#[derive(Default)]
+struct Seat {
+    due: Vec<Event>,
+    got: Vec<Event>,
+    others: BTreeSet<PeerId>,
+}
+
+impl Seat {
+    fn receive(&mut self, event: Event) {
+        match event {
+            Event::Presence(entry) => {
+                let member = Member::parse(&entry).unwrap();
+                let is_news = if member.connected {
+                    self.others.insert(member.id)
+                } else {
+                    self.others.remove(&member.id)
+                };
+                assert!(is_news, "{member:?} is known already");
+            }
+            Event::Message { from, .. } => {
+                assert!(self.others.contains(&from), "{from} came after its message");
+                self.got.push(event);
+            }
+        }
+    }
 }
 
 struct World {
@@ -85,15 +112,11 @@ impl World {
         let mut others = Vec::new();
         for command in self.hub.handle(input, self.now) {
             match command {
-                Command::Came { id, name } => {
-                    self.announce(format!("{name},{id},1\n"));
-                    self.model.due.insert(id, Vec::new());
-                    self.model.got.insert(id, Vec::new());
+                Command::Came { id, .. } => {
+                    self.model.members.insert(id, Seat::default());
                 }
-                Command::Went { id, name, .. } => {
-                    self.model.due.remove(&id);
-                    self.model.got.remove(&id);
-                    self.announce(format!("{name},{id},0\n"));
+                Command::Went { id, .. } => {
+                    self.model.members.remove(&id);
                 }
                 Command::Answer { request, answer } => {
                     assert!(
@@ -114,14 +137,6 @@ impl World {
         others
     }
 
-    fn announce(&mut self, entry: String) {
-        let event = Event::Presence(Bytes::from(entry));
-        self.model
-            .due
-            .values_mut()
-            .for_each(|due| due.push(event.clone()));
-    }
-
     fn wait(&mut self, id: PeerId) {
         let request = self.request();
         self.model.open.insert(request, id);
@@ -130,9 +145,9 @@ impl World {
 
     fn deliver(&mut self, request: RequestId) {
         if let Some((id, event)) = self.model.answered.remove(&request)
-            && let Some(got) = self.model.got.get_mut(&id)
+            && let Some(seat) = self.model.members.get_mut(&id)
         {
-            got.push(event);
+            seat.receive(event);
         }
         assert_eq!(self.input(Input::Delivered { request }), []);
     }
@@ -146,27 +161,28 @@ impl World {
                     name: format!("m{}", request.0).into(),
                 });
                 if let [Answer::SignedIn { id, roster }] = &answers[..] {
-                    let listed: BTreeSet<PeerId> =
-                        roster::parse(roster).map(|entry| entry.unwrap().id).collect();
-                    assert_eq!(listed, self.model.due.keys().copied().collect());
-                    assert_eq!(roster::parse(roster).next().unwrap().unwrap().id, *id);
+                    let mut listed = roster::parse(roster).map(|entry| entry.unwrap().id);
+                    assert_eq!(listed.next(), Some(*id));
+                    let others: BTreeSet<PeerId> = listed.collect();
+                    assert_eq!(others, self.others_of(*id));
+                    self.model.members.get_mut(id).unwrap().others = others;
                 } else {
                     assert!(matches!(&answers[..], [Answer::Refused(_)]), "{answers:?}");
                 }
             }
             Step::SignOut(number) => {
-                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     let request = self.request();
                     assert_eq!(self.input(Input::SignOut { request, id }), [Answer::SignedOut]);
                 }
             }
             Step::Wait(number) => {
-                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     self.wait(id);
                 }
             }
             Step::Send(from, to) => {
-                let members = || self.model.due.keys().copied();
+                let members = || self.model.members.keys().copied();
                 if let (Some(from), Some(to)) = (pick(members(), from), pick(members(), to)) {
                     self.send(from, to);
                 }
@@ -201,7 +217,7 @@ impl World {
                 assert_eq!(self.input(Input::Limit(limits)), []);
             }
         }
-        assert_eq!(self.hub.members(), self.model.due.len());
+        assert_eq!(self.hub.members(), self.model.members.len());
     }
 
     fn send(&mut self, from: PeerId, to: PeerId) {
@@ -225,11 +241,8 @@ impl World {
             [Answer::Echo(echo)] => assert!(from == to && *echo == parcel),
             [Answer::Sent] => {
                 assert_ne!(from, to);
-                self.model
-                    .due
-                    .get_mut(&to)
-                    .expect("the receiver is there")
-                    .push(event);
+                let receiver = self.model.members.get_mut(&to);
+                receiver.expect("the receiver is there").due.push(event);
             }
             [Answer::Refused(_)] => {}
             other => panic!("{other:?}"),
@@ -241,7 +254,7 @@ impl World {
         for (request, _) in self.model.answered.clone() {
             self.deliver(request);
         }
-        let ids: Vec<PeerId> = self.model.due.keys().copied().collect();
+        let ids: Vec<PeerId> = self.model.members.keys().copied().collect();
         for id in ids {
             loop {
                 self.wait(id);
@@ -250,8 +263,15 @@ impl World {
                 };
                 self.deliver(request);
             }
+            let seat = &self.model.members[&id];
+            assert_eq!(seat.got, seat.due);
+            assert_eq!(seat.others, self.others_of(id));
         }
-        assert_eq!(self.model.got, self.model.due);
+    }
+
+    fn others_of(&self, id: PeerId) -> BTreeSet<PeerId> {
+        let members = self.model.members.keys().copied();
+        members.filter(|&other| other != id).collect()
     }
 }
 
@@ -279,7 +299,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_doubled_or_out_of_order(steps in prop::collection::vec(step(), 1..200)) {
+    fn no_message_is_lost_and_everybody_knows_who_is_there(steps in prop::collection::vec(step(), 1..200)) {
         let mut world = World::new(limits());
         steps.into_iter().for_each(|step| world.step(step));
         world.settle();

@@ -134,7 +134,6 @@ impl State {
                     let why = match why {
                         Why::SignedOut => "signed out",
                         Why::Absent => "dropped: it no longer waits for events",
-                        Why::Overrun => "dropped: too much happened while it did not wait for events",
                     };
                     self.members.send_replace(self.hub.members());
                     tracing::info!(%id, ?name, members = self.hub.members(), "{why}");

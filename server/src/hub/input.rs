@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use pinhole_signaling::{Name, PeerId};
+
+/// What happens to a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody wants to become a member.
+    SignIn {
+        /// The request.
+        request: RequestId,
+        /// The name; an empty one becomes `peer_<id>`.
+        name: Name,
+    },
+    /// A member asks for its next event.
+    Wait {
+        /// The request.
+        request: RequestId,
+        /// The member.
+        id: PeerId,
+    },
+    /// A member sends a message.
+    Send {
+        /// The request.
+        request: RequestId,
+        /// The sender.
+        from: PeerId,
+        /// The receiver; the sender itself gets it as the answer.
+        to: PeerId,
+        /// What is sent.
+        parcel: Parcel,
+    },
+    /// A member leaves.
+    SignOut {
+        /// The request.
+        request: RequestId,
+        /// The member.
+        id: PeerId,
+    },
+    /// The answer to this wait has reached the network.
+    Delivered {
+        /// The wait.
+        request: RequestId,
+    },
+    /// The connection of this wait has closed, before the answer or before all of the answer was sent.
+    Abandoned {
+        /// The wait.
+        request: RequestId,
+    },
+    /// Time has passed: [`Hub::next_deadline`] is reached.
+    Tick,
+    /// Other limits from now on. Who is a member stays one, and what waits already keeps waiting.
+    Limit(Limits),
+    /// The server stops: every wait is answered, and every later request refused.
+    Close,
+}
+
+/// What names a request from its input to its answer. Chosen by the caller, never twice the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// A message on its way, verbatim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The sender's content type.
+    pub content_type: Bytes,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// What keeps a hub within bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The most members at a time.
+    pub members: usize,
+    /// The most messages that wait for one member.
+    pub mailbox_messages: usize,
+    /// The most bytes of messages that wait for one member.
+    pub mailbox_bytes: usize,
+    /// The most bytes of messages that wait for all members together.
+    pub queued_bytes: usize,
+    /// A member without an open wait for this long is dropped.
+    pub absent: Duration,
+}

@@ -1,0 +1,335 @@
+//! Who came and who went, and who knows of it.
+//!
+//! One board for all: a row for each member, with the last that happened to it, in the order in which that happened. What
+//! a member knows of the others is a bit for each row. News for it is where the board says otherwise than its bits, so that
+//! nothing piles up for a member that is slow, and who came and went unseen is no news.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use bytes::Bytes;
+use pinhole_signaling::PeerId;
+
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    rows: Vec<Option<Row>>,
+    free: Vec<Place>,
+    /// The rows by when something happened to them last.
+    order: BTreeMap<Moment, Place>,
+    last: Moment,
+}
+
+/// Which row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(usize);
+
+/// Counts what happened. No two things happen at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment(u64);
+
+#[derive(Debug)]
+struct Row {
+    id: PeerId,
+    /// That it came, or that it went.
+    entry: Bytes,
+    is_here: bool,
+    since: Moment,
+    /// How many members know that it came, and not that it went. With none of them the row of one that went is free.
+    known_to: usize,
+}
+
+/// What one member knows.
+#[derive(Debug)]
+pub(super) struct Knowledge {
+    /// A bit for each row: whether the member knows that it came, and not that it went.
+    known: Vec<u64>,
+    /// Up to here there is nothing new for the member.
+    read: Moment,
+}
+
+/// What a member is about to be told: that another one came or went.
+#[derive(Debug)]
+pub(super) struct News {
+    /// Who.
+    pub(super) of: PeerId,
+    pub(super) entry: Bytes,
+    is_here: bool,
+    place: Place,
+    since: Moment,
+}
+
+impl Board {
+    /// How many rows there are: of those who are here, and of those of whom somebody has yet to hear that they went.
+    pub(super) fn rows(&self) -> usize {
+        self.order.len()
+    }
+
+    /// A member came. It knows all who are here.
+    pub(super) fn came(&mut self, id: PeerId, entry: Bytes) -> (Place, Knowledge) {
+        let since = self.tick();
+        let row = Row {
+            id,
+            entry,
+            is_here: true,
+            since,
+            known_to: 0,
+        };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.rows[place.0] = Some(row);
+                place
+            }
+            None => {
+                self.rows.push(Some(row));
+                Place(self.rows.len() - 1)
+            }
+        };
+        self.order.insert(since, place);
+        let mut knowledge = Knowledge {
+            known: vec![0; self.rows.len().div_ceil(64)],
+            read: since,
+        };
+        for (place, row) in self.rows.iter_mut().enumerate() {
+            if let Some(row) = row.as_mut().filter(|row| row.is_here) {
+                row.known_to += 1;
+                knowledge.set(Place(place), true);
+            }
+        }
+        (place, knowledge)
+    }
+
+    /// The entry of one who is here.
+    pub(super) fn entry(&self, place: Place) -> Option<&Bytes> {
+        Some(&self.row(place)?.entry)
+    }
+
+    /// A member went, and with it what it knew.
+    pub(super) fn went(&mut self, place: Place, entry: Bytes, knowledge: Knowledge) {
+        let since = self.tick();
+        if let Some(row) = self.rows.get_mut(place.0).and_then(Option::as_mut) {
+            row.is_here = false;
+            row.entry = entry;
+            self.order.remove(&row.since);
+            row.since = since;
+            self.order.insert(since, place);
+        }
+        for place in knowledge.known() {
+            self.unknown_to_one_more(place);
+        }
+    }
+
+    /// The next news for a member. It counts as told until [`Board::take_back`].
+    pub(super) fn next(&mut self, knowledge: &mut Knowledge) -> Option<News> {
+        loop {
+            let unread = (Bound::Excluded(knowledge.read), Bound::Unbounded);
+            let (&since, &place) = self.order.range(unread).next()?;
+            knowledge.read = since;
+            let Some(row) = self.rows.get_mut(place.0).and_then(Option::as_mut) else {
+                continue;
+            };
+            if row.is_here == knowledge.knows(place) {
+                continue;
+            }
+            if row.is_here {
+                row.known_to += 1;
+                knowledge.set(place, true);
+            }
+            return Some(News {
+                of: row.id,
+                entry: row.entry.clone(),
+                is_here: row.is_here,
+                place,
+                since,
+            });
+        }
+    }
+
+    /// That one who is here came, for a member that does not know it yet, whatever else is new for that member.
+    pub(super) fn introduce(&mut self, place: Place, to: &mut Knowledge) -> Option<Bytes> {
+        if to.knows(place) {
+            return None;
+        }
+        let row = self.rows.get_mut(place.0)?.as_mut()?;
+        row.known_to += 1;
+        to.set(place, true);
+        Some(row.entry.clone())
+    }
+
+    /// The member has the news.
+    pub(super) fn told(&mut self, news: News, knowledge: &mut Knowledge) {
+        // The row of one that went stays until then, for the news may be taken back.
+        if !news.is_here {
+            knowledge.set(news.place, false);
+            self.unknown_to_one_more(news.place);
+        }
+    }
+
+    /// The member does not have the news.
+    pub(super) fn take_back(&mut self, news: News, knowledge: &mut Knowledge) {
+        if news.is_here {
+            knowledge.set(news.place, false);
+            self.unknown_to_one_more(news.place);
+        }
+        knowledge.read = knowledge.read.min(Moment(news.since.0 - 1));
+    }
+
+    fn unknown_to_one_more(&mut self, place: Place) {
+        let Some(row) = self.rows.get_mut(place.0).and_then(Option::as_mut) else {
+            return;
+        };
+        row.known_to -= 1;
+        if row.known_to == 0 && !row.is_here {
+            self.order.remove(&row.since);
+            self.rows[place.0] = None;
+            self.free.push(place);
+        }
+    }
+
+    fn row(&self, place: Place) -> Option<&Row> {
+        self.rows.get(place.0)?.as_ref()
+    }
+
+    fn tick(&mut self) -> Moment {
+        self.last.0 += 1;
+        self.last
+    }
+}
+
+impl Knowledge {
+    fn knows(&self, place: Place) -> bool {
+        self.known
+            .get(place.0 / 64)
+            .is_some_and(|word| word >> (place.0 % 64) & 1 == 1)
+    }
+
+    fn set(&mut self, place: Place, is_known: bool) {
+        let word = place.0 / 64;
+        if self.known.len() <= word {
+            self.known.resize(word + 1, 0);
+        }
+        let bit = 1 << (place.0 % 64);
+        if is_known {
+            self.known[word] |= bit;
+        } else {
+            self.known[word] &= !bit;
+        }
+    }
+
+    fn known(&self) -> impl Iterator<Item = Place> {
+        let words = self.known.iter().enumerate();
+        words.flat_map(|(at, &word)| {
+            (0..64)
+                .filter(move |bit| word >> bit & 1 == 1)
+                .map(move |bit| Place(at * 64 + bit))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A board with its members, and what they tell of each other: `+1` and `-1`.
+    #[derive(Default)]
+    struct Room {
+        board: Board,
+        members: BTreeMap<u64, (Place, Knowledge)>,
+    }
+
+    impl Room {
+        fn come(&mut self, id: u64) {
+            let member = self
+                .board
+                .came(PeerId::new(id).unwrap(), Bytes::from(format!("+{id}")));
+            self.members.insert(id, member);
+        }
+
+        fn go(&mut self, id: u64) {
+            let (place, knowledge) = self.members.remove(&id).unwrap();
+            self.board.went(place, Bytes::from(format!("-{id}")), knowledge);
+        }
+
+        fn next(&mut self, id: u64) -> Option<News> {
+            self.board.next(&mut self.members.get_mut(&id).unwrap().1)
+        }
+
+        fn fetch(&mut self, id: u64) -> Option<Bytes> {
+            let news = self.next(id)?;
+            let entry = news.entry.clone();
+            self.board.told(news, &mut self.members.get_mut(&id).unwrap().1);
+            Some(entry)
+        }
+
+        fn all(&mut self, id: u64) -> Vec<Bytes> {
+            std::iter::from_fn(|| self.fetch(id)).collect()
+        }
+    }
+
+    #[test]
+    fn who_came_and_went_unseen_is_no_news_and_keeps_no_row() {
+        let mut room = Room::default();
+        room.come(1);
+        for id in 2..1000 {
+            room.come(id);
+            room.go(id);
+            assert_eq!(room.board.rows(), 1);
+        }
+        assert_eq!(room.board.rows.len(), 2);
+        assert_eq!(room.all(1), [""; 0]);
+    }
+
+    #[test]
+    fn a_row_lasts_as_long_as_somebody_has_to_hear_that_it_went() {
+        let mut room = Room::default();
+        (1..=3).for_each(|id| room.come(id));
+        assert_eq!(room.all(1), ["+2", "+3"]);
+        room.go(3);
+        assert_eq!(room.board.rows(), 3);
+        assert_eq!((room.all(2), room.board.rows()), (vec![], 3), "it never knew");
+        assert_eq!((room.all(1), room.board.rows()), (vec!["-3".into()], 2));
+        room.come(4);
+        assert_eq!(room.all(1), ["+4"]);
+        room.go(4);
+        room.go(1);
+        assert_eq!(room.board.rows(), 2, "nobody is left who has to hear of 4");
+        assert_eq!((room.all(2), room.board.rows()), (vec!["-1".into()], 1));
+    }
+
+    #[test]
+    fn whoever_is_introduced_is_not_told_of_again_until_it_goes() {
+        let mut room = Room::default();
+        (1..=3).for_each(|id| room.come(id));
+        let third = room.members[&3].0;
+        let first = &mut room.members.get_mut(&1).unwrap().1;
+        assert_eq!(room.board.introduce(third, first), Some("+3".into()));
+        assert_eq!(room.board.introduce(third, first), None);
+        assert_eq!(room.all(1), ["+2"]);
+        room.go(3);
+        assert_eq!(room.all(1), ["-3"]);
+    }
+
+    #[test]
+    fn news_that_was_taken_back_comes_again_if_it_is_still_true() {
+        let mut room = Room::default();
+        (1..=2).for_each(|id| room.come(id));
+        let came = room.next(1).unwrap();
+        room.board
+            .take_back(came, &mut room.members.get_mut(&1).unwrap().1);
+        assert_eq!(room.fetch(1), Some("+2".into()));
+        room.go(2);
+        for _ in 0..2 {
+            let went = room.next(1).unwrap();
+            assert_eq!(went.entry, "-2");
+            room.board
+                .take_back(went, &mut room.members.get_mut(&1).unwrap().1);
+        }
+        assert_eq!((room.all(1), room.board.rows()), (vec!["-2".into()], 1));
+
+        room.come(3);
+        let came = room.next(1).unwrap();
+        room.go(3);
+        room.board
+            .take_back(came, &mut room.members.get_mut(&1).unwrap().1);
+        assert_eq!((room.all(1), room.board.rows()), (vec![], 1));
+    }
+}
