@@ -19,12 +19,16 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::socket::Socket;
-use crate::{Answer, Body, Limits, Receipt, Refusal, Request, Site};
+use crate::{Answer, Body, Limits, Receipt, Refusal, Request, Site, Source};
 
 /// A client that dies without a word is noticed within a minute.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
+
+/// What the system takes of an answer before its client reads any of it, in bytes. By itself it would be some megabytes, if
+/// that many are sent.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves it to its end, or as long as it may take.
 pub(crate) async fn serve<S: Site>(
@@ -38,9 +42,11 @@ pub(crate) async fn serve<S: Site>(
         .with_time(PROBE_AFTER)
         .with_interval(PROBE_EVERY)
         .with_retries(PROBES);
+    let socket = SockRef::from(&stream);
     if let Err(error) = stream
         .set_nodelay(true)
-        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER))
     {
         tracing::debug!(%error, "the connection is gone already");
         return;
@@ -160,6 +166,7 @@ async fn answer<S: Site>(
                 uri: head.uri,
                 headers: head.headers,
                 caller,
+                source: Source::of(from),
                 body,
             })
             .await

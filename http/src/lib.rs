@@ -21,6 +21,7 @@ mod request;
 mod serve;
 mod site;
 mod socket;
+mod source;
 
 pub use answer::{Answer, Receipt};
 pub use gates::{Access, AllowedOrigin, Caller, Gates, HostName, HostNameError, OriginError, Refusal};
@@ -30,3 +31,4 @@ pub use listen::{ListenError, Listener, Words, try_listen};
 pub use pinhole_signaling::Token;
 pub use request::{Body, BodyError, Request};
 pub use site::{Settings, Site};
+pub use source::Source;

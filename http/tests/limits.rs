@@ -150,6 +150,30 @@ async fn a_body_that_is_too_large_is_refused_to_a_sender_that_reads_only_in_the_
 }
 
 #[tokio::test]
+async fn a_body_for_which_there_is_no_memory_is_refused_before_it_comes() {
+    let server = TestServer::start();
+    let head = "POST /no-room HTTP/1.1\r\nHost: porch\r\n";
+    for rest in [
+        "Content-Length: 4\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n",
+    ] {
+        let reply = server.ask(format!("{head}{rest}")).await;
+        assert_eq!(reply.status(), 503, "{reply:?}");
+        assert!(reply.body.contains("no memory"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_comes_whole_in_whichever_pieces() {
+    let server = TestServer::start();
+    let chunks: String = (0..20).map(|piece| format!("5\r\n-{piece:04}\r\n")).collect();
+    let whole: String = (0..20).map(|piece| format!("-{piece:04}")).collect();
+    let head = "POST / HTTP/1.1\r\nHost: porch\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let reply = server.ask(format!("{head}{chunks}0\r\n\r\n")).await;
+    assert_eq!((reply.status(), reply.body), (200, whole));
+}
+
+#[tokio::test]
 async fn who_sends_for_ever_is_cut_off() {
     let server = with(Limits {
         linger_bytes: 100_000,

@@ -13,6 +13,7 @@ use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::budget::Size;
 use crate::hub;
 
 /// All settings.
@@ -73,9 +74,13 @@ pub struct Limits {
     /// The most bytes of messages that wait for one member; at least one message of the largest size fits in any case.
     #[serde(rename = "mailbox_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
     pub mailbox_bytes: usize,
-    /// The most bytes of messages that wait for all members together; at least one mailbox fits in any case.
-    #[serde(rename = "queue_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
-    pub queued_bytes: usize,
+    /// The most bytes that are held for others: messages that wait or are on their way, members, and answers that nobody has
+    /// read yet.
+    #[serde(rename = "memory", deserialize_with = "size::<LEAST_MEMORY, MOST_BYTES, _>")]
+    pub memory_bytes: usize,
+    /// How much of all these one address may have, in percent. A mailbox's worth of memory it may have in any case.
+    #[serde(deserialize_with = "within::<1, 100, _>")]
+    pub address_share: usize,
     /// How long a request may take to arrive.
     #[serde(deserialize_with = "timeout")]
     pub request_timeout: Duration,
@@ -84,6 +89,9 @@ pub struct Limits {
 /// Such that a roster of members with the longest names can be read by the clients.
 const MOST_MEMBERS: usize = MAX_ROSTER / 540;
 const MOST_BYTES: usize = 1 << 30;
+const LEAST_MEMORY: usize = 1 << 20;
+/// What a client needs of the memory besides its messages.
+const MARGIN: usize = 64 * 1024;
 
 impl Default for Config {
     fn default() -> Config {
@@ -99,11 +107,12 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             members: 1000,
-            connections: 4096,
+            connections: 2500,
             message_bytes: MAX_MESSAGE,
             mailbox_messages: 256,
             mailbox_bytes: 1 << 20,
-            queued_bytes: 64 << 20,
+            memory_bytes: 16 << 20,
+            address_share: 25,
             request_timeout: Duration::from_secs(10),
         }
     }
@@ -140,14 +149,27 @@ impl Config {
 
     /// What the hub is to keep to.
     pub fn hub_limits(&self) -> hub::Limits {
-        let mailbox_bytes = self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024);
         hub::Limits {
             members: self.limits.members,
             mailbox_messages: self.limits.mailbox_messages,
-            mailbox_bytes,
-            queued_bytes: self.limits.queued_bytes.max(mailbox_bytes),
+            mailbox_bytes: self.mailbox_bytes(),
             absent: ABSENT,
         }
+    }
+
+    /// What may be held for others.
+    pub fn memory(&self) -> Size {
+        let share = self.limits.memory_bytes / 100 * self.limits.address_share;
+        let share = share.max(self.mailbox_bytes() + MARGIN);
+        Size {
+            whole: self.limits.memory_bytes.max(share),
+            share,
+        }
+    }
+
+    /// One message of the largest size fits.
+    fn mailbox_bytes(&self) -> usize {
+        self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024)
     }
 }
 
@@ -253,7 +275,8 @@ mod tests {
             message_bytes,
             mailbox_messages,
             mailbox_bytes,
-            queued_bytes,
+            memory_bytes,
+            address_share,
             request_timeout,
         } = limits;
         let size = |bytes: usize| {
@@ -264,13 +287,13 @@ mod tests {
                 .replace(' ', "")
                 .replace(".0", "")
         };
-        let (message, mailbox, queue) = (size(message_bytes), size(mailbox_bytes), size(queued_bytes));
+        let (message, mailbox, memory) = (size(message_bytes), size(mailbox_bytes), size(memory_bytes));
         let timeout = humantime::format_duration(request_timeout);
         let all = format!(
             "listen = \"{listen}\"\n[access]\n\
              token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
              message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
-             mailbox_size = \"{mailbox}\"\nqueue_size = \"{queue}\"\n\
+             mailbox_size = \"{mailbox}\"\nmemory = \"{memory}\"\naddress_share = {address_share}\n\
              request_timeout = \"{timeout}\"\n"
         );
         let all: toml::Table = all.parse().unwrap();
@@ -327,7 +350,7 @@ mod tests {
                 "line 2",
                 "1GiB is not from 1.0 KiB to",
             ),
-            ("[limits]\nqueue_size = \"big\"", "line 2", "`big` is not a size"),
+            ("[limits]\nmemory = \"big\"", "line 2", "`big` is not a size"),
             ("[limits]\nrequest_timeout = 10", "line 2", "such as \"10s\""),
             (
                 "[limits]\nrequest_timeout = \"2 days\"",
@@ -371,9 +394,11 @@ mod tests {
 
     #[test]
     fn the_largest_message_fits_into_an_empty_mailbox() {
-        let config = Config::parse("[limits]\nmailbox_size = 1024\nqueue_size = 1024").unwrap();
-        let limits = config.hub_limits();
+        let config =
+            Config::parse("[limits]\nmailbox_size = 1024\nmemory = \"1MiB\"\naddress_share = 1").unwrap();
+        let (limits, memory) = (config.hub_limits(), config.memory());
         assert!(limits.mailbox_bytes > config.limits.message_bytes);
-        assert!(limits.queued_bytes >= limits.mailbox_bytes);
+        assert!(memory.share > limits.mailbox_bytes + hub::Parcel::OVERHEAD);
+        assert!(memory.whole >= memory.share);
     }
 }

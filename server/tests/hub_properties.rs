@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod room;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
 use pinhole_signaling::{Member, PeerId, roster};
 use proptest::prelude::*;
+use room::{budget, source};
 
 /// What may happen. Numbers pick one of what is there at that time.
 #[derive(Debug, Clone)]
@@ -94,7 +97,7 @@ fn pick<T: Clone>(from: impl Iterator<Item = T>, number: usize) -> Option<T> {
 impl World {
     fn new(limits: Limits) -> World {
         World {
-            hub: Hub::new(limits),
+            hub: Hub::new(limits, budget()),
             now: Instant::now(),
             model: Model::default(),
             requests: 0,
@@ -159,6 +162,7 @@ impl World {
                 let answers = self.input(Input::SignIn {
                     request,
                     name: format!("m{}", request.0).into(),
+                    from: source(),
                 });
                 if let [Answer::SignedIn { id, roster }] = &answers[..] {
                     let mut listed = roster::parse(roster).map(|entry| entry.unwrap().id);
@@ -280,7 +284,6 @@ fn limits() -> Limits {
         members: 6,
         mailbox_messages: 1000,
         mailbox_bytes: 100_000,
-        queued_bytes: 1_000_000,
         absent: Duration::from_secs(30),
     }
 }
@@ -290,7 +293,6 @@ fn tight() -> Limits {
         members: 3,
         mailbox_messages: 2,
         mailbox_bytes: 9,
-        queued_bytes: 13,
         ..limits()
     }
 }

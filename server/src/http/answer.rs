@@ -94,7 +94,11 @@ pub(super) fn refused(refusal: Refusal) -> Answer {
         ),
         Refusal::MemoryFull => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Too many messages wait in this server already. Try again later.",
+            "The server holds as much for its members as it may. Try again later.",
+        ),
+        Refusal::ShareFull => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "The server holds as much for your address as it may. Try again later.",
         ),
         Refusal::Closing => (StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down."),
     };

@@ -8,6 +8,7 @@ use pinhole_http::Receipt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use crate::budget::{Account, Budget, Size, Source};
 use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
 
 /// The hub, shared by all connections.
@@ -19,6 +20,7 @@ pub(super) struct Desk {
     state: Mutex<State>,
     /// [`Limits::absent`]; no configuration changes it.
     absent: Duration,
+    budget: Budget,
     members: watch::Receiver<usize>,
 }
 
@@ -40,11 +42,12 @@ pub(super) struct Ticket {
 }
 
 impl Desk {
-    pub(super) fn new(limits: Limits) -> Desk {
+    pub(super) fn new(limits: Limits, memory: Size) -> Desk {
+        let budget = Budget::new(memory);
         let absent = limits.absent;
         let (sender, members) = watch::channel(0);
         let state = State {
-            hub: Hub::new(limits),
+            hub: Hub::new(limits, budget.clone()),
             next_request: 0,
             unanswered: HashMap::new(),
             members: sender,
@@ -52,6 +55,7 @@ impl Desk {
         Desk {
             state: Mutex::new(state),
             absent,
+            budget,
             members,
         }
     }
@@ -62,8 +66,14 @@ impl Desk {
     }
 
     /// Other limits from now on.
-    pub(super) fn limit(&self, limits: Limits) {
+    pub(super) fn limit(&self, limits: Limits, memory: Size) {
+        self.budget.resize(memory);
         self.lock().step(Input::Limit(limits));
+    }
+
+    /// What a client spends of the memory.
+    pub(super) fn account(&self, of: Source) -> Account {
+        self.budget.account(of)
     }
 
     /// Whether [`Desk::run_clock`] does its work: nothing is overdue for longer than `patience`.
@@ -171,6 +181,8 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use bytes::Bytes;
     use pinhole_signaling::PeerId;
 
@@ -180,13 +192,17 @@ mod tests {
     const ABSENT: Duration = Duration::from_secs(30);
 
     fn desk() -> Arc<Desk> {
-        Arc::new(Desk::new(Limits {
+        let limits = Limits {
             members: 10,
             mailbox_messages: 10,
             mailbox_bytes: 1000,
-            queued_bytes: 1000,
             absent: ABSENT,
-        }))
+        };
+        let memory = Size {
+            whole: 100_000,
+            share: 100_000,
+        };
+        Arc::new(Desk::new(limits, memory))
     }
 
     async fn sign_in(desk: &Arc<Desk>, name: &str) -> PeerId {
@@ -194,6 +210,7 @@ mod tests {
             .ask(|request| Input::SignIn {
                 request,
                 name: name.into(),
+                from: Source(Ipv4Addr::LOCALHOST.into()),
             })
             .await
             .0

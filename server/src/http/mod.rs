@@ -76,7 +76,7 @@ impl Server {
     /// The system does not give it.
     pub fn bind(config: &Config) -> Result<Server, ListenError> {
         let listener = Listener::bind(config.listen, WORDS)?;
-        let desk = Arc::new(Desk::new(config.hub_limits()));
+        let desk = Arc::new(Desk::new(config.hub_limits(), config.memory()));
         let members = desk.members();
         let (sender, receiver) = watch::channel(config.clone());
         let settings = Settings {
@@ -148,7 +148,7 @@ pub fn try_listen(address: SocketAddr) -> Result<(), ListenError> {
 
 /// Takes over what the new configuration changes.
 fn obey(config: &Config, desk: &Desk, settings: &watch::Sender<Settings<Site>>) {
-    desk.limit(config.hub_limits());
+    desk.limit(config.hub_limits(), config.memory());
     settings.send_modify(|settings| {
         settings.site.obey(config.access.gates());
         settings.limits = limits(config);

@@ -2,6 +2,7 @@ use bytes::Bytes;
 use pinhole_signaling::{Name, PeerId};
 
 use super::{Parcel, RequestId};
+use crate::budget::Spent;
 
 /// What a hub wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,8 +74,10 @@ pub enum Refusal {
     ServerFull,
     /// As many messages wait for the receiver as may.
     MailboxFull,
-    /// As many bytes wait for all members together as may.
+    /// As much memory is held for all members together as may be.
     MemoryFull,
+    /// As much memory is held for one client as may be.
+    ShareFull,
     /// The server stops.
     Closing,
 }
@@ -91,4 +94,13 @@ pub enum Event {
         /// What was sent.
         parcel: Parcel,
     },
+}
+
+impl From<Spent> for Refusal {
+    fn from(spent: Spent) -> Refusal {
+        match spent {
+            Spent::Whole => Refusal::MemoryFull,
+            Spent::Share => Refusal::ShareFull,
+        }
+    }
 }

@@ -54,10 +54,7 @@ impl Hub {
                         peer.mailbox.put_back(Letter::Introduction(news.entry));
                     }
                     (Item::News(news), false) => self.board.take_back(news, &mut peer.knowledge),
-                    (Item::Letter(letter), false) => {
-                        self.queued_bytes += letter.weight();
-                        peer.mailbox.put_back(letter);
-                    }
+                    (Item::Letter(letter), false) => peer.mailbox.put_back(letter),
                 }
             }
             // The connection of the wait that stands by has closed.
@@ -96,10 +93,7 @@ impl Hub {
             return;
         };
         let item = match peer.mailbox.pop() {
-            Some(letter) => {
-                self.queued_bytes -= letter.weight();
-                Item::Letter(letter)
-            }
+            Some(letter) => Item::Letter(letter),
             None => match self.board.next(&mut peer.knowledge) {
                 Some(news) => Item::News(news),
                 None => return,

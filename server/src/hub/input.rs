@@ -3,6 +3,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use pinhole_signaling::{Name, PeerId};
 
+use crate::budget::Source;
+
 /// What happens to a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
@@ -12,6 +14,8 @@ pub enum Input {
         request: RequestId,
         /// The name; an empty one becomes `peer_<id>`.
         name: Name,
+        /// Who.
+        from: Source,
     },
     /// A member asks for its next event.
     Wait {
@@ -60,13 +64,19 @@ pub enum Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// A message on its way, verbatim.
+/// A message on its way, verbatim. Its bytes hold the memory that is reserved for them ([`crate::budget`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
     /// The sender's content type.
     pub content_type: Bytes,
     /// The body.
     pub body: Bytes,
+}
+
+impl Parcel {
+    /// What it takes besides its bytes, as long as anybody holds it: its place in a queue, which may be half empty, and what
+    /// counts the holders of its two parts.
+    pub const OVERHEAD: usize = 512;
 }
 
 /// What keeps a hub within bounds.
@@ -78,8 +88,6 @@ pub struct Limits {
     pub mailbox_messages: usize,
     /// The most bytes of messages that wait for one member.
     pub mailbox_bytes: usize,
-    /// The most bytes of messages that wait for all members together.
-    pub queued_bytes: usize,
     /// A member without an open wait for this long is dropped.
     pub absent: Duration,
 }

@@ -83,10 +83,6 @@ impl Mailbox {
         self.messages >= self.bounds.messages || self.bytes + weight > self.bounds.bytes
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     /// Whether a message of this sender is in it.
     pub(super) fn has_from(&self, sender: PeerId) -> bool {
         let is_of = |letter: &Letter| matches!(letter, Letter::Message { from, .. } if *from == sender);

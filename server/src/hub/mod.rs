@@ -11,7 +11,7 @@
 //!   fetched all that there is for it, it knows who is there.
 //! - At most one wait of a member is answered with an event at a time. A wait that comes before the delivery of
 //!   the last event is known stands by.
-//! - Everything that grows is bounded by [`Limits`].
+//! - Everything that grows is bounded by [`Limits`] or paid from the [`Budget`].
 
 mod command;
 mod delivery;
@@ -28,9 +28,19 @@ use pinhole_signaling::{Member, Name, PeerId};
 pub use command::{Answer, Command, Event, Refusal, Why};
 pub use input::{Input, Limits, Parcel, RequestId};
 
+use crate::budget::{Budget, Source, Spent};
 use mailbox::{Letter, Mailbox};
 use member::{Line, Peer};
 use presence::Board;
+
+/// What things take of the memory besides the bytes that they have in them: structures, places in maps that may be half empty, and
+/// what the allocator keeps for itself.
+mod cost {
+    /// A member with its requests.
+    pub(super) const MEMBER: usize = 1536;
+    /// An answer on its way.
+    pub(super) const ANSWER: usize = 512;
+}
 
 /// The members of a server and what waits for them.
 #[derive(Debug)]
@@ -42,22 +52,24 @@ pub struct Hub {
     waits: HashMap<RequestId, PeerId>,
     /// `None` when all ids are used up.
     next_id: Option<PeerId>,
-    /// The bytes in all mailboxes.
-    queued_bytes: usize,
+    budget: Budget,
+    /// The bytes of the entries of all members.
+    roster_bytes: usize,
     is_closing: bool,
     commands: Vec<Command>,
 }
 
 impl Hub {
-    /// A hub without members.
-    pub fn new(limits: Limits) -> Hub {
+    /// A hub without members, which spends this budget.
+    pub fn new(limits: Limits, budget: Budget) -> Hub {
         Hub {
             limits,
             peers: BTreeMap::new(),
             board: Board::default(),
             waits: HashMap::new(),
             next_id: Some(PeerId::FIRST),
-            queued_bytes: 0,
+            budget,
+            roster_bytes: 0,
             is_closing: false,
             commands: Vec::new(),
         }
@@ -71,7 +83,7 @@ impl Hub {
             {
                 self.refuse(request, Refusal::Closing);
             }
-            Input::SignIn { request, name } => self.sign_in(request, name, now),
+            Input::SignIn { request, name, from } => self.sign_in(request, name, from, now),
             Input::Wait { request, id } => self.wait(request, id),
             Input::Send {
                 request,
@@ -105,31 +117,44 @@ impl Hub {
         self.peers.len()
     }
 
-    fn sign_in(&mut self, request: RequestId, name: Name, now: Instant) {
+    fn sign_in(&mut self, request: RequestId, name: Name, from: Source, now: Instant) {
         let has_room = self.peers.len() < self.limits.members && self.board.rows() < 2 * self.limits.members;
         let Some(id) = self.next_id.filter(|_| has_room) else {
             return self.refuse(request, Refusal::ServerFull);
         };
-        self.next_id = id.next();
         let name = if name.is_empty() {
             Name::from(format!("peer_{id}"))
         } else {
             name
         };
-        self.commands.push(Command::Came {
-            id,
-            name: name.clone(),
-        });
         let own = Member {
             name: name.clone(),
             id,
             connected: true,
         };
-        let mut roster = own.to_entry();
-        let (place, knowledge) = self.board.came(id, roster.clone().into());
+        let own = own.to_entry();
+        let length = own.len() + self.roster_bytes;
+        let memory = || -> Result<_, Spent> {
+            let account = self.budget.account(from);
+            let member = account.reserve(self.cost_of_member(&name))?;
+            Ok((member, account.reserve(length + cost::ANSWER)?))
+        };
+        let (memory, memory_of_roster) = match memory() {
+            Ok(memory) => memory,
+            Err(spent) => return self.refuse(request, spent.into()),
+        };
+        self.next_id = id.next();
+        self.commands.push(Command::Came {
+            id,
+            name: name.clone(),
+        });
+        let mut roster = Vec::with_capacity(length);
+        roster.extend_from_slice(&own);
         for peer in self.peers.values() {
             roster.extend_from_slice(self.board.entry(peer.place).map_or(&[], |entry| entry));
         }
+        self.roster_bytes = length;
+        let (place, knowledge) = self.board.came(id, own.into(), memory);
         self.serve_all();
         let peer = Peer {
             name,
@@ -139,8 +164,13 @@ impl Hub {
             knowledge,
         };
         self.peers.insert(id, peer);
-        let roster = roster.into();
+        let roster = memory_of_roster.hold(roster);
         self.answer(request, Answer::SignedIn { id, roster });
+    }
+
+    /// What a member takes: itself, its row on the board, its name in both of them and in the entries, and what it knows.
+    fn cost_of_member(&self, name: &Name) -> usize {
+        cost::MEMBER + 3 * name.as_bytes().len() + 2 * self.limits.members / 8
     }
 
     fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel) {
@@ -158,15 +188,11 @@ impl Hub {
         if receiver.mailbox.is_full_for(bytes) {
             return self.refuse(request, Refusal::MailboxFull);
         }
-        if self.queued_bytes + bytes > self.limits.queued_bytes {
-            return self.refuse(request, Refusal::MemoryFull);
-        }
         // Clients know a caller by its name.
         if let Some(entry) = self.board.introduce(sender, &mut receiver.knowledge) {
             receiver.mailbox.push(Letter::Introduction(entry));
         }
         receiver.mailbox.push(message);
-        self.queued_bytes += bytes;
         self.serve(to);
         self.answer(request, Answer::Sent);
     }
@@ -226,7 +252,6 @@ impl Hub {
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
-        self.queued_bytes -= peer.mailbox.bytes();
         let open = match peer.line {
             Line::Waiting { request } => Some(request),
             Line::Delivering {
@@ -247,6 +272,7 @@ impl Hub {
             connected: false,
         }
         .to_entry();
+        self.roster_bytes -= entry.len();
         self.board.went(peer.place, entry.into(), peer.knowledge);
         self.commands.push(Command::Went {
             id,

@@ -10,6 +10,8 @@ use std::ops::Bound;
 use bytes::Bytes;
 use pinhole_signaling::PeerId;
 
+use crate::budget::Reservation;
+
 #[derive(Debug, Default)]
 pub(super) struct Board {
     rows: Vec<Option<Row>>,
@@ -36,6 +38,8 @@ struct Row {
     since: Moment,
     /// How many members know that it came, and not that it went. With none of them the row of one that went is free.
     known_to: usize,
+    /// For the member, and then for the row alone.
+    _memory: Reservation,
 }
 
 /// What one member knows.
@@ -65,7 +69,7 @@ impl Board {
     }
 
     /// A member came. It knows all who are here.
-    pub(super) fn came(&mut self, id: PeerId, entry: Bytes) -> (Place, Knowledge) {
+    pub(super) fn came(&mut self, id: PeerId, entry: Bytes, memory: Reservation) -> (Place, Knowledge) {
         let since = self.tick();
         let row = Row {
             id,
@@ -73,6 +77,7 @@ impl Board {
             is_here: true,
             since,
             known_to: 0,
+            _memory: memory,
         };
         let place = match self.free.pop() {
             Some(place) => {
@@ -227,7 +232,19 @@ impl Knowledge {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+    use crate::budget::{Budget, Size, Source};
+
+    fn memory() -> Reservation {
+        let size = Size {
+            whole: 1000,
+            share: 1000,
+        };
+        let account = Budget::new(size).account(Source(Ipv4Addr::LOCALHOST.into()));
+        account.reserve(1000).unwrap()
+    }
 
     /// A board with its members, and what they tell of each other: `+1` and `-1`.
     #[derive(Default)]
@@ -240,7 +257,7 @@ mod tests {
         fn come(&mut self, id: u64) {
             let member = self
                 .board
-                .came(PeerId::new(id).unwrap(), Bytes::from(format!("+{id}")));
+                .came(PeerId::new(id).unwrap(), Bytes::from(format!("+{id}")), memory());
             self.members.insert(id, member);
         }
 

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use pinhole_server::budget::{Budget, Size, Source};
 use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
 use pinhole_signaling::PeerId;
 
@@ -15,9 +17,20 @@ pub fn limits() -> Limits {
         members: 10,
         mailbox_messages: 3,
         mailbox_bytes: 1000,
-        queued_bytes: 1500,
         absent: ABSENT,
     }
+}
+
+pub fn source() -> Source {
+    Source(Ipv4Addr::LOCALHOST.into())
+}
+
+/// More than any of these tests needs.
+pub fn budget() -> Budget {
+    Budget::new(Size {
+        whole: 1 << 30,
+        share: 1 << 30,
+    })
 }
 
 /// A hub with its clock, and requests numbered from 1.
@@ -30,7 +43,7 @@ pub struct Room {
 impl Room {
     pub fn new(limits: Limits) -> Room {
         Room {
-            hub: Hub::new(limits),
+            hub: Hub::new(limits, budget()),
             now: Instant::now(),
             requests: 0,
         }
@@ -50,6 +63,7 @@ impl Room {
         let mut commands = self.input(Input::SignIn {
             request,
             name: name.into(),
+            from: source(),
         });
         let answer = commands.pop();
         match answer {
