@@ -17,6 +17,7 @@ mod first_line;
 mod gates;
 mod limits;
 mod listen;
+mod places;
 mod request;
 mod serve;
 mod site;
@@ -24,7 +25,10 @@ mod socket;
 mod source;
 
 pub use answer::{Answer, Receipt};
-pub use gates::{Access, AllowedOrigin, Caller, Gates, HostName, HostNameError, OriginError, Refusal};
+pub use gates::{
+    Access, AllowedOrigin, Caller, Gates, HostName, HostNameError, OriginError, Refusal, TrustedProxy,
+    TrustedProxyError,
+};
 pub use hyper::{HeaderMap, Method, StatusCode, Uri, header};
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Words, try_listen};

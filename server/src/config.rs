@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pinhole_http::{AllowedOrigin, HostName};
+use pinhole_http::{AllowedOrigin, HostName, TrustedProxy};
 pub use pinhole_service::config::ConfigError;
 use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
@@ -14,7 +14,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::budget::Size;
-use crate::hub;
+use crate::hub::{self, Bound, Pace};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +42,8 @@ pub struct Access {
     pub hosts: Vec<HostName>,
     /// Pages from elsewhere that may use the server.
     pub allow_origins: Vec<AllowedOrigin>,
+    /// The proxies whose word counts for whom they pass on.
+    pub trusted_proxies: Vec<TrustedProxy>,
 }
 
 impl Access {
@@ -51,6 +53,7 @@ impl Access {
             token: self.token.clone(),
             hosts: self.hosts.clone(),
             allow_origins: self.allow_origins.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
         }
     }
 }
@@ -78,7 +81,8 @@ pub struct Limits {
     /// read yet.
     #[serde(rename = "memory", deserialize_with = "size::<LEAST_MEMORY, MOST_BYTES, _>")]
     pub memory_bytes: usize,
-    /// How much of all these one address may have, in percent. A mailbox's worth of memory it may have in any case.
+    /// How much one address may have of members, connections, memory and each mailbox, in percent. Some of each it may have in
+    /// any case.
     #[serde(deserialize_with = "within::<1, 100, _>")]
     pub address_share: usize,
     /// How long a request may take to arrive.
@@ -86,10 +90,22 @@ pub struct Limits {
     pub request_timeout: Duration,
 }
 
-/// Such that a roster of members with the longest names can be read by the clients.
-const MOST_MEMBERS: usize = MAX_ROSTER / 540;
+/// The members that there really can be follow from the memory, and from what clients read of a roster.
+const MOST_MEMBERS: usize = 1_000_000;
+/// One address may have so many members in any case, if there may be so many.
+const LEAST_MEMBERS: usize = 16;
+/// So many messages of one address may wait for a member in any case: a call is an offer and some dozens of candidates.
+const LEAST_MESSAGES: usize = 64;
+/// So many may sign in at once in any case, as the nodes behind one address do after a power cut.
+const AT_ONCE: u32 = 100;
+/// After that an address may sign in this often. Each time every other member is told.
+const SIGN_IN_EVERY: Duration = Duration::from_millis(200);
+/// Every client waits as soon as it is signed in. On a bad network it may have to connect for it a few times.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 1 << 30;
 const LEAST_MEMORY: usize = 1 << 20;
+/// The bytes of a name as people give them.
+const USUAL_NAME: usize = 24;
 /// What a client needs of the memory besides its messages.
 const MARGIN: usize = 64 * 1024;
 
@@ -149,18 +165,49 @@ impl Config {
 
     /// What the hub is to keep to.
     pub fn hub_limits(&self) -> hub::Limits {
+        let members = Bound {
+            all: self.limits.members,
+            each: self.share(self.limits.members, LEAST_MEMBERS),
+        };
         hub::Limits {
-            members: self.limits.members,
-            mailbox_messages: self.limits.mailbox_messages,
-            mailbox_bytes: self.mailbox_bytes(),
+            members,
+            roster_bytes: MAX_ROSTER,
+            mailbox_messages: Bound {
+                all: self.limits.mailbox_messages,
+                each: self.share(self.limits.mailbox_messages, LEAST_MESSAGES),
+            },
+            mailbox_bytes: Bound {
+                all: self.mailbox_bytes(),
+                each: self.share(self.mailbox_bytes(), self.limits.message_bytes + MARGIN),
+            },
+            sign_ins: Pace {
+                at_once: members.each.try_into().unwrap_or(u32::MAX).max(AT_ONCE),
+                every: SIGN_IN_EVERY,
+            },
             absent: ABSENT,
+            first_wait: FIRST_WAIT,
+            // Whoever has the token is trusted with all.
+            is_bound: self.access.token.is_none(),
         }
+    }
+
+    /// What one address may have of something, and at least as much as this if there is so much.
+    pub(crate) fn share(&self, all: usize, least: usize) -> usize {
+        (all * self.limits.address_share)
+            .div_ceil(100)
+            .max(least.min(all))
+    }
+
+    /// About how many members the memory and a roster are enough for, if half of the memory is left for what they say.
+    pub fn members_that_fit(&self) -> usize {
+        let by_memory = self.memory().whole / 2 / self.hub_limits().cost_of_member(USUAL_NAME);
+        by_memory.min(MAX_ROSTER / (USUAL_NAME + ",1000000,1\n".len()))
     }
 
     /// What may be held for others.
     pub fn memory(&self) -> Size {
-        let share = self.limits.memory_bytes / 100 * self.limits.address_share;
-        let share = share.max(self.mailbox_bytes() + MARGIN);
+        let least = self.mailbox_bytes() + MARGIN;
+        let share = self.share(self.limits.memory_bytes, least).max(least);
         Size {
             whole: self.limits.memory_bytes.max(share),
             share,
@@ -262,8 +309,10 @@ mod tests {
             token,
             hosts,
             allow_origins,
+            trusted_proxies,
         } = access;
         assert_eq!((hosts, allow_origins), (vec![], vec![]), "as the sample says");
+        assert_eq!(trusted_proxies, [], "as the sample says");
         assert_eq!(
             (token_file, token),
             (None, None),
@@ -291,7 +340,7 @@ mod tests {
         let timeout = humantime::format_duration(request_timeout);
         let all = format!(
             "listen = \"{listen}\"\n[access]\n\
-             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
+             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\ntrusted_proxies = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
              message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
              mailbox_size = \"{mailbox}\"\nmemory = \"{memory}\"\naddress_share = {address_share}\n\
              request_timeout = \"{timeout}\"\n"
@@ -338,6 +387,11 @@ mod tests {
                 "[access]\nallow_origin = [\"*\"]",
                 "line 2",
                 "did you mean `allow_origins`?",
+            ),
+            (
+                "[access]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/33\"]",
+                "line 2",
+                "`10.0.0.0/33` is no address of a proxy; write it as",
             ),
             ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
             (
@@ -393,12 +447,43 @@ mod tests {
     }
 
     #[test]
+    fn members_are_bounded_by_what_is_there_for_them() {
+        let fit = |text: &str| Config::parse(text).unwrap().members_that_fit();
+        assert!(fit("") >= Config::default().limits.members);
+        let many = "[limits]\nmembers = 5000\n";
+        assert!(fit(many) < 5000);
+        assert!(fit(&format!("{many}memory = \"64MiB\"")) >= 5000);
+    }
+
+    #[test]
+    fn one_address_has_a_quarter_of_all_and_a_few_of_each_in_any_case() {
+        let config = Config::default();
+        let limits = config.hub_limits();
+        assert_eq!(limits.members, Bound { all: 1000, each: 250 });
+        assert_eq!(limits.mailbox_messages, Bound { all: 256, each: 64 });
+        assert!(limits.mailbox_bytes.each > config.limits.message_bytes);
+        assert_eq!(config.memory().share, config.memory().whole / 4);
+        let few = Config::parse("[limits]\nmembers = 20\naddress_share = 1").unwrap();
+        assert_eq!(few.hub_limits().members, Bound { all: 20, each: 16 });
+        let all = Config::parse("[limits]\naddress_share = 100")
+            .unwrap()
+            .hub_limits();
+        assert_eq!(
+            all.members,
+            Bound {
+                all: 1000,
+                each: 1000
+            }
+        );
+    }
+
+    #[test]
     fn the_largest_message_fits_into_an_empty_mailbox() {
         let config =
             Config::parse("[limits]\nmailbox_size = 1024\nmemory = \"1MiB\"\naddress_share = 1").unwrap();
         let (limits, memory) = (config.hub_limits(), config.memory());
-        assert!(limits.mailbox_bytes > config.limits.message_bytes);
-        assert!(memory.share > limits.mailbox_bytes + hub::Parcel::OVERHEAD);
+        assert!(limits.mailbox_bytes.each > config.limits.message_bytes);
+        assert!(memory.share > limits.mailbox_bytes.all + hub::Parcel::OVERHEAD);
         assert!(memory.whole >= memory.share);
     }
 }

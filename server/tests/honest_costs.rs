@@ -3,14 +3,16 @@
 #![allow(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+mod room;
 
-use pinhole_server::budget::{Account, Budget, Size, Source};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use pinhole_server::budget::{Account, Budget, Size};
 use pinhole_server::hub::{Answer, Command, Hub, Input, Limits, Parcel, RequestId};
 use pinhole_signaling::PeerId;
+use room::source;
 
 struct Counting;
 
@@ -54,10 +56,10 @@ impl World {
             share: 1 << 30,
         });
         let limits = Limits {
-            members: 1000,
-            mailbox_messages: 100_000,
-            mailbox_bytes: 1 << 30,
-            absent: Duration::from_secs(30),
+            members: room::bound(1000),
+            mailbox_messages: room::bound(100_000),
+            mailbox_bytes: room::bound(1 << 30),
+            ..room::limits()
         };
         World {
             hub: Hub::new(limits, budget.clone()),
@@ -76,8 +78,15 @@ impl World {
     /// Signs in; the roster is read at once. With a wait, which stays open.
     fn sign_in(&mut self, name: &str, waits: bool) -> PeerId {
         let request = self.request();
-        let (name, from) = (name.into(), source());
-        let mut commands = self.hub.handle(Input::SignIn { request, name, from }, self.now);
+        let (name, source) = (name.into(), source());
+        let mut commands = self.hub.handle(
+            Input::SignIn {
+                request,
+                name,
+                source,
+            },
+            self.now,
+        );
         let Some(Command::Answer {
             answer: Answer::SignedIn { id, .. },
             ..
@@ -87,7 +96,7 @@ impl World {
         };
         if waits {
             let request = self.request();
-            self.hub.handle(Input::Wait { request, id }, self.now);
+            self.hub.handle(Input::Wait { request, id, source }, self.now);
         }
         id
     }
@@ -105,6 +114,7 @@ impl World {
             from,
             to,
             parcel,
+            source: source(),
         };
         self.hub.handle(input, self.now);
     }
@@ -115,10 +125,6 @@ impl World {
         what(self);
         (self.budget.held() - held, GIVEN.load(Ordering::Relaxed) - given)
     }
-}
-
-fn source() -> Source {
-    Source(Ipv4Addr::LOCALHOST.into())
 }
 
 /// One test, for the allocator counts for all threads.

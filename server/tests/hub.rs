@@ -7,7 +7,7 @@ mod room;
 use std::time::Duration;
 
 use pinhole_server::hub::{Answer, Command, Event, Input, Limits, Refusal, Why};
-use room::{ABSENT, Room, answer_to, limits, message, parcel, peer, presence, signed_in};
+use room::{ABSENT, Room, answer_to, bound, limits, message, parcel, peer, presence, signed_in, source};
 
 const GONE: Answer = Answer::Refused(Refusal::Gone);
 
@@ -89,6 +89,7 @@ fn of_two_waits_the_newer_wins_and_the_older_is_answered() {
     let commands = room.input(Input::Wait {
         request: newer,
         id: peer(1),
+        source: source(),
     });
     assert_eq!(
         answer_to(older, &commands),
@@ -104,6 +105,7 @@ fn of_two_waits_the_newer_wins_and_the_older_is_answered() {
     let commands = room.input(Input::Wait {
         request: last,
         id: peer(1),
+        source: source(),
     });
     assert_eq!(
         answer_to(standing_by, &commands),
@@ -176,7 +178,11 @@ fn leaving_is_announced_and_ends_the_own_wait() {
     room.fetch(1);
     let (own, _) = room.wait(2);
     let request = room.request();
-    let commands = room.input(Input::SignOut { request, id: peer(2) });
+    let commands = room.input(Input::SignOut {
+        request,
+        id: peer(2),
+        source: source(),
+    });
     assert_eq!(answer_to(own, &commands), Some(GONE));
     assert_eq!(answer_to(request, &commands), Some(Answer::SignedOut));
     assert_eq!(room.fetch(1), presence("bob,2,0\n"));
@@ -184,6 +190,7 @@ fn leaving_is_announced_and_ends_the_own_wait() {
     let commands = room.input(Input::SignOut {
         request: again,
         id: peer(2),
+        source: source(),
     });
     assert_eq!(answer_to(again, &commands), Some(GONE));
     assert_eq!(
@@ -242,14 +249,18 @@ fn bytes_are_bounded_for_each() {
 #[test]
 fn a_server_that_is_full_says_so_until_somebody_leaves() {
     let mut room = Room::new(Limits {
-        members: 2,
+        members: bound(2),
         ..limits()
     });
     room.sign_in("alice");
     room.sign_in("bob");
     assert_eq!(room.sign_in("eve").0, Answer::Refused(Refusal::ServerFull));
     let request = room.request();
-    room.input(Input::SignOut { request, id: peer(1) });
+    room.input(Input::SignOut {
+        request,
+        id: peer(1),
+        source: source(),
+    });
     assert_eq!(room.sign_in("eve").0, signed_in(3, "eve,3,1\nbob,2,1\n"));
 }
 
@@ -263,8 +274,8 @@ fn other_limits_hold_from_then_on_and_cost_nobody_what_they_have() {
         assert_eq!(room.send(2, 1, "x").0, Answer::Sent);
     }
     let fewer = Limits {
-        members: 2,
-        mailbox_messages: 2,
+        members: bound(2),
+        mailbox_messages: bound(2),
         ..limits()
     };
     assert_eq!(room.input(Input::Limit(fewer)), []);
@@ -303,6 +314,10 @@ fn closing_answers_every_wait_and_refuses_what_comes_later() {
     assert_eq!(room.sign_in("eve").0, Answer::Refused(Refusal::Closing));
     assert_eq!(room.send(1, 2, "x").0, Answer::Refused(Refusal::Closing));
     let request = room.request();
-    let commands = room.input(Input::SignOut { request, id: peer(1) });
+    let commands = room.input(Input::SignOut {
+        request,
+        id: peer(1),
+        source: source(),
+    });
     assert_eq!(answer_to(request, &commands), Some(Answer::SignedOut));
 }

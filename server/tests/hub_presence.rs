@@ -5,13 +5,13 @@
 mod room;
 
 use pinhole_server::hub::{Answer, Command, Event, Input, Limits, Refusal};
-use room::{Room, limits, message, presence};
+use room::{Room, bound, limits, message, presence};
 
 const CROWD: u64 = 1000;
 
 fn crowd() -> Room {
     Room::new(Limits {
-        members: 2000,
+        members: bound(2000),
         ..limits()
     })
 }
@@ -119,7 +119,7 @@ fn a_thousand_who_join_cost_one_step_each_while_nobody_waits() {
 #[test]
 fn news_that_slow_members_do_not_fetch_is_bounded_and_makes_room_again() {
     let mut room = Room::new(Limits {
-        members: 10,
+        members: bound(10),
         ..limits()
     });
     // Each gets to know visitors who go then, and does not fetch that they went.

@@ -6,13 +6,15 @@
 mod room;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
+use pinhole_server::budget::Source;
+use pinhole_server::hub::{Answer, Bound, Command, Event, Hub, Input, Limits, Parcel, RequestId};
 use pinhole_signaling::{Member, PeerId, roster};
 use proptest::prelude::*;
-use room::{budget, source};
+use room::{bound, budget};
 
 /// What may happen. Numbers pick one of what is there at that time.
 #[derive(Debug, Clone)]
@@ -53,8 +55,8 @@ struct Model {
 }
 
 /// What a member must get in the end, what it got, and what it takes from that for the truth.
-#[derive(Default)]
 struct Seat {
+    source: Source,
     due: Vec<Event>,
     got: Vec<Event>,
     others: BTreeSet<PeerId>,
@@ -88,6 +90,11 @@ struct World {
     sent: u64,
 }
 
+/// Whose request it is, of three.
+fn client(request: u64) -> Source {
+    Source(Ipv4Addr::from_bits((request % 3) as u32).into())
+}
+
 fn pick<T: Clone>(from: impl Iterator<Item = T>, number: usize) -> Option<T> {
     let all: Vec<T> = from.collect();
     let count = all.len();
@@ -116,7 +123,13 @@ impl World {
         for command in self.hub.handle(input, self.now) {
             match command {
                 Command::Came { id, .. } => {
-                    self.model.members.insert(id, Seat::default());
+                    let seat = Seat {
+                        source: client(self.requests),
+                        due: Vec::new(),
+                        got: Vec::new(),
+                        others: BTreeSet::new(),
+                    };
+                    self.model.members.insert(id, seat);
                 }
                 Command::Went { id, .. } => {
                     self.model.members.remove(&id);
@@ -143,7 +156,9 @@ impl World {
     fn wait(&mut self, id: PeerId) {
         let request = self.request();
         self.model.open.insert(request, id);
-        assert_eq!(self.input(Input::Wait { request, id }), []);
+        let source = self.model.members[&id].source;
+        let input = Input::Wait { request, id, source };
+        assert_eq!(self.input(input), []);
     }
 
     fn deliver(&mut self, request: RequestId) {
@@ -162,7 +177,7 @@ impl World {
                 let answers = self.input(Input::SignIn {
                     request,
                     name: format!("m{}", request.0).into(),
-                    from: source(),
+                    source: client(request.0),
                 });
                 if let [Answer::SignedIn { id, roster }] = &answers[..] {
                     let mut listed = roster::parse(roster).map(|entry| entry.unwrap().id);
@@ -177,7 +192,9 @@ impl World {
             Step::SignOut(number) => {
                 if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     let request = self.request();
-                    assert_eq!(self.input(Input::SignOut { request, id }), [Answer::SignedOut]);
+                    let source = self.model.members[&id].source;
+                    let input = Input::SignOut { request, id, source };
+                    assert_eq!(self.input(input), [Answer::SignedOut]);
                 }
             }
             Step::Wait(number) => {
@@ -240,6 +257,7 @@ impl World {
             from,
             to,
             parcel: parcel.clone(),
+            source: self.model.members[&from].source,
         });
         match &answers[..] {
             [Answer::Echo(echo)] => assert!(from == to && *echo == parcel),
@@ -281,18 +299,20 @@ impl World {
 
 fn limits() -> Limits {
     Limits {
-        members: 6,
-        mailbox_messages: 1000,
-        mailbox_bytes: 100_000,
-        absent: Duration::from_secs(30),
+        members: bound(6),
+        mailbox_messages: bound(1000),
+        mailbox_bytes: bound(100_000),
+        ..room::limits()
     }
 }
 
+/// Of three clients, each of which may have less than all.
 fn tight() -> Limits {
     Limits {
-        members: 3,
-        mailbox_messages: 2,
-        mailbox_bytes: 9,
+        members: Bound { all: 3, each: 2 },
+        mailbox_messages: Bound { all: 2, each: 1 },
+        mailbox_bytes: Bound { all: 9, each: 5 },
+        first_wait: Duration::from_secs(10),
         ..limits()
     }
 }

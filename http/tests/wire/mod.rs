@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub const LIMITS: Limits = Limits {
     connections: 8,
+    connections_each: 8,
     turned_away: 2,
     head_bytes: 16 * 1024,
     target_bytes: 1024,

@@ -88,6 +88,14 @@ pub(super) fn refused(refusal: Refusal) -> Answer {
             StatusCode::SERVICE_UNAVAILABLE,
             "The server has as many members as it may.",
         ),
+        Refusal::ClientFull => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "As many members of your address are signed in as one may have.",
+        ),
+        Refusal::TooFast => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Your address signs in too often. Try again in a second.",
+        ),
         Refusal::MailboxFull => (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many messages wait for this peer already; it does not fetch them. Try again later.",

@@ -18,7 +18,7 @@ use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
 #[derive(Debug)]
 pub(super) struct Desk {
     state: Mutex<State>,
-    /// [`Limits::absent`]; no configuration changes it.
+    /// [`Limits::shortest_absence`]; no configuration changes it.
     absent: Duration,
     budget: Budget,
     members: watch::Receiver<usize>,
@@ -44,7 +44,7 @@ pub(super) struct Ticket {
 impl Desk {
     pub(super) fn new(limits: Limits, memory: Size) -> Desk {
         let budget = Budget::new(memory);
-        let absent = limits.absent;
+        let absent = limits.shortest_absence();
         let (sender, members) = watch::channel(0);
         let state = State {
             hub: Hub::new(limits, budget.clone()),
@@ -181,22 +181,35 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use bytes::Bytes;
     use pinhole_signaling::PeerId;
 
     use super::*;
-    use crate::hub::{Event, Refusal};
+    use crate::hub::{Bound, Event, Pace, Refusal};
 
     const ABSENT: Duration = Duration::from_secs(30);
 
+    const HERE: Source = Source(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    fn bound(all: usize) -> Bound {
+        Bound { all, each: all }
+    }
+
     fn desk() -> Arc<Desk> {
         let limits = Limits {
-            members: 10,
-            mailbox_messages: 10,
-            mailbox_bytes: 1000,
+            members: bound(10),
+            roster_bytes: 1000,
+            mailbox_messages: bound(10),
+            mailbox_bytes: bound(1000),
+            sign_ins: Pace {
+                at_once: 10,
+                every: Duration::ZERO,
+            },
             absent: ABSENT,
+            first_wait: ABSENT,
+            is_bound: true,
         };
         let memory = Size {
             whole: 100_000,
@@ -205,12 +218,17 @@ mod tests {
         Arc::new(Desk::new(limits, memory))
     }
 
+    fn wait_of(request: RequestId, id: PeerId) -> Input {
+        let source = HERE;
+        Input::Wait { request, id, source }
+    }
+
     async fn sign_in(desk: &Arc<Desk>, name: &str) -> PeerId {
         match desk
             .ask(|request| Input::SignIn {
                 request,
                 name: name.into(),
-                from: Source(Ipv4Addr::LOCALHOST.into()),
+                source: HERE,
             })
             .await
             .0
@@ -229,7 +247,7 @@ mod tests {
         let life = async {
             let mut events = Vec::new();
             for _ in 0..2 {
-                let (answer, ticket) = desk.ask(|request| Input::Wait { request, id: alice }).await;
+                let (answer, ticket) = desk.ask(|request| wait_of(request, alice)).await;
                 ticket.delivered();
                 events.push(answer);
             }
@@ -253,8 +271,7 @@ mod tests {
         let alice = sign_in(&desk, "alice").await;
         let clock = desk.run_clock();
         tokio::pin!(clock);
-        let wait =
-            |desk: Arc<Desk>| async move { desk.ask(|request| Input::Wait { request, id: alice }).await.0 };
+        let wait = |desk: Arc<Desk>| async move { desk.ask(|request| wait_of(request, alice)).await.0 };
         tokio::select! {
             answer = wait(desk.clone()) => panic!("{answer:?}"),
             () = &mut clock => unreachable!("the clock never ends"),

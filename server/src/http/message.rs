@@ -25,6 +25,7 @@ pub(super) async fn message(visit: &Visit, body: Body) -> Result<Answer, Mistake
         from,
         to,
         parcel,
+        source: visit.source,
     };
     Ok(match visit.desk.ask(input).await.0 {
         hub::Answer::Sent => answer::empty(),

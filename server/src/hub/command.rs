@@ -72,6 +72,10 @@ pub enum Refusal {
     Superseded,
     /// There are as many members as there may be.
     ServerFull,
+    /// There are as many members of one client as there may be.
+    ClientFull,
+    /// The client has signed in too often.
+    TooFast,
     /// As many messages wait for the receiver as may.
     MailboxFull,
     /// As much memory is held for all members together as may be.

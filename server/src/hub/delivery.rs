@@ -4,16 +4,17 @@ use std::time::Instant;
 
 use pinhole_signaling::PeerId;
 
+use super::mailbox::Letter;
 use super::member::{Item, Line};
 use super::{Answer, Hub, Refusal, RequestId};
-use crate::hub::mailbox::Letter;
+use crate::budget::Source;
 
 impl Hub {
-    pub(super) fn wait(&mut self, request: RequestId, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else {
+    pub(super) fn wait(&mut self, request: RequestId, id: PeerId, source: Source) {
+        let Some(peer) = self.known(id, source) else {
             return self.refuse(request, Refusal::Gone);
         };
-        self.waits.insert(request, id);
+        peer.has_waited = true;
         let superseded = match &mut peer.line {
             Line::Delivering { standing_by, .. } => standing_by.replace(request),
             line @ Line::Absent { .. } => {
@@ -22,6 +23,7 @@ impl Hub {
             }
             Line::Waiting { request: older } => Some(std::mem::replace(older, request)),
         };
+        self.waits.insert(request, id);
         if let Some(older) = superseded {
             self.waits.remove(&older);
             self.refuse(older, Refusal::Superseded);

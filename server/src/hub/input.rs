@@ -15,7 +15,7 @@ pub enum Input {
         /// The name; an empty one becomes `peer_<id>`.
         name: Name,
         /// Who.
-        from: Source,
+        source: Source,
     },
     /// A member asks for its next event.
     Wait {
@@ -23,6 +23,8 @@ pub enum Input {
         request: RequestId,
         /// The member.
         id: PeerId,
+        /// Who.
+        source: Source,
     },
     /// A member sends a message.
     Send {
@@ -34,6 +36,8 @@ pub enum Input {
         to: PeerId,
         /// What is sent.
         parcel: Parcel,
+        /// Who.
+        source: Source,
     },
     /// A member leaves.
     SignOut {
@@ -41,6 +45,8 @@ pub enum Input {
         request: RequestId,
         /// The member.
         id: PeerId,
+        /// Who.
+        source: Source,
     },
     /// The answer to this wait has reached the network.
     Delivered {
@@ -83,11 +89,54 @@ impl Parcel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The most members at a time.
-    pub members: usize,
-    /// The most messages that wait for one member.
-    pub mailbox_messages: usize,
-    /// The most bytes of messages that wait for one member.
-    pub mailbox_bytes: usize,
+    pub members: Bound,
+    /// The most bytes of the entries of all members together.
+    pub roster_bytes: usize,
+    /// The most messages that wait for one member, in all and of one sender's client.
+    pub mailbox_messages: Bound,
+    /// The most bytes of messages that wait for one member, likewise.
+    pub mailbox_bytes: Bound,
+    /// How fast one client may sign in.
+    pub sign_ins: Pace,
     /// A member without an open wait for this long is dropped.
     pub absent: Duration,
+    /// The same for one that has not waited yet.
+    pub first_wait: Duration,
+    /// Whether a member is only who comes from where it signed in.
+    pub is_bound: bool,
 }
+
+/// How much there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// Of all.
+    pub all: usize,
+    /// Of one client.
+    pub each: usize,
+}
+
+/// How often something may be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// So many times at once.
+    pub at_once: u32,
+    /// And then once in this time.
+    pub every: Duration,
+}
+
+impl Limits {
+    /// What a member takes of the memory: itself, its row on the board, its name in both of them and in the entries, and what
+    /// it knows of the others.
+    pub fn cost_of_member(&self, name_bytes: usize) -> usize {
+        MEMBER + 3 * name_bytes + 2 * self.members.all / 8
+    }
+
+    /// No member is dropped for being away for less than this.
+    pub fn shortest_absence(&self) -> Duration {
+        self.absent.min(self.first_wait)
+    }
+}
+
+/// A member's structures with those of its requests, places in maps that may be half empty, and what the allocator keeps for
+/// itself.
+const MEMBER: usize = 1536;

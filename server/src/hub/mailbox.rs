@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 use pinhole_signaling::PeerId;
 
-use super::{Event, Limits, Parcel};
+use super::{Bound, Event, Limits, Parcel};
+use crate::budget::Source;
 
 #[derive(Debug)]
 pub(super) struct Mailbox {
@@ -22,6 +23,7 @@ pub(super) enum Letter {
     Introduction(Bytes),
     Message {
         from: PeerId,
+        source: Source,
         parcel: Parcel,
     },
 }
@@ -29,8 +31,8 @@ pub(super) enum Letter {
 /// What a mailbox holds at most. An introduction is there for a message, and needs no bound of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    messages: usize,
-    bytes: usize,
+    messages: Bound,
+    bytes: Bound,
 }
 
 impl Bounds {
@@ -54,7 +56,7 @@ impl Letter {
     pub(super) fn to_event(&self) -> Event {
         match self.clone() {
             Letter::Introduction(entry) => Event::Presence(entry),
-            Letter::Message { from, parcel } => Event::Message { from, parcel },
+            Letter::Message { from, parcel, .. } => Event::Message { from, parcel },
         }
     }
 
@@ -78,9 +80,17 @@ impl Mailbox {
         self.bounds = bounds;
     }
 
-    /// Whether there is no room for a message of this weight.
-    pub(super) fn is_full_for(&self, weight: usize) -> bool {
-        self.messages >= self.bounds.messages || self.bytes + weight > self.bounds.bytes
+    /// Whether there is no room for a message of this weight and client. No client takes all of the room.
+    pub(super) fn is_full_for(&self, weight: usize, source: Source) -> bool {
+        let Bounds { messages, bytes } = self.bounds;
+        let is_its = |letter: &&Letter| matches!(letter, Letter::Message { source: of, .. } if *of == source);
+        let its = self.letters.iter().filter(is_its);
+        let (its_messages, its_bytes) =
+            its.fold((0, 0), |(count, sum), letter| (count + 1, sum + letter.weight()));
+        self.messages >= messages.all
+            || its_messages >= messages.each
+            || self.bytes + weight > bytes.all
+            || its_bytes + weight > bytes.each
     }
 
     /// Whether a message of this sender is in it.

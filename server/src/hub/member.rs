@@ -6,12 +6,16 @@ use pinhole_signaling::Name;
 
 use super::mailbox::{Letter, Mailbox};
 use super::presence::{Knowledge, News, Place};
-use super::{Event, RequestId};
+use super::{Event, Limits, RequestId};
+use crate::budget::Source;
 
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) name: Name,
+    pub(super) source: Source,
     pub(super) line: Line,
+    /// Whether it has ever waited.
+    pub(super) has_waited: bool,
     pub(super) mailbox: Mailbox,
     /// Its row on the board.
     pub(super) place: Place,
@@ -54,9 +58,15 @@ impl Item {
 }
 
 impl Peer {
-    pub(super) fn absent_since(&self) -> Option<Instant> {
+    /// When it is dropped, should it not wait until then.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let patience = if self.has_waited {
+            limits.absent
+        } else {
+            limits.first_wait
+        };
         match self.line {
-            Line::Absent { since } => Some(since),
+            Line::Absent { since } => Some(since + patience),
             Line::Waiting { .. } | Line::Delivering { .. } => None,
         }
     }

@@ -18,6 +18,7 @@ mod delivery;
 mod input;
 mod mailbox;
 mod member;
+mod pace;
 mod presence;
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,21 +27,16 @@ use std::time::Instant;
 use pinhole_signaling::{Member, Name, PeerId};
 
 pub use command::{Answer, Command, Event, Refusal, Why};
-pub use input::{Input, Limits, Parcel, RequestId};
+pub use input::{Bound, Input, Limits, Pace, Parcel, RequestId};
 
 use crate::budget::{Budget, Source, Spent};
 use mailbox::{Letter, Mailbox};
 use member::{Line, Peer};
+use pace::Debts;
 use presence::Board;
 
-/// What things take of the memory besides the bytes that they have in them: structures, places in maps that may be half empty, and
-/// what the allocator keeps for itself.
-mod cost {
-    /// A member with its requests.
-    pub(super) const MEMBER: usize = 1536;
-    /// An answer on its way.
-    pub(super) const ANSWER: usize = 512;
-}
+/// What an answer on its way takes of the memory besides its body.
+const ANSWER: usize = 512;
 
 /// The members of a server and what waits for them.
 #[derive(Debug)]
@@ -53,6 +49,7 @@ pub struct Hub {
     /// `None` when all ids are used up.
     next_id: Option<PeerId>,
     budget: Budget,
+    sign_ins: Debts,
     /// The bytes of the entries of all members.
     roster_bytes: usize,
     is_closing: bool,
@@ -69,6 +66,7 @@ impl Hub {
             waits: HashMap::new(),
             next_id: Some(PeerId::FIRST),
             budget,
+            sign_ins: Debts::default(),
             roster_bytes: 0,
             is_closing: false,
             commands: Vec::new(),
@@ -83,15 +81,20 @@ impl Hub {
             {
                 self.refuse(request, Refusal::Closing);
             }
-            Input::SignIn { request, name, from } => self.sign_in(request, name, from, now),
-            Input::Wait { request, id } => self.wait(request, id),
+            Input::SignIn {
+                request,
+                name,
+                source,
+            } => self.sign_in(request, name, source, now),
+            Input::Wait { request, id, source } => self.wait(request, id, source),
             Input::Send {
                 request,
                 from,
                 to,
                 parcel,
-            } => self.send(request, from, to, parcel),
-            Input::SignOut { request, id } => self.sign_out(request, id),
+                source,
+            } => self.send(request, from, to, parcel, source),
+            Input::SignOut { request, id, source } => self.sign_out(request, id, source),
             Input::Delivered { request } => self.delivery_ended(request, true, now),
             Input::Abandoned { request } => self.delivery_ended(request, false, now),
             Input::Tick => self.drop_absent(now),
@@ -103,13 +106,10 @@ impl Hub {
 
     /// When [`Input::Tick`] is due at the latest; `None` while every member waits.
     ///
-    /// Inputs never bring it forward to before `now` + [`Limits::absent`].
+    /// Inputs never bring it forward to before `now` + [`Limits::shortest_absence`].
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.peers
-            .values()
-            .filter_map(|peer| peer.absent_since())
-            .min()
-            .map(|since| since + self.limits.absent)
+        let peers = self.peers.values();
+        peers.filter_map(|peer| peer.deadline(&self.limits)).min()
     }
 
     /// How many members there are.
@@ -117,11 +117,19 @@ impl Hub {
         self.peers.len()
     }
 
-    fn sign_in(&mut self, request: RequestId, name: Name, from: Source, now: Instant) {
-        let has_room = self.peers.len() < self.limits.members && self.board.rows() < 2 * self.limits.members;
+    fn sign_in(&mut self, request: RequestId, name: Name, source: Source, now: Instant) {
+        let Bound { all, each } = self.limits.members;
+        let has_room = self.peers.len() < all && self.board.rows() < 2 * all;
         let Some(id) = self.next_id.filter(|_| has_room) else {
             return self.refuse(request, Refusal::ServerFull);
         };
+        let its = self.board.rows_of(source);
+        if its.here >= each || its.all >= 2 * each {
+            return self.refuse(request, Refusal::ClientFull);
+        }
+        if !self.sign_ins.allow(source, self.limits.sign_ins, now) {
+            return self.refuse(request, Refusal::TooFast);
+        }
         let name = if name.is_empty() {
             Name::from(format!("peer_{id}"))
         } else {
@@ -134,16 +142,20 @@ impl Hub {
         };
         let own = own.to_entry();
         let length = own.len() + self.roster_bytes;
+        if length > self.limits.roster_bytes {
+            return self.refuse(request, Refusal::ServerFull);
+        }
         let memory = || -> Result<_, Spent> {
-            let account = self.budget.account(from);
-            let member = account.reserve(self.cost_of_member(&name))?;
-            Ok((member, account.reserve(length + cost::ANSWER)?))
+            let account = self.budget.account(source);
+            let member = account.reserve(self.limits.cost_of_member(name.as_bytes().len()))?;
+            Ok((member, account.reserve(length + ANSWER)?))
         };
         let (memory, memory_of_roster) = match memory() {
             Ok(memory) => memory,
             Err(spent) => return self.refuse(request, spent.into()),
         };
         self.next_id = id.next();
+        self.sign_ins.add(source, self.limits.sign_ins, now);
         self.commands.push(Command::Came {
             id,
             name: name.clone(),
@@ -154,11 +166,13 @@ impl Hub {
             roster.extend_from_slice(self.board.entry(peer.place).map_or(&[], |entry| entry));
         }
         self.roster_bytes = length;
-        let (place, knowledge) = self.board.came(id, own.into(), memory);
+        let (place, knowledge) = self.board.came(id, source, own.into(), memory);
         self.serve_all();
         let peer = Peer {
             name,
+            source,
             line: Line::Absent { since: now },
+            has_waited: false,
             mailbox: Mailbox::new(mailbox::Bounds::of(&self.limits)),
             place,
             knowledge,
@@ -168,13 +182,8 @@ impl Hub {
         self.answer(request, Answer::SignedIn { id, roster });
     }
 
-    /// What a member takes: itself, its row on the board, its name in both of them and in the entries, and what it knows.
-    fn cost_of_member(&self, name: &Name) -> usize {
-        cost::MEMBER + 3 * name.as_bytes().len() + 2 * self.limits.members / 8
-    }
-
-    fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel) {
-        let Some(sender) = self.peers.get(&from).map(|peer| peer.place) else {
+    fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel, source: Source) {
+        let Some(sender) = self.known(from, source).map(|peer| peer.place) else {
             return self.refuse(request, Refusal::Gone);
         };
         if from == to {
@@ -183,9 +192,8 @@ impl Hub {
         let Some(receiver) = self.peers.get_mut(&to) else {
             return self.refuse(request, Refusal::Gone);
         };
-        let message = Letter::Message { from, parcel };
-        let bytes = message.weight();
-        if receiver.mailbox.is_full_for(bytes) {
+        let message = Letter::Message { from, source, parcel };
+        if receiver.mailbox.is_full_for(message.weight(), source) {
             return self.refuse(request, Refusal::MailboxFull);
         }
         // Clients know a caller by its name.
@@ -197,8 +205,8 @@ impl Hub {
         self.answer(request, Answer::Sent);
     }
 
-    fn sign_out(&mut self, request: RequestId, id: PeerId) {
-        if !self.peers.contains_key(&id) {
+    fn sign_out(&mut self, request: RequestId, id: PeerId, source: Source) {
+        if self.known(id, source).is_none() {
             return self.refuse(request, Refusal::Gone);
         }
         self.drop_peer(id, Why::SignedOut);
@@ -207,8 +215,8 @@ impl Hub {
 
     fn drop_absent(&mut self, now: Instant) {
         let is_overdue = |peer: &Peer| {
-            peer.absent_since()
-                .is_some_and(|since| now >= since + self.limits.absent)
+            peer.deadline(&self.limits)
+                .is_some_and(|deadline| now >= deadline)
         };
         let overdue: Vec<_> = self
             .peers
@@ -280,6 +288,13 @@ impl Hub {
             why,
         });
         self.serve_all();
+    }
+
+    /// The member, if it is one that this client may speak for.
+    fn known(&mut self, id: PeerId, source: Source) -> Option<&mut Peer> {
+        let is_bound = self.limits.is_bound;
+        let peer = self.peers.get_mut(&id)?;
+        (!is_bound || peer.source == source).then_some(peer)
     }
 
     fn answer(&mut self, request: RequestId, answer: Answer) {

@@ -4,13 +4,13 @@
 //! a member knows of the others is a bit for each row. News for it is where the board says otherwise than its bits, so that
 //! nothing piles up for a member that is slow, and who came and went unseen is no news.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use bytes::Bytes;
 use pinhole_signaling::PeerId;
 
-use crate::budget::Reservation;
+use crate::budget::{Reservation, Source};
 
 #[derive(Debug, Default)]
 pub(super) struct Board {
@@ -19,6 +19,15 @@ pub(super) struct Board {
     /// The rows by when something happened to them last.
     order: BTreeMap<Moment, Place>,
     last: Moment,
+    of_client: HashMap<Source, Rows>,
+}
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Of those who are here, and of those of whom somebody has yet to hear that they went.
+    pub(super) all: usize,
+    pub(super) here: usize,
 }
 
 /// Which row.
@@ -32,6 +41,7 @@ struct Moment(u64);
 #[derive(Debug)]
 struct Row {
     id: PeerId,
+    source: Source,
     /// That it came, or that it went.
     entry: Bytes,
     is_here: bool,
@@ -63,16 +73,31 @@ pub(super) struct News {
 }
 
 impl Board {
-    /// How many rows there are: of those who are here, and of those of whom somebody has yet to hear that they went.
+    /// How many rows there are.
     pub(super) fn rows(&self) -> usize {
         self.order.len()
     }
 
+    /// How many rows there are of one client.
+    pub(super) fn rows_of(&self, source: Source) -> Rows {
+        self.of_client.get(&source).copied().unwrap_or_default()
+    }
+
     /// A member came. It knows all who are here.
-    pub(super) fn came(&mut self, id: PeerId, entry: Bytes, memory: Reservation) -> (Place, Knowledge) {
+    pub(super) fn came(
+        &mut self,
+        id: PeerId,
+        source: Source,
+        entry: Bytes,
+        memory: Reservation,
+    ) -> (Place, Knowledge) {
         let since = self.tick();
+        let rows = self.of_client.entry(source).or_default();
+        rows.all += 1;
+        rows.here += 1;
         let row = Row {
             id,
+            source,
             entry,
             is_here: true,
             since,
@@ -117,6 +142,9 @@ impl Board {
             self.order.remove(&row.since);
             row.since = since;
             self.order.insert(since, place);
+            if let Some(rows) = self.of_client.get_mut(&row.source) {
+                rows.here -= 1;
+            }
         }
         for place in knowledge.known() {
             self.unknown_to_one_more(place);
@@ -185,6 +213,12 @@ impl Board {
         row.known_to -= 1;
         if row.known_to == 0 && !row.is_here {
             self.order.remove(&row.since);
+            if let Some(rows) = self.of_client.get_mut(&row.source) {
+                rows.all -= 1;
+                if rows.all == 0 {
+                    self.of_client.remove(&row.source);
+                }
+            }
             self.rows[place.0] = None;
             self.free.push(place);
         }
@@ -232,17 +266,19 @@ impl Knowledge {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::budget::{Budget, Size, Source};
+    use crate::budget::{Budget, Size};
+
+    const HERE: Source = Source(IpAddr::V4(Ipv4Addr::LOCALHOST));
 
     fn memory() -> Reservation {
         let size = Size {
             whole: 1000,
             share: 1000,
         };
-        let account = Budget::new(size).account(Source(Ipv4Addr::LOCALHOST.into()));
+        let account = Budget::new(size).account(HERE);
         account.reserve(1000).unwrap()
     }
 
@@ -257,7 +293,7 @@ mod tests {
         fn come(&mut self, id: u64) {
             let member = self
                 .board
-                .came(PeerId::new(id).unwrap(), Bytes::from(format!("+{id}")), memory());
+                .came(PeerId::new(id).unwrap(), HERE, format!("+{id}").into(), memory());
             self.members.insert(id, member);
         }
 
@@ -303,6 +339,7 @@ mod tests {
         room.go(3);
         assert_eq!(room.board.rows(), 3);
         assert_eq!((room.all(2), room.board.rows()), (vec![], 3), "it never knew");
+        assert_eq!(room.board.rows_of(HERE), Rows { all: 3, here: 2 });
         assert_eq!((room.all(1), room.board.rows()), (vec!["-3".into()], 2));
         room.come(4);
         assert_eq!(room.all(1), ["+4"]);
@@ -348,5 +385,7 @@ mod tests {
         room.board
             .take_back(came, &mut room.members.get_mut(&1).unwrap().1);
         assert_eq!((room.all(1), room.board.rows()), (vec![], 1));
+        room.go(1);
+        assert_eq!((room.board.rows(), room.board.of_client.len()), (0, 0));
     }
 }

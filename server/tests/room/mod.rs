@@ -7,18 +7,30 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pinhole_server::budget::{Budget, Size, Source};
-use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
+use pinhole_server::hub::{Answer, Bound, Command, Event, Hub, Input, Limits, Pace, Parcel, RequestId};
 use pinhole_signaling::PeerId;
 
 pub const ABSENT: Duration = Duration::from_secs(30);
 
 pub fn limits() -> Limits {
     Limits {
-        members: 10,
-        mailbox_messages: 3,
-        mailbox_bytes: 1000,
+        members: bound(10),
+        roster_bytes: 1 << 20,
+        mailbox_messages: bound(3),
+        mailbox_bytes: bound(1000),
+        sign_ins: Pace {
+            at_once: u32::MAX,
+            every: Duration::ZERO,
+        },
         absent: ABSENT,
+        first_wait: ABSENT,
+        is_bound: true,
     }
+}
+
+/// One client may have it all.
+pub fn bound(all: usize) -> Bound {
+    Bound { all, each: all }
 }
 
 pub fn source() -> Source {
@@ -37,6 +49,8 @@ pub fn budget() -> Budget {
 pub struct Room {
     pub hub: Hub,
     pub now: Instant,
+    /// Where what comes next comes from.
+    pub source: Source,
     requests: u64,
 }
 
@@ -45,6 +59,7 @@ impl Room {
         Room {
             hub: Hub::new(limits, budget()),
             now: Instant::now(),
+            source: source(),
             requests: 0,
         }
     }
@@ -63,7 +78,7 @@ impl Room {
         let mut commands = self.input(Input::SignIn {
             request,
             name: name.into(),
-            from: source(),
+            source: self.source,
         });
         let answer = commands.pop();
         match answer {
@@ -81,6 +96,7 @@ impl Room {
         let commands = self.input(Input::Wait {
             request,
             id: peer(id),
+            source: self.source,
         });
         (request, answer_to(request, &commands))
     }
@@ -107,6 +123,7 @@ impl Room {
             from: peer(from),
             to: peer(to),
             parcel: parcel(body),
+            source: self.source,
         });
         (
             answer_to(request, &commands).expect("a message is answered at once"),
@@ -122,9 +139,8 @@ impl Room {
     }
 
     pub fn sign_out(&mut self, id: u64) -> Vec<Command> {
-        let request = self.request();
-        let id = peer(id);
-        self.input(Input::SignOut { request, id })
+        let (request, id, source) = (self.request(), peer(id), self.source);
+        self.input(Input::SignOut { request, id, source })
     }
 
     pub fn after(&mut self, time: Duration) -> Vec<Command> {
