@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pinhole_http::{Access, Limits, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use wire::{LIMITS, TestServer, reply, until};
 
 /// A time that is over soon, where it is to be seen what happens then.
@@ -53,6 +53,28 @@ async fn a_connection_too_many_is_told_so_and_a_free_place_is_used() {
         assert_eq!(refused.header("Content-Length"), Some("21"), "{refused:?}");
         assert_eq!(refused.header("Connection"), Some("close"), "{refused:?}");
     }
+    server.site.let_go.notify_waiters();
+    for stream in places {
+        assert_eq!(reply(stream).await.status(), 200);
+    }
+    while server.ask("GET / HTTP/1.0\r\n\r\n").await.status() != 200 {}
+}
+
+#[tokio::test]
+async fn one_client_does_not_take_the_places_of_others() {
+    let server = with(Limits {
+        connections_each: 2,
+        ..LIMITS
+    });
+    let places = [server.hang().await, server.hang().await];
+    let refused = reply(server.connect().await).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.body.contains("of your address"), "{refused:?}");
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(server.address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    assert_eq!(reply(other).await.status(), 200);
     server.site.let_go.notify_waiters();
     for stream in places {
         assert_eq!(reply(stream).await.status(), 200);
