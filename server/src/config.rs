@@ -178,7 +178,8 @@ impl Config {
             },
             mailbox_bytes: Bound {
                 all: self.mailbox_bytes(),
-                each: self.share(self.mailbox_bytes(), self.limits.message_bytes + MARGIN),
+                // Two messages of the largest size, as of somebody who calls with one and is not answered yet.
+                each: self.share(self.mailbox_bytes(), 2 * self.limits.message_bytes + MARGIN),
             },
             sign_ins: Pace {
                 at_once: members.each.try_into().unwrap_or(u32::MAX).max(AT_ONCE),
