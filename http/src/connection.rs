@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,18 +18,61 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::places::{Place, Places};
 use crate::socket::Socket;
-use crate::{Answer, Body, Limits, Receipt, Refusal, Request, Site};
+use crate::{Answer, Body, Gates, Limits, Receipt, Refusal, Request, Site, Source};
 
 /// A client that dies without a word is noticed within a minute.
 const PROBE_AFTER: Duration = Duration::from_secs(30);
 const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBES: u32 = 3;
 
+/// What the system takes of an answer before its client reads any of it, in bytes. By itself it would be some megabytes, if
+/// that many are sent.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// Whom a connection is for.
+#[derive(Debug)]
+pub(crate) struct Visitor {
+    /// The address that it comes from.
+    pub(crate) from: IpAddr,
+    /// Its place among the client's connections; of those that come through a proxy there is none before it is known whose.
+    pub(crate) place: Option<Place>,
+    pub(crate) places: Places,
+    /// What it wants, for the log.
+    pub(crate) what: &'static str,
+}
+
+impl Visitor {
+    /// The client's address, now that the head is there, and a place for it if it has none.
+    fn identify(&mut self, gates: &Gates, headers: &HeaderMap, limits: &Limits) -> Result<IpAddr, Refusal> {
+        let client = gates.client(self.from, headers);
+        if client != self.from {
+            tracing::Span::current().record("client", tracing::field::display(client));
+        }
+        if self.place.is_none() {
+            let place = self
+                .places
+                .take(Source::of(client), limits.connections_each, self.what);
+            self.place = Some(place.ok_or_else(Refusal::too_many_of_one)?);
+        }
+        Ok(client)
+    }
+}
+
+/// Why there is no place for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Full {
+    /// All places are taken.
+    ForAll,
+    /// The client has as many as one may.
+    ForOne,
+}
+
 /// Serves it to its end, or as long as it may take.
 pub(crate) async fn serve<S: Site>(
     stream: TcpStream,
-    from: IpAddr,
+    visitor: Visitor,
     site: S,
     limits: Limits,
     closing: CancellationToken,
@@ -38,14 +81,16 @@ pub(crate) async fn serve<S: Site>(
         .with_time(PROBE_AFTER)
         .with_interval(PROBE_EVERY)
         .with_retries(PROBES);
+    let socket = SockRef::from(&stream);
     if let Err(error) = stream
         .set_nodelay(true)
-        .and_then(|()| SockRef::from(&stream).set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_tcp_keepalive(&keepalive))
+        .and_then(|()| socket.set_send_buffer_size(SEND_BUFFER))
     {
         tracing::debug!(%error, "the connection is gone already");
         return;
     }
-    let exchange = exchange(stream, from, site, &limits, closing);
+    let exchange = exchange(stream, visitor, site, &limits, closing);
     match limits.whole {
         None => exchange.await,
         Some(whole) => {
@@ -58,7 +103,7 @@ pub(crate) async fn serve<S: Site>(
 
 async fn exchange<S: Site>(
     stream: TcpStream,
-    from: IpAddr,
+    visitor: Visitor,
     site: S,
     limits: &Limits,
     closing: CancellationToken,
@@ -66,12 +111,13 @@ async fn exchange<S: Site>(
     let is_target_too_long = Arc::<AtomicBool>::default();
     let receipt = Mutex::<Option<Box<dyn Receipt>>>::default();
     let socket = Socket::new(stream, limits, is_target_too_long.clone());
-    let (site, is_too_long, slot) = (&site, &is_target_too_long, &receipt);
+    let visitor = Mutex::new(visitor);
+    let (site, is_too_long, slot, visitor) = (&site, &is_target_too_long, &receipt, &visitor);
     let service = service_fn(|request| async move {
         let answer = if is_too_long.load(Ordering::Relaxed) {
             site.refuse(Refusal::target_too_long(limits.target_bytes))
         } else {
-            answer(site, from, limits, request).await
+            answer(site, visitor, limits, request).await
         };
         let (response, wanted) = answer.into_parts();
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
@@ -145,11 +191,19 @@ async fn exchange<S: Site>(
 /// From the gates to the answer.
 async fn answer<S: Site>(
     site: &S,
-    from: IpAddr,
+    visitor: &Mutex<Visitor>,
     limits: &Limits,
     request: hyper::Request<Incoming>,
 ) -> Answer {
     let (head, body) = request.into_parts();
+    let seated = {
+        let mut visitor = visitor.lock().unwrap_or_else(PoisonError::into_inner);
+        visitor.identify(site.gates(), &head.headers, limits)
+    };
+    let from = match seated {
+        Ok(from) => from,
+        Err(refusal) => return site.refuse(refusal),
+    };
     let is_document = site.is_document(head.uri.path());
     match site.gates().admit(&head.method, &head.headers, from, is_document) {
         Err(refusal) => site.refuse(refusal),
@@ -160,6 +214,7 @@ async fn answer<S: Site>(
                 uri: head.uri,
                 headers: head.headers,
                 caller,
+                source: Source::of(from),
                 body,
             })
             .await
@@ -168,8 +223,8 @@ async fn answer<S: Site>(
 }
 
 /// Answers a connection that is one too many.
-pub(crate) async fn turn_away<S: Site>(mut stream: TcpStream, site: S, limits: Limits) {
-    let answer = full(&site);
+pub(crate) async fn turn_away<S: Site>(mut stream: TcpStream, full: Full, site: S, limits: Limits) {
+    let answer = full.answer(&site);
     if let Ok(Ok(())) = timeout(limits.linger, stream.write_all(&answer)).await {
         close(stream, &limits).await;
     }
@@ -177,15 +232,20 @@ pub(crate) async fn turn_away<S: Site>(mut stream: TcpStream, site: S, limits: L
 
 /// The same, without waiting for anything: what does not fit into the system's buffer is not sent, and whether it arrives
 /// is the client's luck.
-pub(crate) fn turn_away_at_once<S: Site>(stream: TcpStream, site: &S) {
+pub(crate) fn turn_away_at_once<S: Site>(stream: TcpStream, full: Full, site: &S) {
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(&full(site));
+        let _ = stream.write(&full.answer(site));
     }
 }
 
-fn full<S: Site>(site: &S) -> Vec<u8> {
-    site.refuse(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, S::FULL))
-        .into_bytes(S::TITLE_CASE)
+impl Full {
+    fn answer<S: Site>(self, site: &S) -> Vec<u8> {
+        let refusal = match self {
+            Full::ForAll => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, S::FULL),
+            Full::ForOne => Refusal::too_many_of_one(),
+        };
+        site.refuse(refusal).into_bytes(S::TITLE_CASE)
+    }
 }
 
 /// Says that no more will come, and waits for the client to do the same.

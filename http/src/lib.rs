@@ -17,16 +17,22 @@ mod first_line;
 mod gates;
 mod limits;
 mod listen;
+mod places;
 mod request;
 mod serve;
 mod site;
 mod socket;
+mod source;
 
 pub use answer::{Answer, Receipt};
-pub use gates::{Access, AllowedOrigin, Caller, Gates, HostName, HostNameError, OriginError, Refusal};
+pub use gates::{
+    Access, AllowedOrigin, Caller, Gates, HostName, HostNameError, OriginError, Refusal, TrustedProxy,
+    TrustedProxyError,
+};
 pub use hyper::{HeaderMap, Method, StatusCode, Uri, header};
 pub use limits::Limits;
 pub use listen::{ListenError, Listener, Words, try_listen};
 pub use pinhole_signaling::Token;
 pub use request::{Body, BodyError, Request};
 pub use site::{Settings, Site};
+pub use source::Source;

@@ -5,6 +5,9 @@ use std::time::Duration;
 pub struct Limits {
     /// The most connections at a time.
     pub connections: usize,
+    /// The most of them that one client may have. Those that come through a trusted proxy are counted once it is known for
+    /// whom.
+    pub connections_each: usize,
     /// How many connections above that are told so and waited for at a time. Those beyond are told without waiting
     /// for whether they hear it.
     pub turned_away: usize,

@@ -1,12 +1,11 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 use tokio::time::timeout;
 
-use crate::Caller;
+use crate::{Caller, Source};
 
 /// A request that has passed the gates.
 #[derive(Debug)]
@@ -19,6 +18,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Whose page asks, as far as that is known.
     pub caller: Caller,
+    /// Who sent it.
+    pub source: Source,
     /// What comes after the head.
     pub body: Body,
 }
@@ -46,6 +47,9 @@ pub enum BodyError {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// There is no memory for it.
+    #[error("The server has no memory for this body at present. Try again later.")]
+    NoRoom,
     /// It ended early, or is not encoded as HTTP says.
     #[error("The body can't be read: {0}.")]
     Broken(String),
@@ -57,6 +61,7 @@ impl BodyError {
         match self {
             BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::TooLate { .. } => StatusCode::REQUEST_TIMEOUT,
+            BodyError::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             BodyError::Broken(_) => StatusCode::BAD_REQUEST,
         }
     }
@@ -71,25 +76,55 @@ impl Body {
         }
     }
 
-    /// All of it.
+    /// All of it. `room` is asked before each number of bytes that this takes more: before any of them comes, where the client
+    /// says how many there are.
     ///
     /// # Errors
-    /// It is larger or comes later than it may, or not whole.
-    pub async fn receive(self) -> Result<Bytes, BodyError> {
-        let Body {
-            incoming,
-            limit,
-            patience,
-        } = self;
+    /// It is larger or comes later than it may, or not whole, or `room` has none.
+    pub async fn receive(self, room: impl FnMut(usize) -> bool + Send) -> Result<Vec<u8>, BodyError> {
         // Known beforehand from `Content-Length`: no need to read it.
-        if incoming.size_hint().lower() > limit as u64 {
-            return Err(BodyError::TooLarge { limit });
+        if self.incoming.size_hint().lower() > self.limit as u64 {
+            return Err(BodyError::TooLarge { limit: self.limit });
         }
-        match timeout(patience, Limited::new(incoming, limit).collect()).await {
-            Ok(Ok(body)) => Ok(body.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge { limit }),
-            Ok(Err(error)) => Err(BodyError::Broken(error.to_string())),
-            Err(_) => Err(BodyError::TooLate { patience }),
-        }
+        let patience = self.patience;
+        let late = |_| BodyError::TooLate { patience };
+        timeout(patience, self.collect(room)).await.map_err(late)?
     }
+
+    async fn collect(mut self, mut room: impl FnMut(usize) -> bool + Send) -> Result<Vec<u8>, BodyError> {
+        // Copied, for a small piece would keep the whole buffer that it was read into.
+        let mut bytes = Vec::new();
+        let declared = self.incoming.size_hint().exact();
+        grow(
+            &mut bytes,
+            declared.map_or(0, |length| length as usize),
+            &mut room,
+        )?;
+        while let Some(frame) = self.incoming.frame().await {
+            let frame = frame.map_err(|error| BodyError::Broken(error.to_string()))?;
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            let length = bytes.len() + data.len();
+            if length > self.limit {
+                return Err(BodyError::TooLarge { limit: self.limit });
+            }
+            if length > bytes.capacity() {
+                let capacity = length.max(2 * bytes.capacity()).min(self.limit);
+                grow(&mut bytes, capacity, &mut room)?;
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Makes room for so many bytes in all.
+fn grow(bytes: &mut Vec<u8>, capacity: usize, room: &mut impl FnMut(usize) -> bool) -> Result<(), BodyError> {
+    let more = capacity - bytes.capacity();
+    if more > 0 && !room(more) {
+        return Err(BodyError::NoRoom);
+    }
+    bytes.reserve_exact(capacity - bytes.len());
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The loop that accepts connections and keeps them within their number.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -9,9 +9,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::connection;
+use crate::connection::{self, Full, Visitor};
 use crate::door::Door;
-use crate::{Limits, Listener, Settings, Site, Words};
+use crate::places::Places;
+use crate::{Limits, Listener, Settings, Site, Source, Words};
 
 impl Listener {
     /// Serves until it is told to stop. Then the port is closed at once, and answers that are under way get
@@ -21,6 +22,7 @@ impl Listener {
         let mut door = Door::new(listener, words.what);
         let mut connections = JoinSet::new();
         let mut turned_away = JoinSet::new();
+        let places = Places::default();
         let mut room = Room::Free;
         let Settings { mut site, mut limits } = settings.borrow_and_update().clone();
         loop {
@@ -36,12 +38,16 @@ impl Listener {
                     } else {
                         Room::Full
                     };
-                    match now {
-                        Room::Free => admit(stream, from, &site, limits, &mut connections, &stop),
-                        Room::Full if turned_away.len() < limits.turned_away => {
-                            drop(turned_away.spawn(connection::turn_away(stream, site.clone(), limits)));
+                    let admitted = match now {
+                        Room::Free => visitor(from.ip(), &site, limits, &places, words).ok_or(Full::ForOne),
+                        Room::Full => Err(Full::ForAll),
+                    };
+                    match admitted {
+                        Ok(visitor) => admit(stream, from, visitor, &site, limits, &mut connections, &stop),
+                        Err(full) if turned_away.len() < limits.turned_away => {
+                            drop(turned_away.spawn(connection::turn_away(stream, full, site.clone(), limits)));
                         }
-                        Room::Full => connection::turn_away_at_once(stream, &site),
+                        Err(full) => connection::turn_away_at_once(stream, full, &site),
                     }
                     if now != room {
                         now.log(words, limits);
@@ -67,18 +73,42 @@ impl Listener {
     }
 }
 
+/// Who comes from this address, if there is a place for another connection of whoever is there.
+fn visitor<S: Site>(
+    from: IpAddr,
+    site: &S,
+    limits: Limits,
+    places: &Places,
+    words: Words,
+) -> Option<Visitor> {
+    // An IPv4 client of an IPv6 socket counts as what it is.
+    let from = from.to_canonical();
+    let place = if site.gates().is_proxy(from) {
+        None
+    } else {
+        Some(places.take(Source::of(from), limits.connections_each, words.what)?)
+    };
+    Some(Visitor {
+        from,
+        place,
+        places: places.clone(),
+        what: words.what,
+    })
+}
+
 fn admit<S: Site>(
     stream: TcpStream,
     from: SocketAddr,
+    visitor: Visitor,
     site: &S,
     limits: Limits,
     connections: &mut JoinSet<()>,
     stop: &CancellationToken,
 ) {
-    // An IPv4 client of an IPv6 socket is shown as what it is.
-    let from = SocketAddr::new(from.ip().to_canonical(), from.port());
-    let serve = connection::serve(stream, from.ip(), site.clone(), limits, stop.clone());
-    connections.spawn(serve.instrument(tracing::info_span!("connection", %from)));
+    let from = SocketAddr::new(visitor.from, from.port());
+    let serve = connection::serve(stream, visitor, site.clone(), limits, stop.clone());
+    let span = tracing::info_span!("connection", %from, client = tracing::field::Empty);
+    connections.spawn(serve.instrument(span));
 }
 
 /// Whether there is room for another connection.

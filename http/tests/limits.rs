@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pinhole_http::{Access, Limits, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use wire::{LIMITS, TestServer, reply, until};
 
 /// A time that is over soon, where it is to be seen what happens then.
@@ -53,6 +53,28 @@ async fn a_connection_too_many_is_told_so_and_a_free_place_is_used() {
         assert_eq!(refused.header("Content-Length"), Some("21"), "{refused:?}");
         assert_eq!(refused.header("Connection"), Some("close"), "{refused:?}");
     }
+    server.site.let_go.notify_waiters();
+    for stream in places {
+        assert_eq!(reply(stream).await.status(), 200);
+    }
+    while server.ask("GET / HTTP/1.0\r\n\r\n").await.status() != 200 {}
+}
+
+#[tokio::test]
+async fn one_client_does_not_take_the_places_of_others() {
+    let server = with(Limits {
+        connections_each: 2,
+        ..LIMITS
+    });
+    let places = [server.hang().await, server.hang().await];
+    let refused = reply(server.connect().await).await;
+    assert_eq!(refused.status(), 429);
+    assert!(refused.body.contains("of your address"), "{refused:?}");
+    let other = TcpSocket::new_v4().unwrap();
+    other.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut other = other.connect(server.address).await.unwrap();
+    other.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+    assert_eq!(reply(other).await.status(), 200);
     server.site.let_go.notify_waiters();
     for stream in places {
         assert_eq!(reply(stream).await.status(), 200);
@@ -147,6 +169,30 @@ async fn a_body_that_is_too_large_is_refused_to_a_sender_that_reads_only_in_the_
         assert_eq!(reply.status(), 413);
         assert!(reply.body.contains("1024 bytes"), "{reply:?}");
     }
+}
+
+#[tokio::test]
+async fn a_body_for_which_there_is_no_memory_is_refused_before_it_comes() {
+    let server = TestServer::start();
+    let head = "POST /no-room HTTP/1.1\r\nHost: porch\r\n";
+    for rest in [
+        "Content-Length: 4\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n",
+    ] {
+        let reply = server.ask(format!("{head}{rest}")).await;
+        assert_eq!(reply.status(), 503, "{reply:?}");
+        assert!(reply.body.contains("no memory"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_comes_whole_in_whichever_pieces() {
+    let server = TestServer::start();
+    let chunks: String = (0..20).map(|piece| format!("5\r\n-{piece:04}\r\n")).collect();
+    let whole: String = (0..20).map(|piece| format!("-{piece:04}")).collect();
+    let head = "POST / HTTP/1.1\r\nHost: porch\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let reply = server.ask(format!("{head}{chunks}0\r\n\r\n")).await;
+    assert_eq!((reply.status(), reply.body), (200, whole));
 }
 
 #[tokio::test]

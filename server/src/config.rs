@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use pinhole_http::{AllowedOrigin, HostName};
+use pinhole_http::{AllowedOrigin, HostName, TrustedProxy};
 pub use pinhole_service::config::ConfigError;
 use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::hub;
+use crate::budget::Size;
+use crate::hub::{self, Bound, Pace};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Access {
     pub hosts: Vec<HostName>,
     /// Pages from elsewhere that may use the server.
     pub allow_origins: Vec<AllowedOrigin>,
+    /// The proxies whose word counts for whom they pass on.
+    pub trusted_proxies: Vec<TrustedProxy>,
 }
 
 impl Access {
@@ -50,6 +53,7 @@ impl Access {
             token: self.token.clone(),
             hosts: self.hosts.clone(),
             allow_origins: self.allow_origins.clone(),
+            trusted_proxies: self.trusted_proxies.clone(),
         }
     }
 }
@@ -73,17 +77,37 @@ pub struct Limits {
     /// The most bytes of messages that wait for one member; at least one message of the largest size fits in any case.
     #[serde(rename = "mailbox_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
     pub mailbox_bytes: usize,
-    /// The most bytes of messages that wait for all members together; at least one mailbox fits in any case.
-    #[serde(rename = "queue_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
-    pub queued_bytes: usize,
+    /// The most bytes that are held for others: messages that wait or are on their way, members, and answers that nobody has
+    /// read yet.
+    #[serde(rename = "memory", deserialize_with = "size::<LEAST_MEMORY, MOST_BYTES, _>")]
+    pub memory_bytes: usize,
+    /// How much one address may have of members, connections, memory and each mailbox, in percent. Some of each it may have in
+    /// any case.
+    #[serde(deserialize_with = "within::<1, 100, _>")]
+    pub address_share: usize,
     /// How long a request may take to arrive.
     #[serde(deserialize_with = "timeout")]
     pub request_timeout: Duration,
 }
 
-/// Such that a roster of members with the longest names can be read by the clients.
-const MOST_MEMBERS: usize = MAX_ROSTER / 540;
+/// The members that there really can be follow from the memory, and from what clients read of a roster.
+const MOST_MEMBERS: usize = 1_000_000;
+/// One address may have so many members in any case, if there may be so many.
+const LEAST_MEMBERS: usize = 16;
+/// So many messages of one address may wait for a member in any case: a call is an offer and some dozens of candidates.
+const LEAST_MESSAGES: usize = 64;
+/// So many may sign in at once in any case, as the nodes behind one address do after a power cut.
+const AT_ONCE: u32 = 100;
+/// After that an address may sign in this often. Each time every other member is told.
+const SIGN_IN_EVERY: Duration = Duration::from_millis(200);
+/// Every client waits as soon as it is signed in. On a bad network it may have to connect for it a few times.
+const FIRST_WAIT: Duration = Duration::from_secs(10);
 const MOST_BYTES: usize = 1 << 30;
+const LEAST_MEMORY: usize = 1 << 20;
+/// The bytes of a name as people give them.
+const USUAL_NAME: usize = 24;
+/// What a client needs of the memory besides its messages.
+const MARGIN: usize = 64 * 1024;
 
 impl Default for Config {
     fn default() -> Config {
@@ -99,11 +123,12 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             members: 1000,
-            connections: 4096,
+            connections: 2500,
             message_bytes: MAX_MESSAGE,
             mailbox_messages: 256,
             mailbox_bytes: 1 << 20,
-            queued_bytes: 64 << 20,
+            memory_bytes: 16 << 20,
+            address_share: 25,
             request_timeout: Duration::from_secs(10),
         }
     }
@@ -140,14 +165,59 @@ impl Config {
 
     /// What the hub is to keep to.
     pub fn hub_limits(&self) -> hub::Limits {
-        let mailbox_bytes = self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024);
+        let members = Bound {
+            all: self.limits.members,
+            each: self.share(self.limits.members, LEAST_MEMBERS),
+        };
         hub::Limits {
-            members: self.limits.members,
-            mailbox_messages: self.limits.mailbox_messages,
-            mailbox_bytes,
-            queued_bytes: self.limits.queued_bytes.max(mailbox_bytes),
+            members,
+            roster_bytes: MAX_ROSTER,
+            mailbox_messages: Bound {
+                all: self.limits.mailbox_messages,
+                each: self.share(self.limits.mailbox_messages, LEAST_MESSAGES),
+            },
+            mailbox_bytes: Bound {
+                all: self.mailbox_bytes(),
+                // Two messages of the largest size, as of somebody who calls with one and is not answered yet.
+                each: self.share(self.mailbox_bytes(), 2 * self.limits.message_bytes + MARGIN),
+            },
+            sign_ins: Pace {
+                at_once: members.each.try_into().unwrap_or(u32::MAX).max(AT_ONCE),
+                every: SIGN_IN_EVERY,
+            },
             absent: ABSENT,
+            first_wait: FIRST_WAIT,
+            // Whoever has the token is trusted with all.
+            is_bound: self.access.token.is_none(),
         }
+    }
+
+    /// What one address may have of something, and at least as much as this if there is so much.
+    pub(crate) fn share(&self, all: usize, least: usize) -> usize {
+        (all * self.limits.address_share)
+            .div_ceil(100)
+            .max(least.min(all))
+    }
+
+    /// About how many members the memory and a roster are enough for, if half of the memory is left for what they say.
+    pub fn members_that_fit(&self) -> usize {
+        let by_memory = self.memory().whole / 2 / self.hub_limits().cost_of_member(USUAL_NAME);
+        by_memory.min(MAX_ROSTER / (USUAL_NAME + ",1000000,1\n".len()))
+    }
+
+    /// What may be held for others.
+    pub fn memory(&self) -> Size {
+        let least = self.mailbox_bytes() + MARGIN;
+        let share = self.share(self.limits.memory_bytes, least).max(least);
+        Size {
+            whole: self.limits.memory_bytes.max(share),
+            share,
+        }
+    }
+
+    /// One message of the largest size fits.
+    fn mailbox_bytes(&self) -> usize {
+        self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024)
     }
 }
 
@@ -213,167 +283,4 @@ impl fmt::Display for Written {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    #[test]
-    fn the_sample_says_what_the_defaults_are() {
-        let sample = include_str!("../../config/server.toml");
-        assert_eq!(Config::parse(sample).unwrap(), Config::default());
-    }
-
-    #[test]
-    fn the_sample_has_every_key() {
-        // What has no value by default is commented out with a mark of its own.
-        let sample = include_str!("../../config/server.toml").replace("\n#: ", "\n");
-        let sample: toml::Table = sample.parse().unwrap();
-        // Without `..`: a new key must be added here, and then to the sample.
-        let Config {
-            listen,
-            access,
-            limits,
-        } = Config::default();
-        let Access {
-            token_file,
-            token,
-            hosts,
-            allow_origins,
-        } = access;
-        assert_eq!((hosts, allow_origins), (vec![], vec![]), "as the sample says");
-        assert_eq!(
-            (token_file, token),
-            (None, None),
-            "what the sample gives is an example"
-        );
-        let Limits {
-            members,
-            connections,
-            message_bytes,
-            mailbox_messages,
-            mailbox_bytes,
-            queued_bytes,
-            request_timeout,
-        } = limits;
-        let size = |bytes: usize| {
-            ByteSize(bytes as u64)
-                .display()
-                .iec()
-                .to_string()
-                .replace(' ', "")
-                .replace(".0", "")
-        };
-        let (message, mailbox, queue) = (size(message_bytes), size(mailbox_bytes), size(queued_bytes));
-        let timeout = humantime::format_duration(request_timeout);
-        let all = format!(
-            "listen = \"{listen}\"\n[access]\n\
-             token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
-             message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
-             mailbox_size = \"{mailbox}\"\nqueue_size = \"{queue}\"\n\
-             request_timeout = \"{timeout}\"\n"
-        );
-        let all: toml::Table = all.parse().unwrap();
-        assert_eq!(sample, all);
-    }
-
-    #[test]
-    fn an_empty_file_is_the_default() {
-        assert_eq!(Config::parse("").unwrap(), Config::default());
-    }
-
-    #[test]
-    fn an_error_names_the_line_and_what_is_allowed() {
-        for (text, line, says) in [
-            ("listen = \"here\"", "line 1", "socket address"),
-            (
-                "\nlistne = \"[::]:1\"",
-                "line 2",
-                "`listne` here; did you mean `listen`?",
-            ),
-            (
-                "[access]\ntoken_file = \"token\"",
-                "line 2",
-                "not an absolute path",
-            ),
-            (
-                "[access]\n\nhosts = [\"https://cameras.example.org\"]",
-                "line 3",
-                "`https://cameras.example.org` is no host name; write it without scheme and port",
-            ),
-            (
-                "[access]\nhosts = \"cameras.example.org\"",
-                "line 2",
-                "expected a sequence",
-            ),
-            (
-                "[access]\nallow_origins = [\"*\", \"home.example.org\"]",
-                "line 2",
-                "`home.example.org` is no origin; write scheme, host",
-            ),
-            (
-                "[access]\nallow_origin = [\"*\"]",
-                "line 2",
-                "did you mean `allow_origins`?",
-            ),
-            ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
-            (
-                "[limits]\n\nconnections = -4",
-                "line 3",
-                "-4 is not from 4 to 1000000",
-            ),
-            (
-                "[limits]\nmessage_size = \"1GiB\"",
-                "line 2",
-                "1GiB is not from 1.0 KiB to",
-            ),
-            ("[limits]\nqueue_size = \"big\"", "line 2", "`big` is not a size"),
-            ("[limits]\nrequest_timeout = 10", "line 2", "such as \"10s\""),
-            (
-                "[limits]\nrequest_timeout = \"2 days\"",
-                "line 2",
-                "from 1s to 1h",
-            ),
-            ("[limits]\nmembers = \"many\"", "line 2", "invalid type"),
-            ("[limits", "line 1", ""),
-        ] {
-            let error = Config::parse(text).unwrap_err().to_string();
-            assert!(error.contains(line) && error.contains(says), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let error = Config::read(Path::new("/nowhere/server.toml"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("/nowhere/server.toml"), "{error}");
-    }
-
-    #[test]
-    fn a_token_that_can_not_be_used_is_named_with_its_key() {
-        let directory = tempfile::tempdir().unwrap();
-        let (path, token) = (
-            directory.path().join("server.toml"),
-            directory.path().join("token"),
-        );
-        let token = token.display();
-        fs::write(&path, format!("[access]\ntoken_file = \"{token}\"")).unwrap();
-        let error = Config::read(&path).unwrap_err().to_string();
-        for part in [
-            path.display().to_string(),
-            token.to_string(),
-            "access.token_file".into(),
-        ] {
-            assert!(error.contains(&part), "{part} is not in: {error}");
-        }
-    }
-
-    #[test]
-    fn the_largest_message_fits_into_an_empty_mailbox() {
-        let config = Config::parse("[limits]\nmailbox_size = 1024\nqueue_size = 1024").unwrap();
-        let limits = config.hub_limits();
-        assert!(limits.mailbox_bytes > config.limits.message_bytes);
-        assert!(limits.queued_bytes >= limits.mailbox_bytes);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod args;
+pub mod budget;
 pub mod config;
 pub mod http;
 pub mod hub;

@@ -1,14 +1,20 @@
-//! Whatever the members do, and whenever their connections break: no event is lost, doubled or out of order.
+//! Whatever the members do, and whenever their connections break: no message is lost, doubled, out of order or from somebody
+//! unknown, and who has fetched all that there is knows who is there.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod room;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pinhole_server::hub::{Answer, Command, Event, Hub, Input, Limits, Parcel, RequestId};
-use pinhole_signaling::{PeerId, roster};
+use pinhole_server::budget::Source;
+use pinhole_server::hub::{Answer, Bound, Command, Event, Hub, Input, Limits, Parcel, RequestId};
+use pinhole_signaling::{Member, PeerId, roster};
 use proptest::prelude::*;
+use room::{bound, budget};
 
 /// What may happen. Numbers pick one of what is there at that time.
 #[derive(Debug, Clone)]
@@ -42,12 +48,38 @@ fn step() -> impl Strategy<Value = Step> {
 /// What a perfect post office would know.
 #[derive(Default)]
 struct Model {
-    /// What each member must get in the end, and what it got.
-    due: BTreeMap<PeerId, Vec<Event>>,
-    got: BTreeMap<PeerId, Vec<Event>>,
+    members: BTreeMap<PeerId, Seat>,
     open: BTreeMap<RequestId, PeerId>,
     answered: BTreeMap<RequestId, (PeerId, Event)>,
     ever_answered: BTreeSet<RequestId>,
+}
+
+/// What a member must get in the end, what it got, and what it takes from that for the truth.
+struct Seat {
+    source: Source,
+    due: Vec<Event>,
+    got: Vec<Event>,
+    others: BTreeSet<PeerId>,
+}
+
+impl Seat {
+    fn receive(&mut self, event: Event) {
+        match event {
+            Event::Presence(entry) => {
+                let member = Member::parse(&entry).unwrap();
+                let is_news = if member.connected {
+                    self.others.insert(member.id)
+                } else {
+                    self.others.remove(&member.id)
+                };
+                assert!(is_news, "{member:?} is known already");
+            }
+            Event::Message { from, .. } => {
+                assert!(self.others.contains(&from), "{from} came after its message");
+                self.got.push(event);
+            }
+        }
+    }
 }
 
 struct World {
@@ -56,6 +88,11 @@ struct World {
     model: Model,
     requests: u64,
     sent: u64,
+}
+
+/// Whose request it is, of three.
+fn client(request: u64) -> Source {
+    Source(Ipv4Addr::from_bits((request % 3) as u32).into())
 }
 
 fn pick<T: Clone>(from: impl Iterator<Item = T>, number: usize) -> Option<T> {
@@ -67,7 +104,7 @@ fn pick<T: Clone>(from: impl Iterator<Item = T>, number: usize) -> Option<T> {
 impl World {
     fn new(limits: Limits) -> World {
         World {
-            hub: Hub::new(limits),
+            hub: Hub::new(limits, budget()),
             now: Instant::now(),
             model: Model::default(),
             requests: 0,
@@ -85,15 +122,17 @@ impl World {
         let mut others = Vec::new();
         for command in self.hub.handle(input, self.now) {
             match command {
-                Command::Came { id, name } => {
-                    self.announce(format!("{name},{id},1\n"));
-                    self.model.due.insert(id, Vec::new());
-                    self.model.got.insert(id, Vec::new());
+                Command::Came { id, .. } => {
+                    let seat = Seat {
+                        source: client(self.requests),
+                        due: Vec::new(),
+                        got: Vec::new(),
+                        others: BTreeSet::new(),
+                    };
+                    self.model.members.insert(id, seat);
                 }
-                Command::Went { id, name, .. } => {
-                    self.model.due.remove(&id);
-                    self.model.got.remove(&id);
-                    self.announce(format!("{name},{id},0\n"));
+                Command::Went { id, .. } => {
+                    self.model.members.remove(&id);
                 }
                 Command::Answer { request, answer } => {
                     assert!(
@@ -114,25 +153,19 @@ impl World {
         others
     }
 
-    fn announce(&mut self, entry: String) {
-        let event = Event::Presence(Bytes::from(entry));
-        self.model
-            .due
-            .values_mut()
-            .for_each(|due| due.push(event.clone()));
-    }
-
     fn wait(&mut self, id: PeerId) {
         let request = self.request();
         self.model.open.insert(request, id);
-        assert_eq!(self.input(Input::Wait { request, id }), []);
+        let source = self.model.members[&id].source;
+        let input = Input::Wait { request, id, source };
+        assert_eq!(self.input(input), []);
     }
 
     fn deliver(&mut self, request: RequestId) {
         if let Some((id, event)) = self.model.answered.remove(&request)
-            && let Some(got) = self.model.got.get_mut(&id)
+            && let Some(seat) = self.model.members.get_mut(&id)
         {
-            got.push(event);
+            seat.receive(event);
         }
         assert_eq!(self.input(Input::Delivered { request }), []);
     }
@@ -144,29 +177,33 @@ impl World {
                 let answers = self.input(Input::SignIn {
                     request,
                     name: format!("m{}", request.0).into(),
+                    source: client(request.0),
                 });
                 if let [Answer::SignedIn { id, roster }] = &answers[..] {
-                    let listed: BTreeSet<PeerId> =
-                        roster::parse(roster).map(|entry| entry.unwrap().id).collect();
-                    assert_eq!(listed, self.model.due.keys().copied().collect());
-                    assert_eq!(roster::parse(roster).next().unwrap().unwrap().id, *id);
+                    let mut listed = roster::parse(roster).map(|entry| entry.unwrap().id);
+                    assert_eq!(listed.next(), Some(*id));
+                    let others: BTreeSet<PeerId> = listed.collect();
+                    assert_eq!(others, self.others_of(*id));
+                    self.model.members.get_mut(id).unwrap().others = others;
                 } else {
                     assert!(matches!(&answers[..], [Answer::Refused(_)]), "{answers:?}");
                 }
             }
             Step::SignOut(number) => {
-                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     let request = self.request();
-                    assert_eq!(self.input(Input::SignOut { request, id }), [Answer::SignedOut]);
+                    let source = self.model.members[&id].source;
+                    let input = Input::SignOut { request, id, source };
+                    assert_eq!(self.input(input), [Answer::SignedOut]);
                 }
             }
             Step::Wait(number) => {
-                if let Some(id) = pick(self.model.due.keys().copied(), number) {
+                if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     self.wait(id);
                 }
             }
             Step::Send(from, to) => {
-                let members = || self.model.due.keys().copied();
+                let members = || self.model.members.keys().copied();
                 if let (Some(from), Some(to)) = (pick(members(), from), pick(members(), to)) {
                     self.send(from, to);
                 }
@@ -201,7 +238,7 @@ impl World {
                 assert_eq!(self.input(Input::Limit(limits)), []);
             }
         }
-        assert_eq!(self.hub.members(), self.model.due.len());
+        assert_eq!(self.hub.members(), self.model.members.len());
     }
 
     fn send(&mut self, from: PeerId, to: PeerId) {
@@ -220,16 +257,14 @@ impl World {
             from,
             to,
             parcel: parcel.clone(),
+            source: self.model.members[&from].source,
         });
         match &answers[..] {
             [Answer::Echo(echo)] => assert!(from == to && *echo == parcel),
             [Answer::Sent] => {
                 assert_ne!(from, to);
-                self.model
-                    .due
-                    .get_mut(&to)
-                    .expect("the receiver is there")
-                    .push(event);
+                let receiver = self.model.members.get_mut(&to);
+                receiver.expect("the receiver is there").due.push(event);
             }
             [Answer::Refused(_)] => {}
             other => panic!("{other:?}"),
@@ -241,7 +276,7 @@ impl World {
         for (request, _) in self.model.answered.clone() {
             self.deliver(request);
         }
-        let ids: Vec<PeerId> = self.model.due.keys().copied().collect();
+        let ids: Vec<PeerId> = self.model.members.keys().copied().collect();
         for id in ids {
             loop {
                 self.wait(id);
@@ -250,27 +285,34 @@ impl World {
                 };
                 self.deliver(request);
             }
+            let seat = &self.model.members[&id];
+            assert_eq!(seat.got, seat.due);
+            assert_eq!(seat.others, self.others_of(id));
         }
-        assert_eq!(self.model.got, self.model.due);
+    }
+
+    fn others_of(&self, id: PeerId) -> BTreeSet<PeerId> {
+        let members = self.model.members.keys().copied();
+        members.filter(|&other| other != id).collect()
     }
 }
 
 fn limits() -> Limits {
     Limits {
-        members: 6,
-        mailbox_messages: 1000,
-        mailbox_bytes: 100_000,
-        queued_bytes: 1_000_000,
-        absent: Duration::from_secs(30),
+        members: bound(6),
+        mailbox_messages: bound(1000),
+        mailbox_bytes: bound(100_000),
+        ..room::limits()
     }
 }
 
+/// Of three clients, each of which may have less than all.
 fn tight() -> Limits {
     Limits {
-        members: 3,
-        mailbox_messages: 2,
-        mailbox_bytes: 9,
-        queued_bytes: 13,
+        members: Bound { all: 3, each: 2 },
+        mailbox_messages: Bound { all: 2, each: 1 },
+        mailbox_bytes: Bound { all: 9, each: 5 },
+        first_wait: Duration::from_secs(10),
         ..limits()
     }
 }
@@ -279,7 +321,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_is_lost_doubled_or_out_of_order(steps in prop::collection::vec(step(), 1..200)) {
+    fn no_message_is_lost_and_everybody_knows_who_is_there(steps in prop::collection::vec(step(), 1..200)) {
         let mut world = World::new(limits());
         steps.into_iter().for_each(|step| world.step(step));
         world.settle();

@@ -380,12 +380,54 @@ fn check_finds_what_would_fail() {
             "access.token_file: can't read the access token /nowhere",
         ),
         ("[limits]\nconnections = 1000000", true, "files "),
+        (
+            "[limits]\nmembers = 100000",
+            true,
+            "memory   note   limits.memory is enough for about",
+        ),
+        (
+            "[limits]\nconnections = 500",
+            true,
+            "memory   note   1000 members need a connection each",
+        ),
     ] {
         let (content, said) = check(text, &[]);
         assert!(content == is_content && said.contains(says), "{text}: {said}");
     }
     let (content, said) = check("listen = \"192.0.2.77:8888\"", &["--offline"]);
     assert!(content && !said.contains("listen"), "{said}");
+}
+
+/// Starts it where the system allows so many open files, at first and at most.
+fn with_files(first: u32, most: u32) -> Program {
+    let mut shell = Command::new("sh");
+    let exec = format!("ulimit -Sn {first} && ulimit -Hn {most} && exec \"$0\" --listen 127.0.0.1:0");
+    shell.args(["-c", &exec, env!("CARGO_BIN_EXE_pinhole-server")]);
+    shell.env_remove("PINHOLE_LOG").stderr(Stdio::piped());
+    Program::spawn(&mut shell)
+}
+
+#[test]
+fn open_files_are_raised_to_what_connections_need_or_both_numbers_are_said() {
+    let mut program = with_files(256, 4096);
+    program.address();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.child.id())).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    let files: usize = files.split_whitespace().nth(3).unwrap().parse().unwrap();
+    let connections = pinhole_server::config::Config::default().limits.connections;
+    assert!(
+        files >= connections + pinhole_server::http::TURNED_AWAY + 32,
+        "{files}"
+    );
+
+    let line = with_files(256, 512).line("open files");
+    assert!(
+        line.contains("allows 512 open files, enough for 384 of 2500 connections, which need 2628"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod caller;
 mod host;
 mod origin;
 mod page;
+mod proxy;
 mod refusal;
 mod token;
 
@@ -17,6 +18,7 @@ use pinhole_signaling::Token;
 pub use caller::Caller;
 pub use host::{HostName, HostNameError};
 pub use origin::{AllowedOrigin, OriginError};
+pub use proxy::{TrustedProxy, TrustedProxyError};
 pub use refusal::Refusal;
 
 use host::HostGate;
@@ -32,6 +34,8 @@ pub struct Access {
     pub hosts: Vec<HostName>,
     /// The pages from elsewhere that may use the server.
     pub allow_origins: Vec<AllowedOrigin>,
+    /// The proxies whose word counts for whom they pass on.
+    pub trusted_proxies: Vec<TrustedProxy>,
 }
 
 /// The gates of one server.
@@ -58,6 +62,16 @@ impl Gates {
     /// Whether they let in whom this lets in.
     pub fn are_for(&self, access: &Access) -> bool {
         self.access == *access
+    }
+
+    /// Whether a trusted proxy is at this address.
+    pub fn is_proxy(&self, address: IpAddr) -> bool {
+        proxy::is_trusted(&self.access.trusted_proxies, address)
+    }
+
+    /// Who sent a request that came from this address.
+    pub fn client(&self, from: IpAddr, headers: &HeaderMap) -> IpAddr {
+        proxy::client(&self.access.trusted_proxies, from, headers)
     }
 
     /// Lets a request in, and tells who asks.

@@ -3,7 +3,7 @@
 //! Every path wants it, a page's files included.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::caller::Caller;
 use super::refusal::Refusal;
+use crate::Source;
 
 /// Makes a browser ask a person; the user name is of no account.
 const CHALLENGE: &str = "Basic realm=\"pinhole\", charset=\"UTF-8\"";
@@ -80,16 +81,12 @@ fn unauthorized(sentence: &'static str) -> Refusal {
 
 /// Addresses that have shown wrong tokens, and when that was said.
 #[derive(Debug, Default)]
-struct Suspects(HashMap<IpAddr, Instant>);
+struct Suspects(HashMap<Source, Instant>);
 
 impl Suspects {
     /// Whether this is to be said; then it counts as said.
     fn is_news(&mut self, from: IpAddr, now: Instant) -> bool {
-        let from = match from {
-            // One machine has a whole /64 to choose from.
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            IpAddr::V4(_) => from,
-        };
+        let from = Source::of(from);
         self.0.retain(|_, said| now.duration_since(*said) < SILENCE);
         if self.0.len() >= SUSPECTS || self.0.contains_key(&from) {
             return false;

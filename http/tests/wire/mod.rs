@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub const LIMITS: Limits = Limits {
     connections: 8,
+    connections_each: 8,
     turned_away: 2,
     head_bytes: 16 * 1024,
     target_bytes: 1024,
@@ -32,7 +33,7 @@ pub const LIMITS: Limits = Limits {
     grace: Duration::from_secs(30),
 };
 
-/// A body comes back, `/document` may be linked to, and `/hang` hangs until it is let go.
+/// A body comes back, but to `/no-room`, `/document` may be linked to, and `/hang` hangs until it is let go.
 #[derive(Clone)]
 pub struct Echo {
     gates: Arc<Gates>,
@@ -100,7 +101,7 @@ impl Site for Echo {
             self.let_go.notified().await;
         }
         let caller = request.caller.clone();
-        match request.body.receive().await {
+        match request.body.receive(|_| path != "/no-room").await {
             Ok(body) if body.is_empty() => {
                 let count = Count {
                     site: self.clone(),

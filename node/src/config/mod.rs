@@ -175,6 +175,7 @@ impl Http {
             token: self.token.clone(),
             hosts: self.hosts.clone(),
             allow_origins: self.allow_origins.clone(),
+            trusted_proxies: Vec::new(),
         }
     }
 }

@@ -18,6 +18,7 @@ const CONNECTIONS: usize = 16;
 
 const LIMITS: Limits = Limits {
     connections: CONNECTIONS,
+    connections_each: CONNECTIONS,
     turned_away: 16,
     head_bytes: 16 * 1024,
     target_bytes: 4 * 1024,

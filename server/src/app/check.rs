@@ -24,7 +24,12 @@ pub(crate) fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
     if offline {
         return Ok(());
     }
-    let findings = [listen(config.listen), open_files(&config), access(&config)];
+    let findings = [
+        listen(config.listen),
+        open_files(&config),
+        memory(&config),
+        access(&config),
+    ];
     let failures = report(&findings)?;
     anyhow::ensure!(failures == 0, "{failures} of these would fail");
     Ok(())
@@ -62,6 +67,25 @@ fn open_files(config: &Config) -> Finding {
         }
         _ => found(Verdict::Works, format!("{wanted} connections")),
     }
+}
+
+fn memory(config: &Config) -> Finding {
+    let found = |verdict, text| Finding::new("memory", verdict, text);
+    let (wanted, enough_for) = (config.limits.members, config.members_that_fit());
+    if enough_for < wanted {
+        let text = format!(
+            "limits.memory is enough for about {enough_for} of {wanted} members; raise it, or lower limits.members"
+        );
+        return found(Verdict::Note, text);
+    }
+    let connections = config.limits.connections;
+    if connections < wanted + wanted / 10 {
+        let text = format!(
+            "{wanted} members need a connection each to wait, and one more to send; limits.connections is {connections}"
+        );
+        return found(Verdict::Note, text);
+    }
+    found(Verdict::Works, format!("{wanted} members"))
 }
 
 fn access(config: &Config) -> Finding {

@@ -1,10 +1,11 @@
 //! Every connection is an open file, of which the system allows a process so many.
 
 use pinhole_server::config::Config;
+use pinhole_server::http::TURNED_AWAY;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// File descriptors for what is not a connection.
-const OTHER_FILES: u64 = 64;
+/// File descriptors for what is not a connection within the limit: those that are turned away, and those of the program itself.
+const OTHER_FILES: u64 = TURNED_AWAY as u64 + 64;
 
 /// The configuration with no more connections than the system lets this process have, which it raises where it can.
 pub(super) fn affordable(mut config: Config) -> Config {
@@ -19,9 +20,10 @@ pub(super) fn affordable(mut config: Config) -> Config {
 
 /// Tells that there are too few files.
 pub(super) fn shortage(wanted: usize, connections: usize, files: u64) -> String {
+    let needed = wanted as u64 + OTHER_FILES;
     format!(
-        "the system allows {files} open files, enough for {connections} of {wanted} connections; raise it (systemd: \
-         LimitNOFILE=)"
+        "the system allows {files} open files, enough for {connections} of {wanted} connections, which need {needed}; raise \
+         it (systemd: LimitNOFILE=), or lower limits.connections"
     )
 }
 

@@ -42,6 +42,10 @@ impl Reloader {
                 config.access.allow_origins != self.config.access.allow_origins,
                 "allow_origins",
             ),
+            (
+                config.access.trusted_proxies != self.config.access.trusted_proxies,
+                "trusted_proxies",
+            ),
             (config.limits != self.config.limits, "limits"),
         ]
         .into_iter()

@@ -88,13 +88,25 @@ pub(super) fn refused(refusal: Refusal) -> Answer {
             StatusCode::SERVICE_UNAVAILABLE,
             "The server has as many members as it may.",
         ),
+        Refusal::ClientFull => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "As many members of your address are signed in as one may have.",
+        ),
+        Refusal::TooFast => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "Your address signs in too often. Try again in a second.",
+        ),
         Refusal::MailboxFull => (
             StatusCode::TOO_MANY_REQUESTS,
             "Too many messages wait for this peer already; it does not fetch them. Try again later.",
         ),
         Refusal::MemoryFull => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Too many messages wait in this server already. Try again later.",
+            "The server holds as much for its members as it may. Try again later.",
+        ),
+        Refusal::ShareFull => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "The server holds as much for your address as it may. Try again later.",
         ),
         Refusal::Closing => (StatusCode::SERVICE_UNAVAILABLE, "The server is shutting down."),
     };

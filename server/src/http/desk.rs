@@ -8,6 +8,7 @@ use pinhole_http::Receipt;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use crate::budget::{Account, Budget, Size, Source};
 use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
 
 /// The hub, shared by all connections.
@@ -17,8 +18,9 @@ use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
 #[derive(Debug)]
 pub(super) struct Desk {
     state: Mutex<State>,
-    /// [`Limits::absent`]; no configuration changes it.
+    /// [`Limits::shortest_absence`]; no configuration changes it.
     absent: Duration,
+    budget: Budget,
     members: watch::Receiver<usize>,
 }
 
@@ -40,11 +42,12 @@ pub(super) struct Ticket {
 }
 
 impl Desk {
-    pub(super) fn new(limits: Limits) -> Desk {
-        let absent = limits.absent;
+    pub(super) fn new(limits: Limits, memory: Size) -> Desk {
+        let budget = Budget::new(memory);
+        let absent = limits.shortest_absence();
         let (sender, members) = watch::channel(0);
         let state = State {
-            hub: Hub::new(limits),
+            hub: Hub::new(limits, budget.clone()),
             next_request: 0,
             unanswered: HashMap::new(),
             members: sender,
@@ -52,6 +55,7 @@ impl Desk {
         Desk {
             state: Mutex::new(state),
             absent,
+            budget,
             members,
         }
     }
@@ -62,8 +66,14 @@ impl Desk {
     }
 
     /// Other limits from now on.
-    pub(super) fn limit(&self, limits: Limits) {
+    pub(super) fn limit(&self, limits: Limits, memory: Size) {
+        self.budget.resize(memory);
         self.lock().step(Input::Limit(limits));
+    }
+
+    /// What a client spends of the memory.
+    pub(super) fn account(&self, of: Source) -> Account {
+        self.budget.account(of)
     }
 
     /// Whether [`Desk::run_clock`] does its work: nothing is overdue for longer than `patience`.
@@ -134,7 +144,6 @@ impl State {
                     let why = match why {
                         Why::SignedOut => "signed out",
                         Why::Absent => "dropped: it no longer waits for events",
-                        Why::Overrun => "dropped: too much happened while it did not wait for events",
                     };
                     self.members.send_replace(self.hub.members());
                     tracing::info!(%id, ?name, members = self.hub.members(), "{why}");
@@ -172,22 +181,46 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
     use bytes::Bytes;
     use pinhole_signaling::PeerId;
 
     use super::*;
-    use crate::hub::{Event, Refusal};
+    use crate::hub::{Bound, Event, Pace, Refusal};
 
     const ABSENT: Duration = Duration::from_secs(30);
 
+    const HERE: Source = Source(IpAddr::V4(Ipv4Addr::LOCALHOST));
+
+    fn bound(all: usize) -> Bound {
+        Bound { all, each: all }
+    }
+
     fn desk() -> Arc<Desk> {
-        Arc::new(Desk::new(Limits {
-            members: 10,
-            mailbox_messages: 10,
-            mailbox_bytes: 1000,
-            queued_bytes: 1000,
+        let limits = Limits {
+            members: bound(10),
+            roster_bytes: 1000,
+            mailbox_messages: bound(10),
+            mailbox_bytes: bound(1000),
+            sign_ins: Pace {
+                at_once: 10,
+                every: Duration::ZERO,
+            },
             absent: ABSENT,
-        }))
+            first_wait: ABSENT,
+            is_bound: true,
+        };
+        let memory = Size {
+            whole: 100_000,
+            share: 100_000,
+        };
+        Arc::new(Desk::new(limits, memory))
+    }
+
+    fn wait_of(request: RequestId, id: PeerId) -> Input {
+        let source = HERE;
+        Input::Wait { request, id, source }
     }
 
     async fn sign_in(desk: &Arc<Desk>, name: &str) -> PeerId {
@@ -195,6 +228,7 @@ mod tests {
             .ask(|request| Input::SignIn {
                 request,
                 name: name.into(),
+                source: HERE,
             })
             .await
             .0
@@ -213,7 +247,7 @@ mod tests {
         let life = async {
             let mut events = Vec::new();
             for _ in 0..2 {
-                let (answer, ticket) = desk.ask(|request| Input::Wait { request, id: alice }).await;
+                let (answer, ticket) = desk.ask(|request| wait_of(request, alice)).await;
                 ticket.delivered();
                 events.push(answer);
             }
@@ -237,8 +271,7 @@ mod tests {
         let alice = sign_in(&desk, "alice").await;
         let clock = desk.run_clock();
         tokio::pin!(clock);
-        let wait =
-            |desk: Arc<Desk>| async move { desk.ask(|request| Input::Wait { request, id: alice }).await.0 };
+        let wait = |desk: Arc<Desk>| async move { desk.ask(|request| wait_of(request, alice)).await.0 };
         tokio::select! {
             answer = wait(desk.clone()) => panic!("{answer:?}"),
             () = &mut clock => unreachable!("the clock never ends"),

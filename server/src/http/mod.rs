@@ -32,6 +32,11 @@ pub use urls::urls;
 /// How late the hub's clock may be before the server counts as stuck.
 const CLOCK_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many connections above the limit may be waited for, until they have read that.
+pub const TURNED_AWAY: usize = 64;
+/// One address may have so many connections in any case.
+const LEAST_CONNECTIONS: usize = 32;
+
 const WORDS: Words = Words {
     what: "the signaling server",
     key: "`listen` or --listen",
@@ -76,7 +81,7 @@ impl Server {
     /// The system does not give it.
     pub fn bind(config: &Config) -> Result<Server, ListenError> {
         let listener = Listener::bind(config.listen, WORDS)?;
-        let desk = Arc::new(Desk::new(config.hub_limits()));
+        let desk = Arc::new(Desk::new(config.hub_limits(), config.memory()));
         let members = desk.members();
         let (sender, receiver) = watch::channel(config.clone());
         let settings = Settings {
@@ -148,7 +153,7 @@ pub fn try_listen(address: SocketAddr) -> Result<(), ListenError> {
 
 /// Takes over what the new configuration changes.
 fn obey(config: &Config, desk: &Desk, settings: &watch::Sender<Settings<Site>>) {
-    desk.limit(config.hub_limits());
+    desk.limit(config.hub_limits(), config.memory());
     settings.send_modify(|settings| {
         settings.site.obey(config.access.gates());
         settings.limits = limits(config);
@@ -159,7 +164,8 @@ fn obey(config: &Config, desk: &Desk, settings: &watch::Sender<Settings<Site>>) 
 fn limits(config: &Config) -> Limits {
     Limits {
         connections: config.limits.connections,
-        turned_away: 64,
+        connections_each: config.share(config.limits.connections, LEAST_CONNECTIONS),
+        turned_away: TURNED_AWAY,
         head_bytes: MAX_HEAD,
         target_bytes: MAX_TARGET,
         body_bytes: config.limits.message_bytes,

@@ -9,7 +9,13 @@ use crate::hub::{self, Input};
 
 pub(super) async fn sign_in(visit: &Visit) -> Answer {
     let name = Name::from_query(visit.query().as_bytes());
-    match visit.desk.ask(|request| Input::SignIn { request, name }).await.0 {
+    let source = visit.source;
+    let input = |request| Input::SignIn {
+        request,
+        name,
+        source,
+    };
+    match visit.desk.ask(input).await.0 {
         hub::Answer::SignedIn { id, roster } => {
             answer::ok(answer::text(), roster, Some(id)).with_reason(b"Added")
         }

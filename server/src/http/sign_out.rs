@@ -8,9 +8,14 @@ use super::visit::Visit;
 use crate::hub::{self, Input};
 
 pub(super) async fn sign_out(visit: &Visit) -> Result<Answer, Mistake> {
-    let id = visit.id(PEER_ID)?;
+    let (id, source) = (visit.id(PEER_ID)?, visit.source);
     Ok(
-        match visit.desk.ask(|request| Input::SignOut { request, id }).await.0 {
+        match visit
+            .desk
+            .ask(|request| Input::SignOut { request, id, source })
+            .await
+            .0
+        {
             hub::Answer::SignedOut => answer::empty(),
             other => visit.unexpected(other),
         },

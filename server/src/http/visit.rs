@@ -5,6 +5,7 @@ use pinhole_signaling::{PeerId, http};
 
 use super::answer::{self, Mistake};
 use super::desk::Desk;
+use crate::budget::Source;
 use crate::hub;
 
 /// One request, as its handler sees it.
@@ -12,6 +13,7 @@ pub(super) struct Visit {
     pub(super) desk: Arc<Desk>,
     pub(super) headers: HeaderMap,
     pub(super) caller: Caller,
+    pub(super) source: Source,
     uri: Uri,
 }
 
@@ -21,6 +23,7 @@ impl Visit {
             desk,
             headers: request.headers,
             caller: request.caller,
+            source: Source(request.source.address()),
             uri: request.uri,
         };
         (visit, request.body)

@@ -8,9 +8,12 @@ use super::visit::Visit;
 use crate::hub::{self, Event, Input};
 
 pub(super) async fn wait(visit: &Visit) -> Result<Answer, Mistake> {
-    let id = visit.id(PEER_ID)?;
+    let (id, source) = (visit.id(PEER_ID)?, visit.source);
     // If the client closes the connection meanwhile, this future is dropped, and with it the wait.
-    let (answer, ticket) = visit.desk.ask(|request| Input::Wait { request, id }).await;
+    let (answer, ticket) = visit
+        .desk
+        .ask(|request| Input::Wait { request, id, source })
+        .await;
     Ok(match answer {
         hub::Answer::Event(event) => {
             let answer = match event {

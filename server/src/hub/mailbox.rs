@@ -1,26 +1,38 @@
-//! What waits for one member, in order.
-//!
-//! Messages and presence have separate bounds: a flood of messages is the sender's fault, who is told, and must not
-//! keep the receiver from hearing who came and went.
+//! The messages that wait for one member, in order.
 
 use std::collections::VecDeque;
 
-use super::{Event, Limits};
+use bytes::Bytes;
+use pinhole_signaling::PeerId;
+
+use super::{Bound, Event, Limits, Parcel};
+use crate::budget::Source;
 
 #[derive(Debug)]
 pub(super) struct Mailbox {
-    events: VecDeque<Event>,
+    letters: VecDeque<Letter>,
     messages: usize,
     bytes: usize,
     bounds: Bounds,
 }
 
-/// What a mailbox holds at most.
+/// What a mailbox has in it.
+#[derive(Debug, Clone)]
+pub(super) enum Letter {
+    /// That the sender of the next message came; the entry.
+    Introduction(Bytes),
+    Message {
+        from: PeerId,
+        source: Source,
+        parcel: Parcel,
+    },
+}
+
+/// What a mailbox holds at most. An introduction is there for a message, and needs no bound of its own.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    messages: usize,
-    bytes: usize,
-    presence: usize,
+    messages: Bound,
+    bytes: Bound,
 }
 
 impl Bounds {
@@ -28,24 +40,35 @@ impl Bounds {
         Bounds {
             messages: limits.mailbox_messages,
             bytes: limits.mailbox_bytes,
-            // Room for all members coming and going a few times while one is away for a moment, as after a restart.
-            presence: 4 * limits.members + 256,
         }
     }
 }
 
-/// What an event counts against the bounds on bytes. Entries are shared by all mailboxes, and count nothing.
-pub(super) fn weight(event: &Event) -> usize {
-    match event {
-        Event::Presence(_) => 0,
-        Event::Message { parcel, .. } => parcel.body.len() + parcel.content_type.len(),
+impl Letter {
+    /// What it counts against the bounds on bytes. Entries are shared by all, and count nothing.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Letter::Introduction(_) => 0,
+            Letter::Message { parcel, .. } => parcel.body.len() + parcel.content_type.len(),
+        }
+    }
+
+    pub(super) fn to_event(&self) -> Event {
+        match self.clone() {
+            Letter::Introduction(entry) => Event::Presence(entry),
+            Letter::Message { from, parcel, .. } => Event::Message { from, parcel },
+        }
+    }
+
+    fn is_message(&self) -> bool {
+        matches!(self, Letter::Message { .. })
     }
 }
 
 impl Mailbox {
     pub(super) fn new(bounds: Bounds) -> Mailbox {
         Mailbox {
-            events: VecDeque::new(),
+            letters: VecDeque::new(),
             messages: 0,
             bytes: 0,
             bounds,
@@ -57,45 +80,50 @@ impl Mailbox {
         self.bounds = bounds;
     }
 
-    /// Whether there is no room for a message of this weight.
-    pub(super) fn is_full_for(&self, weight: usize) -> bool {
-        self.messages >= self.bounds.messages || self.bytes + weight > self.bounds.bytes
+    /// Whether there is no room for a message of this weight and client. No client takes all of the room.
+    pub(super) fn is_full_for(&self, weight: usize, source: Source) -> bool {
+        let Bounds { messages, bytes } = self.bounds;
+        let is_its = |letter: &&Letter| matches!(letter, Letter::Message { source: of, .. } if *of == source);
+        let its = self.letters.iter().filter(is_its);
+        let (its_messages, its_bytes) =
+            its.fold((0, 0), |(count, sum), letter| (count + 1, sum + letter.weight()));
+        self.messages >= messages.all
+            || its_messages >= messages.each
+            || self.bytes + weight > bytes.all
+            || its_bytes + weight > bytes.each
     }
 
-    /// Whether there is no room for another entry.
-    pub(super) fn is_overrun(&self) -> bool {
-        self.events.len() - self.messages >= self.bounds.presence
+    /// Whether a message of this sender is in it.
+    pub(super) fn has_from(&self, sender: PeerId) -> bool {
+        let is_of = |letter: &Letter| matches!(letter, Letter::Message { from, .. } if *from == sender);
+        self.letters.iter().any(is_of)
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Adds a letter at the end. The caller has asked whether there is room.
+    pub(super) fn push(&mut self, letter: Letter) {
+        self.count(&letter);
+        self.letters.push_back(letter);
     }
 
-    /// Adds an event at the end. The caller has asked whether there is room.
-    pub(super) fn push(&mut self, event: Event) {
-        self.count(&event);
-        self.events.push_back(event);
+    /// Puts a letter before all others. It has room even in a full mailbox: it was taken from there.
+    pub(super) fn put_back(&mut self, letter: Letter) {
+        self.count(&letter);
+        self.letters.push_front(letter);
     }
 
-    /// Puts an event back that was taken: it is again the first. It has room even in a full mailbox.
-    pub(super) fn put_back(&mut self, event: Event) {
-        self.count(&event);
-        self.events.push_front(event);
-    }
-
-    pub(super) fn pop(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
-        self.bytes -= weight(&event);
-        self.messages -= usize::from(matches!(event, Event::Message { .. }));
-        if self.events.is_empty() {
+    pub(super) fn pop(&mut self) -> Option<Letter> {
+        let letter = self.letters.pop_front()?;
+        self.bytes -= letter.weight();
+        self.messages -= usize::from(letter.is_message());
+        if self.letters.is_empty() {
             // A queue that was long once shall not hold its memory for the member's life.
-            self.events = VecDeque::new();
+            self.letters = VecDeque::new();
         }
-        Some(event)
+        Some(letter)
     }
 
-    fn count(&mut self, event: &Event) {
-        self.bytes += weight(event);
-        self.messages += usize::from(matches!(event, Event::Message { .. }));
+    fn count(&mut self, letter: &Letter) {
+        self.bytes += letter.weight();
+        self.messages += usize::from(letter.is_message());
     }
 }

@@ -4,14 +4,23 @@ use std::time::Instant;
 
 use pinhole_signaling::Name;
 
-use super::mailbox::Mailbox;
-use super::{Event, RequestId};
+use super::mailbox::{Letter, Mailbox};
+use super::presence::{Knowledge, News, Place};
+use super::{Event, Limits, RequestId};
+use crate::budget::Source;
 
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) name: Name,
+    pub(super) source: Source,
     pub(super) line: Line,
+    /// Whether it has ever waited.
+    pub(super) has_waited: bool,
     pub(super) mailbox: Mailbox,
+    /// Its row on the board.
+    pub(super) place: Place,
+    /// What it knows of the others.
+    pub(super) knowledge: Knowledge,
 }
 
 /// How a member can be reached at the moment.
@@ -21,27 +30,43 @@ pub(super) enum Line {
     Absent { since: Instant },
     /// This wait of it is open, and there is nothing for it.
     Waiting { request: RequestId },
-    /// This wait was answered with this event, and it isn't known yet whether the answer got through.
+    /// This wait was answered with this, and it isn't known yet whether the answer got through.
     Delivering {
         request: RequestId,
-        event: Event,
+        item: Item,
         /// The next wait, should it come this soon.
         standing_by: Option<RequestId>,
     },
 }
 
-impl Peer {
-    pub(super) fn new(name: Name, mailbox: Mailbox, now: Instant) -> Peer {
-        Peer {
-            name,
-            line: Line::Absent { since: now },
-            mailbox,
+/// What is on its way to a member.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// From its mailbox.
+    Letter(Letter),
+    /// From the board.
+    News(News),
+}
+
+impl Item {
+    pub(super) fn to_event(&self) -> Event {
+        match self {
+            Item::Letter(letter) => letter.to_event(),
+            Item::News(news) => Event::Presence(news.entry.clone()),
         }
     }
+}
 
-    pub(super) fn absent_since(&self) -> Option<Instant> {
+impl Peer {
+    /// When it is dropped, should it not wait until then.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let patience = if self.has_waited {
+            limits.absent
+        } else {
+            limits.first_wait
+        };
         match self.line {
-            Line::Absent { since } => Some(since),
+            Line::Absent { since } => Some(since + patience),
             Line::Waiting { .. } | Line::Delivering { .. } => None,
         }
     }

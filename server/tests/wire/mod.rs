@@ -9,7 +9,7 @@ use pinhole_server::config::Config;
 use pinhole_server::http::{Control, Server};
 use pinhole_service::watchdog::Watchdog;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,21 @@ impl TestServer {
 
     pub async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Connects as another machine would, from an address of the loopback network. What is not read soon fills its buffer.
+    pub async fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// Sends a request from another address and reads the answer.
+    pub async fn ask_from(&self, address: &str, request: impl AsRef<[u8]>) -> Reply {
+        let mut stream = self.connect_from(address).await;
+        stream.write_all(request.as_ref()).await.unwrap();
+        reply(stream).await
     }
 
     /// Sends a request and reads the answer.

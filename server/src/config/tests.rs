@@ -1,0 +1,203 @@
+use std::fs;
+
+use super::*;
+
+#[test]
+fn the_sample_says_what_the_defaults_are() {
+    let sample = include_str!("../../../config/server.toml");
+    assert_eq!(Config::parse(sample).unwrap(), Config::default());
+}
+
+#[test]
+fn the_sample_has_every_key() {
+    // What has no value by default is commented out with a mark of its own.
+    let sample = include_str!("../../../config/server.toml").replace("\n#: ", "\n");
+    let sample: toml::Table = sample.parse().unwrap();
+    // Without `..`: a new key must be added here, and then to the sample.
+    let Config {
+        listen,
+        access,
+        limits,
+    } = Config::default();
+    let Access {
+        token_file,
+        token,
+        hosts,
+        allow_origins,
+        trusted_proxies,
+    } = access;
+    assert_eq!((hosts, allow_origins), (vec![], vec![]), "as the sample says");
+    assert_eq!(trusted_proxies, [], "as the sample says");
+    assert_eq!(
+        (token_file, token),
+        (None, None),
+        "what the sample gives is an example"
+    );
+    let Limits {
+        members,
+        connections,
+        message_bytes,
+        mailbox_messages,
+        mailbox_bytes,
+        memory_bytes,
+        address_share,
+        request_timeout,
+    } = limits;
+    let size = |bytes: usize| {
+        ByteSize(bytes as u64)
+            .display()
+            .iec()
+            .to_string()
+            .replace(' ', "")
+            .replace(".0", "")
+    };
+    let (message, mailbox, memory) = (size(message_bytes), size(mailbox_bytes), size(memory_bytes));
+    let timeout = humantime::format_duration(request_timeout);
+    let all = format!(
+        "listen = \"{listen}\"\n[access]\n\
+         token_file = \"/run/credentials/pinhole-server.service/pinhole.token\"\nhosts = []\nallow_origins = []\ntrusted_proxies = []\n[limits]\nmembers = {members}\nconnections = {connections}\n\
+         message_size = \"{message}\"\nmailbox_messages = {mailbox_messages}\n\
+         mailbox_size = \"{mailbox}\"\nmemory = \"{memory}\"\naddress_share = {address_share}\n\
+         request_timeout = \"{timeout}\"\n"
+    );
+    let all: toml::Table = all.parse().unwrap();
+    assert_eq!(sample, all);
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    assert_eq!(Config::parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn an_error_names_the_line_and_what_is_allowed() {
+    for (text, line, says) in [
+        ("listen = \"here\"", "line 1", "socket address"),
+        (
+            "\nlistne = \"[::]:1\"",
+            "line 2",
+            "`listne` here; did you mean `listen`?",
+        ),
+        (
+            "[access]\ntoken_file = \"token\"",
+            "line 2",
+            "not an absolute path",
+        ),
+        (
+            "[access]\n\nhosts = [\"https://cameras.example.org\"]",
+            "line 3",
+            "`https://cameras.example.org` is no host name; write it without scheme and port",
+        ),
+        (
+            "[access]\nhosts = \"cameras.example.org\"",
+            "line 2",
+            "expected a sequence",
+        ),
+        (
+            "[access]\nallow_origins = [\"*\", \"home.example.org\"]",
+            "line 2",
+            "`home.example.org` is no origin; write scheme, host",
+        ),
+        (
+            "[access]\nallow_origin = [\"*\"]",
+            "line 2",
+            "did you mean `allow_origins`?",
+        ),
+        (
+            "[access]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/33\"]",
+            "line 2",
+            "`10.0.0.0/33` is no address of a proxy; write it as",
+        ),
+        ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
+        (
+            "[limits]\n\nconnections = -4",
+            "line 3",
+            "-4 is not from 4 to 1000000",
+        ),
+        (
+            "[limits]\nmessage_size = \"1GiB\"",
+            "line 2",
+            "1GiB is not from 1.0 KiB to",
+        ),
+        ("[limits]\nmemory = \"big\"", "line 2", "`big` is not a size"),
+        ("[limits]\nrequest_timeout = 10", "line 2", "such as \"10s\""),
+        (
+            "[limits]\nrequest_timeout = \"2 days\"",
+            "line 2",
+            "from 1s to 1h",
+        ),
+        ("[limits]\nmembers = \"many\"", "line 2", "invalid type"),
+        ("[limits", "line 1", ""),
+    ] {
+        let error = Config::parse(text).unwrap_err().to_string();
+        assert!(error.contains(line) && error.contains(says), "{text}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Config::read(Path::new("/nowhere/server.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("/nowhere/server.toml"), "{error}");
+}
+
+#[test]
+fn a_token_that_can_not_be_used_is_named_with_its_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, token) = (
+        directory.path().join("server.toml"),
+        directory.path().join("token"),
+    );
+    let token = token.display();
+    fs::write(&path, format!("[access]\ntoken_file = \"{token}\"")).unwrap();
+    let error = Config::read(&path).unwrap_err().to_string();
+    for part in [
+        path.display().to_string(),
+        token.to_string(),
+        "access.token_file".into(),
+    ] {
+        assert!(error.contains(&part), "{part} is not in: {error}");
+    }
+}
+
+#[test]
+fn members_are_bounded_by_what_is_there_for_them() {
+    let fit = |text: &str| Config::parse(text).unwrap().members_that_fit();
+    assert!(fit("") >= Config::default().limits.members);
+    let many = "[limits]\nmembers = 5000\n";
+    assert!(fit(many) < 5000);
+    assert!(fit(&format!("{many}memory = \"64MiB\"")) >= 5000);
+}
+
+#[test]
+fn one_address_has_a_quarter_of_all_and_a_few_of_each_in_any_case() {
+    let config = Config::default();
+    let limits = config.hub_limits();
+    assert_eq!(limits.members, Bound { all: 1000, each: 250 });
+    assert_eq!(limits.mailbox_messages, Bound { all: 256, each: 64 });
+    assert!(limits.mailbox_bytes.each > 2 * config.limits.message_bytes);
+    assert_eq!(config.memory().share, config.memory().whole / 4);
+    let few = Config::parse("[limits]\nmembers = 20\naddress_share = 1").unwrap();
+    assert_eq!(few.hub_limits().members, Bound { all: 20, each: 16 });
+    let all = Config::parse("[limits]\naddress_share = 100")
+        .unwrap()
+        .hub_limits();
+    assert_eq!(
+        all.members,
+        Bound {
+            all: 1000,
+            each: 1000
+        }
+    );
+}
+
+#[test]
+fn the_largest_message_fits_into_an_empty_mailbox() {
+    let config =
+        Config::parse("[limits]\nmailbox_size = 1024\nmemory = \"1MiB\"\naddress_share = 1").unwrap();
+    let (limits, memory) = (config.hub_limits(), config.memory());
+    assert!(limits.mailbox_bytes.each > config.limits.message_bytes);
+    assert!(memory.share > limits.mailbox_bytes.all + hub::Parcel::OVERHEAD);
+    assert!(memory.whole >= memory.share);
+}
