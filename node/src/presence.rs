@@ -7,15 +7,16 @@ mod backoff;
 mod caller;
 mod meeting;
 mod outbound;
+mod patience;
 mod standing;
 
 use std::{
-    collections::HashSet,
+    fmt,
     pin::pin,
     time::{Duration, Instant},
 };
 
-use pinhole_service::watchdog::Pulse;
+use pinhole_service::{quiet::Quiet, watchdog::Pulse};
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::sync::{
     mpsc::{Receiver, Sender},
@@ -29,6 +30,7 @@ use backoff::Backoff;
 use caller::Replies;
 use meeting::{Meeting, OfferId, Order};
 use outbound::{Outbound, deliver, post, send};
+use patience::{Patience, TooMuch};
 
 pub use standing::{Standing, State};
 
@@ -36,6 +38,7 @@ pub use standing::{Standing, State};
 const GOODBYE: Duration = Duration::from_secs(2);
 /// A membership that held this long was no failure.
 const LASTING: Duration = Duration::from_secs(5);
+const TOO_MUCH: &str = "a member says too much; part of it is not listened to";
 
 /// Where to sign in, and as whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,7 @@ pub struct Presence {
     calls: Calls,
     replies: Replies,
     meeting: Meeting,
+    patience: Patience,
     standing: watch::Sender<Standing>,
 }
 
@@ -69,6 +73,7 @@ impl Presence {
             calls,
             replies: Replies::new(),
             meeting: Meeting::default(),
+            patience: Patience::default(),
             standing: watch::Sender::new(standing),
         }
     }
@@ -147,6 +152,7 @@ impl Presence {
         });
         info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
         self.meeting.signed_in();
+        self.patience = Patience::default();
         // What the engine said meanwhile is for nobody: whom it meant had another id.
         while let Ok((offer, reply)) = self.replies.receiver.try_recv() {
             self.meeting.reply(offer, reply);
@@ -172,8 +178,6 @@ impl Presence {
         mailbox: &mut Receiver<Outbound>,
         stop: &CancellationToken,
     ) -> Over {
-        // Whoever sends nonsense is complained of once.
-        let mut talks_nonsense = HashSet::new();
         let mut next_event = pin!(client.wait());
         let mut delivery = pin!(deliver(client, mailbox));
         loop {
@@ -190,7 +194,7 @@ impl Presence {
                 event = &mut next_event => match event {
                     Ok(event) => {
                         next_event.set(client.wait());
-                        if let Some(order) = self.hear(event, &mut talks_nonsense) {
+                        if let Some(order) = self.hear(event, Instant::now()) {
                             self.carry_out(order).await;
                         }
                     }
@@ -200,19 +204,36 @@ impl Presence {
         }
     }
 
-    fn hear(&mut self, event: Event, talks_nonsense: &mut HashSet<PeerId>) -> Option<Order> {
+    fn hear(&mut self, event: Event, now: Instant) -> Option<Order> {
         match event {
             Event::Presence(member) => {
-                talks_nonsense.remove(&member.id);
+                self.patience.forget(member.id);
                 self.meeting.presence(member)
             }
-            Event::Message { from, body } => match Message::parse(&body) {
-                Ok(message) => self.meeting.message(from, message, || self.calls.next()),
-                Err(error) => {
-                    complain(talks_nonsense, from, &error.to_string());
-                    None
+            Event::Message { from, body } => {
+                if let Err(TooMuch { is_new }) = self.patience.listen(from, now) {
+                    complain(from, &TOO_MUCH, is_new);
+                    return None;
                 }
-            },
+                match Message::parse(&body) {
+                    Ok(message) => {
+                        if let Err(TooMuch { is_new }) = self.patience.obey(from, &message, now) {
+                            complain(from, &TOO_MUCH, is_new);
+                            return None;
+                        }
+                        self.meeting.message(from, message, || self.calls.next())
+                    }
+                    Err(error) => {
+                        let is_new = self.patience.is_new_nonsense(from);
+                        complain(
+                            from,
+                            &format_args!("message ignored, and likewise its others of that kind: {error}"),
+                            is_new,
+                        );
+                        None
+                    }
+                }
+            }
         }
     }
 
@@ -248,7 +269,10 @@ impl Presence {
     /// The engine's way back for an offer.
     fn caller(&mut self, offer: OfferId) -> Option<Box<dyn Caller>> {
         let Some(caller) = self.replies.caller(offer) else {
-            warn!("too many viewers call at once; an offer was dropped");
+            static DROPPED: Quiet = Quiet::new(10);
+            if let Some(others) = DROPPED.may_say() {
+                warn!(others, "too many viewers call at once; an offer was dropped");
+            }
             self.meeting.dropped(offer);
             return None;
         };
@@ -334,10 +358,11 @@ pub enum Trial {
     Refused(String),
 }
 
-fn complain(talks_nonsense: &mut HashSet<PeerId>, from: PeerId, error: &str) {
-    if talks_nonsense.insert(from) {
-        warn!(peer = %from, "message ignored, and likewise its others of that kind: {error}");
-    } else {
-        debug!(peer = %from, "message ignored: {error}");
+/// Says once of a member what there is to be said of it.
+fn complain(from: PeerId, what: &dyn fmt::Display, is_new: bool) {
+    static COMPLAINTS: Quiet = Quiet::new(10);
+    match is_new.then(|| COMPLAINTS.may_say()).flatten() {
+        Some(others) => warn!(peer = %from, others, "{what}"),
+        None => debug!(peer = %from, "{what}"),
     }
 }

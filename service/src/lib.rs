@@ -7,5 +7,6 @@ pub mod check;
 pub mod config;
 pub mod log;
 pub mod notify;
+pub mod quiet;
 pub mod signals;
 pub mod watchdog;

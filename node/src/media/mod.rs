@@ -1,6 +1,7 @@
 //! The nouns of the media path. Every room may use them; they use nothing of ours.
 
 mod access_unit;
+mod allowance;
 mod bitrate;
 mod bucket;
 mod channels;
@@ -19,6 +20,7 @@ mod talk_back;
 mod timestamp;
 
 pub use access_unit::AccessUnit;
+pub use allowance::Allowance;
 pub use bitrate::{Bitrate, BitrateError};
 pub use bucket::Bucket;
 pub use channels::Channels;

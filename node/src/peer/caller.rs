@@ -31,6 +31,8 @@ pub enum Reply {
 pub enum Refused {
     /// There are this many places, and all are taken.
     Busy(usize),
+    /// Too many call at once.
+    Flooded,
     /// It can't be read, or nothing can be made of it. A session that there is goes on.
     Offer(String),
     /// It, or the answer to ours, does not fit the session, which is over.
@@ -51,7 +53,7 @@ impl Refused {
     /// A word for programs.
     pub fn code(&self) -> &'static str {
         match self {
-            Refused::Busy(_) => "busy",
+            Refused::Busy(_) | Refused::Flooded => "busy",
             Refused::Offer(_) => "offer",
             Refused::Negotiation(_) => "negotiation",
             Refused::Loopback => "loopback",
@@ -68,6 +70,7 @@ impl fmt::Display for Refused {
                     "all {places} places here are taken (max_viewers); try again later"
                 )
             }
+            Refused::Flooded => f.write_str("too many call at once; try again in a moment"),
             Refused::Offer(reason) | Refused::Negotiation(reason) => f.write_str(reason),
             Refused::Loopback => f.write_str("loopback calls are not supported: they are not encrypted"),
         }

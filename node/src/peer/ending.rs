@@ -19,6 +19,8 @@ pub enum Ending {
     Unfinished,
     /// What the viewer sent did not fit the session.
     Negotiation,
+    /// All places were taken while it connected.
+    Crowded,
     /// The configuration has this camera no more.
     Removed,
     /// The node stops.
@@ -27,7 +29,7 @@ pub enum Ending {
 
 impl Ending {
     /// All of them.
-    pub const ALL: [Ending; 10] = [
+    pub const ALL: [Ending; 11] = [
         Ending::HungUp,
         Ending::Closed,
         Ending::Left,
@@ -36,6 +38,7 @@ impl Ending {
         Ending::NoPath,
         Ending::Unfinished,
         Ending::Negotiation,
+        Ending::Crowded,
         Ending::Removed,
         Ending::Stopped,
     ];
@@ -51,6 +54,7 @@ impl Ending {
             Ending::NoPath => "no_path",
             Ending::Unfinished => "unfinished",
             Ending::Negotiation => "negotiation",
+            Ending::Crowded => "crowded",
             Ending::Removed => "removed",
             Ending::Stopped => "stopped",
         }
@@ -68,6 +72,7 @@ impl fmt::Display for Ending {
             Ending::NoPath => "no network path was found",
             Ending::Unfinished => "the connection was not completed in time",
             Ending::Negotiation => "negotiation failed",
+            Ending::Crowded => "all places were taken meanwhile",
             Ending::Removed => "the camera was removed from the configuration",
             Ending::Stopped => "the camera stops",
         })

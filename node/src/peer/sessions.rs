@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use super::{
     caller::Caller,
@@ -16,6 +19,13 @@ pub(super) struct Entry {
     pub(super) caller: Box<dyn Caller>,
     pub(super) session: Session,
 }
+
+/// Who calls keeps its place among those who connect for this long without being heard of, where others want it.
+const UNHEARD: Duration = Duration::from_secs(2);
+
+/// Everybody who connects was heard of just now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
 
 /// All sessions, the oldest first.
 #[derive(Default)]
@@ -67,6 +77,23 @@ impl Sessions {
     pub(super) fn which(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<SessionId> {
         let meant = self.all.iter().filter(|(_, entry)| is_meant(entry));
         meant.map(|(id, _)| *id).collect()
+    }
+
+    /// Makes a place among those who connect, of which there are `places`: who was not heard of for a while gives way to a
+    /// newcomer. An honest viewer is heard as soon as our answer has come to it.
+    pub(super) fn gives_way(&self, places: usize, now: Instant) -> Result<Option<SessionId>, Full> {
+        let mut connecting = self
+            .all
+            .iter()
+            .filter(|(_, entry)| entry.session.stage() == Stage::Connecting);
+        if connecting.clone().count() < places {
+            return Ok(None);
+        }
+        let is_absent = |session: &Session| {
+            !session.is_heard() && now.saturating_duration_since(session.started()) >= UNHEARD
+        };
+        let absent = connecting.find(|(_, entry)| is_absent(&entry.session));
+        absent.map(|(id, _)| Some(*id)).ok_or(Full)
     }
 
     /// How many can send.

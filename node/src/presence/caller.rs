@@ -1,5 +1,6 @@
 //! The engine's way back to whoever calls by way of the server.
 
+use pinhole_service::quiet::Quiet;
 use tokio::sync::mpsc::{self, OwnedPermit, Receiver, Sender, error::TrySendError};
 use tracing::warn;
 
@@ -46,7 +47,13 @@ impl Caller for ServerCaller {
         if let Some(place) = self.last.take_if(|_| is_last) {
             place.send((self.offer, reply));
         } else if let Err(TrySendError::Full(_)) = self.replies.try_send((self.offer, reply)) {
-            warn!("the signaling server is too slow; dropped a reply to a viewer");
+            static DROPPED: Quiet = Quiet::new(10);
+            if let Some(others) = DROPPED.may_say() {
+                warn!(
+                    others,
+                    "the signaling server is too slow; dropped a reply to a viewer"
+                );
+            }
         }
     }
 }

@@ -15,6 +15,9 @@ use tracing::debug;
 use super::outbound::kind_of;
 use crate::peer::{CallId, Ending, Refused, Reply};
 
+/// Members that are known by name. A server has a thousand at most, as it is configured by default.
+const MEMBERS: usize = 4096;
+
 /// A member of the server, for as long as we are signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Address {
@@ -101,7 +104,10 @@ impl Meeting {
             debug!(viewer = %name, "the viewer is back on the server");
             made.by = by;
         }
-        self.members.insert(peer, name);
+        // The others are called by their numbers.
+        if self.members.len() < MEMBERS || self.members.contains_key(&peer) {
+            self.members.insert(peer, name);
+        }
     }
 
     fn leaves(&mut self, peer: PeerId) -> Option<Order> {

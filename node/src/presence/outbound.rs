@@ -1,5 +1,6 @@
 //! Messages on their way to the server.
 
+use pinhole_service::quiet::Quiet;
 use pinhole_signaling::{Client, ClientError, Message, PeerId};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 use tracing::{debug, warn};
@@ -21,8 +22,11 @@ pub(super) fn mailbox() -> (Sender<Outbound>, Receiver<Outbound>) {
 /// Has a message delivered, where there is room for it.
 pub(super) fn post(outbox: &Sender<Outbound>, message: Outbound) {
     if let Err(TrySendError::Full(message)) = outbox.try_send(message) {
-        let what = kind_of(&message.message);
-        warn!(peer = %message.to, "the signaling server is too slow; dropped {what}");
+        static DROPPED: Quiet = Quiet::new(10);
+        if let Some(others) = DROPPED.may_say() {
+            let what = kind_of(&message.message);
+            warn!(peer = %message.to, others, "the signaling server is too slow; dropped {what}");
+        }
     }
 }
 
@@ -38,7 +42,12 @@ pub(super) async fn send(client: &Client, message: Outbound) {
     match client.send(peer, &message.message).await {
         Ok(()) => {}
         Err(ClientError::PeerGone { .. }) => debug!(%peer, "a message came too late: the peer has gone"),
-        Err(error) => warn!(%peer, "a message was not delivered: {error}"),
+        Err(error) => {
+            static LOST: Quiet = Quiet::new(10);
+            if let Some(others) = LOST.may_say() {
+                warn!(%peer, others, "a message was not delivered: {error}");
+            }
+        }
     }
 }
 

@@ -5,19 +5,20 @@ use std::{
     time::Instant,
 };
 
+use pinhole_service::quiet::Quiet;
 use tokio::sync::oneshot;
 use tracing::{Span, info, warn};
 
 use crate::{
     fanout::Broadcast,
-    media::{Privacy, Rendition, SoundUnit, TalkBack},
+    media::{Allowance, Privacy, Rendition, SoundUnit, TalkBack},
     peer::{
         caller::{Refused, Reply},
         channels::Channels,
         ending::Ending,
         feed::Feed,
         id::{CameraId, SessionId},
-        report::Report,
+        report::{Report, Stage},
         rtcp::Anchor,
         sdp,
         session::{Event, Input, Output, Session},
@@ -32,7 +33,7 @@ use crate::{
 /// What the engine is told by the configuration, and may be told anew while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Sessions at the same time; one more is refused.
+    /// Viewers that are connected at the same time; one more is refused.
     pub max_viewers: usize,
     /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
     pub stun_servers: Vec<(String, u16)>,
@@ -41,6 +42,11 @@ pub struct Settings {
     /// Whether those who call are offered sound.
     pub sound: bool,
 }
+
+/// Offers that are read at once, and each second, whoever makes them: a certificate is made for each, and an answer. Several times what
+/// a crowd needs that comes back to a node that has been restarted, and a twentieth of a core at the worst.
+const OFFERS_AT_ONCE: u32 = 100;
+const OFFERS_PER_SECOND: u32 = 50;
 
 /// What the sessions happen in.
 pub(super) struct Host {
@@ -58,6 +64,8 @@ pub(super) struct Host {
     /// Where viewers are heard.
     pub(super) intake: Option<Intake>,
     pub(super) anchor: Anchor,
+    /// How many offers are read.
+    pub(super) offers: Allowance,
     pub(super) tally: Tally,
     /// What sessions had to tell, until [`Host::happen`].
     pub(super) events: VecDeque<(SessionId, Event)>,
@@ -89,6 +97,7 @@ impl Host {
             privacy,
             intake,
             anchor: Anchor::measure(),
+            offers: Allowance::new(OFFERS_AT_ONCE, OFFERS_PER_SECOND),
             tally,
             events: VecDeque::new(),
         }
@@ -114,7 +123,7 @@ impl Host {
     /// Does what a session wants done.
     pub(super) fn serve(&mut self, id: SessionId, now: Instant) {
         if let Some(entry) = self.sessions.get(id) {
-            drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+            drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
         }
         self.happen(now);
     }
@@ -123,7 +132,7 @@ impl Host {
     pub(super) fn give(&mut self, id: SessionId, input: Input<'_>, now: Instant) {
         if let Some(entry) = self.sessions.get(id) {
             entry.session.handle(input, now);
-            drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+            drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
         }
         self.happen(now);
     }
@@ -136,6 +145,7 @@ impl Host {
     }
 
     fn happened(&mut self, id: SessionId, event: Event, now: Instant) {
+        let connected = self.sessions.connected();
         let Some(entry) = self.sessions.get(id) else {
             return;
         };
@@ -151,6 +161,10 @@ impl Host {
                 entry.caller.tell(Reply::Offer(sdp));
             }
             Event::Candidate(candidate) => entry.caller.tell(Reply::Candidate(candidate)),
+            Event::Connected if connected > self.settings.max_viewers => {
+                let why = Refused::Busy(self.settings.max_viewers);
+                self.finish(id, Ending::Crowded, Reply::Refused(why));
+            }
             Event::Connected => {
                 let after = entry.session.summary(now);
                 let _here = self.cameras.get(&camera).map(Span::enter);
@@ -170,7 +184,7 @@ impl Host {
             Event::Channel(event) => {
                 if let Some(number) = self.channels.happened(id, viewer, camera, event) {
                     entry.session.handle(Input::CloseChannel(number), now);
-                    drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                    drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
                 }
             }
             Event::Voice(packet) => {
@@ -184,10 +198,11 @@ impl Host {
                 }
             }
             Event::Failed(error) => {
+                static FAILED: Quiet = Quiet::new(10);
                 let why = Refused::negotiation(&error);
-                {
+                if let Some(others) = FAILED.may_say() {
                     let _here = self.cameras.get(&camera).map(Span::enter);
-                    warn!(%viewer, "negotiation failed: {why}");
+                    warn!(%viewer, others, "negotiation failed: {why}");
                 }
                 self.finish(id, Ending::Negotiation, Reply::Refused(why));
             }
@@ -215,17 +230,24 @@ impl Host {
         entry.session.handle(Input::Close, now);
         while let Some(output) = entry.session.poll() {
             if let Output::Transmit(packet) = output {
-                self.transport.send(packet.path, &packet.data);
+                self.transport.send(id, packet.path, &packet.data, now);
             }
         }
         self.transport.flush();
         entry.caller.tell(last);
         self.tally.figures.ended(why).one();
         self.tally.count(self.sessions.connected());
+        // Who never got through is told of as long as there are not many.
+        static ENDED: Quiet = Quiet::new(100);
+        let has_watched = entry.session.stage() != Stage::Connecting;
+        let Some(others) = ENDED.may_say().or(has_watched.then_some(None)) else {
+            return;
+        };
         let summary = entry.session.summary(now);
         let _here = self.cameras.get(&entry.camera).map(Span::enter);
         info!(
             viewer = %entry.viewer,
+            others,
             lasted = %summary.lasted(),
             packets = summary.packets,
             kbps = summary.kbps.round() as u64,
@@ -264,10 +286,11 @@ pub(super) fn drain(
     session: &mut Session,
     transport: &mut Transport,
     events: &mut VecDeque<(SessionId, Event)>,
+    now: Instant,
 ) {
     while let Some(output) = session.poll() {
         match output {
-            Output::Transmit(packet) => transport.send(packet.path, &packet.data),
+            Output::Transmit(packet) => transport.send(id, packet.path, &packet.data, now),
             Output::Event(event) => events.push_back((id, event)),
         }
     }

@@ -38,7 +38,7 @@ impl Host {
         for (id, entry) in self.sessions.iter_mut() {
             if entry.camera == camera && entry.session.rendition() == rendition {
                 entry.session.handle(Input::Picture(&packetised), now);
-                drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
                 watched |= entry.session.stage() == Stage::Watching;
             }
         }
@@ -69,7 +69,7 @@ impl Host {
         for (id, entry) in self.sessions.iter_mut() {
             if entry.session.hears() == Some(codec) {
                 entry.session.handle(Input::Sound(&unit), now);
-                drain(id, &mut entry.session, &mut self.transport, &mut self.events);
+                drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
                 sent |= entry.session.stage() != Stage::Connecting;
             }
         }

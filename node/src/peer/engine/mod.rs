@@ -7,17 +7,18 @@ mod requests;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use pinhole_service::watchdog::{BEAT, Pulse};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    channels::{Channels, Ears},
+    channels::{Channels, Ears, Outgoing},
     ending::Ending,
+    report::Report,
     request::{Calls, Request},
-    transport::{Names, Transport},
+    transport::{Names, Source, Transport},
     viewers::{Questions, Tally, Viewers},
 };
 use crate::{
@@ -97,26 +98,35 @@ impl Engine {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                // Before the sockets: a flood of packets must not delay the picture.
+                // Before all else: neither a flood of packets nor one of calls must delay the picture.
                 (index, unit) = media::next_unit(&mut host.feeds) => host.broadcast(index, unit),
                 (index, unit) = media::next_sound(&mut host.sounds) => host.broadcast_sound(index, unit),
-                request = self.requests.recv() => match request {
-                    Some(request) => host.take(request),
-                    None => break,
-                },
-                source = host.transport.readable() => host.read(source),
-                Some(outgoing) = host.channels.outgoing.recv() => host.tell(outgoing),
-                Some(question) = self.questions.recv() => host.answer(question),
-                servers = names.resolved() => host.reflexive.set_servers(servers),
-                Ok(()) = self.changes.changed() => {
-                    let settings = self.changes.borrow_and_update().clone();
-                    if settings.stun_servers != host.settings.stun_servers {
-                        names = Names::new(settings.stun_servers.clone());
+                // In turns, by chance: who floods one of these must not keep the engine from the others.
+                next = async { tokio::select! {
+                    request = self.requests.recv() => Next::Request(request),
+                    source = host.transport.readable() => Next::Readable(source),
+                    Some(outgoing) = host.channels.outgoing.recv() => Next::Outgoing(outgoing),
+                    Some(question) = self.questions.recv() => Next::Question(question),
+                    servers = names.resolved() => Next::Servers(servers),
+                    Ok(()) = self.changes.changed() => Next::Settings,
+                    () = sleep_until(deadline) => Next::Time,
+                    _ = beat.tick() => Next::Time,
+                } } => match next {
+                    Next::Request(Some(request)) => host.take(request),
+                    Next::Request(None) => break,
+                    Next::Readable(source) => host.read(source),
+                    Next::Outgoing(outgoing) => host.tell(outgoing),
+                    Next::Question(question) => host.answer(question),
+                    Next::Servers(servers) => host.reflexive.set_servers(servers),
+                    Next::Settings => {
+                        let settings = self.changes.borrow_and_update().clone();
+                        if settings.stun_servers != host.settings.stun_servers {
+                            names = Names::new(settings.stun_servers.clone());
+                        }
+                        host.reconfigure(settings);
                     }
-                    host.reconfigure(settings);
-                }
-                () = sleep_until(deadline) => {}
-                _ = beat.tick() => {}
+                    Next::Time => {}
+                },
             }
             host.advance_due(Instant::now());
         }
@@ -124,6 +134,17 @@ impl Engine {
             host.end(id, Ending::Stopped);
         }
     }
+}
+
+/// What the engine does between two pictures.
+enum Next {
+    Request(Option<Request>),
+    Readable(Source),
+    Outgoing(Outgoing),
+    Question(oneshot::Sender<Report>),
+    Servers(Vec<SocketAddr>),
+    Settings,
+    Time,
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -20,10 +20,10 @@ impl Host {
         } = self;
         let mut touched = BTreeSet::new();
         let mut mapped = false;
-        transport.receive(source, |packet| {
+        transport.receive(source, now, |packet| {
             let Some(id) = demux.find(packet.path, packet.data) else {
                 mapped |= reflexive.hear(packet.path.peer, packet.data, now);
-                return;
+                return false;
             };
             if let Some(entry) = sessions.get(id) {
                 let input = Input::Packet {
@@ -33,6 +33,7 @@ impl Host {
                 entry.session.handle(input, now);
                 touched.insert(id);
             }
+            true
         });
         for id in touched {
             self.advance(id, now);

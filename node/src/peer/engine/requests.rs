@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pinhole_service::quiet::Quiet;
 use tracing::{Span, debug, info, warn};
 
 use super::host::{Host, feed_of};
@@ -16,14 +17,23 @@ use crate::{
         id::{CallId, CameraId},
         request::Request,
         sdp::Offer,
-        session::{Input, Session, Terms},
-        sessions::Entry,
+        session::{Input, Session, SessionError, Terms},
+        sessions::{Entry, Full},
     },
     voice::Talker,
 };
 
+/// Places for those who connect, beside those for who is connected; a place for each of these, at least.
+pub(super) const CONNECTING: usize = 32;
+/// Offers that are left for those who have no session yet.
+const OFFERS_FOR_NEWCOMERS: u32 = 50;
+
 impl Host {
     pub(super) fn take(&mut self, request: Request) {
+        self.take_at(request, Instant::now());
+    }
+
+    pub(super) fn take_at(&mut self, request: Request, now: Instant) {
         match request {
             Request::Open {
                 camera,
@@ -45,7 +55,7 @@ impl Host {
                 // Not of a camera that has been removed meanwhile.
                 if self.cameras.contains_key(&camera) {
                     let _here = self.span(camera).entered();
-                    self.offered(call, camera, viewer, sdp, caller);
+                    self.offered(call, camera, viewer, sdp, caller, now);
                 }
             }
             Request::Refuse {
@@ -117,13 +127,19 @@ impl Host {
         viewer: String,
         sdp: String,
         caller: Box<dyn Caller>,
+        now: Instant,
     ) {
-        let now = Instant::now();
+        let known = self.sessions.of(call);
+        // Newcomers find something left, however often the others negotiate anew.
+        let left = if known.is_some() { OFFERS_FOR_NEWCOMERS } else { 0 };
+        if !self.offers.take_while_left(now, left) {
+            return self.refuse(&viewer, caller, Refused::Flooded);
+        }
         let offer = match Offer::read(sdp) {
             Ok(offer) => offer,
             Err(error) => return self.refuse(&viewer, caller, Refused::offer(&error)),
         };
-        if let Some(id) = self.sessions.of(call) {
+        if let Some(id) = known {
             let continued = self
                 .sessions
                 .get(id)
@@ -135,8 +151,12 @@ impl Host {
             self.end(id, Ending::CalledAnew);
         }
         let places = self.settings.max_viewers;
-        if self.sessions.len() >= places {
+        if self.sessions.connected() >= places {
             return self.refuse(&viewer, caller, Refused::Busy(places));
+        }
+        match self.sessions.gives_way(places.max(CONNECTING), now) {
+            Ok(absent) => absent.into_iter().for_each(|id| self.end(id, Ending::NoPath)),
+            Err(Full) => return self.refuse(&viewer, caller, Refused::Flooded),
         }
         let terms = Terms {
             sound: self.settings.sound,
@@ -144,10 +164,17 @@ impl Host {
             loudspeaker: self.intake.is_some(),
             talker: Talker(self.sessions.next().0),
         };
-        let addresses = self.transport.addresses();
-        match Session::new(viewer.clone(), offer, &addresses, &terms, self.anchor, now) {
+        let session = self
+            .transport
+            .addresses()
+            .map_err(SessionError::Interfaces)
+            .and_then(|addresses| Session::new(viewer.clone(), offer, &addresses, &terms, self.anchor, now));
+        match session {
             Ok(session) => {
-                info!(%viewer, codec = %session.codec(), "viewer calls");
+                static CALLS: Quiet = Quiet::new(100);
+                if let Some(others) = CALLS.may_say() {
+                    info!(%viewer, codec = %session.codec(), others, "viewer calls");
+                }
                 let entry = Entry {
                     call,
                     camera,
@@ -174,12 +201,19 @@ impl Host {
     }
 
     fn refuse(&mut self, viewer: &str, mut caller: Box<dyn Caller>, why: Refused) {
-        match &why {
-            Refused::Busy(places) => {
-                info!(%viewer, max_viewers = places, "refused a viewer: all places are taken");
+        static BUSY: Quiet = Quiet::new(10);
+        static REFUSED: Quiet = Quiet::new(10);
+        let is_busy = matches!(why, Refused::Busy(_));
+        if let Some(others) = if is_busy { &BUSY } else { &REFUSED }.may_say() {
+            match &why {
+                Refused::Busy(places) => {
+                    info!(%viewer, max_viewers = places, others, "refused a viewer: all places are taken");
+                }
+                Refused::Loopback => {
+                    info!(%viewer, others, "refused a loopback call: it would be without encryption");
+                }
+                why => warn!(%viewer, others, "offer refused: {why}"),
             }
-            Refused::Loopback => info!(%viewer, "refused a loopback call: it would be without encryption"),
-            why => warn!(%viewer, "offer refused: {why}"),
         }
         self.tally.figures.refused.one();
         caller.tell(Reply::Refused(why));

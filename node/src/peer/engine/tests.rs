@@ -1,9 +1,12 @@
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
-use super::*;
+use super::{requests::CONNECTING, *};
 use crate::{
     fanout::{self, Demand},
     media::{Codec, Rendition},
@@ -78,14 +81,23 @@ impl Scene {
     }
 
     fn offers_for(&mut self, camera: CameraId, call: u64, sdp: &str) -> Told {
+        self.offers_for_at(camera, call, sdp, Instant::now())
+    }
+
+    fn offers_at(&mut self, call: u64, sdp: &str, now: Instant) -> Told {
+        self.offers_for_at(CAMERA, call, sdp, now)
+    }
+
+    fn offers_for_at(&mut self, camera: CameraId, call: u64, sdp: &str, now: Instant) -> Told {
         let told = Told::default();
-        self.host.take(Request::Offer {
+        let offer = Request::Offer {
             call: CallId(call),
             camera,
             viewer: "john".to_owned(),
             sdp: sdp.replace('\n', "\r\n"),
             caller: Box::new(told.clone()),
-        });
+        };
+        self.host.take_at(offer, now);
         told
     }
 
@@ -136,11 +148,53 @@ async fn one_without_a_place_for_video_is_offered_it() {
 
 #[tokio::test]
 async fn whoever_finds_no_place_is_told_so() {
-    let mut scene = Scene::new(1);
-    scene.offers(1, BROWSER);
-    assert_eq!(scene.offers(2, BROWSER).words(), ["refused: busy"]);
-    assert_eq!(scene.sessions(), 1);
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.offers(1, BROWSER).words(), ["refused: busy"]);
+    assert_eq!(scene.sessions(), 0);
     assert_eq!(scene.viewers.figures().refused.get(), 1);
+}
+
+#[tokio::test]
+async fn those_who_only_call_take_nobodys_place() {
+    let mut scene = Scene::new(1);
+    let start = Instant::now();
+    let calls: Vec<_> = (0..CONNECTING as u64)
+        .map(|call| scene.offers_at(call, BROWSER, start))
+        .collect();
+    assert!(calls.iter().all(|told| told.words() == ["answer"]));
+    // All of them came just now.
+    assert_eq!(scene.offers_at(100, BROWSER, start).words(), ["refused: busy"]);
+    let later = start + Duration::from_secs(2);
+    let newcomer = scene.offers_at(101, BROWSER, later);
+    assert_eq!(newcomer.words(), ["answer"]);
+    assert_eq!(
+        calls[0].words(),
+        ["answer", "ended: no_path"],
+        "it was never heard of"
+    );
+    assert_eq!(scene.sessions(), CONNECTING);
+}
+
+#[tokio::test]
+async fn of_a_flood_of_offers_few_are_read_and_a_newcomer_gets_in() {
+    let mut scene = Scene::new(200);
+    let start = Instant::now();
+    // One member, which has a session, negotiates anew a thousand times a second.
+    let taken = |told: &Told| told.words() == ["answer"];
+    let mut answered = 0;
+    for number in 0..3000 {
+        let now = start + Duration::from_millis(number);
+        answered += usize::from(taken(&scene.offers_at(1, BROWSER, now)));
+        if number % 100 == 99 {
+            let newcomer = scene.offers_at(1000 + number, BROWSER, now);
+            assert_eq!(newcomer.words(), ["answer"], "after {number} ms");
+        }
+    }
+    assert!((100..=50 + 3 * 50).contains(&answered), "{answered} of 3000");
+    // Now everybody is new.
+    let later = start + Duration::from_secs(60);
+    let told = (0..1000).filter(|call| taken(&scene.offers_at(10_000 + call, BROWSER, later)));
+    assert_eq!(told.count(), 100);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use rtc::{
-    interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
+    interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket},
     rtcp::{
         receiver_report::ReceiverReport,
         reception_report::ReceptionReport,
@@ -31,7 +31,15 @@ const REPORTS: usize = 8;
 /// Packets that are remembered as sent again. At least as many as are kept for it.
 const REMEMBERED: usize = 1024;
 
-/// Has a packet sent again at most once in a round trip.
+/// Bytes that are sent again at once, whatever was sent before, and the most that is saved up: a lost keyframe.
+const FIRST: usize = 64 * 1024;
+const MOST: usize = 256 * 1024;
+/// In the long run one byte is sent again for this many that were sent. A path that loses more is helped by a lower rate, not by more
+/// packets.
+const SHARE: usize = 2;
+
+/// Has a packet sent again at most once in a round trip, and no more than half of the stream in all: a request of a few bytes can
+/// name thousands of packets.
 ///
 /// Viewers repeat their requests (RFC 4585, section 6.2.1) until the packet is there, some every 20 ms, and the core answers every one. Where the round
 /// trip takes longer, all but the first only ask for what is on its way, and the answers to them fill a narrow path with
@@ -43,6 +51,8 @@ pub(in crate::peer) struct ResendLimit {
     round_trip: Duration,
     /// By the last bits of the sequence number: which packet was sent again last, and when.
     resent: Box<[Option<(u16, Instant)>]>,
+    /// Bytes that may be sent again.
+    budget: usize,
     reads: VecDeque<TaggedPacket>,
     writes: VecDeque<TaggedPacket>,
 }
@@ -55,6 +65,7 @@ impl ResendLimit {
             round_trip: ASSUMED,
             // Without memory until the first request.
             resent: Box::default(),
+            budget: FIRST,
             reads: VecDeque::new(),
             writes: VecDeque::new(),
         }
@@ -136,6 +147,18 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for ResendLimit {
     }
 
     fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
+        let is_repetition = message.message.has(&Attribute::Retransmission);
+        if let Packet::Rtp(packet) = &message.message.packet {
+            let bytes = packet.payload.len();
+            if !is_repetition {
+                self.budget = (self.budget + bytes / SHARE).min(MOST);
+            } else if let Some(left) = self.budget.checked_sub(bytes) {
+                self.budget = left;
+            } else {
+                // Whoever still misses it asks again.
+                return Ok(());
+            }
+        }
         if let Packet::Rtcp(packets) = &message.message.packet {
             let ours = packets
                 .iter()
@@ -173,7 +196,10 @@ impl Interceptor for ResendLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtc::{interceptor::AttributedPacket, rtcp, shared::TransportContext};
+    use rtc::{
+        interceptor::AttributedPacket, rtcp, rtcp::transport_feedbacks::transport_layer_nack::NackPair, rtp,
+        shared::TransportContext,
+    };
 
     fn tagged(packet: impl rtcp::Packet + 'static, now: Instant) -> TaggedPacket {
         TaggedPacket {
@@ -277,5 +303,66 @@ mod tests {
         }
         assert_eq!(limit.reports.len(), REPORTS);
         assert_eq!(limit.reports[0].0, 99, "the newest are kept");
+    }
+
+    /// Has a packet of 1000 bytes pass, and tells whether it goes on.
+    fn passes(limit: &mut ResendLimit, is_repetition: bool, now: Instant) -> bool {
+        let packet = rtp::Packet {
+            payload: vec![0; 1000].into(),
+            ..rtp::Packet::default()
+        };
+        let mut message = AttributedPacket::new(Packet::Rtp(packet));
+        if is_repetition {
+            message.add(Attribute::Retransmission);
+        }
+        let tagged = TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message,
+        };
+        limit.handle_write(tagged).expect("it is taken");
+        limit.poll_write().is_some()
+    }
+
+    #[test]
+    fn one_request_that_names_the_same_packets_hundreds_of_times_is_obeyed_once() {
+        let now = Instant::now();
+        let mut limit = ResendLimit::new(Arc::default());
+        let request = TransportLayerNack {
+            nacks: vec![
+                NackPair {
+                    packet_id: 100,
+                    lost_packets: u16::MAX
+                };
+                250
+            ],
+            ..TransportLayerNack::default()
+        };
+        limit.handle_read(tagged(request, now)).expect("it is read");
+        let passed = limit.poll_read().expect("it goes on");
+        let Packet::Rtcp(packets) = &passed.message.packet else {
+            panic!("it was RTCP");
+        };
+        let request = packets[0].as_any().downcast_ref::<TransportLayerNack>();
+        let pairs = &request.expect("it was a request").nacks;
+        assert_eq!(pairs.iter().flat_map(|pair| pair.packet_list()).count(), 17);
+    }
+
+    #[test]
+    fn what_is_sent_again_stays_below_half_of_the_stream() {
+        let now = Instant::now();
+        let mut limit = ResendLimit::new(Arc::default());
+        let at_once = (0..10_000).filter(|_| passes(&mut limit, true, now));
+        assert_eq!(at_once.count(), FIRST / 1000);
+        let mut again = 0;
+        for _ in 0..9000 {
+            assert!(passes(&mut limit, false, now), "the stream itself is never cut");
+            again += (0..10).filter(|_| passes(&mut limit, true, now)).count();
+        }
+        assert_eq!(again, 9000 / SHARE);
+        // A viewer that loses nothing for an hour saves up no more than a keyframe.
+        assert!((0..100_000).all(|_| passes(&mut limit, false, now)));
+        let saved = (0..10_000).filter(|_| passes(&mut limit, true, now));
+        assert_eq!(saved.count(), MOST / 1000);
     }
 }

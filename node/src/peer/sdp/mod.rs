@@ -1,5 +1,6 @@
 //! What a session description says, as far as we decide by it. Without IO.
 
+mod bounds;
 mod coding;
 mod microphone;
 #[cfg(test)]
@@ -8,8 +9,10 @@ mod tests;
 use rtc::{
     peer_connection::sdp::RTCSessionDescription,
     sdp::description::{media::MediaDescription, session::SessionDescription},
+    shared::error::Error,
 };
 
+use bounds::Bounded;
 use coding::{codings, rank};
 
 pub(super) use coding::Coding;
@@ -23,6 +26,8 @@ pub(super) struct Description {
     pub(super) video: Video,
     /// Payload types that no section uses.
     pub(super) free_payload_type: u8,
+    /// The ICE user name fragment: another one means an ICE restart.
+    pub(super) fragment: Option<String>,
     /// The `mid` of the first section.
     pub(super) first_mid: String,
     /// The audio codecs: what keeps an audio section acceptable.
@@ -60,29 +65,64 @@ pub(super) enum DescriptionError {
     NoFingerprint,
     #[error("the session description has no media section")]
     Empty,
+    #[error("the session description has more than {most} {what}")]
+    TooMuch { most: usize, what: &'static str },
 }
 
 /// An offer of the viewer, read.
 #[derive(Debug)]
 pub(super) struct Offer {
     pub(super) described: Description,
-    /// As the core takes it.
+    /// As the core takes it, without candidates.
     pub(super) description: RTCSessionDescription,
+    /// The candidate lines, without `a=`.
+    pub(super) candidates: Vec<String>,
 }
 
 impl Offer {
     /// Reads an offer.
     ///
     /// # Errors
-    /// It can't be read, or nothing can be made of it.
+    /// It can't be read, nothing can be made of it, or it is larger than anybody needs.
     pub(super) fn read(sdp: String) -> Result<Self, DescriptionError> {
-        let description =
-            RTCSessionDescription::offer(sdp).map_err(|error| DescriptionError::Syntax(error.to_string()))?;
+        let Bounded { sdp, candidates } = Bounded::read(&sdp)?;
+        let description = RTCSessionDescription::offer(sdp).map_err(syntax)?;
         Ok(Self {
             described: read(&description)?,
             description,
+            candidates,
         })
     }
+}
+
+/// The viewer's answer to an offer of ours, read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) described: Description,
+    /// As the core takes it, without candidates.
+    pub(super) description: RTCSessionDescription,
+    /// The candidate lines, without `a=`.
+    pub(super) candidates: Vec<String>,
+}
+
+impl Answer {
+    /// Reads an answer.
+    ///
+    /// # Errors
+    /// As of [`Offer::read`].
+    pub(super) fn read(sdp: String) -> Result<Self, DescriptionError> {
+        let Bounded { sdp, candidates } = Bounded::read(&sdp)?;
+        let description = RTCSessionDescription::answer(sdp).map_err(syntax)?;
+        Ok(Self {
+            described: read(&description)?,
+            description,
+            candidates,
+        })
+    }
+}
+
+fn syntax(error: Error) -> DescriptionError {
+    DescriptionError::Syntax(error.to_string())
 }
 
 /// The ICE user name fragment in a description of ours: connectivity checks are addressed to it.
@@ -91,10 +131,8 @@ pub(super) fn fragment(sdp: &str) -> Option<&str> {
 }
 
 /// Reads an offer or an answer.
-pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, DescriptionError> {
-    let parsed = description
-        .unmarshal()
-        .map_err(|error| DescriptionError::Syntax(error.to_string()))?;
+fn read(description: &RTCSessionDescription) -> Result<Description, DescriptionError> {
+    let parsed = description.unmarshal().map_err(syntax)?;
     let media = &parsed.media_descriptions;
     if media.is_empty() {
         return Err(DescriptionError::Empty);
@@ -112,10 +150,11 @@ pub(super) fn read(description: &RTCSessionDescription) -> Result<Description, D
         .collect();
     let sound = media.iter().find(|media| is(media, "audio")).and_then(sound);
     Ok(Description {
-        fingerprint: fingerprint(&parsed).ok_or(DescriptionError::NoFingerprint)?,
+        fingerprint: attribute(&parsed, "fingerprint").ok_or(DescriptionError::NoFingerprint)?,
         video: video(media),
         // RFC 3551, section 6: the dynamic range.
         free_payload_type: (96..=127).find(is_free).unwrap_or(127),
+        fragment: attribute(&parsed, "ice-ufrag"),
         first_mid: media[0].attribute("mid").flatten().unwrap_or("0").to_owned(),
         audio,
         microphone: Microphone::offered(media),
@@ -160,12 +199,11 @@ fn is(media: &MediaDescription, kind: &str) -> bool {
     media.media_name.media == kind
 }
 
-fn fingerprint(description: &SessionDescription) -> Option<String> {
+/// What is said of the whole, or of the first section that says it.
+fn attribute(description: &SessionDescription, key: &str) -> Option<String> {
     let of_media = || {
-        description
-            .media_descriptions
-            .iter()
-            .find_map(|media| media.attribute("fingerprint").flatten().map(ToOwned::to_owned))
+        let mut media = description.media_descriptions.iter();
+        media.find_map(|media| media.attribute(key).flatten().map(ToOwned::to_owned))
     };
-    description.attribute("fingerprint").cloned().or_else(of_media)
+    description.attribute(key).cloned().or_else(of_media)
 }

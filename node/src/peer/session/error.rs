@@ -1,3 +1,5 @@
+use std::io;
+
 use rtc::shared::error::Error;
 
 use crate::peer::sdp::DescriptionError;
@@ -15,4 +17,6 @@ pub(in crate::peer) enum SessionError {
     Negotiation(#[from] Error),
     #[error("no network interface has an address at which a viewer could reach this camera")]
     NoAddress,
+    #[error("the network interfaces can't be read: {0}")]
+    Interfaces(#[from] io::Error),
 }

@@ -6,13 +6,16 @@ mod candidate;
 mod channel;
 mod error;
 mod handshake;
+mod inflow;
 mod io;
 mod link;
 mod media;
 mod meter;
 mod negotiation;
 mod offer;
+mod pace;
 mod receive;
+mod remotes;
 mod sections;
 mod send;
 mod setup;
@@ -27,6 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
 use rtc::sansio::Protocol;
 use tracing::{debug, warn};
 
@@ -42,6 +46,7 @@ use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
+use remotes::Unfit;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -118,6 +123,7 @@ impl Session {
                 self.to_do = ToDo::Look;
             }
             Input::Timeout if self.deadline.is_some_and(|deadline| deadline <= now) => {
+                link.pace.runs(now);
                 if let Err(error) = link.connection.handle_timeout(now) {
                     debug!(viewer = %link.viewer, "the core's timer failed: {error}");
                 }
@@ -143,12 +149,22 @@ impl Session {
                 self.negotiated(taken);
             }
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),
-            Input::Candidate(line) => match negotiation::add_candidate(&mut link.connection, line) {
-                Ok(()) => self.deadline = Some(now),
+            Input::Candidate(line) => match self.negotiation.remotes.try_add(&mut link.connection, line) {
+                Ok(()) => {
+                    link.pace.restart(now);
+                    self.deadline = Some(now);
+                }
+                Err(why @ (Unfit::Known | Unfit::Name | Unfit::OtherTransport | Unfit::OtherComponent)) => {
+                    debug!(viewer = %link.viewer, "a candidate is of no use: {why}");
+                }
                 // One candidate less is no reason to end: there are others.
-                Err(error) => {
-                    let candidate = line.escape_debug();
-                    warn!(viewer = %link.viewer, %candidate, "candidate ignored: {error}");
+                Err(why) => {
+                    static IGNORED: Quiet = Quiet::new(10);
+                    if let Some(others) = IGNORED.may_say() {
+                        let candidate: String = line.chars().take(200).collect();
+                        let candidate = candidate.escape_debug();
+                        warn!(viewer = %link.viewer, %candidate, others, "candidate ignored: {why}");
+                    }
                 }
             },
             Input::Reflexive(address) => {
@@ -199,7 +215,7 @@ impl Session {
                     self.to_do = ToDo::Nothing;
                     let soonest = self.now + SOONEST;
                     let next = self.link.connection.poll_timeout();
-                    self.deadline = next.map(|deadline| deadline.max(soonest));
+                    self.deadline = next.map(|deadline| self.link.pace.hold(deadline.max(soonest)));
                 }
                 ToDo::Nothing => return None,
             }
@@ -233,6 +249,16 @@ impl Session {
 
     pub(super) fn stage(&self) -> Stage {
         self.link.stage
+    }
+
+    /// When the viewer called.
+    pub(super) fn started(&self) -> Instant {
+        self.account.started
+    }
+
+    /// Whether anything has come from the viewer since, on the way of packets.
+    pub(super) fn is_heard(&self) -> bool {
+        self.link.inflow.is_heard()
     }
 
     /// Bytes of the control channel that wait for the viewer, where it has one.

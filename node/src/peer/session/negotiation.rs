@@ -2,18 +2,17 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use rtc::{
-    peer_connection::{RTCPeerConnection, sdp::RTCSessionDescription, transport::RTCIceCandidateInit},
-    shared::error::Error,
-};
+use rtc::peer_connection::{RTCPeerConnection, sdp::RTCSessionDescription, transport::RTCIceCandidateInit};
+use tracing::debug;
 
 use super::{
     candidate,
     error::SessionError,
     io::{Candidate, Event},
     link::Link,
+    remotes::{Remotes, Unfit},
 };
-use crate::peer::sdp::{self, Offer};
+use crate::peer::sdp::{Answer, Offer};
 
 /// How far the exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +30,10 @@ pub(super) struct Negotiation {
     pub(super) state: State,
     /// Of the viewer's certificate: another one is another connection.
     pub(super) fingerprint: String,
+    /// Of the viewer's ICE credentials: another one begins ICE anew.
+    pub(super) fragment: Option<String>,
+    /// Whom we check.
+    pub(super) remotes: Remotes,
     /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
     pub(super) first_mid: String,
     pub(super) told_reflexive: bool,
@@ -66,6 +69,11 @@ impl Negotiation {
             self.state = State::OwesOffer;
         }
         connection.set_remote_description(now, offer.description)?;
+        if self.fragment != offer.described.fragment {
+            self.fragment.clone_from(&offer.described.fragment);
+            self.remotes.forget();
+        }
+        self.remotes.add(connection, &offer.candidates);
         media.obey(&offer.described);
         let answer = media.sections().answer(connection, now)?;
         self.answered(answer, link, now)
@@ -102,11 +110,13 @@ impl Negotiation {
         link: &mut Link,
         now: Instant,
     ) -> Result<(), SessionError> {
-        let answer = RTCSessionDescription::answer(answer)?;
-        let described = sdp::read(&answer)?;
-        link.connection.set_remote_description(now, answer)?;
+        let answer = Answer::read(answer)?;
+        link.connection.set_remote_description(now, answer.description)?;
+        self.remotes.add(&mut link.connection, &answer.candidates);
         self.state = State::Settled;
-        link.media.renumber(described).ok_or(SessionError::NoCommonCodec)
+        link.media
+            .renumber(answer.described)
+            .ok_or(SessionError::NoCommonCodec)
     }
 
     /// Tells the viewer an address of ours that no description has. Once: after that it is known.
@@ -121,18 +131,29 @@ impl Negotiation {
     }
 }
 
-/// Gives the connection a candidate line of the viewer.
-///
-/// # Errors
-/// It can't be read.
-pub(super) fn add_candidate(connection: &mut RTCPeerConnection, line: &str) -> Result<(), Error> {
-    // A name under .local stands for an address that the browser hides (and would take a multicast query);
-    // the viewer's checks tell it to us as well.
-    if line.contains(".local ") {
-        return Ok(());
+impl Remotes {
+    /// Gives the connection a candidate line of the viewer, where it is one to be checked.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn try_add(&mut self, connection: &mut RTCPeerConnection, line: &str) -> Result<(), Unfit> {
+        self.take(line)?;
+        let candidate = RTCIceCandidateInit {
+            candidate: line.to_owned(),
+            ..RTCIceCandidateInit::default()
+        };
+        connection
+            .add_remote_candidate(candidate)
+            .map_err(|_| Unfit::Unreadable)
     }
-    connection.add_remote_candidate(RTCIceCandidateInit {
-        candidate: line.to_owned(),
-        ..RTCIceCandidateInit::default()
-    })
+
+    /// Gives the connection those candidate lines of a description that are to be checked.
+    pub(super) fn add(&mut self, connection: &mut RTCPeerConnection, lines: &[String]) {
+        for line in lines {
+            // One candidate less is no reason to refuse a description: there are others.
+            if let Err(why) = self.try_add(connection, line) {
+                debug!(candidate = %line.escape_debug(), "candidate ignored: {why}");
+            }
+        }
+    }
 }

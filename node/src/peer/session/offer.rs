@@ -7,9 +7,12 @@ use super::{
     channel::Channel,
     error::SessionError,
     handshake::Handshake,
+    inflow::Inflow,
     link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
+    pace::Pace,
+    remotes::Remotes,
     setup,
     sound::SoundSender,
     stream::Stream,
@@ -69,6 +72,7 @@ pub(super) fn open(
     let Offer {
         described,
         description,
+        candidates,
     } = offer;
     if addresses.is_empty() {
         return Err(SessionError::NoAddress);
@@ -96,6 +100,8 @@ pub(super) fn open(
     for address in addresses {
         connection.add_local_candidate(candidate::host(*address)?)?;
     }
+    let mut remotes = Remotes::new(addresses);
+    remotes.add(&mut connection, &candidates);
     // Before the track of an owed offer is there, so that it is not in this answer.
     let mut sender = None;
     if state == State::Settled {
@@ -122,11 +128,15 @@ pub(super) fn open(
         channel: Channel::default(),
         feedback,
         stage: Stage::Connecting,
+        pace: Pace::new(now),
+        inflow: Inflow::default(),
         events: VecDeque::new(),
     };
     let negotiation = Negotiation {
         state,
         fingerprint: described.fingerprint,
+        fragment: described.fragment,
+        remotes,
         first_mid: described.first_mid,
         told_reflexive: false,
     };

@@ -7,7 +7,7 @@ use rtc::{
     peer_connection::{
         event::RTCPeerConnectionEvent,
         message::{RTCMessage, TaggedRTCMessage},
-        state::RTCPeerConnectionState,
+        state::{RTCIceConnectionState, RTCPeerConnectionState},
         transport::RTCDtlsTransportState,
     },
     sansio::Protocol,
@@ -24,7 +24,7 @@ const CONNECT: Duration = Duration::from_secs(20);
 
 /// Takes a packet of the viewer.
 pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) {
-    if link.handshake.is_repetition(data) {
+    if !link.inflow.take(data, now) || link.handshake.is_repetition(data) {
         return;
     }
     let message = TaggedBytesMut {
@@ -79,6 +79,10 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
                     _ => {}
                 }
             }
+            RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => match state {
+                RTCIceConnectionState::Checking => link.pace.restart(now),
+                _ => link.pace.stop(),
+            },
             _ => {}
         }
     }

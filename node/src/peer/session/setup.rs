@@ -14,7 +14,10 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::channel::{LONGEST, UNREAD};
+use super::{
+    channel::{LONGEST, UNREAD},
+    pace,
+};
 use crate::peer::{
     rtcp::{CaptureClock, FeedbackReader, ResendLimit},
     sdp::Coding,
@@ -25,10 +28,8 @@ use crate::peer::{
 const SILENT: Duration = Duration::from_secs(3);
 const GONE: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(1);
-/// A check every 50 ms (RFC 8445, section 14.2) for five seconds: the viewer's answer may come late, its page
-/// may still be asking for permission, and what waits for the check is a person.
-const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-const CHECKS: u16 = 100;
+/// Each pair of addresses is checked once more than this until it answers, at the [`Pace`](super::pace::Pace).
+const CHECKS: u16 = 11;
 /// Packets kept for retransmission: two seconds at 4 Mbit/s. Their payloads are shared with all viewers.
 const RETRANSMITTABLE: u16 = 1024;
 
@@ -66,7 +67,7 @@ pub(super) fn connection(
     }
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
-        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
+        .with_ice_connection_attempts(Some(pace::FIRST), Some(CHECKS))
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(LONGEST))
         .with_sctp_max_receive_buffer_size(UNREAD)
         // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.

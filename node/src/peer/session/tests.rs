@@ -1,3 +1,4 @@
+mod attack;
 mod damage;
 
 use super::*;

@@ -1,11 +1,13 @@
 //! The packets' way from and to viewers. Only here is known what carries them; everybody else knows a [`Path`].
 
 mod candidates;
+mod checks;
 mod demux;
 mod names;
 mod outbox;
 mod path;
 mod reflexive;
+mod stun;
 mod udp;
 
 use std::{
@@ -13,13 +15,17 @@ use std::{
     io,
     net::SocketAddr,
     task::{Context, Poll},
+    time::Instant,
 };
 
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::id::SessionId;
+use checks::Checks;
 use outbox::Outbox;
 use udp::{Buffers, Socket};
 
+pub(super) use checks::may_be_checked;
 pub(super) use demux::Demux;
 pub(super) use names::Names;
 pub(super) use path::{Path, Protocol};
@@ -43,6 +49,7 @@ pub struct Transport {
     sockets: Vec<Socket>,
     buffers: Buffers,
     outbox: Outbox,
+    checks: Checks,
 }
 
 /// A packet that came in.
@@ -69,6 +76,7 @@ impl Transport {
             sockets,
             buffers: Buffers::default(),
             outbox: Outbox::default(),
+            checks: Checks::default(),
         })
     }
 
@@ -78,12 +86,12 @@ impl Transport {
     }
 
     /// The addresses at which viewers may reach us.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+    ///
+    /// # Errors
+    /// The network interfaces can't be read, as where the process has no file descriptor left.
+    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
         let sockets: Vec<_> = self.sockets.iter().map(Socket::address).collect();
-        candidates::gather(&sockets).unwrap_or_else(|error| {
-            warn!("the network interfaces can't be read: {error}");
-            Vec::new()
-        })
+        candidates::gather(&sockets)
     }
 
     /// Waits until there are packets. Cancel safe.
@@ -96,20 +104,27 @@ impl Transport {
         poll_fn(ready).await
     }
 
-    /// Hands the packets of one batch to `each`.
-    pub(super) fn receive(&mut self, source: Source, mut each: impl FnMut(Packet<'_>)) {
-        let Some(socket) = self.sockets.get(source.0) else {
+    /// Hands the packets of one batch to `each`, which tells whether it is one of a session.
+    pub(super) fn receive(&mut self, source: Source, now: Instant, mut each: impl FnMut(Packet<'_>) -> bool) {
+        let Self {
+            sockets,
+            buffers,
+            checks,
+            ..
+        } = self;
+        let Some(socket) = sockets.get(source.0) else {
             return;
         };
-        let outcome = socket.receive(&mut self.buffers, |datagram| {
-            each(Packet {
-                path: Path {
-                    local: datagram.to,
-                    peer: datagram.from,
-                    protocol: Protocol::Udp,
-                },
-                data: datagram.data,
-            });
+        let outcome = socket.receive(buffers, |datagram| {
+            let path = Path {
+                local: datagram.to,
+                peer: datagram.from,
+                protocol: Protocol::Udp,
+            };
+            let data = datagram.data;
+            if each(Packet { path, data }) {
+                checks.see(path.peer, data, now);
+            }
         });
         if let Err(error) = outcome
             && error.kind() != io::ErrorKind::WouldBlock
@@ -118,10 +133,12 @@ impl Transport {
         }
     }
 
-    /// Sends a packet, at [`Transport::flush`] at the latest. Never waits.
-    pub(super) fn send(&mut self, path: Path, packet: &[u8]) {
-        match path.protocol {
-            Protocol::Udp => self.outbox.push(&self.sockets, path.local, path.peer, packet),
+    /// Sends a packet of a session, at [`Transport::flush`] at the latest, unless nobody has asked for it ([`Checks`]). Never waits.
+    pub(super) fn send(&mut self, session: SessionId, path: Path, packet: &[u8], now: Instant) {
+        if self.checks.may_leave(session, path, packet, now) {
+            match path.protocol {
+                Protocol::Udp => self.outbox.push(&self.sockets, path.local, path.peer, packet),
+            }
         }
     }
 

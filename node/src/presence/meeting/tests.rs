@@ -304,3 +304,16 @@ fn an_offer_that_did_not_come_to_the_engine_is_forgotten() {
     scene.meeting.dropped(dropped);
     assert_eq!(scene.meeting.calls.len(), 0);
 }
+
+#[test]
+fn members_are_known_by_name_as_far_as_that_is_bounded() {
+    let mut scene = Scene::new();
+    for id in 1..=5000 {
+        scene.arrives(id, "somebody");
+    }
+    assert_eq!(scene.meeting.members.len(), MEMBERS);
+    assert_eq!(scene.meeting.name_of(peer(5000)), "peer 5000");
+    scene.leaves(1);
+    scene.arrives(5000, "somebody");
+    assert_eq!(scene.meeting.name_of(peer(5000)), "somebody");
+}

@@ -103,6 +103,48 @@ fn damaged_descriptions_end_in_words() {
 }
 
 #[test]
+fn whatever_a_description_is_it_is_read_or_refused_in_no_time() {
+    let pieces = [
+        BROWSER,
+        "m=video 9 UDP/TLS/RTP/SAVPF",
+        " 96",
+        "a=candidate:",
+        "a=ice-ufrag:",
+        "\r",
+        "\n",
+        "\r\n",
+        "=",
+        "\u{0}",
+        "ü",
+        "m=",
+        "v=0\r\n",
+        "a=rtpmap:96 H264/90000\r\n",
+        "a=mid:",
+        "99999999999",
+    ];
+    let mut random = StdRng::seed_from_u64(7);
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..2000 {
+        let count = random.random_range(1..=8);
+        let mut sdp = String::new();
+        for _ in 0..count {
+            let piece = pieces[random.random_range(0..pieces.len())];
+            let times = if random.random_bool(0.2) {
+                1 << random.random_range(0..12)
+            } else {
+                1
+            };
+            sdp.push_str(&piece.repeat(times));
+        }
+        match Offer::read(sdp) {
+            Ok(_) => read += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(read > 20 && refused > 20, "{read} read, {refused} refused");
+}
+
+#[test]
 fn damaged_candidates_and_packets_are_survived() {
     let (mut session, _) = answered(BROWSER).expect("an answer");
     let mut random = StdRng::seed_from_u64(1);
