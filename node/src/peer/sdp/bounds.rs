@@ -1,7 +1,5 @@
 //! How large a viewer's description may be. Looked at before any parser, so that none is given more than it can read at once.
 
-use super::DescriptionError;
-
 /// A browser's offer with all of its codecs is a fifth of it.
 const BYTES: usize = 32 * 1024;
 /// A browser's offer has 200.
@@ -14,6 +12,14 @@ const FORMATS: usize = 128;
 const CREDENTIAL: usize = 256;
 
 const CANDIDATE: &str = "a=candidate:";
+
+/// A description is larger than anybody needs.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the session description has more than {most} {what}")]
+pub(in crate::peer) struct TooMuch {
+    most: usize,
+    what: &'static str,
+}
 
 /// A description within the bounds, its candidates apart.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +35,7 @@ impl Bounded {
     ///
     /// # Errors
     /// It is larger than anybody needs.
-    pub(super) fn read(sdp: &str) -> Result<Self, DescriptionError> {
+    pub(super) fn read(sdp: &str) -> Result<Self, TooMuch> {
         within(sdp.len(), BYTES, "bytes")?;
         let mut bounded = Self {
             sdp: String::with_capacity(sdp.len()),
@@ -65,9 +71,9 @@ impl Bounded {
     }
 }
 
-fn within(count: usize, most: usize, what: &'static str) -> Result<(), DescriptionError> {
+fn within(count: usize, most: usize, what: &'static str) -> Result<(), TooMuch> {
     if count > most {
-        return Err(DescriptionError::TooMuch { most, what });
+        return Err(TooMuch { most, what });
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use rtc::{
     shared::error::Error,
 };
 
-use bounds::Bounded;
+use bounds::{Bounded, TooMuch};
 use coding::{codings, rank};
 
 pub(super) use coding::Coding;
@@ -65,8 +65,8 @@ pub(super) enum DescriptionError {
     NoFingerprint,
     #[error("the session description has no media section")]
     Empty,
-    #[error("the session description has more than {most} {what}")]
-    TooMuch { most: usize, what: &'static str },
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
 }
 
 /// An offer of the viewer, read.
