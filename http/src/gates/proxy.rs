@@ -1,7 +1,7 @@
 //! Whom a proxy speaks for. All that it passes on comes from its own address; whose it is it says in a header, which anybody
 //! else can write as well. So only the word of those proxies counts that the configuration trusts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use hyper::header::{FORWARDED, HeaderMap, HeaderName};
@@ -66,6 +66,9 @@ impl<'de> Deserialize<'de> for TrustedProxy {
     }
 }
 
+/// Whoever a proxy can't tell us: no client has this address.
+const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// Whether one of them is at this address.
 pub(super) fn is_trusted(proxies: &[TrustedProxy], address: IpAddr) -> bool {
     proxies.iter().any(|proxy| proxy.has(address))
@@ -74,14 +77,15 @@ pub(super) fn is_trusted(proxies: &[TrustedProxy], address: IpAddr) -> bool {
 /// Whose request it is that came from this address: of the addresses on its way, the last one that is no trusted proxy's.
 ///
 /// There are two headers for it, and a proxy passes on unseen what it does not know. So where both are there they have to say
-/// the same; otherwise, and where there is none, the request is the proxy's own.
+/// the same. Where they don't, or make no sense, the request is [`NOBODY`]'s: a program beside the proxy has the same address as the
+/// proxy, and nobody must be able to pass for it. Without either header the request is the proxy's own.
 pub(super) fn client(proxies: &[TrustedProxy], from: IpAddr, headers: &HeaderMap) -> IpAddr {
     if !is_trusted(proxies, from) {
         return from;
     }
     let by = |name, address_of| last_untrusted(proxies, from, headers, name, address_of);
     match (by(X_FORWARDED_FOR, plain), by(FORWARDED, forwarded)) {
-        (Some(one), Some(other)) if one != other => from,
+        (Some(one), Some(other)) if one != other => NOBODY,
         (Some(client), _) | (None, Some(client)) => client,
         (None, None) => from,
     }
@@ -102,7 +106,7 @@ fn last_untrusted(
         for element in line.to_str().unwrap_or_default().rsplit(',') {
             // What makes no sense was not written by a proxy that is worth its trust; whom it is about nobody knows.
             let Some(address) = address_of(element.trim()) else {
-                return Some(client);
+                return Some(NOBODY);
             };
             client = address;
             if !is_trusted(proxies, address) {
@@ -191,18 +195,18 @@ mod tests {
             ("127.0.0.1", &[(X, "192.0.2.1:4711")], "192.0.2.1"),
             ("127.0.0.1", &[(X, "2001:db8::1")], "2001:db8::1"),
             ("127.0.0.1", &[(X, "[2001:db8::1]:4711")], "2001:db8::1"),
-            ("127.0.0.1", &[(X, "192.0.2.1, unknown, 10.0.0.2")], "10.0.0.2"),
-            ("127.0.0.1", &[(X, "")], "127.0.0.1"),
+            ("127.0.0.1", &[(X, "192.0.2.1, unknown, 10.0.0.2")], "0.0.0.0"),
+            ("127.0.0.1", &[(X, "")], "0.0.0.0"),
             ("127.0.0.1", &[(F, "for=192.0.2.1;proto=https")], "192.0.2.1"),
             (
                 "127.0.0.1",
                 &[(F, "for=6.6.6.6, For=\"[2001:db8::1]:4711\"")],
                 "2001:db8::1",
             ),
-            ("127.0.0.1", &[(F, "for=_hidden")], "127.0.0.1"),
-            ("127.0.0.1", &[(F, "proto=https")], "127.0.0.1"),
+            ("127.0.0.1", &[(F, "for=_hidden")], "0.0.0.0"),
+            ("127.0.0.1", &[(F, "proto=https")], "0.0.0.0"),
             // One of the two is the client's own.
-            ("127.0.0.1", &[(X, "192.0.2.1"), (F, "for=6.6.6.6")], "127.0.0.1"),
+            ("127.0.0.1", &[(X, "192.0.2.1"), (F, "for=6.6.6.6")], "0.0.0.0"),
             (
                 "127.0.0.1",
                 &[(X, "192.0.2.1"), (F, "for=192.0.2.1")],

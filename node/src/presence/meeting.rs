@@ -219,10 +219,10 @@ impl Meeting {
                 }
             }
         }
-        let by = made.by;
+        let (by, goes_on) = (made.by, made.is_answered);
         self.forget_unless_going_on(to.call);
         // The id may be somebody else's by now.
-        (by.sign_in == self.sign_in).then(|| (by.peer, messages(reply)))
+        (by.sign_in == self.sign_in).then(|| (by.peer, messages(reply, goes_on)))
     }
 
     /// An offer did not come to the engine.
@@ -261,8 +261,9 @@ impl Meeting {
     }
 }
 
-/// What the engine replies, in the server's protocol.
-fn messages(reply: Reply) -> Vec<Message> {
+/// What the engine replies, in the server's protocol. A refusal ends the call, unless there is a session that `goes_on`: it only
+/// stays as it is.
+fn messages(reply: Reply, goes_on: bool) -> Vec<Message> {
     let description = |kind, sdp| Message::Description(Description { kind, sdp });
     match reply {
         Reply::Answer(sdp) => vec![description(DescriptionKind::Answer, sdp)],
@@ -277,7 +278,12 @@ fn messages(reply: Reply) -> Vec<Message> {
                 code: why.code().to_owned(),
                 reason: why.to_string(),
             };
-            vec![Message::Refusal(refusal), Message::Bye]
+            let refusal = Message::Refusal(refusal);
+            if goes_on {
+                vec![refusal]
+            } else {
+                vec![refusal, Message::Bye]
+            }
         }
         // The viewer knows.
         Reply::Ended(Ending::HungUp | Ending::Left | Ending::CalledAnew) => vec![],

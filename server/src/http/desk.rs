@@ -5,11 +5,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pinhole_http::Receipt;
+use pinhole_service::quiet::Quiet;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 use crate::budget::{Account, Budget, Size, Source};
 use crate::hub::{Answer, Command, Hub, Input, Limits, RequestId, Why};
+
+/// Members that are told of in a minute: who signs in and out at will must not fill the disk with it.
+static COMINGS: Quiet = Quiet::new(100);
+static GOINGS: Quiet = Quiet::new(100);
 
 /// The hub, shared by all connections.
 ///
@@ -138,7 +143,9 @@ impl State {
                 }
                 Command::Came { id, name } => {
                     self.members.send_replace(self.hub.members());
-                    tracing::info!(%id, ?name, members = self.hub.members(), "signed in")
+                    if let Some(others) = COMINGS.may_say() {
+                        tracing::info!(%id, ?name, members = self.hub.members(), others, "signed in");
+                    }
                 }
                 Command::Went { id, name, why } => {
                     let why = match why {
@@ -146,7 +153,9 @@ impl State {
                         Why::Absent => "dropped: it no longer waits for events",
                     };
                     self.members.send_replace(self.hub.members());
-                    tracing::info!(%id, ?name, members = self.hub.members(), "{why}");
+                    if let Some(others) = GOINGS.may_say() {
+                        tracing::info!(%id, ?name, members = self.hub.members(), others, "{why}");
+                    }
                 }
             }
         }

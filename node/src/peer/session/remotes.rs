@@ -31,6 +31,8 @@ pub(super) enum Unfit {
     OtherComponent,
     #[error("nobody can be at that address")]
     Nowhere,
+    #[error("it is an IPv4 address written as IPv6")]
+    Mapped,
     #[error("it is known")]
     Known,
     #[error("there are {MOST} already")]
@@ -70,6 +72,10 @@ impl Remotes {
         if !may_be_checked(address, self.loopback) {
             return Err(Unfit::Nowhere);
         }
+        // The core would take it for IPv6. No viewer writes its address so.
+        if address.ip() != ip {
+            return Err(Unfit::Mapped);
+        }
         if self.known.contains(&address) {
             return Err(Unfit::Known);
         }
@@ -105,7 +111,10 @@ mod tests {
         let mut remotes = abroad();
         assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Ok(()));
         assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Err(Unfit::Known));
-        assert_eq!(taken(&mut remotes, "::ffff:192.0.2.9", 40_000), Err(Unfit::Known));
+        assert_eq!(
+            taken(&mut remotes, "::ffff:192.0.2.9", 40_000),
+            Err(Unfit::Mapped)
+        );
         assert_eq!(taken(&mut remotes, "2001:db8::9", 40_000), Ok(()));
         remotes.forget();
         assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Ok(()));

@@ -83,10 +83,15 @@ impl Checks {
             Some(Binding::Request(_)) => {}
         }
         let Self { addresses, turns, .. } = self;
-        let Some(address) = address(addresses, path.peer, now) else {
+        // Nothing is remembered of an address that is not checked.
+        let is_new = !addresses.contains_key(&path.peer);
+        if is_new && !turns.take(session, now) {
             return false;
-        };
-        if !is_welcome {
+        }
+        let address = address(addresses, path.peer, now);
+        if is_new {
+            address.unanswered += 1;
+        } else if !is_welcome {
             if address.owed > 0 {
                 address.owed -= 1;
             } else if address.unanswered < MOST_UNANSWERED && turns.take(session, now) {
@@ -110,9 +115,8 @@ impl Checks {
         match Binding::of(packet) {
             Some(Binding::Request(_)) => {
                 self.tidy(now);
-                if let Some(address) = address(&mut self.addresses, from, now) {
-                    address.owed = (address.owed + 1).min(MOST_OWED);
-                }
+                let address = address(&mut self.addresses, from, now);
+                address.owed = (address.owed + 1).min(MOST_OWED);
             }
             Some(Binding::Success(id)) => {
                 if let Some(address) = self.addresses.get_mut(&from)
@@ -131,7 +135,7 @@ impl Checks {
     /// Forgets addresses that nothing has gone to for long.
     fn tidy(&mut self, now: Instant) {
         let tidied = *self.tidied.get_or_insert(now);
-        if now.saturating_duration_since(tidied) >= LASTS || self.addresses.len() >= MOST_ADDRESSES {
+        if now.saturating_duration_since(tidied) >= LASTS {
             self.tidied = Some(now);
             self.addresses
                 .retain(|_, address| now.saturating_duration_since(address.used) < LASTS);
@@ -139,20 +143,21 @@ impl Checks {
     }
 }
 
-/// What is known of an address; `None` where it is one too many.
-fn address(
-    addresses: &mut HashMap<SocketAddr, Address>,
-    of: SocketAddr,
-    now: Instant,
-) -> Option<&mut Address> {
+/// What is known of an address. Where it is one too many, it takes the place of the one without consent that was used longest ago:
+/// who fills the table must not keep others out.
+fn address(addresses: &mut HashMap<SocketAddr, Address>, of: SocketAddr, now: Instant) -> &mut Address {
     if addresses.len() >= MOST_ADDRESSES && !addresses.contains_key(&of) {
-        return None;
+        let strangers = addresses.iter().filter(|(_, address)| !address.is_welcome(now));
+        let oldest = strangers.min_by_key(|(_, address)| address.used);
+        if let Some(oldest) = oldest.map(|(oldest, _)| *oldest) {
+            addresses.remove(&oldest);
+        }
     }
     let address = addresses.entry(of).or_insert_with(|| Address::new(now));
     if now.saturating_duration_since(address.used) >= LASTS {
         *address = Address::new(now);
     }
-    Some(address)
+    address
 }
 
 impl Address {

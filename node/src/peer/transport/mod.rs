@@ -50,6 +50,8 @@ pub struct Transport {
     buffers: Buffers,
     outbox: Outbox,
     checks: Checks,
+    /// Whose turn it is among the sockets.
+    next: usize,
 }
 
 /// A packet that came in.
@@ -77,6 +79,7 @@ impl Transport {
             buffers: Buffers::default(),
             outbox: Outbox::default(),
             checks: Checks::default(),
+            next: 0,
         })
     }
 
@@ -94,11 +97,12 @@ impl Transport {
         candidates::gather(&sockets)
     }
 
-    /// Waits until there are packets. Cancel safe.
+    /// Waits until there are packets. The sockets have turns: a flood on one must not keep the other's viewers waiting. Cancel safe.
     pub(super) async fn readable(&self) -> Source {
+        let count = self.sockets.len();
         let ready = |context: &mut Context<'_>| {
-            let mut sockets = self.sockets.iter();
-            let index = sockets.position(|socket| socket.poll_readable(context).is_ready());
+            let mut turns = (self.next..self.next + count).map(|turn| turn % count);
+            let index = turns.find(|index| self.sockets[*index].poll_readable(context).is_ready());
             index.map_or(Poll::Pending, |index| Poll::Ready(Source(index)))
         };
         poll_fn(ready).await
@@ -110,11 +114,13 @@ impl Transport {
             sockets,
             buffers,
             checks,
+            next,
             ..
         } = self;
         let Some(socket) = sockets.get(source.0) else {
             return;
         };
+        *next = source.0 + 1;
         let outcome = socket.receive(buffers, |datagram| {
             let path = Path {
                 local: datagram.to,

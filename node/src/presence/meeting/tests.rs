@@ -164,7 +164,7 @@ fn a_refusal_has_its_reason_before_the_goodbye() {
             code: code.to_owned(),
             reason: reason.to_owned(),
         });
-        assert_eq!(messages(Reply::Refused(why)), [expected, Message::Bye]);
+        assert_eq!(messages(Reply::Refused(why), false), [expected, Message::Bye]);
     }
 }
 
@@ -183,7 +183,11 @@ fn one_that_is_refused_has_no_call_and_one_that_is_refused_anew_keeps_its_own() 
     scene.replies(2, answer());
     scene.offers(7);
     let unreadable = Reply::Refused(Refused::Offer("unreadable".to_owned()));
-    assert_eq!(scene.replies(2, unreadable), "7: a refusal, BYE");
+    assert_eq!(
+        scene.replies(2, unreadable),
+        "7: a refusal",
+        "no goodbye to a call that goes on"
+    );
     assert_eq!(
         scene.says(7, candidate()),
         "candidate in 2",

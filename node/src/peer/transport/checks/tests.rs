@@ -178,3 +178,24 @@ fn what_is_remembered_is_bounded() {
     checks.see(from, &request(1), start + LASTS);
     assert_eq!(checks.addresses.len(), 1, "the rest is forgotten");
 }
+
+#[test]
+fn who_fills_the_table_keeps_nobody_out_and_takes_no_consent_away() {
+    let start = Instant::now();
+    let mut checks = Checks::default();
+    let viewer = path("192.0.2.1:40000");
+    assert!(checks.may_leave(ONE, viewer, &request(1), start));
+    checks.see(viewer.peer, &success(1), start);
+    let later = start + Duration::from_secs(1);
+    for number in 0..2 * u32::try_from(MOST_ADDRESSES).expect("few") {
+        let from = SocketAddr::from(([198, 51, 100, 7], 1024 + (number % 60_000) as u16));
+        checks.see(from, &request(number), later);
+    }
+    let newcomer = path("203.0.113.1:40000");
+    assert!(checks.may_leave(ONE, newcomer, &request(2), later));
+    assert!(
+        checks.may_leave(ONE, viewer, MEDIA, later),
+        "the viewer is still fed"
+    );
+    assert!(checks.addresses.len() <= MOST_ADDRESSES);
+}
