@@ -18,10 +18,7 @@ use std::{
 
 use pinhole_service::{quiet::Quiet, watchdog::Pulse};
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
-use tokio::sync::{
-    mpsc::{Receiver, Sender},
-    watch,
-};
+use tokio::sync::{mpsc::Sender, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -29,7 +26,7 @@ use crate::peer::{Caller, Calls, CameraId, Reply, Request};
 use backoff::Backoff;
 use caller::Replies;
 use meeting::{Meeting, OfferId, Order};
-use outbound::{Outbound, deliver, post, send};
+use outbound::{Mailbox, Outbound, post, send};
 use patience::{Patience, TooMuch};
 
 pub use standing::{Standing, State};
@@ -175,11 +172,11 @@ impl Presence {
         &mut self,
         client: &Client,
         outbox: &Sender<Outbound>,
-        mailbox: &mut Receiver<Outbound>,
+        mailbox: &mut Mailbox,
         stop: &CancellationToken,
     ) -> Over {
         let mut next_event = pin!(client.wait());
-        let mut delivery = pin!(deliver(client, mailbox));
+        let mut delivery = pin!(mailbox.deliver(client));
         loop {
             tokio::select! {
                 biased;
@@ -290,14 +287,12 @@ impl Presence {
             .send_if_modified(|standing| standing.becomes(state, Instant::now()));
     }
 
-    async fn leave(&mut self, client: &Client, mailbox: &mut Receiver<Outbound>) {
+    async fn leave(&mut self, client: &Client, mailbox: &mut Mailbox) {
         let goodbye = async {
-            while let Ok(message) = mailbox.try_recv() {
-                send(client, message).await;
-            }
+            mailbox.deliver_rest(client).await;
             while let Ok((offer, reply)) = self.replies.receiver.try_recv() {
                 for message in self.outbound(offer, reply) {
-                    send(client, message).await;
+                    send(client, &message).await;
                 }
             }
             client.sign_out().await

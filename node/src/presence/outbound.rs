@@ -14,9 +14,21 @@ pub(super) struct Outbound {
     pub(super) message: Message,
 }
 
-/// The way of messages to [`deliver`].
-pub(super) fn mailbox() -> (Sender<Outbound>, Receiver<Outbound>) {
-    mpsc::channel(WAITING)
+/// What waits for the server, and what is under way to it.
+pub(super) struct Mailbox {
+    waiting: Receiver<Outbound>,
+    /// Kept until it has arrived: a delivery that is cut short by a sign-out must not lose the goodbye.
+    under_way: Option<Outbound>,
+}
+
+/// The way of messages to [`Mailbox::deliver`].
+pub(super) fn mailbox() -> (Sender<Outbound>, Mailbox) {
+    let (outbox, waiting) = mpsc::channel(WAITING);
+    let mailbox = Mailbox {
+        waiting,
+        under_way: None,
+    };
+    (outbox, mailbox)
 }
 
 /// Has a message delivered, where there is room for it.
@@ -30,14 +42,28 @@ pub(super) fn post(outbox: &Sender<Outbound>, message: Outbound) {
     }
 }
 
-/// Delivers messages, one after the other, until there can't be any more.
-pub(super) async fn deliver(client: &Client, outbox: &mut Receiver<Outbound>) {
-    while let Some(message) = outbox.recv().await {
-        send(client, message).await;
+impl Mailbox {
+    /// Delivers messages, one after the other, until there can't be any more.
+    pub(super) async fn deliver(&mut self, client: &Client) {
+        loop {
+            if self.under_way.is_none() {
+                self.under_way = self.waiting.recv().await;
+            }
+            let Some(message) = &self.under_way else { return };
+            send(client, message).await;
+            self.under_way = None;
+        }
+    }
+
+    /// Delivers what there is. What was under way already may arrive twice, which is better than not at all.
+    pub(super) async fn deliver_rest(&mut self, client: &Client) {
+        while let Some(message) = self.under_way.take().or_else(|| self.waiting.try_recv().ok()) {
+            send(client, &message).await;
+        }
     }
 }
 
-pub(super) async fn send(client: &Client, message: Outbound) {
+pub(super) async fn send(client: &Client, message: &Outbound) {
     let peer = message.to;
     match client.send(peer, &message.message).await {
         Ok(()) => {}
