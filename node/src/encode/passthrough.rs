@@ -5,7 +5,8 @@
 //! - starts at an IDR picture, and does so again after whatever was lost or damaged: the pictures between refer to what
 //!   nobody has;
 //! - has all parameter sets in the same unit before each IDR picture, however seldom the camera sends them; elsewhere only
-//!   those that have changed, which may come in a unit of their own;
+//!   those that have changed, which may come in a unit of their own. However many there are, each holds for what the camera sent
+//!   behind it, and for nothing before it;
 //! - has slices and parameter sets only. Delimiters and fillers carry nothing. Supplemental information (SEI) is not needed
 //!   for the samples of any picture (ITU-T H.264, section 7.4.1), a viewer that shows each picture at once has no use for
 //!   timing, and each would cost a packet. Of scalable streams only the base layer is a stream of its own (annex G).
@@ -15,6 +16,7 @@ mod sets;
 use std::ops::Range;
 
 use bytes::Bytes;
+use pinhole_service::quiet::Quiet;
 
 use super::ConvertError;
 use crate::media::{
@@ -38,12 +40,18 @@ pub struct Passthrough {
     in_step: bool,
     /// The count of the last frame.
     sequence: Option<u32>,
-    /// Where the slices of the unit at hand lie. Here for its memory only.
-    slices: Vec<Range<usize>>,
+    /// What of the unit at hand goes on to viewers, from its first slice on. Here for its memory only.
+    parts: Vec<Part>,
     said: Said,
 }
 
-/// What was complained of already.
+/// A slice, or a parameter set behind one.
+struct Part {
+    range: Range<usize>,
+    is_slice: bool,
+}
+
+/// What was complained of already. Cameras are opened often, so not even that every time.
 #[derive(Default)]
 struct Said {
     no_sets: bool,
@@ -64,7 +72,7 @@ impl Passthrough {
             sets: ParameterSets::default(),
             in_step: false,
             sequence: None,
-            slices: Vec::new(),
+            parts: Vec::new(),
             said: Said::default(),
         }
     }
@@ -78,28 +86,13 @@ impl Passthrough {
         if self.has_gap(frame.sequence) {
             self.in_step = false;
         }
-        let is_keyframe = match self.look_through(frame.data) {
-            Ok(is_keyframe) => is_keyframe,
-            Err(damage) => {
-                self.in_step = false;
-                return Err(ConvertError::H264(damage));
-            }
-        };
-        if self.slices.is_empty() {
-            return Ok(None);
+        let unit = self.pass(frame.data);
+        if unit.is_err() {
+            self.in_step = false;
         }
-        if is_keyframe && !self.sets.are_complete() {
-            if !std::mem::replace(&mut self.said.no_sets, true) {
-                tracing::warn!(
-                    "the H.264 of {} has no parameter sets yet; without them nobody can decode it",
-                    self.whose
-                );
-            }
-            return Ok(None);
-        }
-        self.in_step |= is_keyframe;
-        Ok(self.in_step.then(|| AccessUnit {
-            data: self.put_together(frame.data, is_keyframe),
+        let unit = unit.map_err(ConvertError::H264)?;
+        Ok(unit.map(|(data, is_keyframe)| AccessUnit {
+            data,
             captured_at: frame.captured_at,
             is_keyframe,
         }))
@@ -116,61 +109,147 @@ impl Passthrough {
         (2..=CREDIBLE_GAP).contains(&step)
     }
 
-    /// Finds the slices, remembers the parameter sets, and tells whether it is an IDR picture.
-    fn look_through(&mut self, data: &[u8]) -> Result<bool, &'static str> {
-        self.slices.clear();
-        let (mut any, mut is_keyframe) = (false, false);
+    /// What viewers get of a frame, and whether it is a keyframe.
+    fn pass(&mut self, data: &[u8]) -> Result<Option<(Bytes, bool)>, &'static str> {
+        let Found {
+            is_keyframe,
+            is_decodable,
+        } = self.look_through(data)?;
+        if is_keyframe && !is_decodable {
+            self.tell_of_missing_sets();
+        }
+        if is_keyframe {
+            self.in_step = is_decodable;
+        }
+        let is_passed = !self.parts.is_empty() && self.in_step;
+        self.put_together(data, is_keyframe, is_passed)
+            .map(|unit| is_passed.then_some((unit, is_keyframe)))
+    }
+
+    /// Finds the slices, and remembers the parameter sets before them.
+    fn look_through(&mut self, data: &[u8]) -> Result<Found, &'static str> {
+        self.parts.clear();
+        let mut any = false;
+        let mut found = Found {
+            is_keyframe: false,
+            is_decodable: true,
+        };
         for unit in nal_units(data) {
             any = true;
             if unit.is_damaged() {
                 return Err("a part of it has no valid header");
             }
-            match unit.kind() {
-                Kind::SequenceParameters => {
-                    if let Some(stream) = self.sets.put_sequence(unit.bytes)? {
-                        tracing::info!(%stream, "the H.264 of {} is passed on", self.whose);
-                    }
+            let (kind, range) = (unit.kind(), unit.at..unit.at + unit.bytes.len());
+            match kind {
+                Kind::SequenceParameters | Kind::PictureParameters if self.parts.is_empty() => {
+                    self.learn(unit.bytes)?;
                 }
-                Kind::PictureParameters => self.sets.put_picture(unit.bytes)?,
-                kind @ (Kind::Slice | Kind::Idr) => {
-                    is_keyframe |= kind == Kind::Idr;
+                Kind::SequenceParameters | Kind::PictureParameters => self.parts.push(Part {
+                    range,
+                    is_slice: false,
+                }),
+                Kind::Slice | Kind::Idr => {
+                    if kind == Kind::Idr && !std::mem::replace(&mut found.is_keyframe, true) {
+                        found.is_decodable = self.has_sets_for(&unit);
+                    }
                     self.check_order(&unit);
-                    self.slices.push(unit.at..unit.at + unit.bytes.len());
+                    self.parts.push(Part {
+                        range,
+                        is_slice: true,
+                    });
                 }
                 Kind::Sei | Kind::Delimiter | Kind::Prelude | Kind::Other => {}
             }
         }
         if any {
-            Ok(is_keyframe)
+            Ok(found)
         } else {
             Err("it has no start code")
         }
     }
 
-    fn check_order(&mut self, unit: &NalUnit<'_>) {
-        if !self.said.bidirectional && unit.is_bidirectional() {
-            self.said.bidirectional = true;
+    fn learn(&mut self, set: &[u8]) -> Result<(), &'static str> {
+        static STREAMS: Quiet = Quiet::new(10);
+        if let Some(stream) = self.sets.put(set)?
+            && let Some(others) = STREAMS.may_say()
+        {
+            tracing::info!(%stream, others, "the H.264 of {} is passed on", self.whose);
+        }
+        Ok(())
+    }
+
+    fn has_sets_for(&self, slice: &NalUnit<'_>) -> bool {
+        slice
+            .picture_parameters()
+            .map_or(self.sets.are_complete(), |set| self.sets.are_there_for(set))
+    }
+
+    fn tell_of_missing_sets(&mut self) {
+        static MISSING: Quiet = Quiet::new(5);
+        if !std::mem::replace(&mut self.said.no_sets, true)
+            && let Some(others) = MISSING.may_say()
+        {
             tracing::warn!(
-                "the H.264 of {} has B pictures; viewers show them late or out of order, so switch them off there (for x264: \
-                 -tune zerolatency)",
+                others,
+                "the H.264 of {} has no parameter sets for its pictures yet; without them nobody can decode it",
                 self.whose
             );
         }
     }
 
-    /// The one copy of a unit: out of the driver's memory into memory that viewers may share.
-    fn put_together(&mut self, data: &[u8], is_keyframe: bool) -> Bytes {
-        let sets = self.sets.take(is_keyframe);
-        let slices = self.slices.iter().filter_map(|range| data.get(range.clone()));
-        let length = |part: &[u8]| START_CODE.len() + part.len();
-        let whole = sets.clone().map(length).sum::<usize>() + slices.clone().map(length).sum::<usize>();
-        let mut unit = Vec::with_capacity(whole);
-        for part in sets.chain(slices) {
-            unit.extend_from_slice(&START_CODE);
-            unit.extend_from_slice(part);
+    fn check_order(&mut self, unit: &NalUnit<'_>) {
+        static BIDIRECTIONAL: Quiet = Quiet::new(5);
+        if !self.said.bidirectional && unit.is_bidirectional() {
+            self.said.bidirectional = true;
+            if let Some(others) = BIDIRECTIONAL.may_say() {
+                tracing::warn!(
+                    others,
+                    "the H.264 of {} has B pictures; viewers show them late or out of order, so switch them off there (for \
+                     x264: -tune zerolatency)",
+                    self.whose
+                );
+            }
         }
-        unit.into()
     }
+
+    /// The one copy of a unit: out of the driver's memory into memory that viewers may share. Of one that is not passed on, only the
+    /// parameter sets are remembered.
+    fn put_together(
+        &mut self,
+        data: &[u8],
+        is_keyframe: bool,
+        is_passed: bool,
+    ) -> Result<Bytes, &'static str> {
+        let parts = std::mem::take(&mut self.parts);
+        let mut unit = Vec::new();
+        if is_passed {
+            let length = |part: &Part| START_CODE.len() + part.range.len();
+            unit.reserve_exact(self.sets.length(is_keyframe) + parts.iter().map(length).sum::<usize>());
+            self.sets.write(is_keyframe, &mut unit);
+        }
+        for part in &parts {
+            let Some(bytes) = data.get(part.range.clone()) else {
+                continue;
+            };
+            if !part.is_slice {
+                self.learn(bytes)?;
+            } else if is_passed {
+                self.sets.write(false, &mut unit);
+                unit.extend_from_slice(&START_CODE);
+                unit.extend_from_slice(bytes);
+            }
+        }
+        self.parts = parts;
+        Ok(unit.into())
+    }
+}
+
+/// What a look at a frame has found.
+struct Found {
+    /// An IDR picture.
+    is_keyframe: bool,
+    /// No IDR picture of which parameter sets are missing.
+    is_decodable: bool,
 }
 
 #[cfg(test)]

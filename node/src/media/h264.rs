@@ -8,22 +8,22 @@ mod sps;
 
 pub use sps::Sps;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use bits::Bits;
 
 /// What begins every NAL unit. A zero more may stand before it.
 pub const START_CODE: [u8; 3] = [0, 0, 1];
 
+/// Made once: to make it takes longer than to look through a short unit.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&START_CODE));
+
 /// Where the next start code begins, at `from` or later.
 pub fn find_start_code(data: &[u8], from: usize) -> Option<usize> {
-    // Looks at where the 1 would be: most bytes there rule out three places at once.
-    let mut at = from + 2;
-    loop {
-        match data.get(at)? {
-            0 => at += 1,
-            1 if data[at - 2..at] == [0, 0] => return Some(at - 2),
-            _ => at += 3,
-        }
-    }
+    let found = FINDER.find(data.get(from..)?)?;
+    Some(from + found)
 }
 
 /// The NAL units of a byte stream, each without start code and trailing zeros. What stands before the first start code is
@@ -114,12 +114,23 @@ impl NalUnit<'_> {
 
     /// Whether it is a slice that predicts from two pictures, which then come out of order (table 7-6).
     pub fn is_bidirectional(&self) -> bool {
+        matches!(self.slice_header(), Some((1 | 6, _)))
+    }
+
+    /// The number of the picture parameter set that it is decoded by; `None` where it is no slice, or its header is cut short.
+    pub fn picture_parameters(&self) -> Option<u32> {
+        let (_, parameters) = self.slice_header()?;
+        parameters
+    }
+
+    /// `slice_type`, and `pic_parameter_set_id` where it is there (section 7.3.3).
+    fn slice_header(&self) -> Option<(u32, Option<u32>)> {
         if !self.kind().is_slice() {
-            return false;
+            return None;
         }
         let mut bits = Bits::of(&self.bytes[1..]);
-        let slice_type = bits.unsigned().and_then(|_first_macroblock| bits.unsigned());
-        matches!(slice_type, Some(1 | 6))
+        let _first_macroblock = bits.unsigned()?;
+        Some((bits.unsigned()?, bits.unsigned()))
     }
 }
 
@@ -159,9 +170,13 @@ impl Kind {
     }
 }
 
-/// The number that a NAL unit's payload begins with: of a picture parameter set its own.
-pub fn first_number(unit: &[u8]) -> Option<u32> {
-    Bits::of(unit.get(1..)?).unsigned()
+/// The numbers in a picture parameter set (section 7.3.2.2): its own, below 256, and that of the sequence parameter set that it
+/// builds upon, below 32. `None` where it is damaged.
+pub fn picture_parameter_ids(unit: &[u8]) -> Option<(u32, u32)> {
+    let mut bits = Bits::of(unit.get(1..)?);
+    let own = bits.unsigned().filter(|id| *id < 256)?;
+    let sequence = bits.unsigned().filter(|id| *id < 32)?;
+    Some((own, sequence))
 }
 
 #[cfg(test)]
@@ -221,6 +236,46 @@ mod tests {
         }
         for bytes in [&[0x41][..], &[0x41, 0], &[0x67, 0b1010_0000]] {
             assert!(!NalUnit { bytes, at: 0 }.is_bidirectional());
+        }
+    }
+
+    #[test]
+    fn slices_and_picture_parameter_sets_tell_what_they_build_upon() {
+        let of = |bytes: &[u8]| NalUnit { bytes, at: 0 }.picture_parameters();
+        // first_mb_in_slice 0, slice type 7 (I), and sets 0, 1, 3.
+        assert_eq!(of(&[0x65, 0b1000_1000, 0b1000_0000]), Some(0));
+        assert_eq!(of(&[0x65, 0b1000_1000, 0b0100_0000]), Some(1));
+        assert_eq!(of(&[0x41, 0b1000_1000, 0b0010_0000]), Some(3));
+        assert_eq!(of(&[0x65, 0b1000_1000]), None, "cut short");
+        assert_eq!(of(&[0x67, 0b1000_1000, 0b1000_0000]), None, "no slice");
+        assert_eq!(picture_parameter_ids(&[0x68, 0b1101_0000]), Some((0, 0)));
+        assert_eq!(picture_parameter_ids(&[0x68, 0b0110_1100]), Some((2, 2)));
+        assert_eq!(picture_parameter_ids(&[0x68, 0b0110_0000, 0]), None, "cut short");
+        assert_eq!(picture_parameter_ids(&[0x68]), None);
+        // 32 and 256 in their codes.
+        assert_eq!(picture_parameter_ids(&[0x68, 0b1000_0010, 0b0001_0000]), None);
+        assert_eq!(picture_parameter_ids(&[0x68, 0, 0b1000_0000, 0b1100_0000]), None);
+    }
+
+    #[test]
+    fn start_codes_are_found_as_by_looking_everywhere() {
+        let mut random = 1_u32;
+        let mut next = |below: u32| {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (random >> 8) % below
+        };
+        for _ in 0..2000 {
+            let length = next(80) as usize;
+            let data: Vec<u8> = (0..length)
+                .map(|_| [0, 0, 0, 1, 2, 3][next(6) as usize])
+                .collect();
+            let from = next(20) as usize;
+            let windows = data.windows(3).enumerate().skip(from);
+            let expected = windows
+                .filter(|(_, window)| *window == START_CODE)
+                .map(|(at, _)| at)
+                .next();
+            assert_eq!(find_start_code(&data, from), expected, "{data:?} from {from}");
         }
     }
 }

@@ -1,13 +1,9 @@
+mod h264;
+
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use rtc::{
-    rtp::{
-        codec::{h264::H264Payloader, vp8::Vp8Payloader},
-        packetizer::Payloader,
-    },
-    shared::error::Error,
-};
+use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
 use super::id::CameraId;
 use crate::{
@@ -25,8 +21,24 @@ pub(super) struct Feed {
     broadcast: Broadcast<AccessUnit>,
     rendition: Rendition,
     subscriber: Option<Subscriber<AccessUnit>>,
-    payloader: Box<dyn Payloader>,
+    cutter: Cutter,
     users: usize,
+}
+
+/// How units are cut for the wire.
+enum Cutter {
+    H264,
+    /// By the core. It numbers the pictures.
+    Vp8(Vp8Payloader),
+}
+
+/// An encoder delivered something that is no picture of its codec.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Uncuttable {
+    #[error("there is no part of a picture in it")]
+    Empty,
+    #[error(transparent)]
+    Vp8(#[from] rtc::shared::error::Error),
 }
 
 /// An access unit, cut into the payloads of RTP packets.
@@ -37,13 +49,13 @@ pub(super) struct Packetised {
 
 impl Feed {
     pub(super) fn new(camera: CameraId, broadcast: Broadcast<AccessUnit>, rendition: Rendition) -> Self {
-        let payloader: Box<dyn Payloader> = match rendition.codec {
-            Codec::H264 => Box::new(H264Payloader::default()),
+        let cutter = match rendition.codec {
+            Codec::H264 => Cutter::H264,
             // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
             Codec::Vp8 => {
                 let mut payloader = Vp8Payloader::default();
                 payloader.enable_picture_id = true;
-                Box::new(payloader)
+                Cutter::Vp8(payloader)
             }
         };
         Self {
@@ -51,7 +63,7 @@ impl Feed {
             broadcast,
             rendition,
             subscriber: None,
-            payloader,
+            cutter,
             users: 0,
         }
     }
@@ -102,8 +114,14 @@ impl Feed {
     ///
     /// # Errors
     /// The encoder delivered something that is no picture of this codec.
-    pub(super) fn packetise(&mut self, unit: AccessUnit) -> Result<Packetised, Error> {
-        let payloads = self.payloader.payload(PAYLOAD, &unit.data)?;
+    pub(super) fn packetise(&mut self, unit: AccessUnit) -> Result<Packetised, Uncuttable> {
+        let payloads = match &mut self.cutter {
+            Cutter::H264 => h264::payloads(&unit.data, PAYLOAD),
+            Cutter::Vp8(payloader) => payloader.payload(PAYLOAD, &unit.data)?,
+        };
+        if payloads.is_empty() {
+            return Err(Uncuttable::Empty);
+        }
         Ok(Packetised { unit, payloads })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use pinhole_e2e::eventually::eventually;
 use pinhole_e2e::guest::Guest;
@@ -64,6 +65,64 @@ fn assert_seen(viewer: Viewer, codec: &str) -> Value {
     summary
 }
 
+/// Runs ffmpeg on this machine, and gives what it writes; it has to have nothing to complain of.
+fn run_ffmpeg(options: &str) -> String {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg
+        .args(["-nostdin", "-v", "error"])
+        .args(options.split_whitespace());
+    let output = ffmpeg.output().expect("ffmpeg is installed");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && complaints.is_empty(),
+        "{options}: {complaints}"
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A hash of each decoded picture of a file.
+fn pictures(file: &Path) -> Vec<String> {
+    let frames = run_ffmpeg(&format!(
+        "-i {} -map 0:v -pix_fmt yuv420p -f framemd5 -",
+        file.display()
+    ));
+    let lines = frames.lines().filter(|line| !line.starts_with('#'));
+    let hash = |line: &str| line.rsplit(',').next().map(|hash| hash.trim().to_owned());
+    lines.filter_map(hash).collect()
+}
+
+/// An H.264 stream with a second picture parameter set behind each one, which no slice uses: the same but for its number, which is 1
+/// in place of 0.
+fn with_second_sets(stream: &[u8]) -> Vec<u8> {
+    const START: [u8; 3] = [0, 0, 1];
+    const PICTURE_PARAMETERS: u8 = 8;
+    let starts: Vec<_> = (0..stream.len())
+        .filter(|&at| stream[at..].starts_with(&START))
+        .collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    let mut written = Vec::new();
+    for (&start, end) in starts.iter().zip(ends) {
+        let unit = &stream[start..end];
+        written.extend_from_slice(unit);
+        if unit[3] & 0x1f != PICTURE_PARAMETERS {
+            continue;
+        }
+        let end = unit.iter().rposition(|byte| *byte != 0).expect("it has a header");
+        // The code of 0 is `1`, that of 1 is `010` (section 9.1 of the standard).
+        let bits = unit[4..=end]
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |place| byte >> place & 1));
+        let mut bits: Vec<u8> = [0, 1, 0].into_iter().chain(bits.skip(1)).collect();
+        bits.resize(bits.len().next_multiple_of(8), 0);
+        written.extend_from_slice(&unit[..4]);
+        written.extend(
+            bits.chunks(8)
+                .map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | bit)),
+        );
+    }
+    written
+}
+
 fn has_said(node: &Process, what: &str) -> bool {
     let lines = node.log().since(Mark::default());
     lines.iter().any(|line| line.contains(what))
@@ -98,6 +157,63 @@ mod quick {
         assert!(has_said(&node, ENCODER));
         node.wait_for_line(CAMERA_CLOSED);
         node.assert_running();
+        node.stop();
+    }
+
+    #[test]
+    fn a_stream_of_several_parameter_sets_is_decoded_as_it_was_made() {
+        if skipped(Need::Network) {
+            return;
+        }
+        let network = Network::without_guest();
+        let _server = start_server(&network);
+        let scratch = Scratch::new("sets");
+        let (file, seen) = (scratch.path().join("sets.h264"), scratch.path().join("seen.mkv"));
+        run_ffmpeg(&format!(
+            "-f lavfi -i testsrc2=size=640x360:rate=30 -t 30 -pix_fmt yuv420p {X264} -f h264 {}",
+            file.display()
+        ));
+        let stream = with_second_sets(&fs::read(&file).expect("ffmpeg wrote it"));
+        fs::write(&file, stream).expect("the directory is ours");
+        let name = file.to_str().expect("a plain name");
+        let play = [
+            "ffmpeg",
+            "-nostdin",
+            "-v",
+            "error",
+            "-re",
+            "-framerate",
+            "30",
+            "-i",
+            name,
+        ];
+        let words = [&play[..], &["-c", "copy", "-f", "h264", "-"]].concat();
+        let node = start_node(&network, &command(&words, "h264"));
+        let record = [
+            "--codec",
+            "h264",
+            "--record",
+            seen.to_str().expect("a plain name"),
+        ];
+        let viewer = Viewer::watch(&network, &server_url(), "porch", &record, SOON);
+        assert_seen(viewer, "h264");
+        // ffmpeg decodes the recording without a complaint, to the pictures that the file has, in their order.
+        let made = pictures(&file);
+        let seen = pictures(&seen);
+        assert!(seen.len() >= 10, "{} pictures", seen.len());
+        let mut rest = made.iter();
+        for (number, picture) in seen.iter().enumerate() {
+            let found = rest.any(|made| made == picture);
+            assert!(found, "picture {number} of {} is none of the file's", seen.len());
+        }
+        // libwebrtc wants to know of each set, too.
+        let mut page = Peer::chromium(&network);
+        page.ask("open", json!({"url": server_url()}));
+        page.ask("watch", json!({"camera": "porch"}));
+        page.ask("wait_live", json!({"within": 40}));
+        let frames = page.ask("frames", json!({"distinct": 20}));
+        assert_eq!(frames["codec"], "H264", "{frames}");
+        page.ask("leave", json!({}));
         node.stop();
     }
 
