@@ -1,10 +1,16 @@
 //! H.264 out of RTP payloads (RFC 6184, packetization mode 1) into an Annex B byte stream.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
+use h264_reader::rbsp::{BitRead, BitReader, ByteReader};
 
 use super::{AccessUnit, Codec, Defect};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// The longest parameter set that is remembered; there are 288 at most.
+const LONGEST_SET: usize = 4096;
 
 /// NAL unit types (ITU-T H.264, table 7-1) and payload structures (RFC 6184, table 1).
 pub mod nal {
@@ -27,12 +33,12 @@ pub mod nal {
     }
 }
 
-/// Puts the payloads of a picture together. It remembers the parameter sets, so that a keyframe whose
+/// Puts the payloads of a picture together. It remembers all parameter sets, so that a keyframe whose
 /// sender sent them only once can still be a start.
 #[derive(Default)]
 pub struct Depacketizer {
-    sps: Option<Bytes>,
-    pps: Option<Bytes>,
+    /// By kind and number: those of sequences come first.
+    sets: BTreeMap<(u8, u32), Bytes>,
 }
 
 impl Depacketizer {
@@ -79,40 +85,88 @@ impl Depacketizer {
     }
 
     fn join(&mut self, timestamp: u64, units: Vec<Bytes>) -> AccessUnit {
-        let has = |kind| units.iter().any(|unit| nal::kind(unit[0]) == kind);
-        let (idr, own_sps, own_pps) = (has(nal::IDR), has(nal::SPS), has(nal::PPS));
-        for unit in &units {
-            match nal::kind(unit[0]) {
-                nal::SPS => self.sps = Some(unit.clone()),
-                nal::PPS => self.pps = Some(unit.clone()),
-                _ => {}
-            }
-        }
-        let mut data = Vec::with_capacity(
-            units
-                .iter()
-                .map(|unit| unit.len() + START_CODE.len())
-                .sum::<usize>()
-                + 64,
-        );
+        let is_slice = |unit: &Bytes| (1..=nal::IDR).contains(&nal::kind(unit[0]));
+        let idr = units.iter().any(|unit| nal::kind(unit[0]) == nal::IDR);
+        let first_slice = units.iter().position(is_slice).unwrap_or(units.len());
+        let (before, from_slice) = units.split_at(first_slice);
+        before.iter().for_each(|unit| self.remember(unit));
+        let has = |kind| self.sets.keys().any(|key| key.0 == kind);
+        let is_keyframe = idr && has(nal::SPS) && has(nal::PPS);
+        let length: usize = units.iter().chain(self.sets.values()).map(Bytes::len).sum();
+        let starts = START_CODE.len() * (units.len() + self.sets.len());
+        let mut data = Vec::with_capacity(length + starts);
         let mut append = |unit: &Bytes| {
             data.extend_from_slice(&START_CODE);
             data.extend_from_slice(unit);
         };
-        if idr && !own_sps {
-            self.sps.iter().for_each(&mut append);
+        if idr {
+            // All that hold, between the delimiter and the rest; those of this picture are among them.
+            let (first, others): (Vec<_>, Vec<_>) = before
+                .iter()
+                .filter(|unit| !self.remembers(unit))
+                .partition(|unit| nal::kind(unit[0]) == nal::DELIMITER);
+            first.into_iter().for_each(&mut append);
+            self.sets.values().for_each(&mut append);
+            others.into_iter().for_each(&mut append);
+        } else {
+            before.iter().for_each(&mut append);
         }
-        if idr && !own_pps {
-            self.pps.iter().for_each(&mut append);
-        }
-        units.iter().for_each(append);
+        from_slice.iter().for_each(append);
+        from_slice.iter().for_each(|unit| self.remember(unit));
         AccessUnit {
             codec: Codec::H264,
             data: data.into(),
-            is_keyframe: idr && self.sps.is_some() && self.pps.is_some(),
+            is_keyframe,
             timestamp,
         }
     }
+
+    fn remember(&mut self, unit: &Bytes) {
+        if unit.len() <= LONGEST_SET
+            && let Some(number) = set_number(unit)
+        {
+            self.sets.insert((nal::kind(unit[0]), number), unit.clone());
+        }
+    }
+
+    fn remembers(&self, unit: &Bytes) -> bool {
+        let key = set_number(unit).map(|number| (nal::kind(unit[0]), number));
+        key.and_then(|key| self.sets.get(&key)) == Some(unit)
+    }
+}
+
+/// The number of a parameter set (ITU-T H.264, sections 7.3.2.1.1 and 7.3.2.2); `None` where it is none, or damaged.
+pub fn set_number(unit: &[u8]) -> Option<u32> {
+    match nal::kind(*unit.first()?) {
+        // Behind its profile and level.
+        nal::SPS => numbers(unit, 24).map(|[own]| own).filter(|own| *own < 32),
+        nal::PPS => numbers(unit, 0).map(|[own]| own).filter(|own| *own < 256),
+        _ => None,
+    }
+}
+
+/// The number of the sequence parameter set that a picture parameter set builds upon.
+pub fn sequence_of(picture_set: &[u8]) -> Option<u32> {
+    numbers(picture_set, 0).map(|[_own, sequence]| sequence)
+}
+
+/// The number of the picture parameter set of a slice (section 7.3.3).
+pub fn picture_set_of(slice: &[u8]) -> Option<u32> {
+    numbers(slice, 0).map(|[_first_macroblock, _type, set]| set)
+}
+
+/// What a NAL unit begins with, behind its header and so many bits.
+fn numbers<const COUNT: usize>(unit: &[u8], skipped: u32) -> Option<[u32; COUNT]> {
+    /// More than they can take.
+    const LONGEST: usize = 64;
+    let start = unit.get(..unit.len().min(LONGEST))?;
+    let mut bits = BitReader::new(ByteReader::skipping_h264_header(start));
+    bits.skip(skipped, "profile and level").ok()?;
+    let mut numbers = [0; COUNT];
+    for number in &mut numbers {
+        *number = bits.read_ue("a number").ok()?;
+    }
+    Some(numbers)
 }
 
 /// The NAL units in a STAP-A packet: a 16-bit length before each (RFC 6184, section 5.7.1).
@@ -158,8 +212,10 @@ fn find_start_code(stream: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const SPS: [u8; 4] = [0x67, 0x42, 0xE0, 0x1F];
+    const SPS: [u8; 5] = [0x67, 0x42, 0xE0, 0x1F, 0x8C];
     const PPS: [u8; 3] = [0x68, 0xCE, 0x38];
+    /// Number 1, of the same sequence.
+    const SECOND_PPS: [u8; 3] = [0x68, 0x5E, 0x38];
 
     fn payload(bytes: &[u8]) -> Bytes {
         Bytes::copy_from_slice(bytes)
@@ -207,6 +263,52 @@ mod tests {
             nal_units(&unit.data).collect::<Vec<_>>(),
             [&SPS[..], &PPS, &[0x65, 9]]
         );
+    }
+
+    #[test]
+    fn a_keyframe_has_all_parameter_sets_that_hold() {
+        let mut depacketizer = Depacketizer::default();
+        let mut unpack = |packets: &[Bytes]| {
+            let unit = depacketizer.unpack(0, packets).expect("well-formed");
+            nal_units(&unit.data).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
+        let start = [stap(&[&SPS, &PPS, &SECOND_PPS]), payload(&[0x65, 9])];
+        assert_eq!(unpack(&start), [&SPS[..], &PPS, &SECOND_PPS, &[0x65, 9]]);
+        // One alone in mid-group, where it is and in the place of the one with its number.
+        let changed = [0x68, 0x5E, 0x3C];
+        let middle = [payload(&changed), payload(&[0x41, 1]), payload(&[0x41, 2])];
+        assert_eq!(unpack(&middle), [&changed[..], &[0x41, 1], &[0x41, 2]]);
+        let all = [&SPS[..], &PPS, &changed, &[0x65, 9]];
+        assert_eq!(unpack(&[payload(&[0x65, 9])]), all);
+        assert_eq!(unpack(&[stap(&[&SPS, &PPS]), payload(&[0x65, 9])]), all);
+        // Behind a slice it holds for what follows.
+        let behind = [payload(&[0x65, 9]), payload(&SECOND_PPS)];
+        let expected = [&all[..], &[&SECOND_PPS]].concat();
+        assert_eq!(unpack(&behind), expected);
+        assert_eq!(
+            unpack(&[payload(&[0x65, 9])]),
+            [&SPS[..], &PPS, &SECOND_PPS, &[0x65, 9]]
+        );
+    }
+
+    #[test]
+    fn numbers_are_read_and_nothing_of_what_is_damaged() {
+        assert_eq!(set_number(&SPS), Some(0));
+        assert_eq!((set_number(&PPS), sequence_of(&PPS)), (Some(0), Some(0)));
+        assert_eq!(
+            (set_number(&SECOND_PPS), sequence_of(&SECOND_PPS)),
+            (Some(1), Some(0))
+        );
+        assert_eq!(picture_set_of(&[0x65, 0b1000_1000, 0b0100_0000]), Some(1));
+        for damaged in [
+            &[][..],
+            &[0x67, 0x42, 0xE0, 0x1F],
+            &[0x68],
+            &[0x68, 0, 0],
+            &[0x65, 0x88, 0x84],
+        ] {
+            assert_eq!(set_number(damaged), None, "{damaged:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use h264_reader::{
 
 use crate::receive::{
     AccessUnit, Codec,
-    h264::{nal, nal_units},
+    h264::{nal, nal_units, picture_set_of, sequence_of, set_number},
     vp8,
 };
 
@@ -64,34 +64,55 @@ impl VideoFormat {
 }
 
 fn h264(stream: &[u8]) -> Result<VideoFormat, FormatError> {
-    let first = |kind| nal_units(stream).find(|unit| nal::kind(unit[0]) == kind);
-    let (Some(sps), Some(pps)) = (first(nal::SPS), first(nal::PPS)) else {
+    let sets = |kind| nal_units(stream).filter(move |unit| nal::kind(unit[0]) == kind);
+    let (sequences, pictures): (Vec<_>, Vec<_>) = (sets(nal::SPS).collect(), sets(nal::PPS).collect());
+    let (Some(first), false) = (sequences.first(), pictures.is_empty()) else {
         return Err(FormatError::NoHeader(Codec::H264));
     };
+    let sps = sequence_in_use(stream, &sequences, &pictures).unwrap_or(first);
     let bits = decode_nal(sps).map_err(|error| FormatError::ParameterSet(error.to_string()))?;
     let parsed = SeqParameterSet::from_bits(BitReader::new(bits.as_ref()));
     let size = parsed.and_then(|sps| sps.pixel_dimensions());
     let (width, height) = size.map_err(|error| FormatError::ParameterSet(format!("{error:?}")))?;
-    let private = decoder_configuration(sps, pps).ok_or(FormatError::NoHeader(Codec::H264))?;
+    let private = decoder_configuration(sps, &sequences, &pictures);
     Ok(VideoFormat {
         codec: Codec::H264,
         width,
         height,
-        private,
+        private: private.ok_or(FormatError::NoHeader(Codec::H264))?,
     })
 }
 
-/// An `AVCDecoderConfigurationRecord` with four-byte NAL unit lengths and one parameter set of each kind.
-fn decoder_configuration(sps: &[u8], pps: &[u8]) -> Option<Vec<u8>> {
-    let (sps_length, pps_length) = (u16::try_from(sps.len()).ok()?, u16::try_from(pps.len()).ok()?);
+/// The sequence parameter set by which the picture is coded.
+fn sequence_in_use<'a>(stream: &[u8], sequences: &[&'a [u8]], pictures: &[&[u8]]) -> Option<&'a [u8]> {
+    let with_number = |number| move |set: &&&[u8]| set_number(set) == Some(number);
+    let slice = nal_units(stream).find(|unit| nal::kind(unit[0]) == nal::IDR)?;
+    let picture = pictures.iter().find(with_number(picture_set_of(slice)?))?;
+    let number = sequence_of(picture)?;
+    sequences
+        .iter()
+        .find(|set| set_number(set) == Some(number))
+        .copied()
+}
+
+/// An `AVCDecoderConfigurationRecord` with four-byte NAL unit lengths, for pictures by `sps`, and all parameter sets for which it has
+/// room.
+fn decoder_configuration(sps: &[u8], sequences: &[&[u8]], pictures: &[&[u8]]) -> Option<Vec<u8>> {
+    const SEQUENCES: usize = 31;
+    const PICTURES: usize = 255;
+    let (sequences, pictures) = (
+        &sequences[..sequences.len().min(SEQUENCES)],
+        &pictures[..pictures.len().min(PICTURES)],
+    );
     // Version 1; profile, compatibility and level as in the parameter set; lengths of 3 + 1 bytes.
     let mut record = vec![1, *sps.get(1)?, *sps.get(2)?, *sps.get(3)?, 0xFC | 3];
-    record.push(0xE0 | 1);
-    record.extend_from_slice(&sps_length.to_be_bytes());
-    record.extend_from_slice(sps);
-    record.push(1);
-    record.extend_from_slice(&pps_length.to_be_bytes());
-    record.extend_from_slice(pps);
+    for (marks, sets) in [(0xE0, sequences), (0, pictures)] {
+        record.push(marks | u8::try_from(sets.len()).ok()?);
+        for set in sets {
+            record.extend_from_slice(&u16::try_from(set.len()).ok()?.to_be_bytes());
+            record.extend_from_slice(set);
+        }
+    }
     Some(record)
 }
 
@@ -146,6 +167,49 @@ mod tests {
             format.private,
             [&head[..], sps, &[1, 0, pps.len() as u8], pps].concat()
         );
+    }
+
+    #[test]
+    fn all_parameter_sets_are_told_and_the_size_is_of_the_one_in_use() {
+        // 640x368 and, as number 1, 320x240; a picture parameter set of each, and a picture by the latter.
+        let sequences: [&[u8]; 2] = [
+            &[
+                0x67,
+                66,
+                0xC0,
+                30,
+                0b1101_1010,
+                0b0000_0010,
+                0b1000_0000,
+                0b1011_1110,
+                0b0100_0000,
+            ],
+            &[
+                0x67,
+                66,
+                0xC0,
+                30,
+                0b0101_0110,
+                0b1000_0001,
+                0b0100_0001,
+                0b1111_1001,
+            ],
+        ];
+        let pictures: [&[u8]; 2] = [&[0x68, 0xCE, 0x38], &[0x68, 0b0100_1000, 0b1110_0000]];
+        let idr = [0x65, 0b1000_1000, 0b0100_1000];
+        let all = [sequences[0], sequences[1], pictures[0], pictures[1], &idr];
+        let data = all.map(|unit| [&[0, 0, 1], unit].concat()).concat();
+        let format = VideoFormat::of(&unit(Codec::H264, data)).expect("a keyframe");
+        assert_eq!((format.width, format.height), (320, 240));
+        let with_length = |set: &&[u8]| [&[0, set.len() as u8], *set].concat();
+        let sets = |sets: &[&[u8]]| sets.iter().flat_map(with_length).collect::<Vec<_>>();
+        let expected = [
+            &[1, 66, 0xC0, 30, 0xFF, 0xE2][..],
+            &sets(&sequences),
+            &[2],
+            &sets(&pictures),
+        ];
+        assert_eq!(format.private, expected.concat());
     }
 
     #[test]
