@@ -2,6 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use pinhole_service::quiet::Quiet;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
@@ -17,6 +18,8 @@ pub(crate) struct Door {
     /// What is served here, for the log.
     what: &'static str,
     trouble: Option<Trouble>,
+    /// What may be said of it in a minute: where descriptors are scarce, trouble comes and goes with each.
+    changes: Quiet,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ impl Door {
             listener,
             what,
             trouble: None,
+            changes: Quiet::new(6),
         }
     }
 
@@ -42,15 +46,19 @@ impl Door {
             }
             match self.listener.accept().await {
                 Ok(accepted) => {
-                    if self.trouble.take().is_some() {
-                        tracing::info!("{} accepts connections again", self.what);
+                    if self.trouble.take().is_some()
+                        && let Some(others) = self.changes.may_say()
+                    {
+                        tracing::info!(others, "{} accepts connections again", self.what);
                     }
                     return accepted;
                 }
                 Err(error) if is_of_the_client(&error) => {}
                 Err(error) => {
-                    if self.trouble.is_none() {
-                        tracing::warn!("{} can't accept connections for now: {error}", self.what);
+                    if self.trouble.is_none()
+                        && let Some(others) = self.changes.may_say()
+                    {
+                        tracing::warn!(others, "{} can't accept connections for now: {error}", self.what);
                     }
                     self.trouble = Some(Trouble::after(self.trouble, Instant::now()));
                 }

@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pinhole_service::quiet::Quiet;
+
 use crate::Source;
+
+/// Addresses that are told of in a minute: one client may have many, and let go of each in between.
+static CROWDED: Quiet = Quiet::new(10);
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Places(Arc<Mutex<HashMap<Source, Open>>>);
@@ -28,8 +33,11 @@ impl Places {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let open = all.entry(of).or_default();
         if open.count >= most {
-            if !std::mem::replace(&mut open.is_told, true) {
+            if !std::mem::replace(&mut open.is_told, true)
+                && let Some(others) = CROWDED.may_say()
+            {
                 tracing::warn!(
+                    others,
                     "{what} turns connections of {of} away: {most} are open, as many as one address may have"
                 );
             }

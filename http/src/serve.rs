@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use pinhole_service::quiet::Quiet;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
@@ -119,12 +120,17 @@ enum Room {
 }
 
 impl Room {
-    /// Once per change: a flood of connections must not become a flood in the log.
+    /// Once per change, and not at each of many: a flood of connections must not become a flood in the log.
     fn log(self, words: Words, limits: Limits) {
+        static CHANGES: Quiet = Quiet::new(10);
         let Words { what, most, .. } = words;
+        let Some(others) = CHANGES.may_say() else {
+            return;
+        };
         match self {
-            Room::Free => tracing::info!("{what} has room for connections again"),
+            Room::Free => tracing::info!(others, "{what} has room for connections again"),
             Room::Full => tracing::warn!(
+                others,
                 "{what} turns connections away: {} are open, as many as {most}",
                 limits.connections
             ),
@@ -133,7 +139,10 @@ impl Room {
 }
 
 fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "serving a connection failed by a mistake of ours");
+    static MISTAKES: Quiet = Quiet::new(10);
+    if let Err(error) = ended
+        && let Some(others) = MISTAKES.may_say()
+    {
+        tracing::error!(%error, others, "serving a connection failed by a mistake of ours");
     }
 }

@@ -57,6 +57,8 @@ pub struct Presence {
     meeting: Meeting,
     patience: Patience,
     standing: watch::Sender<Standing>,
+    /// What may be said in a minute of a server that comes and goes.
+    changes: Quiet,
 }
 
 impl Presence {
@@ -72,6 +74,7 @@ impl Presence {
             meeting: Meeting::default(),
             patience: Patience::default(),
             standing: watch::Sender::new(standing),
+            changes: Quiet::new(20),
         }
     }
 
@@ -120,7 +123,9 @@ impl Presence {
             if said.as_ref() == Some(&text) {
                 debug!("not signed in: {text}");
             } else {
-                warn!("not signed in, trying on: {text}");
+                if let Some(others) = self.changes.may_say() {
+                    warn!(others, "not signed in, trying on: {text}");
+                }
                 said = Some(text);
             }
             if error.is_about_token() {
@@ -147,7 +152,10 @@ impl Presence {
         self.becomes(State::SignedIn {
             id: client.id().to_string(),
         });
-        info!(server = %settings.server, name = %settings.name, id = %client.id(), members = others.len(), "signed in");
+        if let Some(unsaid) = self.changes.may_say() {
+            let (id, members) = (client.id(), others.len());
+            info!(server = %settings.server, name = %settings.name, %id, members, others = unsaid, "signed in");
+        }
         self.meeting.signed_in();
         self.patience = Patience::default();
         // What the engine said meanwhile is for nobody: whom it meant had another id.

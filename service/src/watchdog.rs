@@ -18,7 +18,7 @@ use std::{
 
 use tracing::{error, info};
 
-use crate::notify;
+use crate::{notify, quiet::Quiet};
 
 /// How often a part that waits beats at the latest, and how often the pulses are looked at.
 pub const BEAT: Duration = Duration::from_secs(3);
@@ -105,17 +105,22 @@ impl Watchdog {
     /// Tells the service manager for ever. A task of the program's own runtime: when that is stuck, so is this.
     pub async fn run(&self) {
         let mut said = false;
+        let changes = Quiet::new(10);
         loop {
             match self.stuck(Instant::now()) {
                 None => {
                     notify::alive();
-                    if std::mem::take(&mut said) {
-                        info!("every part moves again");
+                    if std::mem::take(&mut said)
+                        && let Some(others) = changes.may_say()
+                    {
+                        info!(others, "every part moves again");
                     }
                 }
                 Some(stuck) if !said => {
                     said = true;
-                    error!(part = %stuck.part, "{stuck}; without a change the service manager restarts this program");
+                    if let Some(others) = changes.may_say() {
+                        error!(others, part = %stuck.part, "{stuck}; without a change the service manager restarts this program");
+                    }
                 }
                 Some(_) => {}
             }

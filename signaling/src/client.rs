@@ -149,12 +149,20 @@ impl Client {
             .pragma
             .ok_or_else(|| malformed("the sign-in has no Pragma header with an id"))?;
         let mut others = Vec::new();
+        // A server may have thousands of them.
+        let (mut passed_over, mut first) = (0, None);
         for entry in roster::parse(&answer.body) {
             match entry {
                 Ok(member) if member.id == id => {}
                 Ok(member) => others.push(member),
-                Err(error) => tracing::warn!(%server, %error, "passed over an entry of the roster"),
+                Err(error) => {
+                    passed_over += 1;
+                    first.get_or_insert(error);
+                }
             }
+        }
+        if let Some(error) = first {
+            tracing::warn!(%server, passed_over, "passed over entries of the roster, the first because of this: {error}");
         }
         Ok((
             Client {

@@ -11,7 +11,7 @@ use pinhole_view::{app, args::Cli};
 use tracing_subscriber::EnvFilter;
 
 /// Without PINHOLE_LOG: our own warnings, and of the libraries only what breaks.
-const LOG: &str = "error,pinhole_view=warn,pinhole_signaling=warn";
+const LOG: &str = "error,rtc=off,pinhole_view=warn,pinhole_signaling=warn";
 
 fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();

@@ -5,6 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use pinhole_service::quiet::Quiet;
+
 use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
 
 /// The first camera that opens, or else, where there has never been one, the test picture. It says which, once for each change.
@@ -82,8 +84,12 @@ impl Camera for Auto {
             let camera = cameras.entry(found.path).or_insert_with(|| V4l2Camera::new(name));
             match camera.open(want) {
                 Ok(source) => {
-                    if self.choose(Choice::Camera(camera.describe())) {
+                    static CHOSEN: Quiet = Quiet::new(10);
+                    if self.choose(Choice::Camera(camera.describe()))
+                        && let Some(others) = CHOSEN.may_say()
+                    {
                         tracing::info!(
+                            others,
                             camera = camera.describe(),
                             "device = \"auto\": took the first camera"
                         );

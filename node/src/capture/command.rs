@@ -11,7 +11,7 @@ mod cut;
 mod inbox;
 mod stream;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Camera, CaptureError, Controls, VideoSource, Want};
 use crate::media::{Colour, PixelFormat};
@@ -26,6 +26,8 @@ pub struct Command {
     colour: Colour,
     /// Here, so that a command that is started again and again does not fill the log either.
     limit: Arc<Limit>,
+    /// What was wrong with the controls.
+    said: Mutex<Option<String>>,
 }
 
 impl Command {
@@ -37,16 +39,26 @@ impl Command {
             pixel,
             colour,
             limit: Arc::default(),
+            said: Mutex::default(),
         }
+    }
+}
+
+impl Command {
+    /// Tells what is wrong with the controls, where that is something new: it is opened as often as somebody comes.
+    fn say(&self, mistake: Option<String>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mistake) = mistake.as_ref().filter(|mistake| said.as_ref() != Some(*mistake)) {
+            tracing::warn!("{mistake}");
+        }
+        *said = mistake;
     }
 }
 
 impl Camera for Command {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let name = self.describe();
-        if let Err(error) = refuse(&name, &want.controls) {
-            tracing::warn!("{error}");
-        }
+        self.say(refuse(&name, &want.controls).err().map(|error| error.to_string()));
         let child = Child::start(&self.words).map_err(|source| CaptureError::CommandNotStarted {
             command: name.clone(),
             source,

@@ -15,6 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream, unix::OwnedReadHalf},
@@ -114,7 +115,10 @@ impl Bridge {
                     Ok((stream, _)) => drop(programs.spawn(serve(stream, handle.clone()))),
                     // Too many open files, in most cases: some will be closed.
                     Err(error) => {
-                        warn!("{}: {error}", self.file.path.display());
+                        static FAILED: Quiet = Quiet::new(1);
+                        if let Some(others) = FAILED.may_say() {
+                            warn!(others, "{}: {error}", self.file.path.display());
+                        }
                         tokio::time::sleep(Duration::from_secs(1)).await;
                     }
                 },

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_service::watchdog::{BEAT, Pulse};
+use pinhole_service::{
+    quiet::Quiet,
+    watchdog::{BEAT, Pulse},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -83,6 +86,8 @@ impl Control {
             behind: BTreeSet::new(),
             transfers: Transfers::default(),
             faults: BTreeMap::new(),
+            changes: Quiet::new(20),
+            switched: Quiet::new(20),
             retry_at: None,
         };
         let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
@@ -149,6 +154,9 @@ struct Work {
     transfers: Transfers,
     /// What was said of each part.
     faults: BTreeMap<Part, String>,
+    /// What may be said in a minute of contacts that are loose: of faults, and of the privacy switch.
+    changes: Quiet,
+    switched: Quiet,
     retry_at: Option<Instant>,
 }
 
@@ -221,14 +229,18 @@ impl Work {
         let what = name_of(&self.settings.gpio, part);
         match outcome.map(|error| format!("{what}: {error}")) {
             Some(why) => {
-                if self.faults.insert(part, why.clone()).as_deref() != Some(&*why) {
-                    warn!("{why}");
+                if self.faults.insert(part, why.clone()).as_deref() != Some(&*why)
+                    && let Some(others) = self.changes.may_say()
+                {
+                    warn!(others, "{why}");
                 }
                 self.room.fault(part, Some(why));
             }
             None => {
-                if self.faults.remove(&part).is_some() {
-                    info!("{what} works again");
+                if self.faults.remove(&part).is_some()
+                    && let Some(others) = self.changes.may_say()
+                {
+                    info!(others, "{what} works again");
                 }
                 self.room.fault(part, None);
             }
@@ -359,9 +371,13 @@ impl Work {
                     self.privacy.set(on);
                     if on {
                         self.transfers.end();
-                        info!("the privacy switch is on: no picture and no sound leaves");
-                    } else {
-                        info!("the privacy switch is off");
+                    }
+                    match self.switched.may_say() {
+                        Some(others) if on => {
+                            info!(others, "the privacy switch is on: no picture and no sound leaves");
+                        }
+                        Some(others) => info!(others, "the privacy switch is off"),
+                        None => {}
                     }
                 }
                 Order::Say(client, text) => self.say(client, text),

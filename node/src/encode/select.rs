@@ -1,5 +1,7 @@
 //! Which encoder to take for a codec, and what to do when one in hardware fails.
 
+use pinhole_service::quiet::Quiet;
+
 use super::{
     EncodeError, VideoEncoder,
     m2m::{self, CodedFormat, Found},
@@ -28,6 +30,8 @@ pub struct Selection {
     trust: Trust,
     /// Why hardware that is there is not used, where that was said.
     said: Option<String>,
+    /// How often that may be said in a minute. It is said anew after a time that all was well, which may be short.
+    quiet: Quiet,
 }
 
 /// An encoder, and what it wants.
@@ -50,6 +54,7 @@ impl Selection {
             found: Vec::new(),
             trust: Trust::default(),
             said: None,
+            quiet: Quiet::new(5),
         }
     }
 
@@ -197,7 +202,9 @@ impl Selection {
     fn say(&mut self, error: &str, consequence: &str) {
         let text = format!("{error}; {consequence}");
         if self.said.as_ref() != Some(&text) {
-            tracing::warn!(codec = %self.codec, "{text}");
+            if let Some(others) = self.quiet.may_say() {
+                tracing::warn!(codec = %self.codec, others, "{text}");
+            }
             self.said = Some(text);
         }
     }

@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use pinhole_service::quiet::Quiet;
 use tracing::{debug, info, warn};
 
 use super::{
@@ -106,7 +107,12 @@ impl Coded {
         let (since, said) = self.waiting.get_or_insert((now, false));
         if !*said && now.duration_since(*since) >= LATE_KEYFRAME {
             *said = true;
+            static LATE: Quiet = Quiet::new(5);
+            let Some(others) = LATE.may_say() else {
+                return;
+            };
             warn!(
+                others,
                 "viewers wait for a keyframe, and the camera has sent none for {} s; have it send one every second or two \
                  (for rpicam-vid: --intra, for x264: -g)",
                 LATE_KEYFRAME.as_secs()

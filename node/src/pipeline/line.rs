@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
+use pinhole_service::quiet::Quiet;
 use tracing::{debug, info};
 
 use super::account::{Account, LineAccount};
@@ -18,7 +19,11 @@ pub(super) struct Line {
     account: Arc<Account>,
     selection: Selection,
     state: State,
+    changes: Quiet,
 }
+
+/// What may be said in a minute of what feeds a line. A camera may come and go, and give each picture in another size.
+const CHANGES: u32 = 40;
 
 /// What feeds a line.
 enum State {
@@ -72,6 +77,7 @@ impl Line {
             publisher,
             account,
             state: State::Resting,
+            changes: Quiet::new(CHANGES),
         }
     }
 
@@ -121,7 +127,9 @@ impl Line {
         if !matches!(self.state, State::Passing) {
             // The slate's encoder, where the camera was away.
             self.rest();
-            info!(codec = %self.rendition().codec, "passthrough started: no encoder runs for it");
+            if let Some(others) = self.changes.may_say() {
+                info!(codec = %self.rendition().codec, others, "passthrough started: no encoder runs for it");
+            }
             self.figures().set_encoder(Some(PASSTHROUGH));
             self.publisher.set_on_request(on_request);
             self.state = State::Passing;
@@ -188,7 +196,10 @@ impl Line {
             format,
             is_hardware,
         } = self.selection.choose(source, made, bitrate)?;
-        info!(codec = %self.rendition().codec, encoder = encoder.name(), size = %format.size, %bitrate, "encoder started");
+        if let Some(others) = self.changes.may_say() {
+            let codec = self.rendition().codec;
+            info!(%codec, encoder = encoder.name(), size = %format.size, %bitrate, others, "encoder started");
+        }
         self.figures().set_encoder(Some(encoder.name()));
         self.publisher.set_on_request(true);
         self.state = State::Encoding(Encoding {
@@ -219,7 +230,9 @@ impl Line {
         if encoding.bitrate != bitrate {
             encoding.bitrate = bitrate;
             orders.bitrate = Some(bitrate);
-            info!(%codec, %bitrate, "encoder goes on at another bitrate");
+            if let Some(others) = self.changes.may_say() {
+                info!(%codec, %bitrate, others, "encoder goes on at another bitrate");
+            }
         }
         let figures = self.account.line(codec);
         if orders.keyframe {
@@ -265,7 +278,9 @@ impl Line {
     pub(super) fn rest(&mut self) {
         if let State::Encoding(_) = self.end() {
             let dropped = self.publisher.dropped();
-            info!(codec = %self.rendition().codec, dropped, "encoder stopped");
+            if let Some(others) = self.changes.may_say() {
+                info!(codec = %self.rendition().codec, dropped, others, "encoder stopped");
+            }
         }
     }
 

@@ -39,7 +39,7 @@ use ladder::Ladder;
 use line::Line;
 use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
-use work::Work;
+use work::{Complaints, Work};
 
 pub use account::{Account, Condition, LineAccount, Overload, State};
 pub use ladder::RENDITIONS;
@@ -134,6 +134,7 @@ impl Pipeline {
             heat: Heat::find("/sys".as_ref()),
             controls_changed: false,
             pulse,
+            complaints: Complaints::default(),
         };
         let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
             let _here = span.entered();

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_service::watchdog::{BEAT, Pulse};
+use pinhole_service::{
+    quiet::Quiet,
+    watchdog::{BEAT, Pulse},
+};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -72,6 +75,28 @@ pub(super) struct Work {
     /// They are to be read again.
     pub(super) controls_changed: bool,
     pub(super) pulse: Pulse,
+    pub(super) complaints: Complaints,
+}
+
+/// What may be said of a camera in a minute, however often it comes and goes, and over all times that it is opened.
+#[derive(Debug)]
+pub(super) struct Complaints {
+    /// That there is no picture, each for another reason than before; and that it is back.
+    faults: Quiet,
+    recoveries: Quiet,
+    damage: Quiet,
+    controls: Quiet,
+}
+
+impl Default for Complaints {
+    fn default() -> Self {
+        Self {
+            faults: Quiet::new(10),
+            recoveries: Quiet::new(10),
+            damage: Quiet::new(1),
+            controls: Quiet::new(5),
+        }
+    }
 }
 
 /// Why an open camera is closed although it works.
@@ -134,8 +159,10 @@ impl Work {
                         why: fault.to_string(),
                     });
                     let pause = retry.after(is_transient(&fault), &fault.to_string());
-                    if let Some(news) = retry.news() {
-                        warn!(retry_in = ?pause, "no picture: {news}");
+                    if let Some(news) = retry.news()
+                        && let Some(others) = self.complaints.faults.may_say()
+                    {
+                        warn!(retry_in = ?pause, others, "no picture: {news}");
                     } else {
                         debug!(retry_in = ?pause, "still no picture: {fault}");
                     }
@@ -173,8 +200,9 @@ impl Work {
         if let Some(controls) = changes.controls {
             if let Some(source) = source
                 && let Err(error) = source.set_controls(&controls)
+                && let Some(others) = self.complaints.controls.may_say()
             {
-                warn!("{error}");
+                warn!(others, "{error}");
             }
             self.settings.want.controls = controls;
             self.controls_changed = true;
@@ -233,7 +261,6 @@ impl Work {
         permit: &Permit,
     ) -> Result<Over, Fault> {
         let mut last_watched = Instant::now();
-        let mut damaged = false;
         // Since when there have been damaged ones only.
         let mut damaged_since = None;
         // When the first picture went to viewers.
@@ -318,7 +345,6 @@ impl Work {
                 // One that was left out, or of a camera that encodes one before its first keyframe.
                 Ok(false) => {}
                 Ok(true) => {
-                    damaged = false;
                     damaged_since = None;
                     let since = *shown_since.get_or_insert(came);
                     if !self.account.is_live() {
@@ -327,8 +353,10 @@ impl Work {
                             format,
                         });
                     }
-                    if retry.is_over(came.duration_since(since)) {
-                        info!(%device, "the picture is back");
+                    if retry.is_over(came.duration_since(since))
+                        && let Some(others) = self.complaints.recoveries.may_say()
+                    {
+                        info!(%device, others, "the picture is back");
                     }
                 }
                 Err(damage) => {
@@ -340,10 +368,13 @@ impl Work {
                             damage,
                         });
                     }
-                    if std::mem::replace(&mut damaged, true) {
-                        debug!(%device, "frame skipped: {damage}");
-                    } else {
-                        warn!(%device, "frame skipped, and likewise those after it that are damaged: {damage}");
+                    match self.complaints.damage.may_say() {
+                        Some(others) => warn!(
+                            %device,
+                            others,
+                            "frame skipped, and likewise those of the next minute that are damaged: {damage}"
+                        ),
+                        None => debug!(%device, "frame skipped: {damage}"),
                     }
                 }
             }

@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_service::watchdog::{BEAT, Pulse};
+use pinhole_service::{
+    quiet::Quiet,
+    watchdog::{BEAT, Pulse},
+};
 use tracing::{info, warn};
 
 use super::{
@@ -97,6 +100,8 @@ impl Speaker {
             gone: None,
             not_before: None,
             told: Instant::now(),
+            faults: Quiet::new(10),
+            recoveries: Quiet::new(10),
         };
         let thread = std::thread::Builder::new()
             .name("speaker".to_owned())
@@ -162,6 +167,9 @@ struct Room {
     /// When the device may be tried again.
     not_before: Option<Instant>,
     told: Instant,
+    /// What may be said in a minute of a device that comes and goes.
+    faults: Quiet,
+    recoveries: Quiet,
 }
 
 impl Room {
@@ -292,7 +300,9 @@ impl Room {
             player.turn(&mut self.mixer, volume, &self.account)?;
             let now = Instant::now();
             if self.retry.is_over(now.saturating_duration_since(opened)) {
-                info!(%device, "the speaker is back");
+                if let Some(others) = self.recoveries.may_say() {
+                    info!(%device, others, "the speaker is back");
+                }
                 self.not_before = None;
             }
             let is_audible = self.mixer.is_audible(now);
@@ -339,7 +349,9 @@ impl Room {
         self.not_before = Some(Instant::now() + pause);
         if self.retry.news().is_some() {
             self.account.figures.faults.one();
-            warn!("{why}");
+            if let Some(others) = self.faults.may_say() {
+                warn!(others, "{why}");
+            }
         }
         self.account.become_state(State::Faulted { why });
     }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use pinhole_http::{Answer, Caller, HeaderMap, Request, StatusCode, Uri};
+use pinhole_service::quiet::Quiet;
 use pinhole_signaling::{PeerId, http};
 
 use super::answer::{self, Mistake};
@@ -53,11 +54,15 @@ impl Visit {
         match answer {
             hub::Answer::Refused(refusal) => answer::refused(refusal),
             other => {
-                tracing::error!(
-                    path = self.uri.path(),
-                    ?other,
-                    "the hub gave the answer to another question"
-                );
+                static MISTAKES: Quiet = Quiet::new(10);
+                if let Some(others) = MISTAKES.may_say() {
+                    tracing::error!(
+                        path = self.uri.path(),
+                        ?other,
+                        others,
+                        "the hub gave the answer to another question"
+                    );
+                }
                 answer::error(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "The server has made a mistake.",

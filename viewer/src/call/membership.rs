@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use pinhole_service::quiet::Quiet;
 use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::{
     sync::{mpsc, watch},
@@ -85,7 +86,10 @@ impl Membership {
     /// does not fit the queue is dropped.
     pub fn send(&self, to: PeerId, message: Message) {
         if self.outbox.try_send((to, message)).is_err() {
-            tracing::warn!(%to, "too many messages wait for the server; dropped one");
+            static DROPPED: Quiet = Quiet::new(5);
+            if let Some(others) = DROPPED.may_say() {
+                tracing::warn!(%to, others, "too many messages wait for the server; dropped one");
+            }
         }
     }
 

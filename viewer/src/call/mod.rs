@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
 use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
 use tokio::{
     sync::{mpsc, watch},
@@ -399,7 +400,10 @@ fn heard(news: News) -> Option<Input> {
         News::Event(Event::Message { from, body }) => match Message::parse(&body) {
             Ok(message) => Input::Message { from, message },
             Err(error) => {
-                tracing::warn!(%from, %error, "passed over a message");
+                static UNREADABLE: Quiet = Quiet::new(5);
+                if let Some(others) = UNREADABLE.may_say() {
+                    tracing::warn!(%from, %error, others, "passed over a message");
+                }
                 return None;
             }
         },

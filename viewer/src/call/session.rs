@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use pinhole_service::quiet::Quiet;
 use pinhole_signaling::{Candidate, DescriptionKind, Member, Message, PeerId};
 
 use super::{
@@ -257,7 +258,13 @@ impl Session {
                     Vec::new()
                 }
                 DescriptionKind::OfferLoopback => {
-                    tracing::warn!("the node asks for an unencrypted loopback call; passed over");
+                    static LOOPBACK: Quiet = Quiet::new(5);
+                    if let Some(others) = LOOPBACK.may_say() {
+                        tracing::warn!(
+                            others,
+                            "the node asks for an unencrypted loopback call; passed over"
+                        );
+                    }
                     Vec::new()
                 }
             },

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use pinhole_service::quiet::Quiet;
 
 use super::{
     AccessUnit, Codec, Defect,
@@ -97,7 +98,10 @@ impl Intake {
             return;
         };
         if self.codec.is_some_and(|before| before != codec) {
-            tracing::info!(%codec, "the sender changed the codec");
+            static CHANGES: Quiet = Quiet::new(5);
+            if let Some(others) = CHANGES.may_say() {
+                tracing::info!(%codec, others, "the sender changed the codec");
+            }
             self.close();
         }
         self.codec = Some(codec);

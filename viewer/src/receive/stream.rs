@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc, time::Instant};
 
+use pinhole_service::quiet::Quiet;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,10 @@ pub async fn video(
                     let _ = outlets.pictures.try_send(picture);
                 }
                 Some(Decoded::Failed(error)) => {
-                    tracing::warn!(%error, "going on at the next keyframe");
+                    static FAILED: Quiet = Quiet::new(5);
+                    if let Some(others) = FAILED.may_say() {
+                        tracing::warn!(%error, others, "going on at the next keyframe");
+                    }
                     intake.close();
                 }
             },
@@ -82,7 +86,10 @@ pub async fn video(
                 recorder.offer(&unit);
             }
             if !decoder.offer(unit) {
-                tracing::warn!("decoding is too slow; going on at the next keyframe");
+                static SLOW: Quiet = Quiet::new(5);
+                if let Some(others) = SLOW.may_say() {
+                    tracing::warn!(others, "decoding is too slow; going on at the next keyframe");
+                }
                 intake.close();
             }
         }

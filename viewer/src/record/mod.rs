@@ -8,6 +8,7 @@ mod timeline;
 
 use std::{fs::File, io, path::PathBuf, thread::JoinHandle};
 
+use pinhole_service::quiet::Quiet;
 use serde::Serialize;
 use tokio::sync::mpsc;
 
@@ -92,8 +93,14 @@ impl Recorder {
         match self.queue.try_send(unit.clone()) {
             Ok(()) => self.closed = false,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                if !self.closed {
-                    tracing::warn!("the disk is too slow; the recording goes on at the next keyframe");
+                static SLOW: Quiet = Quiet::new(5);
+                if !self.closed
+                    && let Some(others) = SLOW.may_say()
+                {
+                    tracing::warn!(
+                        others,
+                        "the disk is too slow; the recording goes on at the next keyframe"
+                    );
                 }
                 self.closed = true;
             }

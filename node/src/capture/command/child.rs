@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     io::Errno,
@@ -159,10 +160,14 @@ impl Drop for Child {
         if self.has_ended_within(KILL) {
             self.reap();
         } else {
-            tracing::warn!(
-                pid = self.process.id(),
-                "a command can't be ended; it waits for a device"
-            );
+            static STUCK: Quiet = Quiet::new(5);
+            if let Some(others) = STUCK.may_say() {
+                tracing::warn!(
+                    pid = self.process.id(),
+                    others,
+                    "a command can't be ended; it waits for a device"
+                );
+            }
         }
     }
 }

@@ -48,11 +48,8 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
         }
         _ => Encoder::default(),
     };
-    let controls = controls::set(&device, &name, &want.controls, &Controls::new());
-    if let Err(error) = controls {
-        // A wrong control is no reason for no picture; a device that has gone says so at the next step.
-        tracing::warn!("{error}");
-    }
+    // A wrong control is no reason for no picture; a device that has gone says so at the next step.
+    let mistake = controls::set(&device, &name, &want.controls, &Controls::new()).err();
     let format = VideoFormat { rate, ..format };
     let buffers = if format.pixel == PixelFormat::H264 {
         BUFFERS_IN_ORDER
@@ -65,7 +62,10 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     {
         tracing::debug!(device = %name, "it does not lend its memory to other devices: {error}");
     }
-    let report = Report::new(&name, &format, &modes, want);
+    let report = Report {
+        mistake: mistake.map(|error| error.to_string()),
+        ..Report::new(&name, &format, &modes, want)
+    };
     let source = Source::new(device, name, format, queue, encoder, want.controls.clone());
     Ok((source, report))
 }
@@ -77,6 +77,8 @@ pub struct Report {
     format: String,
     colours: String,
     why: String,
+    /// What is wrong with the controls.
+    mistake: Option<String>,
 }
 
 impl Report {
@@ -96,6 +98,7 @@ impl Report {
                 _ => format.colour.to_string(),
             },
             why,
+            mistake: None,
         }
     }
 
@@ -105,7 +108,11 @@ impl Report {
             format,
             colours,
             why,
+            mistake,
         } = self;
+        if let Some(mistake) = mistake {
+            tracing::warn!("{mistake}");
+        }
         tracing::info!(device, format, colours, why, "camera set up");
     }
 }

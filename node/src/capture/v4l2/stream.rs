@@ -3,6 +3,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
 use rustix::io::Errno;
 use v4l::Device;
 
@@ -68,8 +69,13 @@ impl Health {
         let due = self
             .reported
             .is_none_or(|reported| reported.elapsed() >= REPORT_INTERVAL);
-        if self.damaged > 0 && due {
-            tracing::warn!(device = %name, frames = self.damaged, "the camera delivers damaged frames; they are skipped");
+        // A camera is opened as often as somebody comes.
+        static DAMAGED: Quiet = Quiet::new(5);
+        if self.damaged > 0
+            && due
+            && let Some(others) = DAMAGED.may_say()
+        {
+            tracing::warn!(device = %name, frames = self.damaged, others, "the camera delivers damaged frames; they are skipped");
             self.damaged = 0;
             self.reported = Some(Instant::now());
         }

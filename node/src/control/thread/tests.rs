@@ -69,6 +69,8 @@ fn work(parts: &str) -> (Work, Ear) {
         behind: BTreeSet::new(),
         transfers: Transfers::default(),
         faults: BTreeMap::new(),
+        changes: Quiet::new(20),
+        switched: Quiet::new(20),
         retry_at: None,
     };
     let ear = Ear::default();

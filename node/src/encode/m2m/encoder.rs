@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use pinhole_service::quiet::Quiet;
+
 use super::{
     CodedFormat, Found, M2mError,
     buffers::{Buffers, Done},
@@ -29,6 +31,9 @@ const SILENT: Duration = Duration::from_secs(2);
 const KEEPS: Duration = Duration::from_millis(250);
 /// The longest single `poll`: not every driver wakes those who wait when its device goes.
 const LONGEST_POLL: Duration = Duration::from_millis(200);
+
+/// That frames are copied, and why: as often in a minute, for encoders are opened as often as somebody comes.
+static COPIES: Quiet = Quiet::new(10);
 
 /// A running encoder. One for each format of frames.
 pub struct Encoder {
@@ -118,10 +123,13 @@ impl Encoder {
                     Err(error) if is_gone(&error) => return Err(self.failed("take a frame", error)),
                     // Memory that the device can't reach, in most cases: that of a USB camera is in pieces.
                     Err(error) => {
-                        tracing::info!(
-                            encoder = self.name,
-                            "frames are copied: it can't import them ({error})"
-                        );
+                        if let Some(others) = COPIES.may_say() {
+                            tracing::info!(
+                                encoder = self.name,
+                                others,
+                                "frames are copied: it can't import them ({error})"
+                            );
+                        }
                     }
                 }
             }
@@ -168,9 +176,10 @@ impl Encoder {
         let dmabuf = frame.dmabuf?;
         let lies_well =
             self.pixel == self.format.pixel && is_the_same(&self.format, &self.layout, dmabuf.length);
-        if !lies_well {
+        if !lies_well && let Some(others) = COPIES.may_say() {
             tracing::info!(
                 encoder = self.name,
+                others,
                 "frames are copied: it wants {}x{} in lines of {} bytes, the camera gives {} in lines of {}",
                 self.layout.width,
                 self.layout.height,

@@ -166,9 +166,12 @@ impl Host {
                 self.finish(id, Ending::Crowded, Reply::Refused(why));
             }
             Event::Connected => {
-                let after = entry.session.summary(now);
-                let _here = self.cameras.get(&camera).map(Span::enter);
-                info!(%viewer, codec = %entry.session.codec(), after = %after.lasted(), "viewer connected");
+                static CONNECTED: Quiet = Quiet::new(100);
+                if let Some(others) = CONNECTED.may_say() {
+                    let after = entry.session.summary(now);
+                    let _here = self.cameras.get(&camera).map(Span::enter);
+                    info!(%viewer, codec = %entry.session.codec(), after = %after.lasted(), others, "viewer connected");
+                }
                 self.tally.count(self.sessions.connected());
             }
             Event::KeyframeWanted => {
@@ -177,9 +180,12 @@ impl Host {
                 }
             }
             Event::Watching => {
-                let after = entry.session.summary(now);
-                let _here = self.cameras.get(&camera).map(Span::enter);
-                info!(%viewer, after = %after.lasted(), "first frame sent");
+                static WATCHING: Quiet = Quiet::new(100);
+                if let Some(others) = WATCHING.may_say() {
+                    let after = entry.session.summary(now);
+                    let _here = self.cameras.get(&camera).map(Span::enter);
+                    info!(%viewer, after = %after.lasted(), others, "first frame sent");
+                }
             }
             Event::Channel(event) => {
                 if let Some(number) = self.channels.happened(id, viewer, camera, event) {
@@ -237,10 +243,11 @@ impl Host {
         entry.caller.tell(last);
         self.tally.figures.ended(why).one();
         self.tally.count(self.sessions.connected());
-        // Who never got through is told of as long as there are not many.
+        // Many who never got through don't hide those who did.
         static ENDED: Quiet = Quiet::new(100);
+        static WATCHED: Quiet = Quiet::new(100);
         let has_watched = entry.session.stage() != Stage::Connecting;
-        let Some(others) = ENDED.may_say().or(has_watched.then_some(None)) else {
+        let Some(others) = if has_watched { &WATCHED } else { &ENDED }.may_say() else {
             return;
         };
         let summary = entry.session.summary(now);

@@ -21,7 +21,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_service::watchdog::{BEAT, Pulse};
+use pinhole_service::{
+    quiet::Quiet,
+    watchdog::{BEAT, Pulse},
+};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -126,6 +129,8 @@ impl SoundPipeline {
             ducked: Ducked::default(),
             privacy,
             pulse,
+            faults: Quiet::new(10),
+            recoveries: Quiet::new(10),
         };
         let thread = std::thread::Builder::new()
             .name("microphone".into())
@@ -210,6 +215,9 @@ struct Work {
     ducked: Ducked,
     privacy: Privacy,
     pulse: Pulse,
+    /// What may be said in a minute of a card that comes and goes.
+    faults: Quiet,
+    recoveries: Quiet,
 }
 
 /// Why an open microphone is closed although it works.
@@ -259,8 +267,10 @@ impl Work {
                         why: fault.to_string(),
                     });
                     let pause = retry.after(is_transient(&fault), &fault.to_string());
-                    if let Some(news) = retry.news() {
-                        warn!(retry_in = ?pause, "no sound: {news}");
+                    if let Some(news) = retry.news()
+                        && let Some(others) = self.faults.may_say()
+                    {
+                        warn!(retry_in = ?pause, others, "no sound: {news}");
                     } else {
                         debug!(retry_in = ?pause, "still no sound: {fault}");
                     }
@@ -445,8 +455,10 @@ impl Work {
                     shape,
                 });
             }
-            if retry.is_over(last_sound.duration_since(since)) {
-                info!(%device, "the sound is back");
+            if retry.is_over(last_sound.duration_since(since))
+                && let Some(others) = self.recoveries.may_say()
+            {
+                info!(%device, others, "the sound is back");
             }
         }
     }

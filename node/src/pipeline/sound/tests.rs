@@ -230,6 +230,8 @@ fn after_a_suspend_only_the_last_moments_are_silence() {
         ducked: Ducked::default(),
         privacy: Privacy::default(),
         pulse: Watchdog::default().pulse("a test", Duration::from_secs(1)),
+        faults: Quiet::new(10),
+        recoveries: Quiet::new(10),
     };
     let _subscriber = listen(&broadcast, SoundCodec::Pcmu);
     let hours = Position(u64::from(SOUND_RATE) * 3600 * 10);
