@@ -158,8 +158,8 @@ impl Config {
         pinhole_service::config::or_default(Config::read(path))
     }
 
-    #[cfg(test)]
-    fn parse(text: &str) -> Result<Config, ConfigError> {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
         pinhole_service::config::parse(text, "server.toml".as_ref())
     }
 
