@@ -14,6 +14,8 @@ pub mod devices;
 pub mod encode;
 pub mod fanout;
 pub mod figures;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod media;
 pub mod peer;
 pub mod pipeline;

@@ -158,8 +158,8 @@ impl Config {
         pinhole_service::config::or_default(Config::read(path))
     }
 
-    #[cfg(test)]
-    fn parse(text: &str) -> Result<Config, ConfigError> {
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
         pinhole_service::config::parse(text, "server.toml".as_ref())
     }
 
@@ -194,9 +194,9 @@ impl Config {
 
     /// What one address may have of something, and at least as much as this if there is so much.
     pub(crate) fn share(&self, all: usize, least: usize) -> usize {
-        (all * self.limits.address_share)
-            .div_ceil(100)
-            .max(least.min(all))
+        // On a 32-bit board a hundred times the memory is more than a word holds.
+        let share = (all as u64 * self.limits.address_share as u64).div_ceil(100);
+        usize::try_from(share).unwrap_or(all).max(least.min(all))
     }
 
     /// About how many members the memory and a roster are enough for, if half of the memory is left for what they say.

@@ -12,5 +12,7 @@
 pub mod args;
 pub mod budget;
 pub mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod hub;

@@ -17,6 +17,8 @@ use super::{Camera, CaptureError, Controls, VideoSource, Want};
 use crate::media::{Colour, PixelFormat};
 use child::Child;
 use complaints::Limit;
+#[cfg(any(test, fuzzing))]
+pub(crate) use cut::cut_up;
 use stream::Source;
 
 /// A command as a camera.

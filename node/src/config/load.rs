@@ -43,8 +43,9 @@ fn consistent(config: Config, path: &Path) -> Result<Config, ConfigError> {
     }
 }
 
-#[cfg(test)]
-pub(super) fn parse(text: &str) -> Result<Config, ConfigError> {
+/// What [`load`] makes of this text, but for the tokens.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
     let path = "node.toml".as_ref();
     consistent(pinhole_service::config::parse(text, path)?, path)
 }

@@ -33,6 +33,8 @@ pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
+#[cfg(any(test, fuzzing))]
+pub(crate) use load::parse;
 pub use load::{load, load_or_default};
 pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;

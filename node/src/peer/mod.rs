@@ -9,13 +9,15 @@
 //! once when its call is hung up or with a DTLS close, and otherwise seconds after the viewer fell silent;
 //! nothing that a viewer sends can end another one's session.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod bench;
 mod caller;
 mod channels;
 mod ending;
 mod engine;
 mod feed;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod id;
 mod report;
 mod request;

@@ -4,6 +4,9 @@ mod h264;
 mod mjpeg;
 mod raw;
 
+#[cfg(any(test, fuzzing))]
+use std::ops::Range;
+
 use crate::media::{FrameSize, PixelFormat};
 
 pub(super) use h264::H264;
@@ -62,21 +65,59 @@ pub(super) fn cutter(pixel: PixelFormat, size: FrameSize) -> Box<dyn Cutter> {
 /// Cuts `stream` into frames, as if it came in parts that end at `cuts`: what the tests of all cutters look at.
 #[cfg(test)]
 fn frames(cutter: &mut dyn Cutter, stream: &[u8], cuts: impl IntoIterator<Item = usize>) -> Vec<Vec<u8>> {
+    let found = places(cutter, stream, cuts, false);
+    found.into_iter().map(|place| stream[place].to_vec()).collect()
+}
+
+/// Where the frames are in a `stream` of `pixel`, a compressed format, that comes in parts which end at `cuts`, with `pauses` between them
+/// or without.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn cut_up(
+    pixel: PixelFormat,
+    stream: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+    pauses: bool,
+) -> Vec<Range<usize>> {
+    let size = FrameSize {
+        width: 16,
+        height: 16,
+    };
+    places(cutter(pixel, size).as_mut(), stream, cuts, pauses)
+}
+
+#[cfg(any(test, fuzzing))]
+fn places(
+    cutter: &mut dyn Cutter,
+    stream: &[u8],
+    cuts: impl IntoIterator<Item = usize>,
+    pauses: bool,
+) -> Vec<Range<usize>> {
     let (mut start, mut found) = (0, Vec::new());
     for end in cuts.into_iter().chain([stream.len()]) {
+        let mut is_quiet = false;
         loop {
             let bytes = &stream[start..end.max(start)];
-            match cutter.look(bytes) {
+            let look = if is_quiet {
+                cutter.look_after_silence(bytes)
+            } else {
+                cutter.look(bytes)
+            };
+            match look {
+                Look::More if pauses && !is_quiet => is_quiet = true,
                 Look::More => break,
                 Look::Frame(length) => {
                     assert!((1..=bytes.len()).contains(&length));
-                    found.push(bytes[..length].to_vec());
+                    found.push(start..start + length);
                     start += length;
                 }
                 Look::Garbage(length) => {
                     assert!((1..=bytes.len()).contains(&length));
                     start += length;
                 }
+            }
+            // One look after each silence.
+            if is_quiet && look != Look::More {
+                break;
             }
         }
     }

@@ -15,6 +15,7 @@ use super::{
     link::Link,
     setting::Setting,
     source::Source,
+    told::Told,
     viewer::{NODE, VIEWER, Viewer},
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
         ending::Ending,
         report::Stage,
         rtcp::Anchor,
-        sdp::Offer,
+        sdp::{self, Offer},
         session::{Event, Input, Output, Session, Terms},
         transport::{Path, Protocol},
     },
@@ -31,17 +32,6 @@ use crate::{
 
 /// Steps at one instant after which the clock stands still for good. A keyframe is some dozens of packets, each of which is a step.
 const STEPS_AT_ONCE: u32 = 10_000;
-
-/// What a session told.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) connected: Option<Instant>,
-    pub(super) watching: Option<Instant>,
-    pub(super) keyframes_wanted: u32,
-    /// Its own offer.
-    pub(super) offer: Option<String>,
-    pub(super) ended: Option<(Ending, Instant)>,
-}
 
 /// A viewer, the node's session with it, and what is between them.
 pub(super) struct Call {
@@ -239,7 +229,7 @@ impl Call {
     }
 
     /// Sends what the viewer has to say.
-    fn carry(&mut self) {
+    pub(super) fn carry(&mut self) {
         while let Some(packet) = self.viewer.poll() {
             self.to_node.send(packet, self.now);
         }
@@ -253,7 +243,10 @@ impl Call {
         while let Some(output) = session.poll() {
             match output {
                 Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
-                Output::Event(Event::Answer(sdp)) => self.viewer.accept(sdp, self.now),
+                Output::Event(Event::Answer(sdp)) => {
+                    self.told.fragment = sdp::fragment(&sdp).unwrap_or_default().to_owned();
+                    self.viewer.accept(sdp, self.now);
+                }
                 Output::Event(Event::Offer(sdp)) => self.told.offer = Some(sdp),
                 Output::Event(Event::Connected) => self.told.connected = Some(self.now),
                 Output::Event(Event::Watching) => self.told.watching = Some(self.now),
@@ -293,6 +286,8 @@ impl Call {
         self.sent += u64::from(is_rtp);
         if path.peer == SocketAddr::from(VIEWER) {
             self.to_viewer.send(packet, self.now);
+        } else {
+            self.told.strays.push((path, packet));
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `call`, `setting` | both ends, what is between them, and the clock, which jumps to whatever comes next |
+//! | `call`, `setting`, `told` | both ends, what is between them, and the clock, which jumps to whatever comes next |
 //! | `link` | one direction of the path: loss, delay, jitter, reordering, duplication, a bottleneck with its queue |
 //! | `viewer` | the other end, on the same core: it offers, and asks for what got lost |
 //! | `screen` | what could be decoded of what arrives, and for how long nothing could |
@@ -11,16 +11,25 @@
 //! | `holding` | what a session still holds of what it was given |
 //! | `connecting`, `watching`, `ending` | one behaviour each |
 //! | `runs` | many calls over paths that are drawn by lot |
+//! | `hostile` | what others, and the viewer itself, may send into a call: `dev/fuzz demux` |
 
 mod call;
+#[cfg(test)]
 mod connecting;
+#[cfg(test)]
 mod ending;
 mod holding;
+mod hostile;
 mod link;
 mod picture;
+#[cfg(test)]
 mod runs;
 mod screen;
 mod setting;
 mod source;
+mod told;
 mod viewer;
+#[cfg(test)]
 mod watching;
+
+pub use hostile::demux;

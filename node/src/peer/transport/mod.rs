@@ -21,11 +21,10 @@ use std::{
 use tracing::debug;
 
 use super::id::SessionId;
-use checks::Checks;
 use outbox::Outbox;
 use udp::{Buffers, Socket};
 
-pub(super) use checks::may_be_checked;
+pub(super) use checks::{Checks, may_be_checked};
 pub(super) use demux::Demux;
 pub(super) use names::Names;
 pub(super) use path::{Path, Protocol};

@@ -212,6 +212,11 @@ impl Viewer {
         self.connection.handle_write(message).expect("it is taken");
     }
 
+    /// Sends what no honest viewer would. The core may refuse it.
+    pub(super) fn try_to_send(&mut self, message: RTCMessage, now: Instant) {
+        let _ = self.connection.handle_write(TaggedRTCMessage { now, message });
+    }
+
     /// The name of the stream that it gets.
     pub(super) fn ssrc(&self) -> Option<u32> {
         self.ssrc

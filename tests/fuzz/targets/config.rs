@@ -1,0 +1,8 @@
+//! The node's configuration.
+
+#![no_main]
+#![allow(unsafe_code, reason = "libFuzzer calls this by a name of C")]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    pinhole_node::fuzz::config(bytes);
+});
