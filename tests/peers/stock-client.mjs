@@ -12,6 +12,7 @@
 //                                                that time; `concealed` is the share of samples that libwebrtc had to make up, `lost` counts packets
 //   lip_sync {seconds}                        -> {offsets, median, least, most}   by how many ms each tone of that time began after its flash
 //   codecs {audio: [NAME]}                    -> {}         what later offers say of sound: "opus", "PCMU", "PCMA"
+//   offers {replace: [[FROM, TO]], alone?}    -> {}         later offers are sent with these replacements; alone: of a video section and nothing else
 //   media {}                                  -> {video: {packetsReceived, packetsLost, framesDecoded, framesDropped, codec}}  so far
 //   log {}                                    -> {log: [TEXT]}   what happened, in the names of the stock client's calls
 //   hang_up {}                                -> {}         BYE is sent and the call dropped
@@ -135,6 +136,7 @@ function onlySound(sdp, names) {
 class StockClient {
   call = null;
   sound = null;
+  shape = { replace: [], alone: false };
   log = [];
   arrivals = [];
   lookers = [];
@@ -175,8 +177,11 @@ class StockClient {
   }
 
   #prepare(member, camera, tone = null) {
-    const connection = new RTCPeerConnection({ sdpSemantics: "unified-plan", bundlePolicy: "max-bundle" });
-    const own = ownMedia(camera, tone);
+    const { alone } = this.shape;
+    // Who insists on a group takes no answer without one.
+    const connection = new RTCPeerConnection({ sdpSemantics: "unified-plan", bundlePolicy: alone ? "max-compat" : "max-bundle" });
+    const own = alone ? { tracks: [], stop() {} } : ownMedia(camera, tone);
+    if (alone) connection.addTransceiver("video", { direction: "recvonly" });
     this.call = { peer: member, connection, own, camera, screen: null, ear: null };
     connection.onicecandidate = ({ candidate }) => {
       if (!candidate?.candidate) return; // there is no end-of-candidates message
@@ -199,7 +204,8 @@ class StockClient {
     const offer = await connection.createOffer();
     if (this.sound) offer.sdp = onlySound(offer.sdp, this.sound);
     await connection.setLocalDescription(offer);
-    this.#send(member, { type: offer.type, sdp: offer.sdp });
+    const sdp = this.shape.replace.reduce((sdp, [from, to]) => sdp.replaceAll(from, to), offer.sdp);
+    this.#send(member, { type: offer.type, sdp });
   }
 
   #watch(track) {
@@ -268,6 +274,11 @@ class StockClient {
     const seen = { decoded: grown("decoded"), changing: grown("changing"), width: screen.width, height: screen.height };
     if (changing !== Infinity && seen.changing < changing) throw new Error(`${seconds ?? within} s brought no more than ${JSON.stringify(seen)}`);
     return seen;
+  }
+
+  offers({ replace, alone = false }) {
+    this.shape = { replace, alone };
+    return {};
   }
 
   codecs({ audio }) {
@@ -342,6 +353,7 @@ class StockClient {
       case "lip_sync": return this.lip_sync(words);
       case "listen": return this.listen(words);
       case "codecs": return this.codecs(words);
+      case "offers": return this.offers(words);
       case "log": return { log: this.log };
       case "hang_up": return this.hang_up();
       case "sign_out": return this.sign_out();

@@ -27,6 +27,7 @@ mod installed_arm64;
 mod layers;
 mod lip_sync;
 mod manual;
+mod offers;
 mod overload;
 mod restarts;
 mod several_cameras;

@@ -12,6 +12,10 @@ const FORMATS: usize = 128;
 const CREDENTIAL: usize = 256;
 
 const CANDIDATE: &str = "a=candidate:";
+/// The kinds of media that the parser knows. Others may be registered at any time (RFC 8866, section 8.2.2), and are no mistake.
+const KINDS: [&str; 6] = ["audio", "video", "text", "application", "message", "image"];
+/// What a section of another kind is called for the parser; it is one of [`KINDS`] that we have no use for either.
+const STRANGE: &str = "message";
 
 /// A description is larger than anybody needs.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,10 +28,12 @@ pub(in crate::peer) struct TooMuch {
 /// A description within the bounds, its candidates apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bounded {
-    /// Without candidates.
+    /// For the parser: without candidates, and without kinds of media that it does not know.
     pub(super) sdp: String,
-    /// The candidate lines, without `a=`.
-    pub(super) candidates: Vec<String>,
+    /// The kind of each section, as the description has it.
+    pub(super) kinds: Vec<String>,
+    /// The candidate lines, without `a=`, each with the number of its section.
+    pub(super) candidates: Vec<(usize, String)>,
 }
 
 impl Bounded {
@@ -39,19 +45,17 @@ impl Bounded {
         within(sdp.len(), BYTES, "bytes")?;
         let mut bounded = Self {
             sdp: String::with_capacity(sdp.len()),
+            kinds: Vec::new(),
             candidates: Vec::new(),
         };
-        let (mut lines, mut sections) = (0, 0);
+        let mut lines = 0;
         for ended in sdp.split_inclusive('\n') {
             let line = ended.trim_end();
             lines += 1;
             within(lines, LINES, "lines")?;
             if let Some(section) = line.strip_prefix("m=") {
-                sections += 1;
-                within(sections, SECTIONS, "media sections")?;
-                // Media, port and transport come first.
-                let formats = section.split_whitespace().count().saturating_sub(3);
-                within(formats, FORMATS, "payload types in a section")?;
+                bounded.section(section)?;
+                continue;
             }
             let credential = line
                 .strip_prefix("a=ice-ufrag:")
@@ -62,12 +66,32 @@ impl Bounded {
                 "characters in an ICE credential",
             )?;
             if line.starts_with(CANDIDATE) {
-                bounded.candidates.push(line["a=".len()..].to_owned());
+                let section = bounded.kinds.len().saturating_sub(1);
+                bounded.candidates.push((section, line["a=".len()..].to_owned()));
             } else {
                 bounded.sdp.push_str(ended);
             }
         }
         Ok(bounded)
+    }
+
+    /// Takes the first line of a section, without `m=`.
+    fn section(&mut self, line: &str) -> Result<(), TooMuch> {
+        within(self.kinds.len() + 1, SECTIONS, "media sections")?;
+        // Media, port and transport come first.
+        let formats = line.split_whitespace().count().saturating_sub(3);
+        within(formats, FORMATS, "payload types in a section")?;
+        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let known = if kind.is_empty() || KINDS.contains(&kind) {
+            kind
+        } else {
+            STRANGE
+        };
+        for part in ["m=", known, " ", rest, "\r\n"] {
+            self.sdp.push_str(part);
+        }
+        self.kinds.push(kind.to_owned());
+        Ok(())
     }
 }
 
@@ -92,7 +116,12 @@ mod tests {
     fn what_a_browser_offers_is_far_within_the_bounds() {
         for times in 1..=4 {
             let bounded = Bounded::read(&BROWSER.repeat(times)).expect("it is no more than others have");
-            assert_eq!(bounded.sdp.len(), BROWSER.len() * times, "nothing is lost");
+            // Two of its lines begin sections, whose ends are made those of the standard.
+            assert_eq!(
+                bounded.sdp.replace("\r\n", "\n"),
+                BROWSER.repeat(times),
+                "nothing is lost"
+            );
         }
     }
 
@@ -103,10 +132,18 @@ mod tests {
         let bounded = Bounded::read(sdp).expect("small");
         assert_eq!(bounded.sdp, "v=0\r\nm=audio 9 RTP/AVP 0\r\na=mid:0\r\n");
         let expected = [
-            "candidate:1 1 udp 1 192.0.2.1 5000 typ host",
-            "candidate:2 1 udp 1 192.0.2.2 5000 typ host",
+            (0, "candidate:1 1 udp 1 192.0.2.1 5000 typ host".to_owned()),
+            (0, "candidate:2 1 udp 1 192.0.2.2 5000 typ host".to_owned()),
         ];
         assert_eq!(bounded.candidates, expected);
+        assert_eq!(bounded.kinds, ["audio"]);
+    }
+
+    #[test]
+    fn kinds_that_the_parser_does_not_know_are_kept_from_it() {
+        let bounded = Bounded::read("m=haptics 9 RTP/AVP 96\nm=video 9 RTP/AVP 97\n").expect("small");
+        assert_eq!(bounded.sdp, "m=message 9 RTP/AVP 96\r\nm=video 9 RTP/AVP 97\r\n");
+        assert_eq!(bounded.kinds, ["haptics", "video"]);
     }
 
     #[test]

@@ -1,39 +1,55 @@
-//! What a session description says, as far as we decide by it. Without IO.
+//! What a session description says, as far as we decide by it, and what we say. Without IO.
+//!
+//! A description of the viewer is read ([`Reading`]), its sections are chosen ([`Choice`]), and what we take of it is told to the core in the core's
+//! words ([`given`]). What the core says to that is made a description of all sections ([`Layout`]).
 
 mod bounds;
+mod choice;
 mod coding;
+mod given;
+mod layout;
 mod microphone;
+mod profile;
+mod reading;
+mod section;
 #[cfg(test)]
 mod tests;
+mod transport;
+mod whole;
 
-use rtc::{
-    peer_connection::sdp::RTCSessionDescription,
-    sdp::description::{media::MediaDescription, session::SessionDescription},
-    shared::error::Error,
-};
+use rtc::{peer_connection::sdp::RTCSessionDescription, shared::error::Error};
 
-use bounds::{Bounded, TooMuch};
-use coding::{codings, rank};
+use bounds::TooMuch;
+use choice::{Choice, Held};
+use coding::{distinct, sendable};
+use reading::Reading;
+use section::Section;
+use transport::Transport;
 
+pub(super) use choice::Role;
 pub(super) use coding::Coding;
+pub(super) use given::Agreed;
+pub(super) use layout::Layout;
 pub(super) use microphone::Microphone;
+pub(super) use transport::Setup;
 
-/// A description of the viewer, read.
+/// What a viewer wants, and how it is reached.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Description {
     /// The DTLS certificate's, which tells one connection of a viewer from its next.
     pub(super) fingerprint: String,
-    pub(super) video: Video,
-    /// Payload types that no section uses.
-    pub(super) free_payload_type: u8,
     /// The ICE user name fragment: another one means an ICE restart.
-    pub(super) fragment: Option<String>,
-    /// The `mid` of the first section.
-    pub(super) first_mid: String,
-    /// The audio codecs: what keeps an audio section acceptable.
+    pub(super) fragment: String,
+    pub(super) setup: Setup,
+    pub(super) video: Video,
+    /// Whether a picture may be sent now: a section that is inactive for a while stays.
+    pub(super) shows: bool,
+    /// A payload type that no section uses.
+    pub(super) free_payload_type: u8,
+    /// The codecs in the section for sound, each once: what keeps it acceptable.
     pub(super) audio: Vec<Coding>,
-    /// The viewer's microphone, where it has one that may be heard.
-    pub(super) microphone: Option<Microphone>,
+    /// The viewer's microphone, where it has one that may be heard, and in which section.
+    pub(super) microphone: Option<(Role, Microphone)>,
     /// What it wants of our sound; `None` where there is no section for sound, or no codec of ours in it.
     pub(super) sound: Option<Sound>,
 }
@@ -63,8 +79,34 @@ pub(super) enum DescriptionError {
     Syntax(String),
     #[error("the session description has no DTLS fingerprint")]
     NoFingerprint,
+    #[error("the session description has no DTLS fingerprint by SHA-256 (RFC 8827, section 6.5)")]
+    OtherFingerprint,
+    #[error("the session description has no ICE credentials (a=ice-ufrag, a=ice-pwd)")]
+    NoCredentials,
+    #[error("the session description has a=setup:{0}, which begins no connection")]
+    Setup(String),
+    #[error("the session description changes who is client of DTLS, which takes another connection")]
+    OtherRole,
     #[error("the session description has no media section")]
     Empty,
+    #[error(
+        "the session description has no section for video, audio or data channels over DTLS that is not rejected"
+    )]
+    Useless,
+    #[error("the session description has no a=rtcp-mux: RTP and RTCP share one port here (RFC 5761)")]
+    NoMux,
+    #[error("the session description has two sections with a=mid:{0}")]
+    SameMid(String),
+    #[error(
+        "the first section of the bundle group is {0} over {1}, which can't be had here, and without it neither can the others (RFC 9143, section 7.3.3)"
+    )]
+    First(String, String),
+    #[error("the session description no longer has the codec of the picture under way")]
+    OtherCodec,
+    #[error("the answer has other sections than the offer (RFC 3264, section 6)")]
+    Unlike,
+    #[error("the answer does not bundle its sections: there is one transport here for all of them")]
+    Unbundled,
     #[error(transparent)]
     TooMuch(#[from] TooMuch),
 }
@@ -73,33 +115,61 @@ pub(super) enum DescriptionError {
 #[derive(Debug)]
 pub(super) struct Offer {
     pub(super) described: Description,
-    /// As the core takes it, without candidates.
-    pub(super) description: RTCSessionDescription,
-    /// The candidate lines, without `a=`.
-    pub(super) candidates: Vec<String>,
+    reading: Reading,
+    choice: Choice,
 }
 
 impl Offer {
-    /// Reads an offer.
+    /// Reads an offer, as one that begins a session.
     ///
     /// # Errors
     /// It can't be read, nothing can be made of it, or it is larger than anybody needs.
     pub(super) fn read(sdp: String) -> Result<Self, DescriptionError> {
-        let Bounded { sdp, candidates } = Bounded::read(&sdp)?;
-        let description = RTCSessionDescription::offer(sdp).map_err(syntax)?;
+        let reading = Reading::read(&sdp)?;
+        let choice = Choice::of(&reading, &Held::default())?;
+        let transport = Transport::read(&reading, &choice)?;
         Ok(Self {
-            described: read(&description)?,
-            description,
-            candidates,
+            described: Description::of(&reading, &choice, transport),
+            reading,
+            choice,
         })
+    }
+
+    /// Takes it into a session, whose sections it keeps where it still has them. Returns what the core is to be given.
+    ///
+    /// # Errors
+    /// It can't go on from where the session is.
+    pub(super) fn given(&mut self, layout: &mut Layout) -> Result<RTCSessionDescription, DescriptionError> {
+        let Self {
+            described,
+            reading,
+            choice,
+        } = self;
+        *choice = Choice::of(reading, &layout.held())?;
+        let transport = Transport::read(reading, choice)?;
+        let given = layout.take(reading, choice, &transport)?;
+        *described = Description::of(reading, choice, transport);
+        RTCSessionDescription::offer(given).map_err(syntax)
+    }
+
+    /// The candidate lines for the transport that we take, without `a=`.
+    pub(super) fn candidates(&self) -> Vec<String> {
+        self.reading.candidates(&self.choice.bundled)
     }
 }
 
 /// The viewer's answer to an offer of ours, read.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) described: Description,
-    /// As the core takes it, without candidates.
+    reading: Reading,
+}
+
+/// What is agreed on by an answer.
+#[derive(Debug)]
+pub(super) struct Settled {
+    /// Whether a picture may be sent.
+    pub(super) shows: bool,
+    /// What the core is to be given.
     pub(super) description: RTCSessionDescription,
     /// The candidate lines, without `a=`.
     pub(super) candidates: Vec<String>,
@@ -109,14 +179,75 @@ impl Answer {
     /// Reads an answer.
     ///
     /// # Errors
-    /// As of [`Offer::read`].
+    /// It can't be read, or is larger than anybody needs.
     pub(super) fn read(sdp: String) -> Result<Self, DescriptionError> {
-        let Bounded { sdp, candidates } = Bounded::read(&sdp)?;
-        let description = RTCSessionDescription::answer(sdp).map_err(syntax)?;
-        Ok(Self {
-            described: read(&description)?,
-            description,
-            candidates,
+        let reading = Reading::read(&sdp)?;
+        Ok(Self { reading })
+    }
+
+    /// Settles the sections of a session, which has offered.
+    ///
+    /// # Errors
+    /// It does not fit the offer, or has no picture in it.
+    pub(super) fn settle(self, layout: &mut Layout) -> Result<Settled, DescriptionError> {
+        let Self { reading } = self;
+        let choice = layout.answered(&reading)?;
+        let transport = Transport::read(&reading, &choice)?;
+        let given = layout.settle(&reading, &choice, &transport)?;
+        Ok(Settled {
+            description: RTCSessionDescription::answer(given).map_err(syntax)?,
+            candidates: reading.candidates(&choice.bundled),
+            shows: Description::of(&reading, &choice, transport).shows,
+        })
+    }
+}
+
+impl Description {
+    fn of(reading: &Reading, choice: &Choice, transport: Transport) -> Self {
+        let section = |role| choice.section(role).map(|number| &reading.sections[number]);
+        let taken: Vec<&str> = reading
+            .sections
+            .iter()
+            .flat_map(|section| &section.line.formats)
+            .map(String::as_str)
+            .collect();
+        let is_free = |number: &u8| !taken.contains(&number.to_string().as_str());
+        let picture = choice.picture.map(|number| &reading.sections[number]);
+        let microphone = [Role::Voice, Role::Sound]
+            .into_iter()
+            .find_map(|role| Some((role, Microphone::offered(section(role)?)?)));
+        let sound = section(Role::Sound);
+        Self {
+            fingerprint: transport.fingerprint,
+            fragment: transport.fragment,
+            setup: transport.setup,
+            video: match picture {
+                Some(section) => Video::Wanted(sendable(&section.codings)),
+                None if choice.has_place => Video::Wanted(Vec::new()),
+                None => Video::Absent,
+            },
+            shows: picture.is_some_and(|section| section.receives),
+            // RFC 3551, section 6: the dynamic range.
+            free_payload_type: (96..=127).find(is_free).unwrap_or(127),
+            audio: sound
+                .map(|section| distinct(&section.codings))
+                .unwrap_or_default(),
+            microphone,
+            sound: sound.and_then(Sound::of),
+        }
+    }
+}
+
+impl Sound {
+    fn of(section: &Section) -> Option<Self> {
+        let mut codings = section.codings.clone();
+        codings.retain(|coding| coding.sound().is_some());
+        let mut codings = distinct(&codings);
+        // The order of the codecs is that of our preference.
+        codings.sort_by_key(Coding::sound);
+        (!codings.is_empty()).then_some(Self {
+            codings,
+            wanted: section.receives,
         })
     }
 }
@@ -128,82 +259,4 @@ fn syntax(error: Error) -> DescriptionError {
 /// The ICE user name fragment in a description of ours: connectivity checks are addressed to it.
 pub(super) fn fragment(sdp: &str) -> Option<&str> {
     sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"))
-}
-
-/// Reads an offer or an answer.
-fn read(description: &RTCSessionDescription) -> Result<Description, DescriptionError> {
-    let parsed = description.unmarshal().map_err(syntax)?;
-    let media = &parsed.media_descriptions;
-    if media.is_empty() {
-        return Err(DescriptionError::Empty);
-    }
-    let taken: Vec<&str> = media
-        .iter()
-        .flat_map(|media| &media.media_name.formats)
-        .map(String::as_str)
-        .collect();
-    let is_free = |number: &u8| !taken.contains(&number.to_string().as_str());
-    let audio = media
-        .iter()
-        .filter(|media| is(media, "audio"))
-        .flat_map(codings)
-        .collect();
-    let sound = media.iter().find(|media| is(media, "audio")).and_then(sound);
-    Ok(Description {
-        fingerprint: attribute(&parsed, "fingerprint").ok_or(DescriptionError::NoFingerprint)?,
-        video: video(media),
-        // RFC 3551, section 6: the dynamic range.
-        free_payload_type: (96..=127).find(is_free).unwrap_or(127),
-        fragment: attribute(&parsed, "ice-ufrag"),
-        first_mid: media[0].attribute("mid").flatten().unwrap_or("0").to_owned(),
-        audio,
-        microphone: Microphone::offered(media),
-        sound,
-    })
-}
-
-fn sound(media: &MediaDescription) -> Option<Sound> {
-    let mut codings: Vec<_> = codings(media)
-        .into_iter()
-        .filter(|coding| coding.sound().is_some())
-        .collect();
-    // The order of the codecs is that of our preference.
-    codings.sort_by_key(Coding::sound);
-    (!codings.is_empty()).then_some(Sound {
-        codings,
-        wanted: media.media_name.port.value != 0
-            && !media.has_attribute("sendonly")
-            && !media.has_attribute("inactive"),
-    })
-}
-
-fn video(media: &[MediaDescription]) -> Video {
-    let mut receiving = media
-        .iter()
-        .filter(|media| is(media, "video"))
-        .filter(|media| media.media_name.port.value != 0)
-        .filter(|media| !media.has_attribute("sendonly") && !media.has_attribute("inactive"))
-        .peekable();
-    if receiving.peek().is_none() {
-        return Video::Absent;
-    }
-    let mut sendable: Vec<_> = receiving
-        .flat_map(codings)
-        .filter_map(|coding| Some((rank(&coding)?, coding)))
-        .collect();
-    sendable.sort_by_key(|(rank, _)| *rank);
-    Video::Wanted(sendable.into_iter().map(|(_, coding)| coding).collect())
-}
-
-fn is(media: &MediaDescription, kind: &str) -> bool {
-    media.media_name.media == kind
-}
-
-/// What is said of the whole, or of the first section that says it.
-fn attribute(description: &SessionDescription, key: &str) -> Option<String> {
-    let of_media = || {
-        let mut media = description.media_descriptions.iter();
-        media.find_map(|media| media.attribute(key).flatten().map(ToOwned::to_owned))
-    };
-    description.attribute(key).cloned().or_else(of_media)
 }

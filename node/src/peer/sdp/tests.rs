@@ -1,12 +1,18 @@
 use super::*;
 use crate::media::{Codec, SoundCodec};
 
-const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=fingerprint:sha-256 AB:CD\r\n";
+const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n";
+const TRANSPORT: &str =
+    "a=fingerprint:sha-256 AB:CD\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789abcdefghijklmn\r\n";
 
+/// What an offer of these sections is read as. All of them share a port with their RTCP.
 fn described(sections: &str) -> Result<Description, DescriptionError> {
-    let offer = RTCSessionDescription::offer(format!("{HEAD}{sections}"))
-        .map_err(|error| DescriptionError::Syntax(error.to_string()))?;
-    read(&offer)
+    let muxed = sections.replace("a=mid:", "a=rtcp-mux\r\na=mid:");
+    Offer::read(format!("{HEAD}{TRANSPORT}a=group:BUNDLE 0 1 2\r\n{muxed}")).map(|offer| offer.described)
+}
+
+fn refused(sdp: String) -> DescriptionError {
+    Offer::read(sdp).expect_err("a refusal")
 }
 
 fn wanted(sections: &str) -> Vec<(Codec, u8)> {
@@ -102,15 +108,98 @@ fn sound_is_opus_where_there_is_a_choice_and_telephone_codes_need_no_map() {
 }
 
 #[test]
-fn what_can_not_be_used_is_refused_with_the_reason() {
-    assert_eq!(described(""), Err(DescriptionError::Empty));
-    assert!(matches!(described("m=\r\n"), Err(DescriptionError::Syntax(_))));
-    let bare = RTCSessionDescription::offer(
-        "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\n"
-            .into(),
+fn the_first_section_with_a_codec_of_ours_is_taken_for_the_picture() {
+    let other = "m=video 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\na=rtpmap:98 VP9/90000\r\n";
+    let camera = BROWSER
+        .replace("a=mid:0", "a=mid:1")
+        .replace("recvonly", "sendonly");
+    let ours = BROWSER.replace("a=mid:0", "a=mid:2");
+    assert_eq!(wanted(&format!("{other}{camera}{ours}")), wanted(BROWSER));
+}
+
+#[test]
+fn profiles_are_counted_as_what_they_are() {
+    let section = |format: &str| {
+        format!(
+            "m=video 9 UDP/TLS/RTP/SAVPF 98 99\r\na=mid:0\r\na=rtpmap:98 VP8/90000\r\na=rtpmap:99 H264/90000\r\na=fmtp:99 {format}\r\n"
+        )
+    };
+    for profile in ["42401f", "42801f", "4de01f", "42E01F", "58c01f", "640c1f"] {
+        let format = format!("packetization-mode=1; profile-level-id={profile}");
+        assert_eq!(wanted(&section(&format))[0], (Codec::H264, 99), "{profile}");
+    }
+    for format in [
+        "packetization-mode=0;profile-level-id=42e01f",
+        "profile-level-id=42e01f",
+        "packetization-mode=1;profile-level-id=6e001f",
+        "packetization-mode=1;profile-level-id=42",
+    ] {
+        assert_eq!(wanted(&section(format)), [(Codec::Vp8, 98)], "{format}");
+    }
+    // RFC 6184, section 8.1: baseline.
+    assert_eq!(wanted(&section("packetization-mode=1"))[0], (Codec::H264, 99));
+}
+
+#[test]
+fn of_the_parameters_of_a_codec_those_of_the_stream_are_agreed_on() {
+    let section = "m=video 9 UDP/TLS/RTP/SAVPF 99\r\na=mid:0\r\na=rtpmap:99 H264/90000\r\n\
+        a=fmtp:99 sprop-parameter-sets=Z0IACpZTBYmI,aMljiA==; profile-level-id=42e01f; max-fs=3600;packetization-mode=1\r\n";
+    let Video::Wanted(codings) = described(section).expect("readable").video else {
+        panic!("video is wanted");
+    };
+    assert_eq!(codings[0].format, "packetization-mode=1;profile-level-id=42e01f");
+}
+
+#[test]
+fn the_transport_is_what_the_first_section_of_its_group_says() {
+    let section = |mid: &str, name: &str, setup: &str| {
+        format!(
+            "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:{mid}\r\na=ice-ufrag:{name}\r\na=ice-pwd:{name}{name}\r\na=setup:{setup}\r\n\
+             a=fingerprint:sha-1 00:11\r\na=fingerprint:SHA-256 ab:{name}\r\n"
+        )
+    };
+    let sections = format!(
+        "{}{}",
+        section("1", "late", "passive"),
+        section("0", "first", "active")
     );
+    let described = described(&sections).expect("readable");
     assert_eq!(
-        read(&bare.expect("readable")),
-        Err(DescriptionError::NoFingerprint)
+        (
+            &described.fragment[..],
+            &described.fingerprint[..],
+            described.setup
+        ),
+        ("first", "AB:FIRST", Setup::Active)
+    );
+}
+
+#[test]
+fn what_can_not_be_used_is_refused_with_the_reason() {
+    use DescriptionError::{
+        Empty, First, NoCredentials, NoFingerprint, NoMux, OtherFingerprint, SameMid, Setup, Syntax, Useless,
+    };
+    assert_eq!(described(""), Err(Empty));
+    assert!(matches!(described("m=\r\n"), Err(Syntax(_))));
+    let audio = "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\na=mid:0\r\na=rtcp-mux\r\n";
+    assert_eq!(refused(format!("{HEAD}{audio}")), NoFingerprint);
+    let fingerprint = "a=fingerprint:sha-1 00:11\r\n";
+    assert_eq!(refused(format!("{HEAD}{fingerprint}{audio}")), OtherFingerprint);
+    let fingerprint = "a=fingerprint:sha-256 00:11\r\n";
+    assert_eq!(refused(format!("{HEAD}{fingerprint}{audio}")), NoCredentials);
+    let whole = |sections: &str| refused(format!("{HEAD}{TRANSPORT}{sections}"));
+    assert_eq!(
+        whole(&format!("{audio}a=setup:holdconn\r\n")),
+        Setup("holdconn".to_owned())
+    );
+    assert_eq!(whole(&audio.replace("audio 9", "audio 0")), Useless);
+    assert_eq!(whole("m=text 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\n"), Useless);
+    assert_eq!(whole(&audio.repeat(2)), SameMid("0".to_owned()));
+    assert_eq!(whole(BROWSER), NoMux);
+    let first = "m=application 9 UDP/BFCP *\r\na=mid:1\r\n";
+    let group = "a=group:BUNDLE 1 0\r\n";
+    assert_eq!(
+        whole(&format!("{group}{audio}{first}")),
+        First("application".to_owned(), "UDP/BFCP".to_owned())
     );
 }

@@ -5,13 +5,15 @@ use rtc::rtp_transceiver::RTCRtpSenderId;
 use super::{sections::Sections, sound::SoundSender, stream::Stream, voice::Ear};
 use crate::{
     media::{Codec, SoundCodec},
-    peer::sdp::{Description, Video},
+    peer::sdp::{Description, Layout},
 };
 
 /// The media of one session.
 pub(super) struct Media {
     pub(super) stream: Stream,
     pub(super) sender: RTCRtpSenderId,
+    /// Whether the viewer wants the picture now.
+    pub(super) shows: bool,
     /// Where the viewer's offer has a place for it, and the node has a microphone.
     pub(super) sound: Option<SoundSender>,
     /// What listens to the viewer, where it may be heard.
@@ -20,8 +22,9 @@ pub(super) struct Media {
 
 impl Media {
     /// What goes on in the sections of the connection.
-    pub(super) fn sections(&self) -> Sections<'_> {
-        sections(Some(self.sender), self.sound.as_ref(), self.ear.as_ref())
+    pub(super) fn sections(&self) -> Sections {
+        let sender = Some(self.sender).filter(|_| self.shows);
+        sections(sender, self.sound.as_ref(), self.ear.as_ref())
     }
 
     /// Obeys another offer of the viewer.
@@ -29,18 +32,16 @@ impl Media {
         if let Some(sound) = &mut self.sound {
             sound.obey(described.sound.as_ref());
         }
+        if let Some(ear) = &mut self.ear {
+            ear.renew(described.microphone.as_ref());
+        }
     }
 
-    /// Takes the payload type that the viewer's answer gave our picture; `None` where the answer does not have it.
-    pub(super) fn renumber(&mut self, described: Description) -> Option<()> {
-        let Video::Wanted(codings) = described.video else {
-            return None;
-        };
-        let coding = codings
-            .iter()
-            .find(|coding| coding.codec() == Some(self.stream.codec()))?;
-        self.stream.renumber(coding.payload_type);
-        Some(())
+    /// Sends the picture from now on by the payload type that the viewer has for it.
+    pub(super) fn renumber(&mut self, layout: &Layout) {
+        if let Some(number) = layout.picture_number() {
+            self.stream.renumber(number);
+        }
     }
 
     /// The codec of the picture.
@@ -60,17 +61,17 @@ impl Media {
 }
 
 /// What goes on in the sections where these send and hear.
-pub(super) fn sections<'a>(
+pub(super) fn sections(
     video: Option<RTCRtpSenderId>,
     sound: Option<&SoundSender>,
-    ear: Option<&'a Ear>,
-) -> Sections<'a> {
+    ear: Option<&Ear>,
+) -> Sections {
     Sections {
         sending: video
             .into_iter()
             .chain(sound.and_then(SoundSender::sending))
             .collect(),
-        heard: ear.map(Ear::mid),
+        heard: ear.and_then(Ear::section),
         has_sound: sound.is_some(),
     }
 }

@@ -12,7 +12,10 @@ use super::{
     link::Link,
     remotes::{Remotes, Unfit},
 };
-use crate::peer::sdp::{Answer, Offer};
+use crate::peer::{
+    report::Stage,
+    sdp::{Answer, DescriptionError, Layout, Offer, Setup},
+};
 
 /// How far the exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +34,13 @@ pub(super) struct Negotiation {
     /// Of the viewer's certificate: another one is another connection.
     pub(super) fingerprint: String,
     /// Of the viewer's ICE credentials: another one begins ICE anew.
-    pub(super) fragment: Option<String>,
+    pub(super) fragment: String,
+    /// What the viewer said of its part in the DTLS handshake when it began.
+    pub(super) setup: Setup,
+    /// The sections.
+    pub(super) layout: Layout,
     /// Whom we check.
     pub(super) remotes: Remotes,
-    /// The `mid` of the first section: candidates are for all sections, and are told with this one's.
-    pub(super) first_mid: String,
     pub(super) told_reflexive: bool,
 }
 
@@ -56,7 +61,7 @@ impl Negotiation {
     /// The core refuses it.
     pub(super) fn take_offer(
         &mut self,
-        offer: Offer,
+        mut offer: Offer,
         link: &mut Link,
         now: Instant,
     ) -> Result<(), SessionError> {
@@ -66,17 +71,45 @@ impl Negotiation {
         // Both offered at once: ours gives way, and follows later.
         if self.state == State::AwaitsAnswer {
             connection.set_local_description(now, RTCSessionDescription::rollback(None)?)?;
+            self.layout.withdraw();
             self.state = State::OwesOffer;
         }
-        connection.set_remote_description(now, offer.description)?;
-        if self.fragment != offer.described.fragment {
-            self.fragment.clone_from(&offer.described.fragment);
+        connection.set_remote_description(now, offer.given(&mut self.layout)?)?;
+        let described = &offer.described;
+        if self.is_reversed_by(described.setup) {
+            return Err(DescriptionError::OtherRole.into());
+        }
+        if self.fragment != described.fragment {
+            self.fragment.clone_from(&described.fragment);
             self.remotes.forget();
         }
-        self.remotes.add(connection, &offer.candidates);
-        media.obey(&offer.described);
-        let answer = media.sections().answer(connection, now)?;
-        self.answered(answer, link, now)
+        self.remotes.add(connection, &offer.candidates());
+        media.obey(described);
+        media.renumber(&self.layout);
+        // Unless it is the viewer that has a place for it now.
+        if self.state == State::OwesOffer && self.layout.has_picture() {
+            self.state = State::Settled;
+        }
+        let did_show = media.shows;
+        media.shows = described.shows || self.state == State::OwesOffer;
+        let goes_on = media.shows && !did_show && link.stage == Stage::Watching;
+        let answer = media.sections().answer(connection, &self.layout, now)?;
+        self.answered(answer, link, now)?;
+        if goes_on {
+            // Nothing can be made of what comes after a pause without one.
+            link.stage = Stage::AwaitingKeyframe;
+            link.events.push_back(Event::KeyframeWanted);
+        }
+        Ok(())
+    }
+
+    /// Whether the viewer would take the other part in a handshake that has been (RFC 8842, section 5.5).
+    fn is_reversed_by(&self, setup: Setup) -> bool {
+        match setup {
+            Setup::Either => false,
+            Setup::Active => self.setup == Setup::Passive,
+            Setup::Passive => self.setup != Setup::Passive,
+        }
     }
 
     /// Our answer goes out, and after it the offer of our own that may be owed.
@@ -93,7 +126,8 @@ impl Negotiation {
         if self.state == State::OwesOffer {
             // One that can't be made is not tried again.
             self.state = State::Settled;
-            let offer = link.media.sections().offer(&mut link.connection, now)?;
+            let sections = link.media.sections();
+            let offer = sections.offer(&mut link.connection, &mut self.layout, now)?;
             link.events.push_back(Event::Offer(offer));
             self.state = State::AwaitsAnswer;
         }
@@ -110,13 +144,13 @@ impl Negotiation {
         link: &mut Link,
         now: Instant,
     ) -> Result<(), SessionError> {
-        let answer = Answer::read(answer)?;
-        link.connection.set_remote_description(now, answer.description)?;
-        self.remotes.add(&mut link.connection, &answer.candidates);
+        let settled = Answer::read(answer)?.settle(&mut self.layout)?;
+        link.connection.set_remote_description(now, settled.description)?;
+        self.remotes.add(&mut link.connection, &settled.candidates);
         self.state = State::Settled;
-        link.media
-            .renumber(answer.described)
-            .ok_or(SessionError::NoCommonCodec)
+        link.media.renumber(&self.layout);
+        link.media.shows = settled.shows;
+        Ok(())
     }
 
     /// Tells the viewer an address of ours that no description has. Once: after that it is known.
@@ -125,7 +159,7 @@ impl Negotiation {
             return None;
         }
         Some(Candidate {
-            mid: self.first_mid.clone(),
+            mid: self.layout.first_mid().to_owned(),
             line: candidate::reflexive(address),
         })
     }

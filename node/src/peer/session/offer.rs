@@ -23,7 +23,7 @@ use crate::{
     peer::{
         report::Stage,
         rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader, ResendLimit},
-        sdp::{Coding, Description, Offer, Video},
+        sdp::{Agreed, Coding, Description, Layout, Offer, Video},
     },
     voice::Talker,
 };
@@ -43,9 +43,9 @@ pub(in crate::peer) struct Terms {
 
 impl Terms {
     fn ear(&self, described: &Description, now: Instant) -> Option<Ear> {
-        let microphone = described.microphone.as_ref()?;
+        let (role, microphone) = described.microphone.as_ref()?;
         let is_heard = self.loudspeaker && microphone.is_allowed(self.talk_back);
-        is_heard.then(|| Ear::new(microphone.clone(), self.talker, now))
+        is_heard.then(|| Ear::new(*role, microphone.clone(), self.talker, now))
     }
 }
 
@@ -63,17 +63,13 @@ pub(super) struct Opened {
 /// The offer has no codec of ours, or the core refuses it.
 pub(super) fn open(
     viewer: String,
-    offer: Offer,
+    mut offer: Offer,
     addresses: &[SocketAddr],
     terms: &Terms,
     anchor: Anchor,
     now: Instant,
 ) -> Result<Opened, SessionError> {
-    let Offer {
-        described,
-        description,
-        candidates,
-    } = offer;
+    let described = &offer.described;
     if addresses.is_empty() {
         return Err(SessionError::NoAddress);
     }
@@ -87,21 +83,36 @@ pub(super) fn open(
     };
     let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
     let feedback = Arc::new(Feedback::default());
-    let ear = terms.ear(&described, now);
+    let ear = terms.ear(described, now);
     let stream = Stream::new(codec, coding.payload_type);
-    let mut sound = described.sound.filter(|_| terms.sound).map(SoundSender::new);
+    let sound = described.sound.as_ref().filter(|_| terms.sound);
+    let mut sound = sound.map(SoundSender::new);
     let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
     let resend_limit = ResendLimit::new(feedback.clone());
     let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
     let clock = CaptureClock::new(clocks.into_iter().flatten().collect(), anchor);
     let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
-    let mut connection = setup::connection(&coding, audio, ear.is_some(), reader, clock, resend_limit, now)?;
-    connection.set_remote_description(now, description)?;
+    let agreed = Agreed {
+        picture: coding.clone(),
+        audio: audio.to_vec(),
+    };
+    let viewer_setup = described.setup;
+    let mut connection = setup::connection(
+        &agreed,
+        viewer_setup,
+        ear.is_some(),
+        reader,
+        clock,
+        resend_limit,
+        now,
+    )?;
+    let mut layout = Layout::new(agreed);
+    connection.set_remote_description(now, offer.given(&mut layout)?)?;
     for address in addresses {
         connection.add_local_candidate(candidate::host(*address)?)?;
     }
     let mut remotes = Remotes::new(addresses);
-    remotes.add(&mut connection, &candidates);
+    remotes.add(&mut connection, &offer.candidates());
     // Before the track of an owed offer is there, so that it is not in this answer.
     let mut sender = None;
     if state == State::Settled {
@@ -110,7 +121,7 @@ pub(super) fn open(
     if let Some(sound) = &mut sound {
         sound.join(&mut connection)?;
     }
-    let answer = sections(sender, sound.as_ref(), ear.as_ref()).answer(&mut connection, now)?;
+    let answer = sections(sender, sound.as_ref(), ear.as_ref()).answer(&mut connection, &layout, now)?;
     let sender = match sender {
         Some(sender) => sender,
         None => connection.add_track(stream.track(&coding))?,
@@ -122,6 +133,7 @@ pub(super) fn open(
         media: Media {
             stream,
             sender,
+            shows: true,
             sound,
             ear,
         },
@@ -134,10 +146,11 @@ pub(super) fn open(
     };
     let negotiation = Negotiation {
         state,
-        fingerprint: described.fingerprint,
-        fragment: described.fragment,
+        fingerprint: offer.described.fingerprint,
+        fragment: offer.described.fragment,
+        setup: viewer_setup,
+        layout,
         remotes,
-        first_mid: described.first_mid,
         told_reflexive: false,
     };
     Ok(Opened {

@@ -8,35 +8,43 @@ use rtc::{
     shared::error::Error,
 };
 
-/// What tells a muted page that there would be sound: its offer has a section in which nothing is to be sent, and so the answer
-/// can't say it. Everybody else passes over attributes that they don't know (RFC 8866, section 5.13).
-const ANNOUNCEMENT: &str = "a=x-pinhole-sound\r\n";
+use crate::peer::sdp::Layout;
 
 /// What goes on in the sections of a connection.
-pub(super) struct Sections<'a> {
+pub(super) struct Sections {
     /// The senders that send.
     pub(super) sending: Vec<RTCRtpSenderId>,
-    /// The `mid` of the section in which the viewer is heard.
-    pub(super) heard: Option<&'a str>,
+    /// The core's name of the section in which the viewer is heard.
+    pub(super) heard: Option<&'static str>,
     /// Whether there is sound to be had.
     pub(super) has_sound: bool,
 }
 
-impl Sections<'_> {
+impl Sections {
     /// Our answer to the offer that the connection has just been given, in SDP.
-    pub(super) fn answer(&self, connection: &mut RTCPeerConnection, now: Instant) -> Result<String, Error> {
+    pub(super) fn answer(
+        &self,
+        connection: &mut RTCPeerConnection,
+        layout: &Layout,
+        now: Instant,
+    ) -> Result<String, Error> {
         self.direct(connection);
         let answer = connection.create_answer(None)?;
         connection.set_local_description(now, answer)?;
-        self.description(connection)
+        layout.answer(description(connection)?, self.has_sound)
     }
 
     /// An offer of ours, in SDP.
-    pub(super) fn offer(&self, connection: &mut RTCPeerConnection, now: Instant) -> Result<String, Error> {
+    pub(super) fn offer(
+        &self,
+        connection: &mut RTCPeerConnection,
+        layout: &mut Layout,
+        now: Instant,
+    ) -> Result<String, Error> {
         self.direct(connection);
         let offer = connection.create_offer(None)?;
         connection.set_local_description(now, offer)?;
-        self.description(connection)
+        layout.own_offer(description(connection)?, self.has_sound)
     }
 
     /// Every section in which we neither send nor hear is accepted and kept still, so that a desktop's microphone is not sent
@@ -58,19 +66,10 @@ impl Sections<'_> {
             }
         }
     }
-
-    fn description(&self, connection: &RTCPeerConnection) -> Result<String, Error> {
-        let sdp = connection
-            .local_description()
-            .ok_or(Error::ErrConnectionClosed)?
-            .sdp;
-        Ok(if self.has_sound { announce(&sdp) } else { sdp })
-    }
 }
 
-/// A description of ours that says there is sound.
-fn announce(sdp: &str) -> String {
-    let sections = sdp.find("\r\nm=").map_or(sdp.len(), |at| at + 2);
-    let (session, sections) = sdp.split_at(sections);
-    format!("{session}{ANNOUNCEMENT}{sections}")
+/// What the core says of itself, with our addresses.
+fn description(connection: &RTCPeerConnection) -> Result<String, Error> {
+    let description = connection.local_description();
+    Ok(description.ok_or(Error::ErrConnectionClosed)?.sdp)
 }

@@ -19,6 +19,7 @@ use crate::{
 pub(super) fn picture(link: &mut Link, packetised: &Packetised, now: Instant) {
     match link.stage {
         Stage::Connecting => return,
+        _ if !link.media.shows => return,
         Stage::AwaitingKeyframe if !packetised.unit.is_keyframe => return,
         Stage::AwaitingKeyframe => {
             link.stage = Stage::Watching;

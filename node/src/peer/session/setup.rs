@@ -20,7 +20,7 @@ use super::{
 };
 use crate::peer::{
     rtcp::{CaptureClock, FeedbackReader, ResendLimit},
-    sdp::Coding,
+    sdp::{Agreed, Coding, Setup},
 };
 
 /// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
@@ -36,8 +36,8 @@ const RETRANSMITTABLE: u16 = 1024;
 /// A connection that knows these codings and nothing else. Each has a certificate of its own (the core makes
 /// it), so that none can expire in a node that runs for years. `hears` tells whether anything is to come in.
 pub(super) fn connection(
-    video: &Coding,
-    audio: &[Coding],
+    agreed: &Agreed,
+    viewer: Setup,
     hears: bool,
     feedback: FeedbackReader,
     clock: CaptureClock,
@@ -45,8 +45,8 @@ pub(super) fn connection(
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
-    media.register_codec(parameters(video, "video"), RtpCodecKind::Video)?;
-    for coding in audio {
+    media.register_codec(parameters(&agreed.picture, "video"), RtpCodecKind::Video)?;
+    for coding in &agreed.audio {
         media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
     }
     let mut interceptors = Registry::new()
@@ -70,14 +70,21 @@ pub(super) fn connection(
         .with_ice_connection_attempts(Some(pace::FIRST), Some(CHECKS))
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(LONGEST))
         .with_sctp_max_receive_buffer_size(UNREAD)
-        // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
-        .with_answering_dtls_role(RTCDtlsRole::Server)
+        .with_answering_dtls_role(role(viewer))
         .build();
     RTCPeerConnectionBuilder::new()
         .with_media_engine(media)
         .with_interceptor_registry(interceptors)
         .with_setting_engine(settings)
         .build(now)
+}
+
+/// Our part in the DTLS handshake. As the server we choose the SRTP profile: AES-GCM, the cheaper one.
+fn role(viewer: Setup) -> RTCDtlsRole {
+    match viewer {
+        Setup::Either | Setup::Active => RTCDtlsRole::Server,
+        Setup::Passive => RTCDtlsRole::Client,
+    }
 }
 
 /// How the core wants a coding described.

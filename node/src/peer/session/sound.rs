@@ -30,15 +30,15 @@ pub(super) struct SoundSender {
 
 impl SoundSender {
     /// In the first of the codings.
-    pub(super) fn new(sound: Sound) -> Self {
+    pub(super) fn new(sound: &Sound) -> Self {
         let Sound { codings, wanted } = sound;
         let first = codings.first();
         let codec = first.and_then(Coding::sound).unwrap_or(SoundCodec::Opus);
         Self {
             stream: SoundStream::new(codec, first.map_or(0, |coding| coding.payload_type)),
-            codings,
+            codings: codings.clone(),
             sender: None,
-            wanted,
+            wanted: *wanted,
         }
     }
 

@@ -1,5 +1,7 @@
 mod attack;
 mod damage;
+mod generated;
+mod shapes;
 
 use super::*;
 use crate::media::{SoundCodec, TalkBack, Timestamp};

@@ -6,7 +6,7 @@ use rtc::rtp::Packet;
 
 use crate::{
     media::TalkBack,
-    peer::sdp::Microphone,
+    peer::sdp::{Microphone, Role},
     voice::{self, Talker},
 };
 
@@ -18,6 +18,10 @@ const BURST: f64 = 100.0;
 /// Picks the viewer's voice out of what comes, as far as it may be heard.
 #[derive(Debug)]
 pub(super) struct Ear {
+    /// The section that it listens to.
+    role: Role,
+    /// Whether the viewer would send there now.
+    is_sent: bool,
     microphone: Microphone,
     talker: Talker,
     is_open: bool,
@@ -29,8 +33,10 @@ pub(super) struct Ear {
 pub(super) struct TooFast;
 
 impl Ear {
-    pub(super) fn new(microphone: Microphone, talker: Talker, now: Instant) -> Self {
+    pub(super) fn new(role: Role, microphone: Microphone, talker: Talker, now: Instant) -> Self {
         Self {
+            role,
+            is_sent: true,
             microphone,
             talker,
             is_open: true,
@@ -38,9 +44,14 @@ impl Ear {
         }
     }
 
-    /// The section that it listens to.
-    pub(super) fn mid(&self) -> &str {
-        &self.microphone.mid
+    /// The core's name of the section that it listens to, while the viewer would send there.
+    pub(super) fn section(&self) -> Option<&'static str> {
+        self.is_sent.then(|| self.role.name())
+    }
+
+    /// Listens from now on, or not, as the viewer's new offer says.
+    pub(super) fn renew(&mut self, microphone: Option<&(Role, Microphone)>) {
+        self.is_sent = microphone.is_some_and(|(role, _)| *role == self.role);
     }
 
     /// Obeys a change of who may be heard.

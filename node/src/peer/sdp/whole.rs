@@ -1,0 +1,214 @@
+//! Whole descriptions of ours, made of the core's.
+
+use rtc::{
+    sdp::description::{
+        common::{Address, Attribute, ConnectionInformation},
+        media::{MediaDescription, MediaName},
+        session::SessionDescription,
+    },
+    shared::error::Error,
+};
+
+use super::{
+    choice::{Part, Role},
+    layout::{Layout, Place},
+    section::Dialect,
+};
+
+/// What tells a muted page that there would be sound: its offer has a section in which nothing is to be sent, and so the answer
+/// can't say it. Everybody else passes over attributes that they don't know (RFC 8866, section 5.13).
+const ANNOUNCEMENT: &str = "x-pinhole-sound";
+
+impl Layout {
+    /// An answer of the core, as an answer to the whole of the viewer's offer.
+    ///
+    /// # Errors
+    /// The core's can't be read.
+    pub(in crate::peer) fn answer(&self, core: String, has_sound: bool) -> Result<String, Error> {
+        self.whole(SessionDescription::try_from(core)?, has_sound)
+    }
+
+    /// An offer of the core, which has a section for the picture that the viewer does not know yet, as an offer with all sections of the session.
+    ///
+    /// # Errors
+    /// The core's can't be read.
+    pub(in crate::peer) fn own_offer(&mut self, core: String, has_sound: bool) -> Result<String, Error> {
+        let core = SessionDescription::try_from(core)?;
+        let known = [Role::Sound, Role::Voice, Role::Data].map(Role::name);
+        let mids = core.media_descriptions.iter().filter_map(mid);
+        let new = mids
+            .into_iter()
+            .find(|mid| !known.contains(mid))
+            .map(ToOwned::to_owned);
+        if let Some(new) = new {
+            self.offer(new);
+        }
+        self.whole(core, has_sound)
+    }
+
+    fn whole(&self, mut core: SessionDescription, has_sound: bool) -> Result<String, Error> {
+        let mut given = std::mem::take(&mut core.media_descriptions);
+        let (candidates, shared) = split_transport(&mut given);
+        let mut has_part = vec![false; self.places.len()];
+        for (place, has_part) in self.places.iter().zip(&mut has_part) {
+            let core_media = match place.part {
+                Part::Taken(role) => {
+                    let name = self.core_mid(role);
+                    given
+                        .iter()
+                        .find(|media| mid(media) == Some(name) && media.media_name.port.value != 0)
+                }
+                Part::Kept | Part::Rejected => None,
+            };
+            *has_part = place.part == Part::Kept || core_media.is_some();
+            core.media_descriptions.push(match (core_media, place.part) {
+                (Some(media), Part::Taken(role)) => self.dressed(media, role, place),
+                (None, Part::Kept) => place.kept(&shared),
+                _ => place.rejected(),
+            });
+        }
+        let mut bundled = self
+            .bundled
+            .iter()
+            .copied()
+            .filter(|number| has_part[*number])
+            .peekable();
+        if let Some(first) = bundled.peek() {
+            core.media_descriptions[*first].attributes.extend(candidates);
+        }
+        core.attributes.retain(|attribute| attribute.key != "group");
+        if self.is_grouped {
+            let mids = bundled.filter_map(|number| self.places[number].mid.as_deref());
+            let group: Vec<_> = std::iter::once("BUNDLE").chain(mids).collect();
+            core.attributes.push(attribute("group", Some(&group.join(" "))));
+        }
+        if has_sound {
+            core.attributes.push(attribute(ANNOUNCEMENT, None));
+        }
+        Ok(core.marshal())
+    }
+
+    /// A section of the core's in the viewer's words.
+    fn dressed(&self, media: &MediaDescription, role: Role, place: &Place) -> MediaDescription {
+        let mut media = media.clone();
+        media.media_name.protos = place.protos();
+        let attributes = &mut media.attributes;
+        attributes.retain(|attribute| match attribute.key.as_str() {
+            "mid" => false,
+            "rtcp-mux" => place.has_mux,
+            "rtcp-rsize" => place.has_reduced_size,
+            "sendrecv" | "sendonly" | "recvonly" | "inactive" => role != Role::Data,
+            _ => true,
+        });
+        attributes.extend(place.mid_attribute());
+        match (role, &place.coding) {
+            (Role::Picture, Some(theirs)) => {
+                let (ours, theirs) = (self.agreed.picture.payload_type, theirs.payload_type);
+                for attribute in attributes {
+                    if ["rtpmap", "fmtp", "rtcp-fb"].contains(&attribute.key.as_str())
+                        && let Some(value) = &mut attribute.value
+                        && let Some(rest) = value.strip_prefix(&format!("{ours} "))
+                    {
+                        *value = format!("{theirs} {rest}");
+                    }
+                }
+                media.media_name.formats = vec![theirs.to_string()];
+            }
+            (Role::Data, _) if place.dialect == Dialect::Draft => {
+                let mut port = "5000".to_owned();
+                for attribute in attributes
+                    .iter_mut()
+                    .filter(|attribute| attribute.key == "sctp-port")
+                {
+                    port = attribute.value.take().unwrap_or(port.clone());
+                    // The number of streams: as many as SCTP has.
+                    let map = format!("{port} webrtc-datachannel 65535");
+                    *attribute = self::attribute("sctpmap", Some(&map));
+                }
+                media.media_name.formats = vec![port];
+            }
+            (Role::Data, _) => media.media_name.formats.clone_from(&place.line.formats),
+            _ => {}
+        }
+        media
+    }
+}
+
+impl Place {
+    fn protos(&self) -> Vec<String> {
+        self.line.transport.split('/').map(ToOwned::to_owned).collect()
+    }
+
+    fn mid_attribute(&self) -> Option<Attribute> {
+        self.mid.as_ref().map(|mid| attribute("mid", Some(mid)))
+    }
+
+    /// What a section is without anything in it.
+    fn bare(&self, port: isize) -> MediaDescription {
+        let mut media = MediaDescription {
+            media_name: MediaName {
+                media: self.line.kind.clone(),
+                protos: self.protos(),
+                // They mean nothing in a rejected section, but there has to be one (RFC 3264, section 6).
+                formats: self.line.formats.iter().take(1).cloned().collect(),
+                ..MediaName::default()
+            },
+            // Where it is missing, Firefox does not read the description.
+            connection_information: Some(ConnectionInformation {
+                network_type: "IN".to_owned(),
+                address_type: "IP4".to_owned(),
+                address: Some(Address {
+                    address: "0.0.0.0".to_owned(),
+                    ..Address::default()
+                }),
+            }),
+            ..MediaDescription::default()
+        };
+        media.media_name.port.value = port;
+        media.attributes.extend(self.mid_attribute());
+        media
+    }
+
+    fn rejected(&self) -> MediaDescription {
+        self.bare(0)
+    }
+
+    /// A section in which nothing is ever sent, on the transport of the others.
+    fn kept(&self, shared: &[Attribute]) -> MediaDescription {
+        let mut media = self.bare(9);
+        if let Some(coding) = &self.coding {
+            media.media_name.formats = vec![coding.payload_type.to_string()];
+            media.attributes.extend(coding.attributes());
+        }
+        media.attributes.push(attribute("inactive", None));
+        media.attributes.extend(shared.iter().cloned());
+        if self.has_mux {
+            media.attributes.push(attribute("rtcp-mux", None));
+        }
+        media
+    }
+}
+
+fn mid(media: &MediaDescription) -> Option<&str> {
+    media.attribute("mid").flatten()
+}
+
+fn attribute(key: &str, value: Option<&str>) -> Attribute {
+    Attribute::new(key.to_owned(), value.map(ToOwned::to_owned))
+}
+
+/// Takes the candidates out of sections, and returns them and what all sections have in common.
+fn split_transport(sections: &mut [MediaDescription]) -> (Vec<Attribute>, Vec<Attribute>) {
+    let shared = sections.first().map_or(&[][..], |media| &media.attributes);
+    let shared = shared.iter().filter(|attribute| {
+        ["ice-ufrag", "ice-pwd", "setup", "fingerprint"].contains(&attribute.key.as_str())
+    });
+    let shared = shared.cloned().collect();
+    let mut candidates = Vec::new();
+    for media in sections {
+        let is_candidate =
+            |attribute: &mut Attribute| ["candidate", "end-of-candidates"].contains(&attribute.key.as_str());
+        candidates.extend(media.attributes.extract_if(.., is_candidate));
+    }
+    (candidates, shared)
+}

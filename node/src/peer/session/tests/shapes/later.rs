@@ -1,0 +1,79 @@
+//! What comes after the first offer of a session.
+
+use super::*;
+
+#[test]
+fn what_the_viewer_rejects_stays_so_and_what_only_has_no_port_of_its_own_does_not() {
+    let rejected = BROWSER
+        .replace("m=audio 9", "m=audio 0")
+        .replace("BUNDLE 0 1", "BUNDLE 0");
+    let answer = answer_to(&rejected);
+    assert!(heads(&answer)[1].starts_with("m=audio 0 "), "{answer}");
+    assert!(answer.contains("a=group:BUNDLE 0\r\n"), "{answer}");
+    let only = BROWSER
+        .replace("m=audio 9", "m=audio 0")
+        .replace("a=mid:1\n", "a=mid:1\na=bundle-only\n");
+    let (session, answer) = answered_on(&only, with_sound()).expect("an answer");
+    assert_eq!(session.hears(), Some(SoundCodec::Opus));
+    assert!(heads(&answer)[1].starts_with("m=audio 9 "), "{answer}");
+}
+
+#[test]
+fn a_picture_that_is_paused_goes_on_when_it_is_wanted_again() {
+    let (mut session, _) = answered(NO_BUNDLE).expect("an answer");
+    for (theirs, ours) in [
+        ("a=inactive", "a=inactive"),
+        ("a=recvonly", "a=sendonly"),
+        ("a=sendonly", "a=inactive"),
+        ("a=sendrecv", "a=sendonly"),
+    ] {
+        let answer = again(&mut session, &NO_BUNDLE.replace("a=recvonly", theirs));
+        assert!(answer.contains(&format!("{ours}\r\n")), "{theirs}: {answer}");
+        assert_eq!(session.link.media.shows, ours == "a=sendonly");
+    }
+}
+
+#[test]
+fn a_later_offer_keeps_what_there_is_and_may_number_it_anew() {
+    let (mut session, first) = answered(TEXT).expect("an answer");
+    let renumbered = TEXT.replace("SAVPF 96", "SAVPF 100").replace(":96 ", ":100 ");
+    let more = format!("{renumbered}{}", AUDIO.replace("a=mid:1", "a=mid:7"));
+    let answer = again(&mut session, &more);
+    assert_eq!(
+        heads(&answer),
+        [
+            "m=video 9 UDP/TLS/RTP/SAVPF 100",
+            "m=text 0 UDP/TLS/RTP/SAVPF 98",
+            "m=audio 0 UDP/TLS/RTP/SAVPF 111"
+        ]
+    );
+    assert!(answer.contains("a=rtpmap:100 VP8/90000\r\n"), "{answer}");
+    let ssrc = |sdp: &str| {
+        let line = sdp.lines().find(|line| line.starts_with("a=ssrc:"));
+        line.expect("a stream").to_owned()
+    };
+    assert_eq!(ssrc(&answer), ssrc(&first), "it is the same stream");
+    let other = TEXT.replace("VP8/", "VP9/");
+    session.handle(
+        Input::Offer(Box::new(offer(&other).expect("readable"))),
+        session.now,
+    );
+    assert!(matches!(event(&mut session), Some(Event::Failed(_))));
+}
+
+#[test]
+fn our_own_offer_has_all_sections_in_their_places() {
+    let text = "m=text 9 UDP/TLS/RTP/SAVPF 98\na=mid:0\na=rtpmap:98 t140/1000\n";
+    let audio = without_video();
+    let sdp = audio.replacen("m=audio", &format!("{text}m=audio"), 1);
+    let (mut session, _) = answered(&sdp).expect("an answer");
+    let offer = owed_offer(&mut session).expect("it is owed");
+    let heads = heads(&offer);
+    assert_eq!(heads.len(), 3, "{offer}");
+    assert_eq!(heads[0], "m=text 0 UDP/TLS/RTP/SAVPF 98");
+    assert!(
+        heads[1].starts_with("m=audio 9 ") && heads[2].starts_with("m=video 9 "),
+        "{offer}"
+    );
+    assert!(offer.contains("a=group:BUNDLE 1 2\r\n"), "{offer}");
+}
