@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use pinhole_node::{
     capture::{self, Controls, OwnEncoding, Want},
     encode::{Converter, Planes},
-    media::{Frame, FrameRate, Timestamp},
+    media::{Frame, Timestamp},
 };
 
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
             .next()
             .unwrap_or_else(|| "1280x720".to_owned())
             .parse()?,
-        rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
+        rate: arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?,
         format: None,
         own_encoding: OwnEncoding::Preferred,
         encoder_formats: Vec::new(),

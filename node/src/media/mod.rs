@@ -27,7 +27,7 @@ pub use channels::Channels;
 pub use codec::Codec;
 pub use colour::{Colour, ColourMatrix, ColourRange};
 pub use ducking::{Ducked, Ducking};
-pub use format::{FrameRate, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
+pub use format::{FrameRate, FrameRateError, FrameSize, PixelFormat, PixelFormatError, VideoFormat};
 pub use frame::{Dmabuf, Frame};
 pub use orders::Orders;
 pub use privacy::{Keeper, Permit, Privacy};
