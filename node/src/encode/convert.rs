@@ -41,7 +41,7 @@ pub enum ConvertError {
     /// A unit of H.264 that cannot be passed on or decoded.
     #[error("an H.264 picture from the camera is damaged: {0}")]
     H264(&'static str),
-    /// A JPEG of a kind that no camera should send.
+    /// A JPEG of another size than the camera promised, or of a kind that no camera should send.
     #[error("a JPEG from the camera is {actual}, not {expected}")]
     JpegKind {
         /// What it is.
@@ -228,6 +228,8 @@ impl<'a> Output<'a> {
     }
 }
 
+#[cfg(test)]
+mod jpegs;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

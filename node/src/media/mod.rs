@@ -12,6 +12,7 @@ mod ducking;
 mod format;
 mod frame;
 pub mod h264;
+pub mod jpeg;
 mod orders;
 mod privacy;
 mod rendition;
