@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use pinhole_node::{
-    capture::{self, Controls, OwnEncoding, Want},
+    capture::{self, Controls, Others, OwnEncoding, Want},
     encode::{Converter, Planes},
     media::{Frame, Timestamp},
 };
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         want.controls.insert(name.to_owned(), value.parse()?);
     }
 
-    let camera = capture::camera(&device, Vec::new());
+    let camera = capture::camera(&device, Others::default());
     let asked = Instant::now();
     let mut source = camera.open(&want)?;
     println!(
