@@ -12,9 +12,9 @@ use std::{
 
 use anyhow::{Context, bail};
 use pinhole_node::{
-    capture::{self, Controls, OwnEncoding, Want},
+    capture::{self, Controls, Others, OwnEncoding, Want},
     encode::{Converter, Planes},
-    media::{Frame, FrameRate, Timestamp},
+    media::{Frame, Timestamp},
 };
 
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ fn main() -> anyhow::Result<()> {
             .next()
             .unwrap_or_else(|| "1280x720".to_owned())
             .parse()?,
-        rate: FrameRate::per_second(arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?),
+        rate: arguments.next().unwrap_or_else(|| "30".to_owned()).parse()?,
         format: None,
         own_encoding: OwnEncoding::Preferred,
         encoder_formats: Vec::new(),
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         want.controls.insert(name.to_owned(), value.parse()?);
     }
 
-    let camera = capture::camera(&device, Vec::new());
+    let camera = capture::camera(&device, Others::default());
     let asked = Instant::now();
     let mut source = camera.open(&want)?;
     println!(

@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<()> {
         },
         controls: Controls::new(),
     };
-    let mut source = capture::camera(&device, Vec::new()).open(&want)?;
+    let mut source = capture::camera(&device, capture::Others::default()).open(&want)?;
     println!("camera {}", source.format());
     let mut converter = Converter::new();
     let mut studio = Studio {

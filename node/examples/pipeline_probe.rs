@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
     let (publishers, broadcast) = fanout::broadcast([rendition], &demand, &privacy);
     let pulse = Watchdog::default().pulse("the camera's thread", Duration::from_secs(60));
     let pipeline = Pipeline::start(
-        capture::camera(&device, Vec::new()),
+        capture::camera(&device, capture::Others::default()),
         settings.clone(),
         publishers.into(),
         demand,
@@ -79,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
             unit = viewer.next() => unit.context("the pipeline has ended")?,
             _ = hangup.recv() => {
                 println!("opening anew");
-                pipeline.replace(capture::camera(&device, Vec::new()), settings.clone());
+                pipeline.replace(capture::camera(&device, capture::Others::default()), settings.clone());
                 continue;
             }
         };

@@ -1,13 +1,13 @@
 //! `pinhole-node check`: tries on this machine what a configuration asks for, as the running node would.
 
-use std::{net::ToSocketAddrs, path::PathBuf, time::Duration};
+use std::{net::ToSocketAddrs, time::Duration};
 
 use pinhole_service::check::{Finding, Verdict};
 
 use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, SoundError, Want},
-    config::{self, Config, Device, Listen},
+    config::{self, Config, Listen},
     control,
     encode::{
         Way,
@@ -28,8 +28,8 @@ pub async fn run(config: &Config) -> Vec<Finding> {
     let mut findings = Vec::new();
     let trials = config.clone();
     let blocking = tokio::task::spawn_blocking(move || {
-        let mut findings = shared(&trials);
-        findings.extend(trials.cameras.iter().flat_map(|one| camera(&trials, one)));
+        let cameras = trials.cameras.iter().flat_map(|one| camera(&trials, one));
+        let mut findings: Vec<_> = cameras.collect();
         findings.extend(encoder(&trials));
         findings.extend(microphone(&trials));
         findings.push(viewers(&trials));
@@ -45,30 +45,6 @@ pub async fn run(config: &Config) -> Vec<Finding> {
         Err(error) => findings.push(Finding::fails("check", format!("a trial ended early: {error}"))),
     }
     findings.push(server(config).await);
-    findings
-}
-
-/// Two cameras that are one device under two names. Opened one after the other, as below, neither would show it.
-fn shared(config: &Config) -> Vec<Finding> {
-    let node = |camera: &config::Camera| match &camera.device {
-        Device::Name(name) if !matches!(name.as_str(), "auto" | "pattern") => capture::v4l2::resolve(name)
-            .map(|path| path.canonicalize().unwrap_or(path))
-            .ok(),
-        _ => None,
-    };
-    let mut seen = Vec::<(PathBuf, &config::Camera)>::new();
-    let mut findings = Vec::new();
-    for camera in config.cameras.iter() {
-        let Some(path) = node(camera) else { continue };
-        if let Some((_, other)) = seen.iter().find(|(known, _)| *known == path) {
-            let (one, two, path) = (other.title(), camera.title(), path.display());
-            let text = format!(
-                "the `device` of {one} and of {two} is the same, {path}: one of them will have no picture"
-            );
-            findings.push(Finding::fails("camera", text));
-        }
-        seen.push((path, camera));
-    }
     findings
 }
 
@@ -349,6 +325,21 @@ mod tests {
             verdict(&findings, "server"),
             Verdict::Note,
             "it may come: {findings:?}"
+        );
+    }
+
+    #[test]
+    fn a_device_that_another_camera_has_is_told_with_that_cameras_name() {
+        let text = "[[camera]]\nname = \"front\"\ndevice = \"/dev/null\"\n\
+                    [[camera]]\nname = \"garden\"\ndevice = \"/dev/./null\"";
+        let config: Config = toml::from_str(text).expect("valid");
+        let told = |index: usize| camera(&config, &config.cameras[index]).remove(0);
+        let (front, garden) = (told(0), told(1));
+        assert!(front.text.contains("no V4L2 device"), "{front:?}");
+        assert_eq!(garden.verdict, Verdict::Fails);
+        assert!(
+            garden.text.starts_with("garden: ") && garden.text.contains("is camera front's already"),
+            "{garden:?}"
         );
     }
 

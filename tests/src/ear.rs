@@ -13,7 +13,7 @@ pub struct Card {
     pub rate: u32,
     /// Channels.
     pub channels: u32,
-    /// `S16_LE` or `S32_LE`.
+    /// `S16_LE`, `S32_LE` or `S16_BE`.
     pub format: &'static str,
 }
 
@@ -68,12 +68,14 @@ impl<'guest> Recording<'guest> {
         let status = self.recorder.wait();
         assert_eq!(status, 0, "arecord: {}", self.recorder.log().tail(20));
         let bytes = self.guest.take(&self.file);
+        let is_swapped = self.card.format.ends_with("_BE");
         let sample = |bytes: &[u8]| match *bytes {
+            [a, b] if is_swapped => f64::from(i16::from_be_bytes([a, b])) / 32_768.0,
             [a, b] => f64::from(i16::from_le_bytes([a, b])) / 32_768.0,
             [a, b, c, d] => f64::from(i32::from_le_bytes([a, b, c, d])) / 2_147_483_648.0,
             _ => panic!("{} has a width that is not read here", self.card.format),
         };
-        let width = if self.card.format == "S16_LE" { 2 } else { 4 };
+        let width = if self.card.format.starts_with("S16") { 2 } else { 4 };
         // Every channel has the same; the first is as good as any.
         let frames = bytes.chunks_exact(width * self.card.channels as usize);
         Sound {

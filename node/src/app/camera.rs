@@ -1,5 +1,5 @@
 use crate::{
-    capture::{self, Camera, OwnEncoding, Want},
+    capture::{self, Camera, Others, OwnEncoding, Want},
     config::{self, Config, Device, Encoder, Encoders, Written},
     encode::{Way, m2m::CodedFormat},
     pipeline,
@@ -8,7 +8,13 @@ use crate::{
 /// The device of one of the configuration's cameras.
 pub(crate) fn device(config: &Config, camera: &config::Camera) -> Box<dyn Camera> {
     match &camera.device {
-        Device::Name(name) => capture::camera(name, config.cameras.named_besides(camera)),
+        Device::Name(name) => {
+            let others = Others {
+                named: config.cameras.named_besides(camera),
+                before: config.cameras.before(camera),
+            };
+            capture::camera(name, others)
+        }
         Device::Command(command) => {
             let Written { pixel, colour } = command.format;
             Box::new(capture::Command::new(command.words.clone(), pixel, colour))

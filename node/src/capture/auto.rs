@@ -1,7 +1,6 @@
 use std::{
     collections::HashMap,
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Mutex, PoisonError},
 };
 
@@ -41,7 +40,7 @@ impl Auto {
         let others = self.others.iter();
         others
             .filter_map(|name| v4l2::resolve(name).ok())
-            .map(|path| node(&path))
+            .map(|path| v4l2::node_of(&path))
             .collect()
     }
 
@@ -49,7 +48,7 @@ impl Auto {
     fn candidates(&self) -> Vec<v4l2::Found> {
         let reserved = self.reserved();
         let mut found = v4l2::discover();
-        found.retain(|found| !reserved.contains(&node(&found.path)));
+        found.retain(|found| !reserved.contains(&v4l2::node_of(&found.path)));
         found
     }
 
@@ -68,11 +67,6 @@ impl Auto {
 fn is_of_a_camera(error: &CaptureError) -> bool {
     // A loopback device that is not fed is none.
     error.is_transient() && !matches!(error, CaptureError::NoProducer { .. })
-}
-
-/// A device node as the kernel calls it, behind all links.
-fn node(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 impl Camera for Auto {

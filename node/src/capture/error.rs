@@ -19,6 +19,19 @@ pub enum CaptureError {
         /// Its node under /dev.
         path: String,
     },
+    /// Another camera of the same configuration has it.
+    #[error(
+        "{device}, which `{name}` means, is {camera}'s already; name another `device` (`pinhole-node devices` lists them), or leave one of \
+         the two [[camera]] sections out"
+    )]
+    Shared {
+        /// The device.
+        device: String,
+        /// As the configuration names it for this one.
+        name: String,
+        /// The camera that has it, as `camera front`.
+        camera: String,
+    },
     /// This user may not open it.
     #[error("not allowed to open {device}; add this user to the group `video`")]
     Permission {
@@ -168,6 +181,7 @@ impl CaptureError {
         match self {
             CaptureError::NotFound { .. }
             | CaptureError::Busy { .. }
+            | CaptureError::Shared { .. }
             | CaptureError::NoProducer { .. }
             | CaptureError::Unplugged { .. }
             | CaptureError::Stalled { .. }

@@ -120,12 +120,21 @@ pub trait VideoSource: Send {
 /// Values for a camera's controls by their names, as in `[camera.controls]`.
 pub type Controls = std::collections::BTreeMap<String, i64>;
 
-/// The camera that a configuration's `device` names: `auto`, which takes none of `others`, `pattern`, or what [`V4l2Camera::new`]
-/// takes.
-pub fn camera(device: &str, others: Vec<String>) -> Box<dyn Camera> {
+/// What the other cameras of a configuration have, by the names that it gives their devices.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Those that are named: `auto` takes none of them.
+    pub named: Vec<String>,
+    /// Those in front of this one that may be the same device under another name, each as what messages call the camera, and its device.
+    /// They keep it.
+    pub before: Vec<(String, String)>,
+}
+
+/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
+pub fn camera(device: &str, others: Others) -> Box<dyn Camera> {
     match device {
-        "auto" => Box::new(Auto::besides(others)),
+        "auto" => Box::new(Auto::besides(others.named)),
         "pattern" => Box::new(Pattern),
-        device => Box::new(V4l2Camera::new(device)),
+        device => Box::new(V4l2Camera::new(device).behind(others.before)),
     }
 }

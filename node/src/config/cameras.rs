@@ -81,6 +81,18 @@ impl Cameras {
         named.collect()
     }
 
+    /// The cameras in front of this one whose device may be the same under another name: title and device of each. They keep it.
+    pub fn before(&self, camera: &Camera) -> Vec<(String, String)> {
+        let before = self.0.iter().take_while(|other| other.name != camera.name);
+        let same = before.filter(|other| other.device.may_be_same(&camera.device));
+        let title = |other: &Camera| match other.name {
+            Some(_) => other.title(),
+            None => "the camera without a name".to_owned(),
+        };
+        same.map(|other| (title(other), other.device.to_string()))
+            .collect()
+    }
+
     /// The camera of this name.
     pub fn called(&self, name: Option<&str>) -> Option<&Camera> {
         self.0.iter().find(|camera| camera.name.as_deref() == name)
@@ -246,6 +258,40 @@ mod tests {
         ] {
             assert_eq!(members(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_camera_knows_those_in_front_of_it_that_may_be_the_same() {
+        let camera =
+            |name: &str, device: &str| format!("[[camera]]\nname = \"{name}\"\ndevice = \"{device}\"\n");
+        let text = [
+            camera("a", "/dev/video0"),
+            camera("b", "1"),
+            camera("c", "pattern"),
+            camera("d", "auto"),
+            camera("e", "C920"),
+            camera("f", "/dev/v4l/by-id/x"),
+        ]
+        .concat();
+        let config = parse(&text).expect("valid");
+        let before: Vec<String> = config
+            .cameras
+            .iter()
+            .map(|camera| {
+                let before = config.cameras.before(camera);
+                let titles: Vec<_> = before.into_iter().map(|(title, _)| title).collect();
+                titles.join(", ")
+            })
+            .collect();
+        let expected = [
+            "",
+            "",
+            "",
+            "",
+            "camera a, camera b",
+            "camera a, camera b, camera e",
+        ];
+        assert_eq!(before, expected);
     }
 
     #[test]

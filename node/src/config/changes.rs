@@ -217,6 +217,8 @@ fn is_opened_anew(before: &Camera, old: &Config, camera: &Camera, new: &Config) 
         || new.video.encoders != old.video.encoders
         // A camera that was taken because nobody named it may be somebody's now.
         || new.cameras.named_besides(camera) != old.cameras.named_besides(before)
+        // One that another had under another name may be free.
+        || new.cameras.before(camera) != old.cameras.before(before)
 }
 
 #[cfg(test)]
@@ -345,6 +347,12 @@ mod tests {
                     "[[camera]]\nname = \"test\"\ndevice = \"pattern\"\n",
                 ],
                 "camera test added",
+            ),
+            // The second goes by a name that may be the first one's.
+            (
+                vec![front, "[[camera]]\nname = \"c\"\ndevice = \"C920\"\n"],
+                vec!["[[camera]]\nname = \"c\"\ndevice = \"C920\"\n"],
+                "camera front removed, camera c",
             ),
             (
                 vec![front, garden],

@@ -48,6 +48,17 @@ impl Device {
         *self == "auto".into()
     }
 
+    /// Whether both may turn out to be the same device, by what they are called: a lasting name and a part of the card's lead to a node
+    /// whose number nobody knows beforehand.
+    pub(super) fn may_be_same(&self, other: &Device) -> bool {
+        let (Device::Name(one), Device::Name(two)) = (self, other) else {
+            return false;
+        };
+        let is_camera = |name: &str| !matches!(name, "auto" | "pattern");
+        let is_node = |name: &str| name.parse::<u32>().is_ok() || name.starts_with("/dev/video");
+        is_camera(one) && is_camera(two) && !(is_node(one) && is_node(two))
+    }
+
     /// Whether both name the same device. Of a test picture and of a command there can be several.
     pub(super) fn is_same(&self, other: &Device) -> bool {
         let (Device::Name(one), Device::Name(two)) = (self, other) else {

@@ -24,7 +24,7 @@ use pinhole_http::{AllowedOrigin, HostName};
 use pinhole_signaling::{ServerUrl, Token};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::media::{Bitrate, FrameRate, PixelFormat};
+use crate::media::{Bitrate, FrameRate, FrameRateError, PixelFormat};
 
 pub use cameras::{Camera, Cameras};
 pub use changes::{CameraChanged, Changes};
@@ -243,13 +243,38 @@ where
         .map_err(de::Error::custom)
 }
 
+/// A number, with a point or without, or a fraction in quotes.
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
-    match u32::deserialize(deserializer)? {
-        fps @ 1..=240 => Ok(FrameRate::per_second(fps)),
-        other => Err(de::Error::custom(format!(
-            "`fps` is {other}; it must be 1 to 240 frames per second"
-        ))),
+    struct Rate;
+
+    impl de::Visitor<'_> for Rate {
+        type Value = FrameRate;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("frames per second, 1 to 240, as 30, 7.5 or \"30000/1001\"")
+        }
+
+        #[allow(clippy::cast_precision_loss, reason = "only small ones are rates")]
+        fn visit_i64<E: de::Error>(self, fps: i64) -> Result<FrameRate, E> {
+            self.visit_f64(fps as f64)
+        }
+
+        #[allow(clippy::cast_precision_loss, reason = "only small ones are rates")]
+        fn visit_u64<E: de::Error>(self, fps: u64) -> Result<FrameRate, E> {
+            self.visit_f64(fps as f64)
+        }
+
+        fn visit_f64<E: de::Error>(self, fps: f64) -> Result<FrameRate, E> {
+            FrameRate::from_decimal(fps).map_err(|error| E::custom(format!("`fps`: {error}")))
+        }
+
+        fn visit_str<E: de::Error>(self, fps: &str) -> Result<FrameRate, E> {
+            fps.parse()
+                .map_err(|error: FrameRateError| E::custom(format!("`fps`: {error}")))
+        }
     }
+
+    deserializer.deserialize_any(Rate)
 }
 
 fn pixel_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PixelFormat>, D::Error> {
@@ -349,6 +374,14 @@ mod tests {
             ("[signaling]\ntoken_file = \"token\"", "line 2"),
             ("[signaling]\ntoken_file = \"token\"", "not an absolute path"),
             ("[[camera]]\nfps = 0", "1 to 240"),
+            ("[[camera]]\nfps = 0.5", "0.5 is no rate"),
+            ("[[camera]]\nfps = -30", "-30 is no rate"),
+            ("[[camera]]\nfps = 240.1", "line 2"),
+            ("[[camera]]\nfps = nan", "as 30, 7.5 or 59.94"),
+            ("[[camera]]\nfps = \"30/0\"", "`30/0` is no rate"),
+            ("[[camera]]\nfps = \"fast\"", "\"30000/1001\""),
+            ("[[camera]]\nfps = true", "frames per second"),
+            ("[[camera]]\nfps = [30]", "frames per second"),
             ("[[camera]]\nsize = \"big\"", "1280x720"),
             ("[[camera]]\nformat = \"YUV2\"", "`YUV2` is no format"),
             ("[[camera]]\nformat = \"YUV2\"", "NV12, NV21"),
@@ -455,6 +488,21 @@ mod tests {
         ] {
             let microphone = read(&format!("[[microphone]]\n{text}")).expect(text).microphone;
             assert_eq!(microphone.expect("it is there").channel, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_number_or_a_fraction() {
+        for (text, frames, seconds) in [
+            ("30", 30, 1),
+            ("30.0", 30, 1),
+            ("7.5", 15, 2),
+            ("59.94", 60_000, 1001),
+            ("\"30000/1001\"", 30_000, 1001),
+            ("\"25\"", 25, 1),
+        ] {
+            let config = read(&format!("[[camera]]\nfps = {text}")).expect(text);
+            assert_eq!(config.cameras[0].fps, FrameRate { frames, seconds }, "{text}");
         }
     }
 

@@ -41,7 +41,7 @@ pub enum ConvertError {
     /// A unit of H.264 that cannot be passed on or decoded.
     #[error("an H.264 picture from the camera is damaged: {0}")]
     H264(&'static str),
-    /// A JPEG of a kind that no camera should send.
+    /// A JPEG of another size than the camera promised, or of a kind that no camera should send.
     #[error("a JPEG from the camera is {actual}, not {expected}")]
     JpegKind {
         /// What it is.
@@ -91,12 +91,22 @@ impl Converter {
             PixelFormat::Yuyv => raw::packed::<0, 1, 3>(frame, &mut output, recolour)?,
             PixelFormat::Uyvy => raw::packed::<1, 0, 2>(frame, &mut output, recolour)?,
             PixelFormat::Yvyu => raw::packed::<0, 3, 1>(frame, &mut output, recolour)?,
+            PixelFormat::Vyuy => raw::packed::<1, 2, 0>(frame, &mut output, recolour)?,
             PixelFormat::Nv12 => raw::semi_planar::<0, 1>(frame, &mut output, recolour)?,
             PixelFormat::Nv21 => raw::semi_planar::<1, 0>(frame, &mut output, recolour)?,
+            PixelFormat::Nv16 => raw::semi_planar_tall::<0, 1>(frame, &mut output, recolour)?,
+            PixelFormat::Nv61 => raw::semi_planar_tall::<1, 0>(frame, &mut output, recolour)?,
             PixelFormat::Yu12 | PixelFormat::Yv12 => raw::planar(frame, &mut output, recolour)?,
             PixelFormat::Grey => raw::grey(frame, &mut output, recolour)?,
-            PixelFormat::Rgb24 => rgb::packed::<0, 2>(frame, &mut output)?,
-            PixelFormat::Bgr24 => rgb::packed::<2, 0>(frame, &mut output)?,
+            PixelFormat::Y10 => raw::deep_grey::<2>(frame, &mut output, recolour)?,
+            PixelFormat::Y16 => raw::deep_grey::<8>(frame, &mut output, recolour)?,
+            PixelFormat::Rgb24 => rgb::packed(frame, &mut output, |&[r, g, b]: &[u8; 3]| [r, g, b])?,
+            PixelFormat::Bgr24 => rgb::packed(frame, &mut output, |&[b, g, r]: &[u8; 3]| [r, g, b])?,
+            PixelFormat::Xbgr32 => rgb::packed(frame, &mut output, |&[b, g, r, _]: &[u8; 4]| [r, g, b])?,
+            PixelFormat::Xrgb32 => rgb::packed(frame, &mut output, |&[_, r, g, b]: &[u8; 4]| [r, g, b])?,
+            PixelFormat::Bgrx32 => rgb::packed(frame, &mut output, |&[_, b, g, r]: &[u8; 4]| [r, g, b])?,
+            PixelFormat::Rgbx32 => rgb::packed(frame, &mut output, |&[r, g, b, _]: &[u8; 4]| [r, g, b])?,
+            PixelFormat::Rgb565 => rgb::packed(frame, &mut output, rgb::of_565)?,
             PixelFormat::Mjpeg => {
                 let decoder = match &mut self.jpeg {
                     Some(decoder) => decoder,
@@ -218,6 +228,8 @@ impl<'a> Output<'a> {
     }
 }
 
+#[cfg(test)]
+mod jpegs;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

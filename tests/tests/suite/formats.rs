@@ -36,7 +36,7 @@ const LIMITED: u32 = 2;
 const PLAIN: &str = "BT.601, limited range";
 const FULL_601: &str = "BT.601, full range";
 
-const SINGLE_PLANAR: [Bars; 14] = [
+const SINGLE_PLANAR: [Bars; 24] = [
     ("YUYV", 1080, DEFAULT, DEFAULT, PLAIN, "h264"),
     ("UYVY", 360, DEFAULT, DEFAULT, PLAIN, "vp8"),
     ("YVYU", 360, DEFAULT, DEFAULT, PLAIN, "h264"),
@@ -47,6 +47,16 @@ const SINGLE_PLANAR: [Bars; 14] = [
     ("GREY", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
     ("RGB24", 720, DEFAULT, DEFAULT, FULL_601, "h264"),
     ("BGR24", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("VYUY", 360, DEFAULT, DEFAULT, PLAIN, "h264"),
+    ("NV16", 720, DEFAULT, DEFAULT, PLAIN, "h264"),
+    ("NV61", 360, DEFAULT, DEFAULT, PLAIN, "vp8"),
+    ("XBGR32", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("XRGB32", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("BGRX32", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("RGBX32", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("RGB565", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("Y10", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
+    ("Y16", 360, DEFAULT, DEFAULT, FULL_601, "h264"),
     ("RGB24", 360, DEFAULT, LIMITED, PLAIN, "h264"),
     ("YUYV", 360, BT709, DEFAULT, "BT.709, limited range", "h264"),
     ("NV12", 360, BT709, FULL, "BT.709, full range", "vp8"),
@@ -197,7 +207,10 @@ impl Studio {
         let (seen, said) = self.see(at, device, (&asked, format), size, codec);
         let set_up = format!("{asked} {format} 10 fps");
         assert!(said.contains(&set_up) && said.contains(colours), "{what}: {said}");
-        let decibels = seen.assert_near(&Picture::bars(size, format == "GREY"), &what);
+        let decibels = seen.assert_near(
+            &Picture::bars(size, ["GREY", "Y10", "Y16"].contains(&format)),
+            &what,
+        );
         format!("{what}: {decibels:.1} dB")
     }
 

@@ -281,6 +281,40 @@ mod everything {
     use super::*;
 
     #[test]
+    fn a_device_that_two_cameras_name_is_the_first_ones() {
+        if skipped(Need::Guest) {
+            return;
+        }
+        let network = Network::for_guest();
+        let guest = Guest::boot_with(&network, &["vivid=n_devs=1 node_types=0x1"]);
+        let _server = start_server(&network);
+        let camera = |name: &str, device: &str| {
+            format!("[[camera]]\nname = \"{name}\"\ndevice = \"{device}\"\nsize = \"320x180\"\nfps = 12.5\n")
+        };
+        let cameras = [camera("front", "/dev/video0"), camera("garden", "vivid")];
+        let node = start_node_in(&guest, &config(&[&cameras[0], &cameras[1]]));
+        let patience = Duration::from_secs(60);
+        // It is watched first, and the first one's device is free by then.
+        let garden = Viewer::watch(&network, &server_url(), "porch garden", &[], patience);
+        let line = wait_for(&node, "garden", Mark::default(), "no picture: ");
+        assert!(
+            line.contains("which `vivid` means, is camera front's already"),
+            "{line}"
+        );
+        let front = Viewer::watch(&network, &server_url(), "porch front", &[], patience);
+        let line = wait_for(&node, "front", Mark::default(), CAMERA_OPEN);
+        assert!(line.contains("/dev/video0"), "{line}");
+        // The driver has this rate.
+        assert!(line.contains("12.5 fps"), "{line}");
+        front.goes_on();
+        // The slate.
+        garden.goes_on();
+        front.stop();
+        garden.stop();
+        node.stop();
+    }
+
+    #[test]
     fn auto_takes_the_camera_that_nobody_else_names() {
         if skipped(Need::Guest) {
             return;

@@ -227,7 +227,9 @@ impl Scene {
 
 /// A tone of 1 kHz, played into the card in this format.
 fn play(guest: &Guest, rate: u32, channels: u32, format: &str) -> Process {
-    let file = format!("/run/tone-{rate}-{channels}-{format}.wav");
+    // Which kind of file knows which order of bytes.
+    let kind = if format.ends_with("be") { "au" } else { "wav" };
+    let file = format!("/run/tone-{rate}-{channels}-{format}.{kind}");
     let source = format!("sine=frequency=1000:sample_rate={rate}:duration=240");
     guest.must(&format!(
         "[ -e {file} ] || ffmpeg -v error -f lavfi -i {source} -af volume=4 -ac {channels} -c:a pcm_{format} {file}"
@@ -275,6 +277,8 @@ mod soak {
             (44_100, 2, "s16le", "44100 Hz S16_LE, stereo"),
             (44_100, 1, "s32le", "44100 Hz S32_LE, mono"),
             (48_000, 1, "s32le", "48000 Hz S32_LE, mono"),
+            (48_000, 2, "s16be", "48000 Hz S16_BE, stereo"),
+            (48_000, 1, "s32be", "48000 Hz S32_BE, mono"),
         ] {
             let player = play(&scene.guest, rate, channels, format);
             let before = scene.node.mark();

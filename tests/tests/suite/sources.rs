@@ -10,7 +10,9 @@ use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
-use pinhole_e2e::programs::{CAMERA_CLOSED, binary, server_url, start_node, start_node_in, start_server};
+use pinhole_e2e::programs::{
+    CAMERA_CLOSED, NO_PICTURE, binary, server_url, start_node, start_node_in, start_server,
+};
 use pinhole_e2e::scratch::Scratch;
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::viewer::Viewer;
@@ -130,6 +132,32 @@ fn has_said(node: &Process, what: &str) -> bool {
 
 mod quick {
     use super::*;
+
+    /// As some webcams write them: without an end, filled up with zeros, and now and then one that is cut short.
+    #[test]
+    fn jpegs_without_an_end_are_pictures_and_half_ones_end_nothing() {
+        if skipped(Need::Network) {
+            return;
+        }
+        let network = Network::without_guest();
+        let _server = start_server(&network);
+        let scratch = Scratch::new("jpegs");
+        let place = scratch.path().display();
+        // Each loses its end, and every third the half of it.
+        let script = format!(
+            "cd {place} && ffmpeg -nostdin -v error -f lavfi -i testsrc2=size=640x360:rate=30 -frames:v 60 -pix_fmt yuvj420p \
+             -q:v 5 whole%d.jpg && n=0; for file in whole*.jpg; do n=$((n + 1)); head -c -2 $file >$n.jpg; \
+             if [ $((n % 3)) = 0 ]; then head -c 9000 $file >$n.jpg; elif [ $((n % 3)) = 1 ]; then \
+             head -c 5000 /dev/zero >>$n.jpg; fi; done; while :; do for file in [0-9]*.jpg; do cat $file; sleep 0.03; done; done"
+        );
+        let mut node = start_node(&network, &command(&["sh", "-c", &script], "mjpeg"));
+        let viewer = watch(&network, "h264");
+        viewer.sees(5..);
+        assert_seen(viewer, "h264");
+        node.assert_never_said(NO_PICTURE);
+        node.assert_running();
+        node.stop();
+    }
 
     #[test]
     fn a_command_that_encodes_is_passed_on_to_everybody() {

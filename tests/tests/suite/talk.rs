@@ -299,6 +299,7 @@ mod soak {
             (16_000, 2, "S32_LE"),
             (44_100, 2, "S16_LE"),
             (48_000, 1, "S32_LE"),
+            (48_000, 2, "S16_BE"),
         ] {
             // Who opens a loopback card first says what the other one gets.
             let card = Card {

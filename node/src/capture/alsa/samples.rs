@@ -2,8 +2,9 @@ use alsa::pcm::Format;
 
 use crate::media::Channels;
 
-/// The formats that a card's samples may have, all of them little-endian, the preferred one first: the ear does not hear more
-/// than 16 bits of a voice, and they are the least to move.
+/// The formats that a card's samples may have, the preferred one first: the ear does not hear more
+/// than 16 bits of a voice, and they are the least to move. Nearly all cards have the lowest byte first; the others are for those that
+/// have nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SampleFormat {
     /// 16 bits.
@@ -18,17 +19,32 @@ pub enum SampleFormat {
     Float,
     /// 8 bits, of which 128 is silence.
     U8,
+    /// 16 bits, the highest byte first.
+    S16Be,
+    /// 32 bits, the highest byte first.
+    S32Be,
+    /// 24 bits in three bytes, the highest first.
+    S24PackedBe,
+    /// 24 bits in the lower three of four bytes, of which the highest comes first.
+    S24Be,
+    /// 32 bits of floating point, the highest byte first.
+    FloatBe,
 }
 
 impl SampleFormat {
     /// All of them.
-    pub const ALL: [SampleFormat; 6] = [
+    pub const ALL: [SampleFormat; 11] = [
         SampleFormat::S16,
         SampleFormat::S32,
         SampleFormat::S24Packed,
         SampleFormat::S24,
         SampleFormat::Float,
         SampleFormat::U8,
+        SampleFormat::S16Be,
+        SampleFormat::S32Be,
+        SampleFormat::S24PackedBe,
+        SampleFormat::S24Be,
+        SampleFormat::FloatBe,
     ];
 
     /// ALSA's name.
@@ -40,6 +56,11 @@ impl SampleFormat {
             SampleFormat::S24 => "S24_LE",
             SampleFormat::Float => "FLOAT_LE",
             SampleFormat::U8 => "U8",
+            SampleFormat::S16Be => "S16_BE",
+            SampleFormat::S32Be => "S32_BE",
+            SampleFormat::S24PackedBe => "S24_3BE",
+            SampleFormat::S24Be => "S24_BE",
+            SampleFormat::FloatBe => "FLOAT_BE",
         }
     }
 
@@ -52,15 +73,25 @@ impl SampleFormat {
             SampleFormat::S24 => Format::S24LE,
             SampleFormat::Float => Format::FloatLE,
             SampleFormat::U8 => Format::U8,
+            SampleFormat::S16Be => Format::S16BE,
+            SampleFormat::S32Be => Format::S32BE,
+            SampleFormat::S24PackedBe => Format::S243BE,
+            SampleFormat::S24Be => Format::S24BE,
+            SampleFormat::FloatBe => Format::FloatBE,
         }
     }
 
     /// Bytes of one sample.
     pub const fn bytes(self) -> usize {
         match self {
-            SampleFormat::S16 => 2,
-            SampleFormat::S24Packed => 3,
-            SampleFormat::S32 | SampleFormat::S24 | SampleFormat::Float => 4,
+            SampleFormat::S16 | SampleFormat::S16Be => 2,
+            SampleFormat::S24Packed | SampleFormat::S24PackedBe => 3,
+            SampleFormat::S32
+            | SampleFormat::S32Be
+            | SampleFormat::S24
+            | SampleFormat::S24Be
+            | SampleFormat::Float
+            | SampleFormat::FloatBe => 4,
             SampleFormat::U8 => 1,
         }
     }
@@ -79,16 +110,19 @@ impl SampleFormat {
             SampleFormat::S24 => mix(from, mixed, |[a, b, c, _]| {
                 whole(i32::from_le_bytes([0, a, b, c]))
             }),
-            SampleFormat::Float => mix(from, mixed, |four| {
-                let sample = f32::from_le_bytes(four);
-                // Not a number would stay in every filter for ever.
-                if sample.is_finite() {
-                    sample.clamp(-1.0, 1.0)
-                } else {
-                    0.0
-                }
-            }),
+            SampleFormat::Float => mix(from, mixed, |four| sound(f32::from_le_bytes(four))),
             SampleFormat::U8 => mix(from, mixed, |[a]| (f32::from(a) - 128.0) / 128.0),
+            SampleFormat::S16Be => mix(from, mixed, |[a, b]| {
+                f32::from(i16::from_be_bytes([a, b])) / 32_768.0
+            }),
+            SampleFormat::S32Be => mix(from, mixed, |four| whole(i32::from_be_bytes(four))),
+            SampleFormat::S24PackedBe => {
+                mix(from, mixed, |[a, b, c]| whole(i32::from_be_bytes([a, b, c, 0])));
+            }
+            SampleFormat::S24Be => mix(from, mixed, |[_, a, b, c]| {
+                whole(i32::from_be_bytes([a, b, c, 0]))
+            }),
+            SampleFormat::FloatBe => mix(from, mixed, |four| sound(f32::from_be_bytes(four))),
         }
     }
 }
@@ -96,6 +130,15 @@ impl SampleFormat {
 #[allow(clippy::cast_precision_loss, reason = "24 bits are more than is heard")]
 fn whole(sample: i32) -> f32 {
     sample as f32 / 2_147_483_648.0
+}
+
+/// Not a number would stay in every filter for ever.
+fn sound(sample: f32) -> f32 {
+    if sample.is_finite() {
+        sample.clamp(-1.0, 1.0)
+    } else {
+        0.0
+    }
 }
 
 fn mix<const BYTES: usize>(
@@ -141,6 +184,11 @@ mod tests {
             (SampleFormat::S24, &[0, 0, 0x40, 0x55, 0, 0, 0xc0, 0]),
             (SampleFormat::Float, &[0, 0, 0, 0x3f, 0, 0, 0, 0xbf]),
             (SampleFormat::U8, &[192, 64]),
+            (SampleFormat::S16Be, &[0x40, 0, 0xc0, 0]),
+            (SampleFormat::S32Be, &[0x40, 0, 0, 0, 0xc0, 0, 0, 0]),
+            (SampleFormat::S24PackedBe, &[0x40, 0, 0, 0xc0, 0, 0]),
+            (SampleFormat::S24Be, &[0x55, 0x40, 0, 0, 0, 0xc0, 0, 0]),
+            (SampleFormat::FloatBe, &[0x3f, 0, 0, 0, 0xbf, 0, 0, 0]),
         ] {
             assert_eq!(mixed(format, bytes, 1), [0.5, -0.5], "{format:?}");
             assert_eq!(mixed(format, bytes, 2), [0.0], "{format:?}, both channels");

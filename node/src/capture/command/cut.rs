@@ -36,6 +36,11 @@ pub(super) trait Cutter: Send {
         Look::More
     }
 
+    /// The same after the stream has ended.
+    fn look_at_end(&mut self, _bytes: &[u8]) -> Look {
+        Look::More
+    }
+
     /// Whether each frame needs the one before it, so that none may be passed over.
     fn is_in_order(&self) -> bool {
         false

@@ -144,7 +144,12 @@ impl Source {
                 Came::Bytes => continue,
                 // What it has written is good although it has ended.
                 Came::Nothing | Came::End if found.is_some() => return Ok(found),
-                Came::End => return Err(self.has_ended()),
+                Came::End => {
+                    return match self.cutter.look_at_end(self.inbox.bytes()) {
+                        Look::Frame(length) => Ok(Some(self.count(length))),
+                        Look::Garbage(_) | Look::More => Err(self.has_ended()),
+                    };
+                }
                 Came::Nothing => {}
             }
             if self.is_quiet()

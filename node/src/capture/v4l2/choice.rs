@@ -81,7 +81,12 @@ fn offers<'a>(modes: &'a [Mode], want: &'a Want) -> impl Iterator<Item = Offer<'
             return None;
         }
         let rates = mode.rates.iter().copied();
-        let nearest = rates.min_by(|&a, &b| rate_price(a, want.rate).total_cmp(&rate_price(b, want.rate)));
+        // Of those that are as good as the wanted one the same one: 59.94 where there is 60 as well.
+        let off = |rate: FrameRate| (rate.as_f64() - want.rate.as_f64()).abs();
+        let nearest = rates.min_by(|&a, &b| {
+            let by_price = rate_price(a, want.rate).total_cmp(&rate_price(b, want.rate));
+            by_price.then(off(a).total_cmp(&off(b)))
+        });
         let rate = nearest.unwrap_or(want.rate);
         let size_price = mode.size.map_or(0.0, |size| size_price(size, want.size));
         Some(Offer {
@@ -98,7 +103,7 @@ fn format_price(pixel: PixelFormat, want: &Want) -> f64 {
     if want.encoder_formats.contains(&pixel) {
         // Nothing is unpacked, and perhaps nothing copied. The packed formats are a third more to move.
         return match pixel {
-            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Yvyu => 0.01,
+            PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Yvyu | PixelFormat::Vyuy => 0.01,
             _ => 0.0,
         };
     }
@@ -125,14 +130,22 @@ fn unpacking_price(pixel: PixelFormat, want: &Want) -> f64 {
         PixelFormat::Yv12 => 0.01,
         // One of them is unwoven.
         PixelFormat::Nv12 | PixelFormat::Nv21 => 0.02,
-        // Everything is, and it is a third more to begin with.
-        PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Yvyu => 0.05,
+        // The same, and it is a third more to begin with.
+        PixelFormat::Nv16 | PixelFormat::Nv61 => 0.04,
+        // Everything is.
+        PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Yvyu | PixelFormat::Vyuy => 0.05,
         // Twice as many bytes, and each takes arithmetic.
         PixelFormat::Rgb24 | PixelFormat::Bgr24 => 0.12,
+        // A third more of them.
+        PixelFormat::Xbgr32 | PixelFormat::Xrgb32 | PixelFormat::Bgrx32 | PixelFormat::Rgbx32 => 0.14,
+        // Fewer, but what is missing of each colour shows in soft gradients.
+        PixelFormat::Rgb565 => 0.18,
         // It has to be decoded, and has lost detail.
         PixelFormat::Mjpeg => 0.2,
         // The least work of all, but who has the choice wants colours.
         PixelFormat::Grey => 1.5,
+        // And nobody sees the bits that are more.
+        PixelFormat::Y10 | PixelFormat::Y16 => 1.52,
     }
 }
 
@@ -152,12 +165,12 @@ fn rate_price(rate: FrameRate, want: FrameRate) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::mode::usable, *};
+    use super::*;
 
     fn mode(fourcc: &[u8; 4], size: &str, rates: &[u32]) -> Mode {
         Mode {
             fourcc: *fourcc,
-            pixel: usable(*fourcc),
+            pixel: PixelFormat::of_fourcc(*fourcc),
             size: Some(size.parse().unwrap()),
             rates: rates.iter().map(|&rate| FrameRate::per_second(rate)).collect(),
         }
@@ -218,7 +231,9 @@ mod tests {
 
     #[test]
     fn at_the_same_size_and_rate_the_least_work_wins() {
-        let order = ["H264", "YU12", "YV12", "NV12", "UYVY", "RGB3", "MJPG", "GREY"];
+        let order = [
+            "H264", "YU12", "YV12", "NV12", "NV16", "VYUY", "RGB3", "XR24", "RGBP", "MJPG", "GREY", "Y16 ",
+        ];
         let all: Vec<Mode> = order
             .iter()
             .rev()
@@ -375,6 +390,32 @@ mod tests {
     fn a_rate_too_fast_is_better_than_one_too_slow() {
         let modes = [mode(b"YUYV", "640x480", &[60, 15])];
         assert_eq!(chosen(&modes, "640x480", 30).unwrap(), "YUYV 640x480 60 fps");
+    }
+
+    #[test]
+    fn the_very_rate_is_taken_where_the_camera_has_it() {
+        let ntsc = |whole| FrameRate {
+            frames: whole * 1000,
+            seconds: 1001,
+        };
+        let mut camera = mode(b"YUYV", "640x480", &[60, 30, 15]);
+        camera.rates.extend([ntsc(60), ntsc(30), "7.5".parse().unwrap()]);
+        let camera = [camera];
+        for (wanted, expected) in [
+            ("60", "60 fps"),
+            ("59.94", "59.94 fps"),
+            ("30000/1001", "29.97 fps"),
+            ("30", "30 fps"),
+            ("7.5", "7.5 fps"),
+            ("7.6", "7.5 fps"),
+        ] {
+            let want = Want {
+                rate: wanted.parse().unwrap(),
+                ..want("640x480", 30)
+            };
+            let (_, rate) = choose(&camera, &want).unwrap();
+            assert_eq!(rate.to_string(), expected, "{wanted}");
+        }
     }
 
     #[test]

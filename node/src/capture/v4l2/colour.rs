@@ -37,9 +37,7 @@ pub fn colour(pixel: PixelFormat, colorspace: u32, encoding: u32, quantization: 
         QUANTIZATION_LIM_RANGE => ColourRange::Limited,
         // V4L2_MAP_QUANTIZATION_DEFAULT. Grey pictures are the bare numbers of a sensor; vivid and v4l2-ctl take them for full
         // range like RGB.
-        _ if pixel.is_rgb() || pixel == PixelFormat::Grey || colorspace == COLORSPACE_JPEG => {
-            ColourRange::Full
-        }
+        _ if pixel.is_rgb() || pixel.is_grey() || colorspace == COLORSPACE_JPEG => ColourRange::Full,
         _ => ColourRange::Limited,
     };
     Colour { matrix, range }
@@ -76,7 +74,10 @@ mod tests {
         );
         assert_eq!(told(PixelFormat::Yuyv, COLORSPACE_JPEG), "BT.601, full range");
         assert_eq!(told(PixelFormat::Grey, SRGB), "BT.601, full range");
+        assert_eq!(told(PixelFormat::Y16, SRGB), "BT.601, full range");
         assert_eq!(told(PixelFormat::Rgb24, SRGB), "BT.601, full range");
+        assert_eq!(told(PixelFormat::Rgb565, SRGB), "BT.601, full range");
+        assert_eq!(told(PixelFormat::Nv16, SRGB), "BT.601, limited range");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     ioctl::{self, Dialect},
     mode,
 };
-use crate::capture::CaptureError;
+use crate::{capture::CaptureError, media::PixelFormat};
 
 /// Where udev keeps the names of cameras that stay the same whatever order they are plugged in.
 const LASTING_NAMES: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
@@ -110,7 +110,7 @@ fn offer(device: &Device, fourcc: v4l::FourCC) -> Format {
     };
     Format {
         fourcc: String::from_utf8_lossy(&fourcc.repr).trim_end().to_owned(),
-        usable: mode::usable(fourcc.repr).is_some(),
+        usable: PixelFormat::of_fourcc(fourcc.repr).is_some(),
         sizes: sizes.into_iter().map(size).collect(),
     }
 }

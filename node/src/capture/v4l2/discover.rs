@@ -108,6 +108,11 @@ pub fn card(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&name).trim().to_owned())
 }
 
+/// A device node as the kernel calls it, behind all links.
+pub fn node_of(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
 fn node(number: u32) -> PathBuf {
     PathBuf::from(format!("/dev/video{number}"))
 }

@@ -28,7 +28,7 @@ use std::{
 use rustix::io::Errno;
 
 pub use describe::{Control, Description, describe};
-pub use discover::{Found, discover, resolve};
+pub use discover::{Found, discover, node_of, resolve};
 pub use mode::{Mode, modes, usable_formats};
 
 use super::{Camera, CaptureError, VideoSource, Want};
@@ -36,6 +36,8 @@ use super::{Camera, CaptureError, VideoSource, Want};
 /// A camera of the kernel, by the name that a configuration gives it.
 pub struct V4l2Camera {
     name: String,
+    /// Other cameras that keep their devices, each as what messages call it, and its device as above.
+    before: Vec<(String, String)>,
     /// What was said last of how it is set up.
     said: Mutex<Option<open::Report>>,
 }
@@ -46,7 +48,29 @@ impl V4l2Camera {
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            before: Vec::new(),
             said: Mutex::default(),
+        }
+    }
+
+    /// The same where these cameras keep theirs: what messages call each, and its device by a name as above.
+    pub fn behind(self, before: Vec<(String, String)>) -> Self {
+        Self { before, ..self }
+    }
+
+    /// That nobody in front of it has the device at `path` under another name. Opened one after the other, each would find it free.
+    fn check_free(&self, path: &Path) -> Result<(), CaptureError> {
+        let node = discover::node_of(path);
+        let has_it = |(_, device): &&(String, String)| {
+            discover::resolve(device).is_ok_and(|other| discover::node_of(&other) == node)
+        };
+        match self.before.iter().find(has_it) {
+            None => Ok(()),
+            Some((camera, _)) => Err(CaptureError::Shared {
+                device: DeviceName::of(path).to_string(),
+                name: self.name.clone(),
+                camera: camera.clone(),
+            }),
         }
     }
 
@@ -63,6 +87,7 @@ impl V4l2Camera {
 impl Camera for V4l2Camera {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let path = discover::resolve(&self.name)?;
+        self.check_free(&path)?;
         let (source, report) = open::open(&path, want)?;
         self.say(report);
         Ok(Box::new(source))
@@ -116,5 +141,52 @@ impl fmt::Display for DeviceName {
             Some(card) => write!(f, "{} ({card})", self.path),
             None => f.write_str(&self.path),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+    use crate::{
+        capture::{Controls, OwnEncoding},
+        media::FrameRate,
+    };
+
+    #[test]
+    fn a_device_is_the_first_ones_by_whatever_name() {
+        let want = Want {
+            size: "640x480".parse().expect("a size"),
+            rate: FrameRate::per_second(30),
+            format: None,
+            own_encoding: OwnEncoding::Preferred,
+            encoder_formats: Vec::new(),
+            controls: Controls::new(),
+        };
+        let directory = std::env::temp_dir().join(format!("pinhole-links-{}", std::process::id()));
+        fs::create_dir_all(&directory).expect("the temporary directory can be written");
+        let link = directory.join("by-id");
+        symlink("/dev/null", &link).expect("it is ours");
+        let before = |device: &str| vec![("camera front".to_owned(), device.to_owned())];
+        let opened = |before| {
+            let camera = V4l2Camera::new(link.to_string_lossy()).behind(before);
+            camera.open(&want).err().expect("it is no camera")
+        };
+        let shared = opened(before("/dev/null"));
+        assert!(
+            shared.to_string().contains("is camera front's already") && shared.is_transient(),
+            "{shared}"
+        );
+        for free in [
+            before("/dev/zero"),
+            before("/dev/no-such"),
+            before("no such card, surely"),
+            vec![],
+        ] {
+            let error = opened(free);
+            assert!(matches!(error, CaptureError::NotACamera { .. }), "{error}");
+        }
+        fs::remove_dir_all(&directory).expect("it is there");
     }
 }

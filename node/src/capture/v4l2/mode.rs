@@ -13,23 +13,6 @@ use crate::{
     media::{FrameRate, FrameSize, PixelFormat},
 };
 
-/// What can be encoded or passed on here, by the kernel's names.
-const USABLE: [(&[u8; 4], PixelFormat); 13] = [
-    (b"H264", PixelFormat::H264),
-    (b"YU12", PixelFormat::Yu12),
-    (b"YV12", PixelFormat::Yv12),
-    (b"NV12", PixelFormat::Nv12),
-    (b"NV21", PixelFormat::Nv21),
-    (b"YUYV", PixelFormat::Yuyv),
-    (b"UYVY", PixelFormat::Uyvy),
-    (b"YVYU", PixelFormat::Yvyu),
-    (b"RGB3", PixelFormat::Rgb24),
-    (b"BGR3", PixelFormat::Bgr24),
-    (b"GREY", PixelFormat::Grey),
-    (b"MJPG", PixelFormat::Mjpeg),
-    (b"JPEG", PixelFormat::Mjpeg),
-];
-
 /// A format and size that a device offers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mode {
@@ -59,19 +42,10 @@ impl fmt::Display for Mode {
 
 /// The formats that a camera may deliver, for an error.
 pub fn usable_formats() -> String {
-    let names: Vec<_> = USABLE
-        .iter()
-        .map(|(fourcc, _)| String::from_utf8_lossy(*fourcc))
+    let names: Vec<_> = PixelFormat::codes()
+        .map(|code| String::from_utf8_lossy(code.trim_ascii_end()))
         .collect();
     names.join(", ")
-}
-
-/// What the kernel's code stands for, where it can be encoded here.
-pub fn usable(fourcc: [u8; 4]) -> Option<PixelFormat> {
-    USABLE
-        .iter()
-        .find(|(code, _)| **code == fourcc)
-        .map(|&(_, pixel)| pixel)
 }
 
 /// The modes of a device. Where it takes any size or rate of a range, the one that comes nearest to `want` stands
@@ -86,7 +60,7 @@ pub fn modes(device: &Device, dialect: Dialect, want: &Want) -> io::Result<Vec<M
         let fourcc = FourCC::new(&repr);
         let mode = |size, rates| Mode {
             fourcc: fourcc.repr,
-            pixel: usable(fourcc.repr),
+            pixel: PixelFormat::of_fourcc(fourcc.repr),
             size,
             rates,
         };

@@ -180,7 +180,8 @@ fn set_format(
     let asked = mode.size.unwrap_or(want.size);
     let given = ioctl::set_format(device, dialect, mode.fourcc, asked.width, asked.height)
         .map_err(|source| name.error("take its format", source))?;
-    let pixel = mode::usable(given.fourcc).filter(|&pixel| want.format.is_none_or(|wanted| wanted == pixel));
+    let pixel = PixelFormat::of_fourcc(given.fourcc)
+        .filter(|&pixel| want.format.is_none_or(|wanted| wanted == pixel));
     let Some(pixel) = pixel else {
         return Ok(None);
     };
@@ -208,9 +209,10 @@ fn stride(pixel: PixelFormat, size: FrameSize, given: u32, image: u32) -> u32 {
     }
     let lines = match pixel {
         PixelFormat::Nv12 | PixelFormat::Nv21 | PixelFormat::Yu12 | PixelFormat::Yv12 => 3 * size.height,
+        PixelFormat::Nv16 | PixelFormat::Nv61 => 4 * size.height,
         _ => 2 * size.height,
     };
-    // Two lines of a packed format are two strides; two lines of 4:2:0 and their chroma are three.
+    // Two lines of a packed format are two strides; two lines of 4:2:0 and their chroma are three, of 4:2:2 in planes four.
     let fits = |stride: u32| u64::from(stride) * u64::from(lines) <= 2 * u64::from(image);
     if given >= least && (fits(given) || !fits(least)) {
         given
@@ -259,6 +261,15 @@ mod tests {
         assert_eq!(stride(PixelFormat::Grey, size, 640, 307_200), 640);
         assert_eq!(stride(PixelFormat::Yv12, size, 0, 460_800), 640);
         assert_eq!(stride(PixelFormat::Nv21, size, 768, 768 * 720), 768);
+        assert_eq!(stride(PixelFormat::Nv16, size, 640, 614_400), 640);
+        assert_eq!(
+            stride(PixelFormat::Nv16, size, 1280, 614_400),
+            640,
+            "of both planes"
+        );
+        assert_eq!(stride(PixelFormat::Y10, size, 640, 614_400), 1280, "the pixels");
+        assert_eq!(stride(PixelFormat::Rgb565, size, 1344, 1344 * 480), 1344);
+        assert_eq!(stride(PixelFormat::Xbgr32, size, 0, 1_228_800), 2560);
         assert_eq!(stride(PixelFormat::Mjpeg, size, 1280, 614_400), 0);
         assert_eq!(stride(PixelFormat::H264, size, 1280, 614_400), 0);
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     capture::{CaptureError, Controls, VideoSource},
-    media::{Bitrate, Frame, PixelFormat, Timestamp, VideoFormat},
+    media::{Bitrate, Frame, PixelFormat, Timestamp, VideoFormat, jpeg},
 };
 
 /// The longest single `poll`: not every driver wakes those who wait when its device goes.
@@ -162,7 +162,7 @@ impl Source {
             return true;
         }
         match self.format.pixel {
-            PixelFormat::Mjpeg => !self.queue.bytes(buffer).starts_with(&[0xff, 0xd8]),
+            PixelFormat::Mjpeg => jpeg::start(self.queue.bytes(buffer)).is_none(),
             PixelFormat::H264 => {
                 let bytes = self.queue.bytes(buffer);
                 !(bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1]))

@@ -1,28 +1,28 @@
 //! Motion JPEG, by libjpeg-turbo straight to planes: no detour through RGB.
 
-use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Subsamp, YuvImage};
+use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, Subsamp, YuvImage};
 
-use super::{ConvertError, Output};
-use crate::media::Frame;
+use super::{ConvertError, Output, rgb};
+use crate::media::{self, ColourRange, Frame};
 
 /// What libjpeg-turbo says of the bytes that many cameras leave in front of a JPEG's end marker. The picture is
-/// whole.
-const HARMLESS: &str = "extraneous bytes before marker";
+/// whole. In front of any other marker they are what is left of damaged data.
+const HARMLESS: &str = "extraneous bytes before marker 0xd9";
 
-/// Decodes JPEGs of any subsampling to 4:2:0 in limited range.
+/// Decodes JPEGs of any kind that a camera may send to 4:2:0 in limited range.
 pub struct Decoder {
     library: Decompressor,
-    /// The frame, out of reach of whoever fills the device's buffers: the library reads a JPEG's header twice, and
+    /// The image, out of reach of whoever fills the device's buffers: the library reads a JPEG's header twice, and
     /// writes as much as the second reading says into memory measured by the first.
     jpeg: Vec<u8>,
-    /// The planes as they are in the JPEG.
+    /// The planes as they are in the JPEG, or its pixels.
     planes: Vec<u8>,
 }
 
 impl Decoder {
     pub fn new() -> Result<Self, ConvertError> {
         let mut library = Decompressor::new().map_err(jpeg)?;
-        // A camera sends one scan; a crafted JPEG with thousands would hold up the stream.
+        // A camera sends one scan, or ten of a progressive picture; a crafted JPEG with thousands would hold up the stream.
         library.set_scan_limit(16).map_err(jpeg)?;
         Ok(Self {
             library,
@@ -33,10 +33,35 @@ impl Decoder {
 
     /// Decodes `frame`, which must be at least as large as `output`: some cameras pad theirs to whole blocks.
     pub fn decode(&mut self, frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), ConvertError> {
-        self.jpeg.clear();
-        self.jpeg.extend_from_slice(frame.data);
+        let traits = media::jpeg::mend(frame.data, &mut self.jpeg)
+            .map_err(|flaw| ConvertError::Jpeg(flaw.to_string()))?;
         let header = self.library.read_header(&self.jpeg).map_err(jpeg)?;
-        let layout = Layout::of(&header, output)?;
+        check_size(&header, output)?;
+        match (header.colorspace, header.subsamp) {
+            (Colorspace::YCbCr | Colorspace::Gray, subsamp) if subsamp != Subsamp::Unknown => {
+                self.decode_planes(&header, output)
+            }
+            (Colorspace::CMYK | Colorspace::YCCK, _) => {
+                self.decode_pixels(&header, PixelFormat::CMYK)?;
+                uncover(&mut self.planes, traits.is_adobe);
+                self.take_pixels::<4>(&header, output);
+                Ok(())
+            }
+            _ => {
+                self.decode_pixels(&header, PixelFormat::RGB)?;
+                self.take_pixels::<3>(&header, output);
+                Ok(())
+            }
+        }
+    }
+
+    /// Straight to planes.
+    fn decode_planes(
+        &mut self,
+        header: &DecompressHeader,
+        output: &mut Output<'_>,
+    ) -> Result<(), ConvertError> {
+        let layout = Layout::of(header);
         self.planes.resize(layout.length, 0);
         let image = YuvImage {
             pixels: &mut self.planes[..],
@@ -45,11 +70,71 @@ impl Decoder {
             height: header.height,
             subsamp: header.subsamp,
         };
-        match self.library.decompress_to_yuv(&self.jpeg, image) {
-            Err(error) if !error.to_string().contains(HARMLESS) => return Err(jpeg(error)),
-            _ => layout.squeeze(&self.planes, output),
-        }
+        let outcome = self.library.decompress_to_yuv(&self.jpeg, image);
+        whole(outcome)?;
+        layout.squeeze(&self.planes, output);
         Ok(())
+    }
+
+    /// By way of pixels, for what has no planes of luma and chroma: no camera is known to send it, but programs do.
+    fn decode_pixels(&mut self, header: &DecompressHeader, format: PixelFormat) -> Result<(), ConvertError> {
+        let pitch = header.width * format.size();
+        self.planes.resize(pitch * header.height, 0);
+        let image = Image {
+            pixels: &mut self.planes[..],
+            width: header.width,
+            pitch,
+            height: header.height,
+            format,
+        };
+        whole(self.library.decompress(&self.jpeg, image))
+    }
+
+    /// From pixels of so many bytes, the first three of which are red, green and blue.
+    fn take_pixels<const BYTES: usize>(&self, header: &DecompressHeader, output: &mut Output<'_>) {
+        let pixels = rgb::Pixels {
+            data: &self.planes,
+            stride: header.width * BYTES,
+            range: ColourRange::Full,
+        };
+        rgb::convert(&pixels, output, |pixel: &[u8; BYTES]| {
+            [pixel[0], pixel[1], pixel[2]]
+        });
+    }
+}
+
+/// Larger by a few blocks is padding, smaller or much larger is another picture.
+fn check_size(header: &DecompressHeader, output: &Output<'_>) -> Result<(), ConvertError> {
+    let (width, height) = (header.width, header.height);
+    let fits = |actual: usize, wanted: usize| (wanted..wanted + 64).contains(&actual);
+    if fits(width, output.width()) && fits(height, output.height()) && !header.is_lossless {
+        return Ok(());
+    }
+    let kind = if header.is_lossless { "lossless of " } else { "" };
+    Err(ConvertError::JpegKind {
+        actual: format!("{kind}{width}x{height}"),
+        expected: format!("{}x{}", output.width(), output.height()),
+    })
+}
+
+/// Whether all of the picture was in the data.
+fn whole(outcome: turbojpeg::Result<()>) -> Result<(), ConvertError> {
+    match outcome {
+        Err(error) if !error.to_string().contains(HARMLESS) => Err(jpeg(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Ink on paper becomes light. Adobe's programs, and who follows them, write how much of the paper each ink leaves uncovered.
+fn uncover(pixels: &mut [u8], is_adobe: bool) {
+    let left = |ink: u8| if is_adobe { ink } else { 255 - ink };
+    for pixel in pixels.as_chunks_mut::<4>().0 {
+        let key = u16::from(left(pixel[3]));
+        for ink in &mut pixel[..3] {
+            #[allow(clippy::cast_possible_truncation, reason = "a share of a byte")]
+            let light = ((u16::from(left(*ink)) * key + 127) / 255) as u8;
+            *ink = light;
+        }
     }
 }
 
@@ -65,23 +150,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(header: &DecompressHeader, output: &Output<'_>) -> Result<Self, ConvertError> {
+    fn of(header: &DecompressHeader) -> Self {
         let (width, height) = (header.width, header.height);
-        let kind = |actual: String| ConvertError::JpegKind {
-            actual,
-            expected: format!("YCbCr or grey of {}x{}", output.width(), output.height()),
-        };
-        // Larger by a few blocks is padding, smaller or much larger is another picture.
-        let fits = |actual: usize, wanted: usize| (wanted..wanted + 64).contains(&actual);
-        if !fits(width, output.width()) || !fits(height, output.height()) {
-            return Err(kind(format!("{width}x{height}")));
-        }
-        if header.is_lossless || !matches!(header.colorspace, Colorspace::YCbCr | Colorspace::Gray) {
-            return Err(kind(format!("{:?}", header.colorspace)));
-        }
         let sharing = match header.subsamp {
             Subsamp::Gray => None,
-            Subsamp::Unknown => return Err(kind("of an unknown subsampling".to_owned())),
             known => Some(known.size()),
         };
         let (across, down) = sharing.unwrap_or((1, 1));
@@ -91,14 +163,14 @@ impl Layout {
             Some(_) => (luma_stride / across, luma_lines / down),
             None => (0, 0),
         };
-        Ok(Self {
+        Self {
             luma_stride,
             luma_lines,
             chroma_stride,
             chroma_lines,
             sharing,
             length: luma_stride * luma_lines + 2 * chroma_stride * chroma_lines,
-        })
+        }
     }
 
     /// From full to limited range, and from any subsampling to 4:2:0.

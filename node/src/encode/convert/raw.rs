@@ -68,6 +68,49 @@ pub fn semi_planar<const CB: usize, const CR: usize>(
     Ok(())
 }
 
+/// The same where each line has chroma of its own (4:2:2). In the output it is the mean of two lines'.
+pub fn semi_planar_tall<const CB: usize, const CR: usize>(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let data = check(frame)?;
+    let (stride, chroma_stride) = (
+        frame.format.stride as usize,
+        frame.format.chroma_stride() as usize,
+    );
+    let (height, woven_bytes) = (output.height(), 2 * output.chroma_width());
+    let (y, chroma) = data.split_at(stride * height);
+    let woven = |number: usize| chroma[number * chroma_stride..][..woven_bytes].as_chunks::<2>().0;
+    for (pair, lines) in output.pairs().enumerate() {
+        // An odd last line is its own neighbour.
+        let (upper, lower) = (2 * pair, (2 * pair + 1).min(height - 1));
+        for (number, to) in [(upper, lines.upper), (lower, lines.lower)] {
+            let from = &y[number * stride..][..to.len()];
+            match recolour {
+                None => to.copy_from_slice(from),
+                Some(recolour) => {
+                    for ((from, to), woven) in from.chunks(2).zip(to.chunks_mut(2)).zip(woven(number)) {
+                        let tint = recolour.tint(woven[CB], woven[CR]);
+                        for (from, to) in from.iter().zip(to) {
+                            *to = recolour.luma(*from, tint);
+                        }
+                    }
+                }
+            }
+        }
+        let woven = woven(upper).iter().zip(woven(lower));
+        for (((upper, lower), u), v) in woven.zip(&mut *lines.u).zip(&mut *lines.v) {
+            *u = mean(upper[CB], lower[CB]);
+            *v = mean(upper[CR], lower[CR]);
+        }
+        if let Some(recolour) = recolour {
+            recolour.chroma_lines(lines.u, lines.v);
+        }
+    }
+    Ok(())
+}
+
 /// Three planes, in this order of chroma or the other.
 pub fn planar(
     frame: &Frame<'_>,
@@ -104,6 +147,32 @@ pub fn grey(
         match recolour {
             None => to.copy_from_slice(from),
             Some(recolour) => recolour.grey_line(from, to),
+        }
+    }
+    output.u.fill(128);
+    output.v.fill(128);
+    Ok(())
+}
+
+/// The same in two bytes, the lower one first, of which the upper eight of `8 + MORE` bits are taken.
+pub fn deep_grey<const MORE: u32>(
+    frame: &Frame<'_>,
+    output: &mut Output<'_>,
+    recolour: Option<&Recolour>,
+) -> Result<(), LayoutError> {
+    let (data, stride, width) = (check(frame)?, frame.format.stride as usize, output.width());
+    let mut narrow = vec![0; width];
+    for (from, to) in data.chunks(stride).zip(output.y.chunks_mut(output.stride)) {
+        let samples = from[..2 * width].as_chunks::<2>().0;
+        for (sample, narrow) in samples.iter().zip(&mut narrow) {
+            // What is above its bits is up to the driver.
+            let value = u16::from_le_bytes(*sample) >> MORE;
+            *narrow = u8::try_from(value).unwrap_or(u8::MAX);
+        }
+        let to = &mut to[..width];
+        match recolour {
+            None => to.copy_from_slice(&narrow),
+            Some(recolour) => recolour.grey_line(&narrow, to),
         }
     }
     output.u.fill(128);

@@ -3,7 +3,17 @@
 use super::{super::Planes, tests::noise, *};
 use crate::media::{ColourMatrix, ColourRange, FrameRate, Timestamp};
 
-const FORMATS: [PixelFormat; 10] = [
+const FORMATS: [PixelFormat; 20] = [
+    PixelFormat::Vyuy,
+    PixelFormat::Nv16,
+    PixelFormat::Nv61,
+    PixelFormat::Y10,
+    PixelFormat::Y16,
+    PixelFormat::Xbgr32,
+    PixelFormat::Xrgb32,
+    PixelFormat::Bgrx32,
+    PixelFormat::Rgbx32,
+    PixelFormat::Rgb565,
     PixelFormat::Yuyv,
     PixelFormat::Uyvy,
     PixelFormat::Yvyu,
@@ -43,6 +53,9 @@ impl Source<'_> {
         let interleaved = height * stride + y / 2 * stride.next_multiple_of(2) + x / 2 * 2;
         let plane = stride.div_ceil(2) * height.div_ceil(2);
         let first = height * stride + y / 2 * stride.div_ceil(2) + x / 2;
+        let tall = height * stride + y * stride.next_multiple_of(2) + x / 2 * 2;
+        let two_bytes = |at: usize| u16::from_le_bytes([self.data[at], self.data[at + 1]]);
+        let four = line + 4 * x;
         let at = match self.format.pixel {
             PixelFormat::Yuyv => [line + 2 * x, pair + 1, pair + 3],
             PixelFormat::Uyvy => [line + 2 * x + 1, pair, pair + 2],
@@ -54,6 +67,21 @@ impl Source<'_> {
             PixelFormat::Grey => return [self.byte(line + x), 128.0, 128.0],
             PixelFormat::Rgb24 => [line + 3 * x, line + 3 * x + 1, line + 3 * x + 2],
             PixelFormat::Bgr24 => [line + 3 * x + 2, line + 3 * x + 1, line + 3 * x],
+            PixelFormat::Vyuy => [line + 2 * x + 1, pair + 2, pair],
+            PixelFormat::Nv16 => [line + x, tall, tall + 1],
+            PixelFormat::Nv61 => [line + x, tall + 1, tall],
+            // Bits above the ten are not in use, and may be anything that is clearly too much.
+            PixelFormat::Y10 => return [f64::from(two_bytes(line + 2 * x) / 4).min(255.0), 128.0, 128.0],
+            PixelFormat::Y16 => return [f64::from(two_bytes(line + 2 * x) / 256), 128.0, 128.0],
+            PixelFormat::Xbgr32 => [four + 2, four + 1, four],
+            PixelFormat::Xrgb32 => [four + 1, four + 2, four + 3],
+            PixelFormat::Bgrx32 => [four + 3, four + 2, four + 1],
+            PixelFormat::Rgbx32 => [four, four + 1, four + 2],
+            PixelFormat::Rgb565 => {
+                let bits = two_bytes(line + 2 * x);
+                let part = |value: u16, most: u16| f64::from(value & most) * 255.0 / f64::from(most);
+                return [part(bits >> 11, 31), part(bits >> 5, 63), part(bits, 31)];
+            }
             PixelFormat::Mjpeg | PixelFormat::H264 => unreachable!("not raw"),
         };
         at.map(|at| self.byte(at))
@@ -211,13 +239,21 @@ fn black_white_and_grey_are_exact() {
                     ColourRange::Full => (0, 255),
                 };
                 for (level, expected) in [(black, 16), (white, 235)] {
+                    // The levels of five and six bits are others.
+                    if pixel == PixelFormat::Rgb565 && range == ColourRange::Limited {
+                        continue;
+                    }
                     // Luma is the level, chroma in the middle; in RGB everything is the level.
                     let data: Vec<u8> = (0..format.least_bytes())
                         .map(|at| {
+                            if pixel == PixelFormat::Y10 {
+                                return (u16::from(level) << 2).to_le_bytes()[at % 2];
+                            }
                             let luma = match pixel {
                                 PixelFormat::Yuyv | PixelFormat::Yvyu => at % 2 == 0,
                                 PixelFormat::Uyvy => at % 2 == 1,
-                                PixelFormat::Rgb24 | PixelFormat::Bgr24 => true,
+                                PixelFormat::Vyuy => at % 2 == 1,
+                                pixel if pixel.is_rgb() => true,
                                 _ => at < 32 * 16,
                             };
                             if luma { level } else { 128 }
@@ -265,7 +301,7 @@ fn frames_of_any_length_stride_and_content_do_no_harm() {
         let pixel = FORMATS
             .into_iter()
             .chain([PixelFormat::Mjpeg])
-            .nth(dice(11))
+            .nth(dice(21))
             .unwrap();
         let colour = Colour {
             matrix: MATRICES[dice(4)],

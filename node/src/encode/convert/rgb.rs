@@ -1,4 +1,4 @@
-//! Packed red, green and blue.
+//! Packed red, green and blue, in any order and of several widths.
 
 use super::{
     Output,
@@ -45,41 +45,86 @@ impl Factors {
     }
 }
 
-/// Three bytes a pixel, red the one of index `R` and blue that of index `B`. Each chroma sample is the mean of four pixels'.
-pub fn packed<const R: usize, const B: usize>(
+/// Pixels line by line.
+pub struct Pixels<'a> {
+    /// All of them.
+    pub data: &'a [u8],
+    /// Bytes from line to line.
+    pub stride: usize,
+    /// Which of their numbers are in use.
+    pub range: ColourRange,
+}
+
+/// So many bytes a pixel, of which `parts` makes red, green and blue. Each chroma sample is the mean of four pixels'.
+pub fn packed<const BYTES: usize>(
     frame: &Frame<'_>,
     output: &mut Output<'_>,
+    parts: impl Fn(&[u8; BYTES]) -> [u8; 3] + Copy,
 ) -> Result<(), LayoutError> {
-    let (data, stride) = (super::raw::check(frame)?, frame.format.stride as usize);
-    let (width, height) = (output.width(), output.height());
-    let factors = Factors::from(frame.format.colour.range);
-    let line = |number: usize| data[number * stride..][..3 * width].as_chunks::<3>().0;
-    for (pair, lines) in output.pairs().enumerate() {
-        // An odd last line is its own neighbour.
-        let (upper, lower) = (line(2 * pair), line((2 * pair + 1).min(height - 1)));
-        luma::<R, B>(&factors, upper, lines.upper);
-        luma::<R, B>(&factors, lower, lines.lower);
-        chroma::<R, B>(&factors, upper, lower, lines.u, lines.v);
-    }
+    let pixels = Pixels {
+        data: super::raw::check(frame)?,
+        stride: frame.format.stride as usize,
+        range: frame.format.colour.range,
+    };
+    convert(&pixels, output, parts);
     Ok(())
 }
 
-fn luma<const R: usize, const B: usize>(factors: &Factors, pixels: &[[u8; 3]], line: &mut [u8]) {
-    for (pixel, y) in pixels.iter().zip(line) {
-        let parts = [pixel[R], pixel[1], pixel[B]];
-        *y = byte(weighed(parts.map(i16::from), factors.luma) + factors.luma_offset);
+/// The same of pixels that are known to be enough for `output`.
+pub fn convert<const BYTES: usize>(
+    pixels: &Pixels<'_>,
+    output: &mut Output<'_>,
+    parts: impl Fn(&[u8; BYTES]) -> [u8; 3] + Copy,
+) {
+    let (width, height) = (output.width(), output.height());
+    let factors = Factors::from(pixels.range);
+    let line = |number: usize| {
+        let line = &pixels.data[number * pixels.stride..][..BYTES * width];
+        line.as_chunks::<BYTES>().0
+    };
+    for (pair, lines) in output.pairs().enumerate() {
+        // An odd last line is its own neighbour.
+        let (upper, lower) = (line(2 * pair), line((2 * pair + 1).min(height - 1)));
+        luma(&factors, upper, lines.upper, parts);
+        luma(&factors, lower, lines.lower, parts);
+        chroma(&factors, [upper, lower], lines.u, lines.v, parts);
     }
 }
 
-fn chroma<const R: usize, const B: usize>(
+/// Red, green and blue of five, six and five bits in two bytes, the lower one first (`V4L2_PIX_FMT_RGB565`).
+pub fn of_565(pixel: &[u8; 2]) -> [u8; 3] {
+    let bits = u16::from_le_bytes(*pixel);
+    // What is missing below repeats what is above, so that the largest number is 255.
+    let spread = |value: u16, width: u32| {
+        let value = value & ((1 << width) - 1);
+        #[allow(clippy::cast_possible_truncation, reason = "eight bits are left")]
+        let byte = (value << (8 - width) | value >> (2 * width - 8)) as u8;
+        byte
+    };
+    [spread(bits >> 11, 5), spread(bits >> 5, 6), spread(bits, 5)]
+}
+
+fn luma<const BYTES: usize>(
     factors: &Factors,
-    upper: &[[u8; 3]],
-    lower: &[[u8; 3]],
+    pixels: &[[u8; BYTES]],
+    line: &mut [u8],
+    parts: impl Fn(&[u8; BYTES]) -> [u8; 3],
+) {
+    for (pixel, y) in pixels.iter().zip(line) {
+        *y = byte(weighed(parts(pixel).map(i16::from), factors.luma) + factors.luma_offset);
+    }
+}
+
+fn chroma<const BYTES: usize>(
+    factors: &Factors,
+    [upper, lower]: [&[[u8; BYTES]]; 2],
     u: &mut [u8],
     v: &mut [u8],
+    parts: impl Fn(&[u8; BYTES]) -> [u8; 3],
 ) {
-    let mixed = |four: [&[u8; 3]; 4]| {
-        let sum = [R, 1, B].map(|part| four.iter().map(|pixel| i16::from(pixel[part])).sum::<i16>());
+    let mixed = |four: [&[u8; BYTES]; 4]| {
+        let four = four.map(&parts);
+        let sum = [0, 1, 2].map(|part| four.iter().map(|pixel| i16::from(pixel[part])).sum::<i16>());
         (
             byte(weighed(sum, factors.cb) + factors.chroma_offset),
             byte(weighed(sum, factors.cr) + factors.chroma_offset),

@@ -3,7 +3,7 @@ use turbojpeg::{Compressor, Subsamp, YuvImage};
 use super::{super::Planes, *};
 use crate::media::{FrameRate, Timestamp};
 
-fn frame<'a>(pixel: PixelFormat, size: &str, stride: u32, data: &'a [u8]) -> Frame<'a> {
+pub(super) fn frame<'a>(pixel: PixelFormat, size: &str, stride: u32, data: &'a [u8]) -> Frame<'a> {
     Frame {
         format: VideoFormat {
             pixel,
@@ -149,13 +149,14 @@ fn jpeg(width: usize, height: usize, subsamp: Subsamp) -> Vec<u8> {
     compressor.compress_yuv_to_vec(image).unwrap()
 }
 
-const SUBSAMPLINGS: [Subsamp; 6] = [
+pub(super) const SUBSAMPLINGS: [Subsamp; 7] = [
     Subsamp::Sub2x2,
     Subsamp::Sub2x1,
     Subsamp::None,
     Subsamp::Gray,
     Subsamp::Sub1x2,
     Subsamp::Sub4x1,
+    Subsamp::Sub1x4,
 ];
 
 fn full_to_limited(y: u8) -> u8 {

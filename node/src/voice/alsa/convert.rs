@@ -25,6 +25,11 @@ fn put(format: SampleFormat, sample: f32, bytes: &mut Vec<u8>) {
         SampleFormat::S24 => bytes.extend(scaled(0x7f_ffff).to_le_bytes()),
         SampleFormat::Float => bytes.extend(sample.to_le_bytes()),
         SampleFormat::U8 => bytes.push((scaled(127) as i8).cast_unsigned() ^ 0x80),
+        SampleFormat::S16Be => bytes.extend((scaled(i32::from(i16::MAX)) as i16).to_be_bytes()),
+        SampleFormat::S32Be => bytes.extend(scaled(i32::MAX).to_be_bytes()),
+        SampleFormat::S24PackedBe => bytes.extend(&scaled(0x7f_ffff).to_be_bytes()[1..]),
+        SampleFormat::S24Be => bytes.extend(scaled(0x7f_ffff).to_be_bytes()),
+        SampleFormat::FloatBe => bytes.extend(sample.to_be_bytes()),
     }
 }
 
@@ -53,6 +58,23 @@ mod tests {
                 vec![0, 0, 0x80, 0x3f, 0, 0, 0x80, 0xbf, 0, 0, 0, 0],
             ),
             (SampleFormat::U8, vec![0xff, 0x01, 0x80]),
+            (SampleFormat::S16Be, vec![0x7f, 0xff, 0x80, 0x01, 0, 0]),
+            (
+                SampleFormat::S24PackedBe,
+                vec![0x7f, 0xff, 0xff, 0x80, 0, 0x01, 0, 0, 0],
+            ),
+            (
+                SampleFormat::S24Be,
+                vec![0, 0x7f, 0xff, 0xff, 0xff, 0x80, 0, 0x01, 0, 0, 0, 0],
+            ),
+            (
+                SampleFormat::S32Be,
+                vec![0x7f, 0xff, 0xff, 0xff, 0x80, 0, 0, 0x01, 0, 0, 0, 0],
+            ),
+            (
+                SampleFormat::FloatBe,
+                vec![0x3f, 0x80, 0, 0, 0xbf, 0x80, 0, 0, 0, 0, 0, 0],
+            ),
         ] {
             let mut bytes = Vec::new();
             spread(format, &[7.0, -7.0, 0.0], 1, &mut bytes);

@@ -1,105 +1,71 @@
 use super::{Cutter, Look};
-use crate::media::FrameSize;
+use crate::media::{
+    FrameSize,
+    jpeg::{self, Part, START_OF_IMAGE, START_OF_SCAN, Walk},
+};
 
-/// JPEG images one behind the other (ITU-T T.81, annex B). Their segments are followed by their lengths: a thumbnail in a
-/// header has an end-of-image marker, too.
+/// JPEG images one behind the other. Their segments are followed by their lengths: a thumbnail in a header has an end-of-image marker, too.
+/// An image without an end ends where the next one begins.
 #[derive(Default)]
 pub struct Mjpeg {
-    /// Where the next marker is looked for.
-    at: usize,
-    /// Whether `at` is within entropy-coded data, which has no length.
-    in_scan: bool,
+    /// How far the image is known that the bytes begin with.
+    walk: Option<Walk>,
+    /// Whether it has a picture, as far as it is known.
+    has_scan: bool,
     size: Option<FrameSize>,
 }
-
-const START_OF_IMAGE: u8 = 0xd8;
-const END_OF_IMAGE: u8 = 0xd9;
-const START_OF_SCAN: u8 = 0xda;
 
 /// More than any camera's image: 8192x8192 at two bits a pixel.
 const LARGEST: usize = 16 * 1024 * 1024;
 
 impl Mjpeg {
-    fn over(&mut self, look: Look) -> Look {
-        (self.at, self.in_scan) = (0, false);
-        look
-    }
-
     /// Up to where an image may start, `from` at least.
-    fn garbage(&mut self, bytes: &[u8], from: usize) -> Look {
+    fn garbage(bytes: &[u8], from: usize) -> Look {
         let next = bytes[from..]
             .windows(2)
             .position(|pair| pair == [0xff, START_OF_IMAGE]);
         // A single 0xff at the end may be the first half of it.
         let end = bytes.len() - usize::from(bytes.len() > from && bytes.ends_with(&[0xff]));
-        self.over(Look::Garbage(next.map_or(end, |next| from + next)))
+        Look::Garbage(next.map_or(end, |next| from + next))
     }
 
-    /// Moves over entropy-coded data to the marker that ends it; `false` where that has not come yet.
-    fn skip_scan(&mut self, bytes: &[u8]) -> bool {
-        while let Some(found) = bytes[self.at..].iter().position(|byte| *byte == 0xff) {
-            self.at += found;
-            match bytes.get(self.at + 1) {
-                None => return false,
-                // A stuffed zero, a restart marker: still the same scan. A second 0xff is a fill byte.
-                Some(0x00 | 0xd0..=0xd7) => self.at += 2,
-                Some(0xff) => self.at += 1,
-                Some(_) => return true,
-            }
+    /// The image ends behind `length` bytes. Without a scan it is none.
+    fn cut(&mut self, length: usize) -> Look {
+        self.walk = None;
+        if std::mem::take(&mut self.has_scan) {
+            Look::Frame(length)
+        } else {
+            Look::Garbage(length)
         }
-        self.at = bytes.len();
-        false
     }
 }
 
 impl Cutter for Mjpeg {
     fn look(&mut self, bytes: &[u8]) -> Look {
         loop {
-            if self.in_scan {
-                if !self.skip_scan(bytes) {
-                    return Look::More;
-                }
-                self.in_scan = false;
-            }
-            let Some(&[mark, code]) = bytes.get(self.at..self.at + 2) else {
-                return match bytes.get(self.at) {
-                    Some(byte) if *byte != 0xff => self.garbage(bytes, self.at + 1),
-                    _ => Look::More,
-                };
+            let walk = match (&mut self.walk, bytes) {
+                (Some(walk), _) => walk,
+                (none, [0xff, START_OF_IMAGE, ..]) => none.insert(Walk::default()),
+                (None, [] | [0xff]) => return Look::More,
+                (None, _) => return Self::garbage(bytes, 1),
             };
-            let starts = self.at == 0;
-            match (mark, code) {
-                (0xff, START_OF_IMAGE) if starts => self.at = 2,
-                _ if starts => return self.garbage(bytes, 1),
-                (0xff, START_OF_IMAGE) => {
-                    let cut_short = self.at;
-                    return self.over(Look::Garbage(cut_short));
+            match walk.next(bytes, false) {
+                None => return Look::More,
+                Some(Part::Segment(code, parameters)) => {
+                    self.has_scan |= code == START_OF_SCAN;
+                    self.size = jpeg::size(code, &bytes[parameters]).or(self.size);
                 }
-                (0xff, END_OF_IMAGE) => {
-                    let length = self.at + 2;
-                    return self.over(Look::Frame(length));
-                }
-                (0xff, 0xff) => self.at += 1,
-                (0xff, 0x01 | 0xd0..=0xd7) => self.at += 2,
-                (0xff, _) => {
-                    let Some(&[high, low]) = bytes.get(self.at + 2..self.at + 4) else {
-                        return Look::More;
-                    };
-                    let length = usize::from(u16::from_be_bytes([high, low]));
-                    if length < 2 {
-                        return self.garbage(bytes, self.at + 2);
-                    }
-                    let Some(segment) = bytes.get(self.at + 4..self.at + 2 + length) else {
-                        return Look::More;
-                    };
-                    if is_frame_header(code) {
-                        self.size = size(segment).or(self.size);
-                    }
-                    self.at += 2 + length;
-                    self.in_scan = code == START_OF_SCAN;
-                }
-                _ => return self.garbage(bytes, self.at + 1),
+                Some(Part::Scan(_)) => {}
+                Some(Part::End(length) | Part::Cut(length)) => return self.cut(length),
             }
+        }
+    }
+
+    fn look_at_end(&mut self, bytes: &[u8]) -> Look {
+        if self.has_scan {
+            self.cut(bytes.len())
+        } else {
+            Look::More
         }
     }
 
@@ -112,27 +78,10 @@ impl Cutter for Mjpeg {
     }
 }
 
-/// `SOF0` to `SOF15`, without the three of that range that are something else (table B.1).
-fn is_frame_header(code: u8) -> bool {
-    matches!(code, 0xc0..=0xcf) && !matches!(code, 0xc4 | 0xc8 | 0xcc)
-}
-
-/// What a frame header says of the picture (B.2.2): precision, lines, samples in a line.
-fn size(header: &[u8]) -> Option<FrameSize> {
-    let &[_precision, h1, h0, w1, w0, ..] = header else {
-        return None;
-    };
-    let size = FrameSize {
-        width: u16::from_be_bytes([w1, w0]).into(),
-        height: u16::from_be_bytes([h1, h0]).into(),
-    };
-    let possible = 16..=8192;
-    (possible.contains(&size.width) && possible.contains(&size.height)).then_some(size)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::frames, *};
+    use crate::media::jpeg::variants::{self, Dice};
 
     /// An image with a thumbnail in its header, a restart marker, a stuffed byte, and `last` in its scan.
     fn image(last: u8) -> Vec<u8> {
@@ -144,7 +93,8 @@ mod tests {
             &[0xff], // a fill byte
             &frame_header,
             &[
-                0xff, 0xda, 0, 3, 1, 0x12, 0xff, 0x00, 0x34, 0xff, 0xd3, 0x56, last, 0xff, 0xd9,
+                0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0x12, 0xff, 0x00, 0x34, 0xff, 0xd3, 0x56, last, 0xff,
+                0xd9,
             ],
         ]
         .concat()
@@ -169,13 +119,68 @@ mod tests {
     #[test]
     fn after_a_damaged_image_the_next_ones_come_whole() {
         let whole = image(1);
-        // A damaged length spans 64 kB at most.
+        // A damaged length spans 64 kB at most. What is cut short within its scan is cut out as well: only decoding shows it.
         let more = whole.repeat(2000);
         for length in 1..whole.len() - 1 {
             let stream = [&whole[..length], &more].concat();
             let found = frames(&mut Mjpeg::default(), &stream, (0..stream.len()).step_by(999));
             assert!(found.len() > 200, "cut at {length}: {}", found.len());
             assert!(found[1..].iter().all(|image| *image == whole), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn an_image_without_an_end_ends_where_the_next_begins() {
+        let images = [image(1), image(2), image(3)];
+        let endless = images.each_ref().map(|image| image[..image.len() - 2].to_vec());
+        let stream = endless.concat();
+        for cut in 0..stream.len() {
+            assert_eq!(
+                frames(&mut Mjpeg::default(), &stream, [cut]),
+                endless[..2],
+                "{cut}"
+            );
+        }
+        let mut mjpeg = Mjpeg::default();
+        assert_eq!(mjpeg.look(&endless[2]), Look::More);
+        assert_eq!(
+            mjpeg.look_at_end(&endless[2]),
+            Look::Frame(endless[2].len()),
+            "nor need another come"
+        );
+        assert_eq!(mjpeg.look_at_end(&[]), Look::More);
+        assert_eq!(mjpeg.look(&endless[2][..30]), Look::More);
+        assert_eq!(
+            mjpeg.look_at_end(&endless[2][..30]),
+            Look::More,
+            "a header is no picture"
+        );
+    }
+
+    #[test]
+    fn images_come_whole_however_a_camera_writes_them() {
+        let base = image(1);
+        for seed in 0..500 {
+            let mut dice = Dice::new(seed);
+            let written: Vec<_> = (0..4).map(|_| variants::in_a_stream(&base, &mut dice)).collect();
+            // The last one need not have an end.
+            let stream = [written.concat(), base.clone()].concat();
+            let cuts = [dice.below(stream.len()), dice.below(stream.len())];
+            let found = frames(
+                &mut Mjpeg::default(),
+                &stream,
+                [cuts[0].min(cuts[1]), cuts[0].max(cuts[1])],
+            );
+            assert_eq!(found.len(), 5, "seed {seed}: {written:02x?}");
+            let mut mended = Vec::new();
+            for frame in found {
+                jpeg::mend(&frame, &mut mended).expect("it is whole");
+                assert_eq!(
+                    variants::without_zeros(&mended),
+                    variants::essence(&base),
+                    "seed {seed}"
+                );
+            }
         }
     }
 
