@@ -102,11 +102,18 @@ impl Network {
 
     fn come_from(&self, address: Ipv4Addr) {
         let (host, address) = (HOST.to_string(), address.to_string());
-        let route = [
-            "route", "replace", "table", "local", "local", &host, "dev", TAP, "proto", "kernel", "scope",
-            "host", "src", &address,
+        let what = [
+            "route",
+            "replace",
+            "table",
+            "local",
+            "local",
+            host.as_str(),
+            "dev",
+            TAP,
         ];
-        self.ip(&route);
+        let how = ["proto", "kernel", "scope", "host", "src", address.as_str()];
+        self.ip(&[what.as_slice(), how.as_slice()].concat());
     }
 
     fn ip(&self, words: &[&str]) {
