@@ -13,10 +13,15 @@ pub struct Answer {
     receipt: Option<Box<dyn Receipt>>,
 }
 
-/// Who wants to know whether an answer has left. Dropped without having been told: it has not, or not whole.
+/// Who wants to know whether an answer has arrived. Dropped without having been told: it has not, or not whole.
 pub trait Receipt: Send + 'static {
-    /// All of the answer is with the system.
+    /// The client's machine has acknowledged all of the answer.
     fn delivered(self: Box<Self>);
+
+    /// Whether something waits for that to be known, and soon.
+    fn is_awaited(&self) -> bool {
+        false
+    }
 }
 
 impl Answer {
@@ -48,7 +53,7 @@ impl Answer {
         self
     }
 
-    /// With somebody who is to know whether it has left.
+    /// With somebody who is to know whether it has arrived.
     #[must_use]
     pub fn with_receipt(mut self, receipt: impl Receipt) -> Answer {
         self.receipt = Some(Box::new(receipt));

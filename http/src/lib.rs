@@ -11,6 +11,7 @@
 //! it is told in words.
 
 mod answer;
+mod arrival;
 mod connection;
 mod door;
 mod first_line;

@@ -23,6 +23,11 @@ pub struct Limits {
     pub body: Duration,
     /// A connection on which this long nothing can be written is dead, or its client doesn't read.
     pub stall: Duration,
+    /// After this long without an acknowledgement an answer that somebody wants to know the arrival of ([`crate::Receipt`]) has not
+    /// arrived: its client is gone.
+    pub arrival: Duration,
+    /// The same where something waits for that ([`crate::Receipt::is_awaited`]).
+    pub arrival_awaited: Duration,
     /// How long all of a connection may take; `None` where answers may take as long as they like.
     pub whole: Option<Duration>,
     /// After an answer, how long and how many bytes of what the client still sends are read. If a socket is closed with

@@ -123,6 +123,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         eyes,
         watch: sources.watch(),
         privacy,
+        speaker: speaker.account().watch(),
     };
     let mut attendants = JoinSet::new();
     attendants.spawn(liaison.run());

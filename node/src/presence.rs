@@ -17,7 +17,9 @@ use std::{
 };
 
 use pinhole_service::{quiet::Quiet, watchdog::Pulse};
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
+use pinhole_signaling::{
+    Client, ClientError, Envelope, Event, Member, MemberKey, Name, PeerId, ServerUrl, Token,
+};
 use tokio::sync::{mpsc::Sender, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -35,6 +37,9 @@ pub use standing::{Standing, State};
 const GOODBYE: Duration = Duration::from_secs(2);
 /// A membership that held this long was no failure.
 const LASTING: Duration = Duration::from_secs(5);
+/// The pause before a wait whose connection broke is opened anew, once: perhaps only the connection was dead. A server that is being
+/// restarted refuses it, or does not know our key.
+const WAIT_AGAIN: Duration = Duration::from_millis(100);
 const TOO_MUCH: &str = "a member says too much; part of it is not listened to";
 
 /// Where to sign in, and as whom.
@@ -59,6 +64,8 @@ pub struct Presence {
     standing: watch::Sender<Standing>,
     /// What may be said in a minute of a server that comes and goes.
     changes: Quiet,
+    /// What the server knows us by, so that one sign-in of ours takes the place of the one before.
+    key: Option<MemberKey>,
 }
 
 impl Presence {
@@ -75,6 +82,7 @@ impl Presence {
             patience: Patience::default(),
             standing: watch::Sender::new(standing),
             changes: Quiet::new(20),
+            key: MemberKey::random(),
         }
     }
 
@@ -100,7 +108,7 @@ impl Presence {
                 biased;
                 () = stop.cancelled() => return,
                 Ok(()) = self.settings.changed() => continue,
-                signed_in = Client::sign_in(&settings.server, settings.token.as_ref(), &settings.name) => match signed_in {
+                signed_in = Client::sign_in_with(&settings.server, settings.token.as_ref(), &settings.name, self.key) => match signed_in {
                     Ok((client, others)) => {
                         said = None;
                         let since = Instant::now();
@@ -183,7 +191,8 @@ impl Presence {
         mailbox: &mut Mailbox,
         stop: &CancellationToken,
     ) -> Over {
-        let mut next_event = pin!(client.wait());
+        let mut next_event = pin!(listen(client, Duration::ZERO));
+        let mut tried_again: Option<Instant> = None;
         let mut delivery = pin!(mailbox.deliver(client));
         loop {
             tokio::select! {
@@ -198,10 +207,17 @@ impl Presence {
                 }
                 event = &mut next_event => match event {
                     Ok(event) => {
-                        next_event.set(client.wait());
+                        next_event.set(listen(client, Duration::ZERO));
                         if let Some(order) = self.hear(event, Instant::now()) {
                             self.carry_out(order).await;
                         }
+                    }
+                    Err(error @ ClientError::Unreachable { .. })
+                        if client.is_known_by_key() && tried_again.is_none_or(|at| at.elapsed() >= LASTING) =>
+                    {
+                        debug!("the wait is opened anew: {error}");
+                        tried_again = Some(Instant::now());
+                        next_event.set(listen(client, WAIT_AGAIN));
                     }
                     Err(error) => return Over::Failed(error),
                 },
@@ -220,13 +236,13 @@ impl Presence {
                     complain(from, &TOO_MUCH, is_new);
                     return None;
                 }
-                match Message::parse(&body) {
-                    Ok(message) => {
-                        if let Err(TooMuch { is_new }) = self.patience.obey(from, &message, now) {
+                match Envelope::parse(&body) {
+                    Ok(envelope) => {
+                        if let Err(TooMuch { is_new }) = self.patience.obey(from, &envelope.message, now) {
                             complain(from, &TOO_MUCH, is_new);
                             return None;
                         }
-                        self.meeting.message(from, message, || self.calls.next())
+                        self.meeting.message(from, envelope, || self.calls.next())
                     }
                     Err(error) => {
                         let is_new = self.patience.is_new_nonsense(from);
@@ -313,6 +329,12 @@ impl Presence {
             Err(_) => debug!("signing out took too long"),
         }
     }
+}
+
+/// The next event, after a pause.
+async fn listen(client: &Client, pause: Duration) -> Result<Event, ClientError> {
+    tokio::time::sleep(pause).await;
+    client.wait().await
 }
 
 /// Why a membership is over.

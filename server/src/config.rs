@@ -125,7 +125,7 @@ impl Default for Limits {
             members: 1000,
             connections: 2500,
             message_bytes: MAX_MESSAGE,
-            mailbox_messages: 256,
+            mailbox_messages: 1024,
             mailbox_bytes: 1 << 20,
             memory_bytes: 16 << 20,
             address_share: 25,

@@ -78,12 +78,12 @@ impl World {
     /// Signs in; the roster is read at once. With a wait, which stays open.
     fn sign_in(&mut self, name: &str, waits: bool) -> PeerId {
         let request = self.request();
-        let (name, source) = (name.into(), source());
+        let (name, client) = (name.into(), source().into());
         let mut commands = self.hub.handle(
             Input::SignIn {
                 request,
                 name,
-                source,
+                client,
             },
             self.now,
         );
@@ -96,7 +96,7 @@ impl World {
         };
         if waits {
             let request = self.request();
-            self.hub.handle(Input::Wait { request, id, source }, self.now);
+            self.hub.handle(Input::Wait { request, id, client }, self.now);
         }
         id
     }
@@ -114,7 +114,7 @@ impl World {
             from,
             to,
             parcel,
-            source: source(),
+            client: source().into(),
         };
         self.hub.handle(input, self.now);
     }

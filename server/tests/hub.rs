@@ -89,7 +89,7 @@ fn of_two_waits_the_newer_wins_and_the_older_is_answered() {
     let commands = room.input(Input::Wait {
         request: newer,
         id: peer(1),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(
         answer_to(older, &commands),
@@ -105,7 +105,7 @@ fn of_two_waits_the_newer_wins_and_the_older_is_answered() {
     let commands = room.input(Input::Wait {
         request: last,
         id: peer(1),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(
         answer_to(standing_by, &commands),
@@ -181,7 +181,7 @@ fn leaving_is_announced_and_ends_the_own_wait() {
     let commands = room.input(Input::SignOut {
         request,
         id: peer(2),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(answer_to(own, &commands), Some(GONE));
     assert_eq!(answer_to(request, &commands), Some(Answer::SignedOut));
@@ -190,7 +190,7 @@ fn leaving_is_announced_and_ends_the_own_wait() {
     let commands = room.input(Input::SignOut {
         request: again,
         id: peer(2),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(answer_to(again, &commands), Some(GONE));
     assert_eq!(
@@ -259,7 +259,7 @@ fn a_server_that_is_full_says_so_until_somebody_leaves() {
     room.input(Input::SignOut {
         request,
         id: peer(1),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(room.sign_in("eve").0, signed_in(3, "eve,3,1\nbob,2,1\n"));
 }
@@ -317,7 +317,7 @@ fn closing_answers_every_wait_and_refuses_what_comes_later() {
     let commands = room.input(Input::SignOut {
         request,
         id: peer(1),
-        source: source(),
+        client: source().into(),
     });
     assert_eq!(answer_to(request, &commands), Some(Answer::SignedOut));
 }

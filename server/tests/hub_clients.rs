@@ -120,7 +120,7 @@ fn nobody_else_can_fetch_a_members_messages_speak_for_it_or_sign_it_out() {
     let commands = room.input(Input::SignOut {
         request,
         id: peer(porch),
-        source: client(2),
+        client: client(2).into(),
     });
     assert_eq!(answer_to(request, &commands), Some(GONE));
     room.input(Input::Delivered { request: wait });

@@ -1,4 +1,4 @@
-//! Whatever the members do, and whenever their connections break: no message is lost, doubled, out of order or from somebody
+//! Whatever the members do, whenever their connections break, and whoever comes back under its old name: no message is lost, doubled, out of order or from somebody
 //! unknown, and who has fetched all that there is knows who is there.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -156,8 +156,8 @@ impl World {
     fn wait(&mut self, id: PeerId) {
         let request = self.request();
         self.model.open.insert(request, id);
-        let source = self.model.members[&id].source;
-        let input = Input::Wait { request, id, source };
+        let client = self.model.members[&id].source.into();
+        let input = Input::Wait { request, id, client };
         assert_eq!(self.input(input), []);
     }
 
@@ -176,8 +176,9 @@ impl World {
                 let request = self.request();
                 let answers = self.input(Input::SignIn {
                     request,
-                    name: format!("m{}", request.0).into(),
-                    source: client(request.0),
+                    // Of each client and name there may be several, one after the other or side by side.
+                    name: format!("m{}", request.0 % 2).into(),
+                    client: client(request.0).into(),
                 });
                 if let [Answer::SignedIn { id, roster }] = &answers[..] {
                     let mut listed = roster::parse(roster).map(|entry| entry.unwrap().id);
@@ -192,8 +193,8 @@ impl World {
             Step::SignOut(number) => {
                 if let Some(id) = pick(self.model.members.keys().copied(), number) {
                     let request = self.request();
-                    let source = self.model.members[&id].source;
-                    let input = Input::SignOut { request, id, source };
+                    let client = self.model.members[&id].source.into();
+                    let input = Input::SignOut { request, id, client };
                     assert_eq!(self.input(input), [Answer::SignedOut]);
                 }
             }
@@ -257,7 +258,7 @@ impl World {
             from,
             to,
             parcel: parcel.clone(),
-            source: self.model.members[&from].source,
+            client: self.model.members[&from].source.into(),
         });
         match &answers[..] {
             [Answer::Echo(echo)] => assert!(from == to && *echo == parcel),

@@ -309,3 +309,79 @@ async fn a_server_that_stops_answers_the_waits() {
     }
     assert!(tokio::net::TcpStream::connect(server.address).await.is_err());
 }
+
+#[tokio::test]
+async fn a_member_with_a_key_is_told_that_it_counts_and_known_by_nothing_else() {
+    const KEY: &str = "X-Pinhole-Key: 00112233445566778899aabbccddeeff";
+    let server = TestServer::start().await;
+    let with = |target: &str, key: &str| format!("GET {target} HTTP/1.0\r\n{key}\r\n\r\n");
+    let reply = server.ask(with("/sign_in?porch", KEY)).await;
+    assert_eq!(
+        reply.header("X-Pinhole-Key"),
+        Some("00112233445566778899aabbccddeeff")
+    );
+    server.sign_in("viewer").await;
+    assert_eq!(server.get("/wait?peer_id=1").await.status(), 500);
+    let elsewhere = server
+        .ask_from("127.0.0.9", with("/wait?peer_id=1", &KEY.to_lowercase()))
+        .await;
+    assert_eq!(
+        (elsewhere.status(), elsewhere.text().as_str()),
+        (200, "viewer,2,1\n")
+    );
+    for nonsense in ["X-Pinhole-Key: 7", "X-Pinhole-Key: "] {
+        let refused = server.ask(with("/sign_in?porch", nonsense)).await;
+        assert_eq!(refused.status(), 400, "{refused:?}");
+        assert!(
+            refused.text().starts_with("X-Pinhole-Key: it has to be 32 "),
+            "{refused:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_killed_program_that_is_started_anew_is_one_member() {
+    let server = TestServer::start().await;
+    let server_url: ServerUrl = format!("http://{}", server.address).parse().unwrap();
+    let name = Name::from("porch");
+    let (old, _) = Client::sign_in(&server_url, None, &name).await.unwrap();
+    let watcher = server.sign_in("watcher").await;
+    assert!(matches!(old.wait().await, Ok(Event::Presence(_))));
+    let mut wait = Box::pin(old.wait());
+    tokio::select! {
+        biased;
+        event = &mut wait => panic!("{event:?}"),
+        () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+    }
+    drop(wait); // The system closes the connections of a process that dies.
+    let mut members = server.control.members();
+    loop {
+        let (new, others) = Client::sign_in(&server_url, None, &name).await.unwrap();
+        // The server sees the end of the old one's connection a moment later than we do.
+        if others.iter().all(|member| member.name != name) {
+            break;
+        }
+        new.sign_out().await.unwrap();
+    }
+    members.wait_for(|&members| members == 2).await.unwrap();
+    drop(server.get(&format!("/sign_out?peer_id={watcher}")).await);
+}
+
+#[tokio::test]
+async fn a_wait_that_is_renewed_brings_the_next_event() {
+    let server = TestServer::start().await;
+    let server_url: ServerUrl = format!("http://{}", server.address).parse().unwrap();
+    let (alice, _) = Client::sign_in(&server_url, None, &Name::from("alice"))
+        .await
+        .unwrap();
+    let wait = alice.wait();
+    let renewing = async {
+        for _ in 0..20 {
+            alice.renew_wait();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        server.sign_in("bob").await;
+    };
+    let (event, ()) = tokio::join!(wait, renewing);
+    assert!(matches!(event, Ok(Event::Presence(member)) if member.name == Name::from("bob")));
+}

@@ -6,7 +6,7 @@
 import { Channel } from "./channel.js";
 import { paced } from "./pace.js";
 import { Pad } from "./pad.js";
-import { describeControl, describeEvent } from "./words.js";
+import { describeControl, describeEvent, describeFaults } from "./words.js";
 
 const EVENTS = 8; // the last so many are shown
 const SLIDE = 60; // ms between two values of a slider that is moved
@@ -15,6 +15,7 @@ const find = (id) => document.getElementById(id);
 
 export class Controls {
   #changed;
+  #told;
   #channel = null; // Channel
   #raw = null; // its RTCDataChannel
   #may = new Set();
@@ -23,9 +24,13 @@ export class Controls {
   #steered = new Map(); // the servos that the pad has turn: name -> velocity
   #held = new Map(); // momentary outputs that are held -> their buttons
 
-  /** `changed()` is called when there is something to show, or nothing any more. */
-  constructor(changed) {
+  /**
+   * `changed()` is called when there is something to show, or nothing any more; `told(camera)` when the camera has told how it is, as in `state`
+   * (null: nobody knows).
+   */
+  constructor(changed, told) {
     this.#changed = changed;
+    this.#told = told;
     find("snapshot").addEventListener("click", () => this.#channel?.send({ type: "snapshot", id: "snapshot" }));
     find("centre").addEventListener("click", () => this.#centre());
     find("words").addEventListener("submit", (event) => this.#speak(event));
@@ -62,6 +67,7 @@ export class Controls {
     });
     on("state", (state) => {
       this.#state = state;
+      this.#told(state);
       this.#show();
     });
     on("event", (event) => this.#happened(event));
@@ -77,6 +83,7 @@ export class Controls {
     this.#pad.stop();
     this.#may = new Set();
     this.#state = null;
+    this.#told(null);
     find("events").replaceChildren();
     this.#show();
   }
@@ -87,10 +94,13 @@ export class Controls {
     const lists = { output: state.outputs, input: state.inputs, servo: state.servos };
     const part = lists[event.what]?.find(({ name }) => name === event.name);
     if (event.what === "privacy") state.privacy = event.on;
+    else if (event.what === "picture") state.picture_fault = event.reason;
+    else if (event.what === "speaker") state.speaker_fault = event.reason;
     else if (part) Object.assign(part, { on: event.on, position: event.position, moving: event.moving });
     if (event.what === "servo" && !event.moving && !this.#steered.has(event.name)) this.#channel.letGo(`servo ${event.name}`);
     const words = describeEvent(event);
     if (words) this.#note(words);
+    this.#told(state);
     this.#show();
   }
 
@@ -121,6 +131,9 @@ export class Controls {
     find("pad-where").textContent = pads.map(({ name, position }) => `${name} ${position.toFixed(0)}°`).join(" · ");
     fill(find("servos"), others, (servo) => this.#slider(servo, "servo"), showSlider);
     fill(find("camera"), camera, (control) => this.#slider(control, "control"), showSlider);
+    find("faults").replaceChildren(...describeFaults(this.#state ?? {}).map(line));
+    find("faults").hidden = find("faults").childElementCount === 0;
+    find("pad-part").dataset.fault = String(pads.some((pad) => pad.fault));
     find("snapshot").hidden = !this.#may.has("snapshot");
     find("words").hidden = !this.#may.has("messages");
     find("camera-part").hidden = camera.length === 0;
@@ -144,7 +157,6 @@ export class Controls {
     if (output.kind === "momentary") {
       const press = () => this.#press(output.name, button);
       const release = () => this.#release(output.name);
-      button.title = "Hold";
       button.addEventListener("pointerdown", (event) => {
         if (event.button !== 0) return;
         button.setPointerCapture(event.pointerId);
@@ -172,7 +184,8 @@ export class Controls {
     button.dataset.on = String(on);
     button.setAttribute(kind === "momentary" ? "aria-pressed" : "aria-checked", String(on));
     button.disabled = Boolean(fault);
-    if (fault) button.title = fault;
+    button.dataset.fault = String(Boolean(fault));
+    button.title = fault ?? (kind === "momentary" ? "Hold" : "");
   }
 
   #press(name, button) {
@@ -273,17 +286,28 @@ function input() {
   return item;
 }
 
+/** What is broken, in words: a pointer that rests on a switch is nothing that a phone has. */
+function line(words) {
+  const item = document.createElement("li");
+  item.textContent = words;
+  return item;
+}
+
 function showInput(item, { name, on, fault }) {
   item.dataset.input = name;
-  item.dataset.on = String(on);
+  item.dataset.on = String(on && !fault);
+  item.dataset.fault = String(Boolean(fault));
   item.title = fault ?? "";
-  item.lastElementChild.textContent = describeEvent({ what: "input", name, on });
+  // What a pin that can't be read was last is nothing to go by.
+  item.lastElementChild.textContent = fault ? `${name}: unknown` : describeEvent({ what: "input", name, on });
 }
 
 function showSlider(row, { value, position, fault }) {
   const range = row.querySelector("input");
   const now = value ?? position;
   range.disabled = Boolean(fault);
+  row.dataset.fault = String(Boolean(fault));
+  row.title = fault ?? "";
   // A hand that moves it knows better.
   if (now === undefined || range.matches(":active")) return;
   if (range.type === "checkbox") range.checked = now !== 0;

@@ -8,15 +8,17 @@
 //                               aria-current "true" on the one being watched
 //   #server[data-state]         connecting | online | offline: the signaling server
 //   #status[data-state]         connecting | live | waiting | error: the watched camera; its text says it in words
-//   #status[data-trouble]       the code of what is wrong (words.js), or empty
+//   #status[data-trouble]       the code of what is wrong (words.js), or empty; "no-signal" and "private" while a connected camera shows
+//                               nothing but a slate that says so
 //   #detail                     what can be done about it, in words
 //   video#picture               the picture
 //   #talk[data-state]           ready | asking | talking | refused: the button for talking; hidden where the camera has no loudspeaker;
-//                               #talk-note says what is wrong
+//                               #talk-note says what is wrong; data-fault "true" where the loudspeaker does not work
 //   #sound #figures #fullscreen #close #retry #play     buttons; #sound-group is hidden where the camera has no microphone
 //   #volume #level              how loud to play, how loud it is, while the sound is on
 //   #controls                   what the camera's node lets one do; in it [data-output="NAME"] (data-on), [data-input] (data-on), #pad, #centre,
-//                               [data-servo], [data-control], #snapshot, #words, #events li
+//                               [data-servo], [data-control], #snapshot, #words, #events li; data-fault "true" on what does not work,
+//                               #faults li says what is wrong with it
 //   #panel [data-stat="KEY"]    resolution fps bitrate loss rtt buffer dropped codec sound path
 //   #watch=NAME                 in the address: watch the camera of that name, now or when it comes
 
@@ -60,6 +62,8 @@ signaling.addEventListener("message", ({ detail }) => {
 
 addEventListener("hashchange", () => follow(null));
 addEventListener("online", () => signaling.nudge());
+// Another network, where the browser tells of it (Chromium).
+navigator.connection?.addEventListener?.("change", () => signaling.nudge());
 addEventListener("visibilitychange", () => {
   if (!document.hidden) signaling.nudge();
 });

@@ -2,11 +2,17 @@
 //
 // Messages leave through the `send` that the owner gives: after a restart of the server the camera and this page have
 // new ids, while the call between them goes on.
+//
+// The offer names the call, and a camera of ours repeats the name: from then on either says of which call it speaks, and what comes late of
+// a call that is over, such as a BYE that waited for a network, means nothing to the present one. To others BYE is the bare word.
 
 import { LABEL, PROTOCOL } from "./channel.js";
+import { randomHex } from "./random.js";
 import { StatsDigest } from "./stats.js";
 
 const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
+const DOUBT_AFTER = 3_000; // ms from the offer until an answer may have been lost
+const REASON_PATIENCE = 500; // ms from the end of the connection to the camera's word why
 const PATH_PATIENCE = 12_000; // ms from the answer to a connection
 const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
 
@@ -15,13 +21,26 @@ const PICTURE_PATIENCE = 8_000; // ms from the connection to the first frame
  * - `no-answer`, `no-path`, `no-picture`: nothing came in time
  * - `no-codec`: the camera sends nothing that this browser can decode
  * - `busy`, `refused`: the camera said why (`reason`)
- * - `hung-up`: the camera ended the call
+ * - `hung-up`: the camera ended the call, and perhaps said why (`reason`)
+ * - `stopped`, `removed`: it ended the call because its node stops, or has it no more
  * - `lost`: the connection broke
  * - `failed`: the browser or the camera's description is at fault (`reason`)
  */
 
+/** What the codes of a camera's refusal or end (docs/viewer.md) come to; all others are a refusal before its answer, and then a hang-up. */
+const CODES = {
+  busy: "busy",
+  crowded: "busy",
+  no_path: "no-path",
+  unfinished: "no-path",
+  silent: "lost",
+  stopped: "stopped",
+  removed: "removed",
+};
+
 /**
- * Events: `connected` (there is a network path), `track` (another one, or another answer of the camera), `ended` (`detail.code`, `detail.reason`).
+ * Events: `doubt` (an answer is late), `connected` (there is a network path), `track` (another one, or another answer of the camera), `ended`
+ * (`detail.code`, `detail.reason`).
  * After end() or `ended` nothing is sent or emitted any more.
  */
 export class Session extends EventTarget {
@@ -39,11 +58,15 @@ export class Session extends EventTarget {
   #peer = null;
   #stats = null;
   #deadline = null;
+  #doubt = null;
+  #name = randomHex();
+  #isNamed = false; // whether the camera knows the call by its name
   #early = []; // the camera's candidates that came before its answer
   #held = []; // our candidates until the offer is on its way; null afterwards
   #refusal = null;
   #pictured = false;
   #over = false;
+  #closing = null; // the pause for the camera's last word
   #sound = null; // the transceiver of the camera's sound
   #listens;
   #asked; // what the camera was told of that last
@@ -67,6 +90,7 @@ export class Session extends EventTarget {
     this.#sound = peer.addTransceiver("audio", { direction: this.#direction });
     this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
+    this.#doubt = setTimeout(() => this.dispatchEvent(new Event("doubt")), DOUBT_AFTER);
     try {
       await peer.setLocalDescription();
       const offer = this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
@@ -82,8 +106,8 @@ export class Session extends EventTarget {
   async receive(body) {
     if (this.#over) return;
     if (body.trim() === "BYE") {
-      const { code, reason } = this.#refusal ?? { code: "hung-up", reason: null };
-      this.#finish(code, reason, false);
+      // A camera that knows the call by its name means another one.
+      if (!this.#isNamed) this.#hungUp();
       return;
     }
     let message;
@@ -93,6 +117,8 @@ export class Session extends EventTarget {
       console.warn("the camera sent what is neither JSON nor BYE");
       return;
     }
+    if (message?.call !== undefined && message?.call !== this.#name) return; // Of a call that is over.
+    if (message?.call === this.#name) this.#isNamed = true;
     try {
       await this.#understand(message);
     } catch (error) {
@@ -163,7 +189,12 @@ export class Session extends EventTarget {
   end() {
     if (this.#over) return;
     this.#close();
-    this.#send("BYE").catch(() => {}); // A camera that can't be told finds out by itself.
+    this.#send(this.farewell).catch(() => {}); // A camera that can't be told finds out by itself.
+  }
+
+  /** The message that tells the camera that this call is over. */
+  get farewell() {
+    return this.#isNamed ? JSON.stringify({ type: "bye", call: this.#name }) : "BYE";
   }
 
   /** Ends the call when the page is closing and has said BYE by other means, or the camera is gone. */
@@ -191,9 +222,12 @@ export class Session extends EventTarget {
         break;
       case "error": // Not in the stock protocol: the reason for the BYE that follows.
         this.#refusal = {
-          code: message.code === "busy" ? "busy" : "refused",
+          code: CODES[message.code] ?? (this.answered ? "hung-up" : "refused"),
           reason: String(message.reason ?? "").slice(0, 300),
         };
+        break;
+      case "bye": // Neither is this: a BYE that says to which call.
+        if (message.call === this.#name) this.#hungUp();
         break;
       default:
         console.warn("the camera sent a message of an unknown kind:", message?.type);
@@ -217,6 +251,7 @@ export class Session extends EventTarget {
       return;
     }
     this.answered = true;
+    clearTimeout(this.#doubt);
     await this.#ask();
     if (this.#over) return;
     for (const candidate of this.#early.splice(0)) await addCandidate(peer, candidate);
@@ -229,7 +264,8 @@ export class Session extends EventTarget {
     // A camera that goes in good order says so on the media path too (DTLS close_notify).
     const { transport } = video.receiver;
     transport?.addEventListener("statechange", () => {
-      if (transport.state === "closed") this.#finish("hung-up", null, false);
+      // Why, it says by the server.
+      if (transport.state === "closed") this.#closing ??= setTimeout(() => this.#hungUp(), REASON_PATIENCE);
     });
   }
 
@@ -280,8 +316,17 @@ export class Session extends EventTarget {
     clearTimeout(this.#deadline);
   }
 
+  /** Only an offer may name the call to a camera that has not done so: an idle stock client begins a call at any JSON. */
   #post(message) {
-    return this.#over ? Promise.resolve() : this.#send(JSON.stringify(message));
+    if (this.#over) return Promise.resolve();
+    const named = this.#isNamed || message.type === "offer" ? { ...message, call: this.#name } : message;
+    return this.#send(JSON.stringify(named));
+  }
+
+  /** The camera says that the call is over. */
+  #hungUp() {
+    const { code, reason } = this.#refusal ?? { code: "hung-up", reason: null };
+    this.#finish(code, reason, false);
   }
 
   #finish(code, reason = null, sayBye = true) {
@@ -294,6 +339,8 @@ export class Session extends EventTarget {
   #close() {
     this.#over = true;
     this.#clearDeadline();
+    clearTimeout(this.#doubt);
+    clearTimeout(this.#closing);
     this.#peer?.close(); // Raises no events.
   }
 }

@@ -1,9 +1,11 @@
 // The page's end of the peerconnection signaling protocol: plain HTTP requests and one long poll.
 //
 // Invariants: at most one /wait is open at a time; messages leave one after another, in order; after any failure the
-// client signs in again under the same name (with a new id), for as long as it has not been stopped.
+// client signs in again under the same name (with a new id), for as long as it has not been stopped. By its key the server knows
+// that it is the same page, whatever address it comes from, and gives up the old id at once.
 
 import { Backoff } from "./backoff.js";
+import { randomHex } from "./random.js";
 
 const SIGN_IN_PATIENCE = 10_000; // ms
 const SEND_PATIENCE = 10_000; // ms
@@ -12,6 +14,9 @@ const SEND_PATIENCE = 10_000; // ms
 const ECHO_EVERY = 20_000; // ms
 const ECHO_PATIENCE = 5_000; // ms
 const STEADY_AFTER = 5_000; // ms of a sign-in after which the next trouble is a new one
+
+/** Why a /wait was taken back. */
+const RENEWED = new DOMException("the wait is opened anew", "AbortError");
 
 /** The server answers requests of a member it does not know, and those to one, with this status. */
 const GONE = 500;
@@ -47,6 +52,8 @@ export class Signaling extends EventTarget {
   #wake = null; // ends the present pause between two tries
   #backoff = new Backoff(300, 3_000);
   #outbox = Promise.resolve();
+  #key = randomHex(); // which nobody else shows
+  #wait = null; // AbortController of the open /wait
 
   /** `base` is the URL that the server's paths are relative to. */
   constructor(name, base) {
@@ -74,14 +81,26 @@ export class Signaling extends EventTarget {
     this.id = null;
     this.members.clear();
     if (id !== null) {
-      fetch(this.#url(`sign_out?peer_id=${id}`), { keepalive: true, cache: "no-store" }).catch(() => {});
+      fetch(this.#url(`sign_out?peer_id=${id}`), this.#with({ keepalive: true, cache: "no-store" })).catch(() => {});
     }
   }
 
-  /** Cuts the pause before the next try short, or checks a connection that may have died unnoticed. */
+  /** Cuts the pause before the next try short, or makes sure of connections that may have died unnoticed. */
   nudge() {
-    if (this.#wake) this.#wake();
-    else this.#probe();
+    if (this.#wake) {
+      this.#wake();
+    } else {
+      this.renew();
+      this.#probe();
+    }
+  }
+
+  /**
+   * Opens the /wait anew: its connection may be dead without that this end notices, as after another address or a router's restart, and no
+   * other request tells of that, for each has a connection of its own. What was on its way on it comes again.
+   */
+  renew() {
+    this.#wait?.abort(RENEWED);
   }
 
   /** Sends `body` to the member `to` after everything sent before it. Rejects with a SignalingError. */
@@ -97,7 +116,7 @@ export class Signaling extends EventTarget {
   /** Sends without waiting for what is under way or for the answer: for a page that is being closed. */
   sendLast(to, body) {
     if (this.id === null) return;
-    fetch(this.#url(`message?peer_id=${this.id}&to=${to}`), { ...post(body), keepalive: true }).catch(() => {});
+    fetch(this.#url(`message?peer_id=${this.id}&to=${to}`), this.#with({ ...post(body), keepalive: true })).catch(() => {});
   }
 
   async #stayOnline(stopped) {
@@ -148,9 +167,23 @@ export class Signaling extends EventTarget {
     this.id = answer.pragma;
   }
 
-  /** One long poll. Presence and messages are told apart by the Pragma header alone. */
+  /** The next event, by a long poll or, where that is renewed, several. */
+  async #longPoll(ended) {
+    for (;;) {
+      this.#wait = new AbortController();
+      try {
+        return await this.#request(`wait?peer_id=${this.id}`, {}, AbortSignal.any([ended, this.#wait.signal]));
+      } catch (error) {
+        if (error !== RENEWED) throw error;
+      } finally {
+        this.#wait = null;
+      }
+    }
+  }
+
+  /** One event. Presence and messages are told apart by the Pragma header alone. */
   async #waitOnce(ended) {
-    const { pragma, body } = await this.#request(`wait?peer_id=${this.id}`, {}, ended);
+    const { pragma, body } = await this.#longPoll(ended);
     // A stock server that shuts down answers every wait without a Pragma.
     if (pragma === null) throw new SignalingError("unreachable", "the server is shutting down");
     if (pragma !== this.id) {
@@ -192,7 +225,7 @@ export class Signaling extends EventTarget {
     let answer;
     let body;
     try {
-      answer = await fetch(this.#url(path), { ...options, cache: "no-store", signal: AbortSignal.any(signals) });
+      answer = await fetch(this.#url(path), this.#with({ ...options, cache: "no-store", signal: AbortSignal.any(signals) }));
       body = await answer.text();
     } catch (error) {
       if (stopped?.aborted) throw stopped.reason;
@@ -216,6 +249,11 @@ export class Signaling extends EventTarget {
       stopped.addEventListener("abort", end);
       this.#wake = end;
     });
+  }
+
+  /** A request's options, with what the server knows this page by. */
+  #with(options) {
+    return { ...options, headers: { ...options.headers, "X-Pinhole-Key": this.#key } };
   }
 
   #url(path) {

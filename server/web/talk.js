@@ -16,6 +16,7 @@ export class Talk {
   #track = null;
   #asking = null; // a promise while the browser asks the person
   #trouble = null;
+  #broken = null; // why the camera's loudspeaker does not play
   #pressed = null; // when
   #latched = false;
   #letGo = null;
@@ -43,6 +44,13 @@ export class Talk {
     if (sender === null && this.#pressed === null) this.#latched = false;
     if (talks && sender !== null) this.#connect();
     if (sender === null) this.#close();
+    this.#show();
+  }
+
+  /** The camera's loudspeaker does not play, for this reason; null: as far as is known, it does. */
+  warn(reason) {
+    if (reason === this.#broken) return;
+    this.#broken = reason;
     this.#show();
   }
 
@@ -156,9 +164,10 @@ export class Talk {
 
   #show() {
     const state = this.#talks ? "talking" : this.#asking !== null ? "asking" : this.#trouble ? "refused" : "ready";
-    const { label, note } = describeTalk(state, this.#latched, this.#trouble);
+    const { label, note } = describeTalk(state, this.#latched, this.#trouble, this.#broken);
     this.#button.hidden = this.#sender === null;
     this.#button.dataset.state = state;
+    this.#button.dataset.fault = String(this.#broken !== null);
     this.#button.setAttribute("aria-pressed", String(state === "talking"));
     this.#button.querySelector(".label").textContent = label;
     this.#note.hidden = this.#sender === null || note === "";

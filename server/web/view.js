@@ -6,7 +6,7 @@ import { Controls } from "./control.js";
 import { Sound } from "./sound.js";
 import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
-import { describe, describeServer, describeStats } from "./words.js";
+import { describe, describeServer, describeStats, slateOf } from "./words.js";
 
 const IDLE_AFTER = 2_500; // ms without a pointer until the bar leaves a full screen
 
@@ -17,7 +17,7 @@ export class View {
   #video = find("picture");
   /** Whether they lie over the picture; null: as it suits what there is. */
   #wantsControls = null;
-  #controls = new Controls(() => this.#showControls());
+  #controls = new Controls(() => this.#showControls(), (camera) => this.#cameraTold(camera));
   #talk = new Talk(find("talk"), find("talk-note"));
   #trend = new Trend(find("trend"));
   #sound = new Sound(this.#video, {
@@ -26,6 +26,8 @@ export class View {
   });
   #watch = null;
   #autoplayBlocked = false;
+  /** Why a live call shows nothing but a slate: {code, reason}, or null. */
+  #slate = null;
   #idle = null;
 
   /** `actions`: choose(member), close(), retry(), shown() (the first frame is on the screen), recipe (text). */
@@ -104,7 +106,8 @@ export class View {
 
   state(watch) {
     let { state, trouble } = watch;
-    if (state === "live" && this.#autoplayBlocked) [state, trouble] = ["error", { code: "autoplay", reason: null }];
+    if (state === "live" && this.#slate !== null) [state, trouble] = ["waiting", this.#slate];
+    if (watch.state === "live" && this.#autoplayBlocked) [state, trouble] = ["error", { code: "autoplay", reason: null }];
     const words = describe(watch.name, state, trouble);
     this.#setStatus(state, words.chip, trouble?.code ?? "");
     const notice = find("notice");
@@ -157,6 +160,13 @@ export class View {
       const figure = find("panel").querySelector(`[data-stat="${key}"]`);
       if (figure.textContent !== text) figure.textContent = text;
     }
+  }
+
+  /** The watched camera has said how it is (control.js), or (null) nobody knows. */
+  #cameraTold(camera) {
+    this.#slate = camera && slateOf(camera);
+    this.#talk.warn(camera?.speaker_fault || null);
+    if (this.#watch) this.state(this.#watch);
   }
 
   #listCameras(list, entries) {

@@ -20,8 +20,13 @@ const LEAST_PAUSE = {
   busy: 3_000,
   refused: 3_000,
   "hung-up": 2_000,
+  stopped: 2_000,
+  removed: 10_000,
   "no-codec": 30_000, // only a change at the camera can help
 };
+
+/** Ends of a call after which nothing is wrong, as far as anybody knows. */
+const GENTLE = new Set(["hung-up", "lost", "stopped"]);
 
 /**
  * Events:
@@ -135,7 +140,7 @@ export class Watch extends EventTarget {
 
   /** The page is being closed: say BYE in the way that still works then. */
   stopAtOnce() {
-    if (this.#session && this.#targetIsHere) this.#signaling.sendLast(this.#target, "BYE");
+    if (this.#session && this.#targetIsHere) this.#signaling.sendLast(this.#target, this.#session.farewell);
     this.#session?.drop();
     this.#session = null;
     this.#shutDown();
@@ -225,6 +230,8 @@ export class Watch extends EventTarget {
     this.#liveSince = null;
     session.addEventListener("ended", ({ detail }) => this.#sessionEnded(session, detail));
     session.addEventListener("track", () => this.#emit("stream"));
+    // Where the answer went, nobody knows: perhaps to a connection that is dead.
+    session.addEventListener("doubt", () => this.#signaling.renew());
     // While calls fail one after another, what is wrong stays on the screen.
     if (this.state !== "error" || this.trouble?.code === "server") this.#become("connecting");
     this.#emit("stream");
@@ -236,6 +243,7 @@ export class Watch extends EventTarget {
     if (session !== this.#session) return;
     const steady = this.#liveSince !== null && performance.now() - this.#liveSince > STEADY_AFTER;
     this.#letGo();
+    if (code === "no-answer") this.#signaling.renew();
     if (steady) this.#backoff.reset();
     if (this.#signaling.id === null) {
       this.#become("error", { code: "server", reason: null });
@@ -245,7 +253,7 @@ export class Watch extends EventTarget {
       this.#wait("away");
       return;
     }
-    this.#become(code === "hung-up" || code === "lost" ? "waiting" : "error", { code, reason });
+    this.#become(GENTLE.has(code) ? "waiting" : "error", { code, reason });
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#callAny(), Math.max(LEAST_PAUSE[code] ?? 0, this.#backoff.next()));
   }

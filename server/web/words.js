@@ -31,10 +31,34 @@ const TROUBLES = {
     detail: `Nothing has come from ${name} for a few seconds. Watching for it to go on.`,
     busy: true,
   }),
-  "hung-up": (name) => ({
+  "no-signal": (name, reason) => ({
+    chip: "No signal",
+    title: `${name} has no picture`,
+    detail: `${sentence(reason, "Its camera is missing or does not work")} The picture comes by itself when there is one.`,
+    busy: true,
+  }),
+  private: (name) => ({
+    chip: "Private",
+    title: `${name} is private`,
+    detail: "Somebody there has switched picture and sound off. They come by themselves when they are on again.",
+  }),
+  stopped: (name) => ({
+    chip: "Camera stopped",
+    title: `${name} was stopped`,
+    detail: "Its node ends, or starts anew. The picture comes by itself when it is back.",
+    busy: true,
+    retry: true,
+  }),
+  removed: (name) => ({
+    chip: "Camera removed",
+    title: `${name} was removed`,
+    detail: "Its node has this camera no more.",
+    retry: true,
+  }),
+  "hung-up": (name, reason) => ({
     chip: "Call ended",
     title: `${name} ended the call`,
-    detail: "Calling again in a moment.",
+    detail: `${reason?.trim() ? `${sentence(reason)} ` : ""}Calling again in a moment.`,
     busy: true,
     retry: true,
   }),
@@ -52,10 +76,10 @@ const TROUBLES = {
     busy: true,
     retry: true,
   }),
-  "no-path": (name) => ({
+  "no-path": (name, reason) => ({
     chip: "No network path",
     title: `No network path to ${name}`,
-    detail: "It answered, but no connection to this browser came about (ICE failed). A firewall, a VPN or separate networks may be between the two. Trying again.",
+    detail: `It answered, but no connection to this browser came about (ICE failed). ${reason?.trim() ? `The camera says: ${sentence(reason)} ` : ""}A firewall, a VPN or separate networks may be between the two. Trying again.`,
     busy: true,
     retry: true,
   }),
@@ -131,8 +155,23 @@ export function describeEvent({ what, name, on, reason }) {
   }
 }
 
-/** The button for talking, and what stands above it. */
-export function describeTalk(state, latched, trouble) {
+/** What keeps a live call from showing anything, by what the camera tells of itself; null where nothing does. */
+export function slateOf({ privacy, picture_fault: reason }) {
+  if (privacy) return { code: "private", reason: null };
+  return reason ? { code: "no-signal", reason: String(reason).slice(0, 300) } : null;
+}
+
+/** The parts that don't work, a sentence each. */
+export function describeFaults({ outputs = [], servos = [], inputs = [] }) {
+  return [...outputs, ...servos, ...inputs].filter(({ fault }) => fault).map(({ fault }) => sentence(String(fault).slice(0, 300)));
+}
+
+/** The button for talking, and what stands above it; `broken` is why the camera's loudspeaker does not play. */
+export function describeTalk(state, latched, trouble, broken = null) {
+  if (broken && state !== "asking" && state !== "refused") {
+    const label = state === "talking" ? (latched ? "Stop talking" : "Talking…") : "Hold to talk, tap to keep on (T)";
+    return { label, note: `You are not heard: the camera's loudspeaker does not work. ${sentence(broken)}` };
+  }
   switch (state) {
     case "talking":
       return { label: latched ? "Stop talking" : "Talking…", note: "" };

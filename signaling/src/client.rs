@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use crate::http;
-use crate::message::Message;
+use crate::message::{Envelope, Message};
 use crate::name::Name;
 use crate::peer::PeerId;
 use crate::roster::{self, Member};
+use crate::secret::MemberKey;
 use crate::token::Token;
 use crate::url::ServerUrl;
 use answer::Answer;
@@ -38,6 +40,11 @@ struct Membership {
     server: ServerUrl,
     token: Option<Token>,
     id: PeerId,
+    key: Option<MemberKey>,
+    /// Whether the server knows us by the key.
+    is_known_by_key: bool,
+    /// Counts how often the wait was to be opened anew.
+    renewals: watch::Sender<u64>,
 }
 
 /// What [`Client::wait`] brings.
@@ -129,15 +136,33 @@ impl Client {
     ///
     /// An empty name lets the server choose (`peer_<id>`). Entries of others that can't be read are left out, with
     /// a warning in the log.
+    ///
+    /// # Errors
+    /// There is no such server, or it does not take us.
     pub async fn sign_in(
         server: &ServerUrl,
         token: Option<&Token>,
         name: &Name,
     ) -> Result<(Client, Vec<Member>), ClientError> {
+        Client::sign_in_with(server, token, name, MemberKey::random()).await
+    }
+
+    /// [`Client::sign_in`] with a key of the caller's choice. A member with the same key, such as this one before its network
+    /// broke, is replaced by the new one where the server knows of keys.
+    ///
+    /// # Errors
+    /// There is no such server, or it does not take us.
+    pub async fn sign_in_with(
+        server: &ServerUrl,
+        token: Option<&Token>,
+        name: &Name,
+        key: Option<MemberKey>,
+    ) -> Result<(Client, Vec<Member>), ClientError> {
         let target = format!("{}?{}", http::SIGN_IN, name.to_query());
         let request = Request {
             server,
             token,
+            key,
             target,
             body: None,
             patience: Some(ANSWER),
@@ -148,6 +173,7 @@ impl Client {
         let id = answer
             .pragma
             .ok_or_else(|| malformed("the sign-in has no Pragma header with an id"))?;
+        let is_known_by_key = key.is_some() && answer.key == key;
         let mut others = Vec::new();
         // A server may have thousands of them.
         let (mut passed_over, mut first) = (0, None);
@@ -170,6 +196,9 @@ impl Client {
                     server: server.clone(),
                     token: token.cloned(),
                     id,
+                    key,
+                    is_known_by_key,
+                    renewals: watch::Sender::new(0),
                 }),
             },
             others,
@@ -191,17 +220,41 @@ impl Client {
         self.membership.token.as_ref()
     }
 
+    /// The key by which the server knows us, if it knows of keys.
+    pub fn key(&self) -> Option<MemberKey> {
+        self.membership.key
+    }
+
+    /// Whether the server knows us by our key, so that a wait that failed for the network's sake may be tried again: a server that was
+    /// restarted meanwhile may have given our id to somebody else, whom the key does not fit.
+    pub fn is_known_by_key(&self) -> bool {
+        self.membership.is_known_by_key
+    }
+
     /// Waits for the next event, however long it takes.
     ///
     /// Call it again at once: a server drops a member that does not wait for over 30 s, and only one wait may be
-    /// open. A network that dies silently is noticed by TCP keepalive within about a minute. If the future is dropped, an
-    /// event that is under way at that moment may be lost.
+    /// open. It is opened anew by itself where this machine reaches the server from another address than before. A network that dies
+    /// silently is noticed by TCP keepalive within half a minute. If the future is dropped, an event that is under way at that
+    /// moment may be lost.
+    ///
+    /// # Errors
+    /// The server can't be reached any more, or has nothing more for us.
     pub async fn wait(&self) -> Result<Event, ClientError> {
-        let request = Request {
-            patience: None,
-            ..self.request(http::WAIT, String::new(), None)
+        let mut renewals = self.membership.renewals.subscribe();
+        let exchange = loop {
+            let request = Request {
+                patience: None,
+                ..self.request(http::WAIT, String::new(), None)
+            };
+            tokio::select! {
+                // What is there already is not thrown away.
+                biased;
+                exchange = request.exchange() => break exchange,
+                Ok(()) = renewals.changed() => tracing::debug!(server = %self.server(), "the wait is opened anew"),
+            }
         };
-        let answer = match request.exchange().await? {
+        let answer = match exchange? {
             // Our server says so with a status, the stock one with a 200 that has no Pragma.
             Answer { status: 503, .. }
             | Answer {
@@ -224,11 +277,33 @@ impl Client {
         }
     }
 
+    /// Has the wait that is open on any clone opened anew: its connection may be dead without that anybody has noticed, as after a
+    /// call that was not answered.
+    pub fn renew_wait(&self) {
+        self.membership
+            .renewals
+            .send_modify(|renewals| *renewals = renewals.wrapping_add(1));
+    }
+
     /// Sends a message to a member, this one itself included, and returns when the server has taken it.
     ///
     /// To keep the order of messages, send one after the other.
+    ///
+    /// # Errors
+    /// The server has not taken it.
     pub async fn send(&self, to: PeerId, message: &Message) -> Result<(), ClientError> {
-        let body = message.to_body();
+        self.send_body(to, message.to_body()).await
+    }
+
+    /// [`Client::send`] for a message of a call that may have a name.
+    ///
+    /// # Errors
+    /// The server has not taken it.
+    pub async fn send_of_call(&self, to: PeerId, message: &Envelope) -> Result<(), ClientError> {
+        self.send_body(to, message.to_body()).await
+    }
+
+    async fn send_body(&self, to: PeerId, body: Bytes) -> Result<(), ClientError> {
         if body.len() > http::MAX_MESSAGE {
             return Err(ClientError::TooLong {
                 what: "the message to send",
@@ -255,6 +330,7 @@ impl Client {
         Request {
             server: self.server(),
             token: self.token(),
+            key: self.membership.key,
             target: format!("{path}?{}={}{more}", http::PEER_ID, self.id()),
             body,
             patience: Some(ANSWER),

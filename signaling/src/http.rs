@@ -23,6 +23,9 @@ pub const TO: &str = "to";
 pub const PRAGMA: &str = "Pragma";
 /// The header that shows the access token, where a server wants one ([`crate::Token`]).
 pub const AUTHORIZATION: &str = "Authorization";
+/// The header that shows the member's key, from its sign-in on ([`crate::MemberKey`]). An addition of Pinhole, which stock servers pass
+/// over.
+pub const MEMBER_KEY: &str = "X-Pinhole-Key";
 /// Spelt exactly so: the stock programs compare it case-sensitively.
 pub const CONTENT_LENGTH: &str = "Content-Length";
 /// Spelt exactly so: the stock programs compare it case-sensitively.

@@ -14,13 +14,15 @@ pub mod message;
 pub mod name;
 pub mod peer;
 pub mod roster;
+pub mod secret;
 pub mod token;
 mod url;
 
 pub use client::{Client, ClientError, Event};
-pub use message::{Candidate, Description, DescriptionKind, Message, MessageError, Refusal};
+pub use message::{Candidate, Description, DescriptionKind, Envelope, Message, MessageError, Refusal};
 pub use name::Name;
 pub use peer::{PeerId, PeerIdError};
 pub use roster::{EntryError, Member};
+pub use secret::{CallTag, MemberKey, SecretError};
 pub use token::{Token, TokenError, TokenFileError};
 pub use url::{ServerUrl, ServerUrlError};

@@ -8,8 +8,25 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::http::MAX_MESSAGE;
+use crate::secret::CallTag;
 
 const BYE: &str = "BYE";
+/// The keys and the type that are ours, and not the stock programs'.
+const CALL: &str = "call";
+const OURS_BYE: &str = "bye";
+
+/// A message, and of which call it is, where both ends tell calls apart. An addition of Pinhole.
+///
+/// Who calls names the call in its offer, under a key that stock programs pass over, and who answers repeats it. So each knows
+/// that the other has calls with names, and from then on everything between them says of which call it is: also the goodbye, which
+/// is JSON then. To anybody else a goodbye is the bare text, for which an idle stock client has an ear; any JSON makes it begin a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The call; `None` as stock programs have it.
+    pub call: Option<CallTag>,
+    /// What is said.
+    pub message: Message,
+}
 
 /// A message from one peer to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,18 +121,69 @@ pub enum MessageError {
     UnknownType(String),
 }
 
-impl Message {
-    /// Reads the body of a message.
-    pub fn parse(body: &[u8]) -> Result<Message, MessageError> {
+impl Envelope {
+    /// Reads the body of a message. What stands there as the name of a call and is none of ours, counts as none.
+    ///
+    /// # Errors
+    /// It is no message.
+    pub fn parse(body: &[u8]) -> Result<Envelope, MessageError> {
         if body.len() > MAX_MESSAGE {
             return Err(MessageError::TooLong { length: body.len() });
         }
         if body.trim_ascii() == BYE.as_bytes() {
-            return Ok(Message::Bye);
+            return Ok(Message::Bye.into());
         }
         let Value::Object(mut object) = serde_json::from_slice(body)? else {
             return Err(MessageError::NotAnObject);
         };
+        let call = object.remove(CALL);
+        let call = call.as_ref().and_then(Value::as_str);
+        let call = call.and_then(|call| CallTag::parse(call.as_bytes()).ok());
+        if object.get("type").is_some_and(|kind| kind == OURS_BYE) {
+            // Without the name of a call it would end any.
+            let missing = MessageError::Missing {
+                message: "goodbye",
+                key: CALL,
+            };
+            let call = Some(call.ok_or(missing)?);
+            let message = Message::Bye;
+            return Ok(Envelope { call, message });
+        }
+        let message = Message::read(object)?;
+        Ok(Envelope { call, message })
+    }
+
+    /// Writes the body of a message.
+    pub fn to_body(&self) -> Bytes {
+        let Some(call) = self.call else {
+            return self.message.to_body();
+        };
+        let mut object = self.message.to_object().unwrap_or_else(|| {
+            let mut bye = Map::new();
+            bye.insert("type".to_owned(), OURS_BYE.into());
+            bye
+        });
+        object.insert(CALL.to_owned(), call.to_string().into());
+        Bytes::from(Value::Object(object).to_string())
+    }
+}
+
+impl From<Message> for Envelope {
+    fn from(message: Message) -> Envelope {
+        Envelope { call: None, message }
+    }
+}
+
+impl Message {
+    /// Reads the body of a message, of whatever call.
+    ///
+    /// # Errors
+    /// It is no message.
+    pub fn parse(body: &[u8]) -> Result<Message, MessageError> {
+        Envelope::parse(body).map(|envelope| envelope.message)
+    }
+
+    fn read(mut object: Map<String, Value>) -> Result<Message, MessageError> {
         // As in the stock client, a `type` makes it a description, and none a candidate.
         if !object.contains_key("type") {
             return Candidate::read(&mut object).map(Message::Candidate);
@@ -132,8 +200,16 @@ impl Message {
         }))
     }
 
-    /// Writes the body of a message.
+    /// Writes the body of a message as stock programs have it.
     pub fn to_body(&self) -> Bytes {
+        match self.to_object() {
+            Some(object) => Bytes::from(Value::Object(object).to_string()),
+            None => Bytes::from_static(BYE.as_bytes()),
+        }
+    }
+
+    /// As JSON; `None` for the bare text.
+    fn to_object(&self) -> Option<Map<String, Value>> {
         let object = match self {
             Message::Description(Description { kind, sdp }) => json!({ "type": kind.as_str(), "sdp": sdp }),
             Message::Candidate(Candidate {
@@ -146,9 +222,12 @@ impl Message {
             Message::Refusal(Refusal { code, reason }) => {
                 json!({ "type": "error", "code": code, "reason": reason })
             }
-            Message::Bye => return Bytes::from_static(BYE.as_bytes()),
+            Message::Bye => return None,
         };
-        Bytes::from(object.to_string())
+        match object {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
     }
 }
 
@@ -293,6 +372,58 @@ mod tests {
         ];
         for message in descriptions.into_iter().chain(others) {
             assert_eq!(Message::parse(&message.to_body()).unwrap(), message);
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_a_call_with_a_name_is_read_the_same_and_passed_over_by_who_knows_none() {
+        let call = CallTag::random();
+        let messages = [
+            Message::Description(Description {
+                kind: DescriptionKind::Offer,
+                sdp: "v=0\r\n".into(),
+            }),
+            Message::Candidate(Candidate {
+                sdp_mid: "0".into(),
+                sdp_mline_index: 0,
+                candidate: String::new(),
+            }),
+            Message::Refusal(Refusal {
+                code: "no_path".into(),
+                reason: "no network path was found".into(),
+            }),
+            Message::Bye,
+        ];
+        for message in messages {
+            let named = Envelope {
+                call,
+                message: message.clone(),
+            };
+            assert_eq!(Envelope::parse(&named.to_body()).unwrap(), named);
+            assert_eq!(Message::parse(&named.to_body()).unwrap(), message);
+            let bare = Envelope::from(message.clone());
+            assert_eq!(bare.to_body(), message.to_body());
+            assert_eq!(Envelope::parse(&bare.to_body()).unwrap(), bare);
+        }
+        let goodbye = br#"{"call":"00112233445566778899aabbccddeeff","type":"bye"}"#;
+        assert_eq!(Envelope::parse(goodbye).unwrap().to_body(), goodbye[..]);
+    }
+
+    #[test]
+    fn a_name_that_is_none_of_ours_is_none() {
+        for call in [
+            "7",
+            "null",
+            "\"\"",
+            "\"<b>\"",
+            "{}",
+            "\"00112233445566778899AABBCCDDEEFF\"",
+        ] {
+            let offer = format!(r#"{{"type":"offer","sdp":"","call":{call}}}"#);
+            assert_eq!(Envelope::parse(offer.as_bytes()).unwrap().call, None, "{offer}");
+            let bye = format!(r#"{{"type":"bye","call":{call}}}"#);
+            let error = Envelope::parse(bye.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), "the goodbye has no \"call\"", "{bye}");
         }
     }
 

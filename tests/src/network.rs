@@ -16,6 +16,8 @@ use crate::process::Process;
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 1);
 /// The address of the guest at the other end of the tap.
 pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 2);
+/// An address that programs on the host's side may have for a while ([`Network::lend_address`]).
+pub const LENT: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 77);
 /// The name of the tap device, which the guest is plugged into.
 pub const TAP: &str = "tap0";
 
@@ -83,6 +85,35 @@ impl Network {
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
+    }
+
+    /// From now on whoever connects to the host's address comes from another one, as a laptop does that has just got it from a
+    /// network.
+    pub fn lend_address(&self) {
+        self.ip(&["address", "add", &format!("{LENT}/32"), "dev", TAP]);
+        self.come_from(LENT);
+    }
+
+    /// The lent address is gone. What was connected from it is dead without a word: nothing it sends leaves, and nothing reaches it.
+    pub fn take_address_back(&self) {
+        self.come_from(HOST);
+        self.ip(&["address", "delete", &format!("{LENT}/32"), "dev", TAP]);
+    }
+
+    fn come_from(&self, address: Ipv4Addr) {
+        let (host, address) = (HOST.to_string(), address.to_string());
+        let what = [
+            "route",
+            "replace",
+            "table",
+            "local",
+            "local",
+            host.as_str(),
+            "dev",
+            TAP,
+        ];
+        let how = ["proto", "kernel", "scope", "host", "src", address.as_str()];
+        self.ip(&[what.as_slice(), how.as_slice()].concat());
     }
 
     fn ip(&self, words: &[&str]) {

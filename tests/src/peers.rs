@@ -38,6 +38,11 @@ impl Peer {
         Self::start(network, "chromium.mjs")
     }
 
+    /// A Firefox in `network`.
+    pub fn firefox(network: &Network) -> Self {
+        Self::start(network, "firefox.mjs")
+    }
+
     /// A stock-like desktop client in `network`.
     pub fn stock_client(network: &Network) -> Self {
         Self::start(network, "stock-client.mjs")

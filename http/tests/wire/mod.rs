@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pinhole_http::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -27,13 +27,18 @@ pub const LIMITS: Limits = Limits {
     head: Duration::from_secs(10),
     body: Duration::from_secs(10),
     stall: Duration::from_secs(10),
+    arrival: Duration::from_secs(10),
+    arrival_awaited: Duration::from_secs(10),
     whole: None,
     linger: Duration::from_secs(30),
     linger_bytes: 64 << 20,
     grace: Duration::from_secs(30),
 };
 
-/// A body comes back, but to `/no-room`, `/document` may be linked to, and `/hang` hangs until it is let go.
+/// What `/large` is answered with: more than a small window takes, and less than the system does of an answer.
+pub const LARGE: usize = 40_000;
+
+/// A body comes back, but to `/no-room`, `/document` may be linked to, `/large` is large, and `/hang` hangs until it is let go.
 #[derive(Clone)]
 pub struct Echo {
     gates: Arc<Gates>,
@@ -41,6 +46,8 @@ pub struct Echo {
     pub let_go: Arc<Notify>,
     pub delivered: Arc<AtomicUsize>,
     pub lost: Arc<AtomicUsize>,
+    /// Whether something waits to know whether answers arrive.
+    pub awaited: Arc<AtomicBool>,
 }
 
 /// Counts what became of an answer.
@@ -52,6 +59,10 @@ struct Count {
 impl Receipt for Count {
     fn delivered(mut self: Box<Self>) {
         self.is_delivered = true;
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.site.awaited.load(Ordering::SeqCst)
     }
 }
 
@@ -74,6 +85,7 @@ impl Echo {
             let_go: Arc::default(),
             delivered: Arc::default(),
             lost: Arc::default(),
+            awaited: Arc::default(),
         }
     }
 }
@@ -107,7 +119,11 @@ impl Site for Echo {
                     site: self.clone(),
                     is_delivered: false,
                 };
-                text(StatusCode::OK, format!("{path} {caller:?}")).with_receipt(count)
+                let words = match path.as_str() {
+                    "/large" => "x".repeat(LARGE),
+                    _ => format!("{path} {caller:?}"),
+                };
+                text(StatusCode::OK, words).with_receipt(count)
             }
             Ok(body) => text(StatusCode::OK, body),
             Err(error) => text(error.status(), error.to_string()),

@@ -11,7 +11,7 @@ use tracing::{Instrument, Span, error, info_span, warn};
 
 use super::{
     Part, TASK_PATIENCE, camera,
-    control::{Eyes, tell_controls},
+    control::{Eyes, tell_controls, tell_picture},
 };
 use crate::{
     config::{self, CameraChanged, Changes, Config},
@@ -234,6 +234,12 @@ impl Cameras {
         let stay = leave.clone();
         tasks.spawn(async move {
             stay.run_until_cancelled(controls).await;
+            Part::Gone
+        });
+        let picture = tell_picture(id, pipeline.account().watch(), self.control.clone());
+        let stay = leave.clone();
+        tasks.spawn(async move {
+            stay.run_until_cancelled(picture).await;
             Part::Gone
         });
         self.all.push(Running {

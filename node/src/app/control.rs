@@ -20,6 +20,7 @@ use crate::{
     peer::{self, CameraId, Line},
     pipeline::{self, Reins},
     status::{self, Outlook},
+    voice,
 };
 
 pub(super) fn settings(config: &Config) -> control::Settings {
@@ -170,6 +171,7 @@ pub(super) struct Liaison {
     pub(super) eyes: Eyes,
     pub(super) watch: status::Watch,
     pub(super) privacy: Privacy,
+    pub(super) speaker: watch::Receiver<voice::Condition>,
 }
 
 impl Liaison {
@@ -178,9 +180,12 @@ impl Liaison {
         let mut privacy = self.privacy.watch();
         loop {
             self.handle.surround(surroundings(self.watch.outlook()));
+            self.handle
+                .speaker_fault(speaker_fault(&self.speaker.borrow_and_update().state));
             tokio::select! {
                 Ok(()) = privacy.changed() => self.eyes.look(),
                 () = self.watch.changed() => {}
+                Ok(()) = self.speaker.changed() => {}
             }
         }
     }
@@ -196,6 +201,40 @@ fn surroundings(outlook: Outlook) -> Surroundings {
     Surroundings {
         mood,
         watched: outlook.watched,
+    }
+}
+
+/// Why whoever talks is not heard.
+fn speaker_fault(state: &voice::State) -> Option<String> {
+    match state {
+        voice::State::Faulted { why } => Some(why.clone()),
+        voice::State::Off | voice::State::Idle | voice::State::Playing { .. } => None,
+    }
+}
+
+/// Why viewers of a camera see a slate. That it is private, they are told of all cameras at once.
+fn picture_fault(state: &pipeline::State) -> Option<String> {
+    match state {
+        pipeline::State::Faulted { why } => Some(why.clone()),
+        pipeline::State::Idle
+        | pipeline::State::Opening
+        | pipeline::State::Private
+        | pipeline::State::Live { .. } => None,
+    }
+}
+
+/// Tells the control room whether a camera has a picture, until it is gone.
+pub(super) async fn tell_picture(
+    camera: CameraId,
+    mut condition: watch::Receiver<pipeline::Condition>,
+    handle: Handle,
+) {
+    loop {
+        let why = picture_fault(&condition.borrow_and_update().state);
+        handle.picture_fault(camera.0, why);
+        if condition.changed().await.is_err() {
+            return;
+        }
     }
 }
 

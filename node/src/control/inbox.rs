@@ -72,6 +72,8 @@ pub(super) struct News {
     pub(super) settings: Option<Settings>,
     pub(super) surroundings: Option<Surroundings>,
     pub(super) cameras: BTreeMap<CameraNumber, Option<Vec<CameraControl>>>,
+    pub(super) pictures: BTreeMap<CameraNumber, Option<String>>,
+    pub(super) speaker: Option<Option<String>>,
     pub(super) edges: bool,
     pub(super) stopping: bool,
 }
@@ -82,6 +84,8 @@ impl News {
             && self.settings.is_none()
             && self.surroundings.is_none()
             && self.cameras.is_empty()
+            && self.pictures.is_empty()
+            && self.speaker.is_none()
             && !self.edges
             && !self.stopping
     }
@@ -167,6 +171,16 @@ impl Handle {
     /// These are the controls of a camera now; `None` where there is no such camera any more.
     pub fn camera(&self, camera: CameraNumber, controls: Option<Vec<CameraControl>>) {
         self.tell(|news| drop(news.cameras.insert(camera, controls)));
+    }
+
+    /// Why there is no picture of a camera; `None` where there is one, as far as is known.
+    pub fn picture_fault(&self, camera: CameraNumber, why: Option<String>) {
+        self.tell(|news| drop(news.pictures.insert(camera, why)));
+    }
+
+    /// Why the loudspeaker plays nothing; `None` where it plays, as far as is known.
+    pub fn speaker_fault(&self, why: Option<String>) {
+        self.tell(|news| news.speaker = Some(why));
     }
 
     /// Goes on with another configuration: pins are given up, and taken anew.

@@ -216,6 +216,12 @@ pub enum Said<'a> {
         inputs: Vec<InputState<'a>>,
         /// The camera's controls.
         camera: &'a [CameraControl],
+        /// Why there is no picture of the camera that this client watches.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        picture_fault: Option<&'a str>,
+        /// Why the loudspeaker plays nothing.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        speaker_fault: Option<&'a str>,
     },
     /// A request with an id was obeyed.
     Done {
@@ -301,6 +307,16 @@ pub enum Event<'a> {
     /// A part does not work any more, or works again.
     Fault {
         /// What is wrong; nothing any more where it is empty.
+        reason: &'a str,
+    },
+    /// The camera that this client watches has no picture any more, or has one again.
+    Picture {
+        /// Why not; it has one where this is empty.
+        reason: &'a str,
+    },
+    /// The loudspeaker plays nothing, or plays again.
+    Speaker {
+        /// Why not; it plays where this is empty.
         reason: &'a str,
     },
 }

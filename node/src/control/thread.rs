@@ -273,6 +273,12 @@ impl Work {
         for (camera, controls) in news.cameras {
             self.room.camera(camera, controls);
         }
+        for (camera, why) in news.pictures {
+            self.room.picture_fault(camera, why);
+        }
+        if let Some(why) = news.speaker {
+            self.room.speaker_fault(why);
+        }
         for mail in news.mail {
             self.open(mail, now);
         }

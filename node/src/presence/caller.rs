@@ -69,6 +69,7 @@ mod tests {
         let offer = OfferId {
             call: CallId::default(),
             number: 1,
+            tag: None,
         };
         let mut caller = replies.caller(offer).expect("there is room");
         for _ in 0..WAITING * 2 {
@@ -90,6 +91,7 @@ mod tests {
         let offer = |number| OfferId {
             call: CallId::default(),
             number,
+            tag: None,
         };
         let callers: Vec<_> = (0..=WAITING as u64)
             .map_while(|number| replies.caller(offer(number)))

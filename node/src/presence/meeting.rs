@@ -3,13 +3,18 @@
 //! A server that restarts counts ids from 1 again, so an id means something only together with the sign-in during which it was
 //! seen. A call outlives both the id and the sign-in of whoever makes it: the pictures go on, and the viewer comes back under
 //! another id. Its name tells which one it is.
+//!
+//! A member that names its calls ([`Envelope`]) is told of each by its name, also of one that is over when another has begun, and what it says
+//! of one that is over is not taken for the present one. To all others a call is whatever its member has at present.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use pinhole_signaling::{Candidate, Description, DescriptionKind, Member, Message, PeerId, Refusal};
+use pinhole_signaling::{
+    CallTag, Candidate, Description, DescriptionKind, Envelope, Member, Message, PeerId, Refusal,
+};
 use tracing::debug;
 
 use super::outbound::kind_of;
@@ -32,6 +37,8 @@ struct MemberCall {
     by: Address,
     /// What the member called itself.
     name: String,
+    /// What the member calls the call, as its newest offer says.
+    tag: Option<CallTag>,
     /// Its newest offer, until the engine has said what becomes of it.
     pending: Option<u64>,
     /// Whether it has a session.
@@ -43,6 +50,8 @@ struct MemberCall {
 pub(super) struct OfferId {
     pub(super) call: CallId,
     pub(super) number: u64,
+    /// What the viewer calls the call, where it has a name for it.
+    pub(super) tag: Option<CallTag>,
 }
 
 /// What is to be done about a message of a member.
@@ -138,19 +147,25 @@ impl Meeting {
     pub(super) fn message(
         &mut self,
         from: PeerId,
-        message: Message,
+        envelope: Envelope,
         call: impl FnOnce() -> CallId,
     ) -> Option<Order> {
+        let Envelope { call: tag, message } = envelope;
         let known = self.call_of(from);
-        match (message, known) {
+        // An offer begins a call; everything else is of the present one, or comes late.
+        let present = known.filter(|call| {
+            let of = self.calls.get(call).and_then(|made| made.tag);
+            tag.is_none() || tag == of
+        });
+        match (message, present) {
             (
                 Message::Description(Description {
                     kind: DescriptionKind::Offer,
                     sdp,
                 }),
-                known,
+                _,
             ) => {
-                let (offer, viewer) = self.offer(from, known.unwrap_or_else(call));
+                let (offer, viewer) = self.offer(from, known.unwrap_or_else(call), tag);
                 Some(Order::Offer { offer, viewer, sdp })
             }
             (
@@ -160,7 +175,7 @@ impl Meeting {
                 }),
                 _,
             ) => {
-                let (offer, viewer) = self.offer(from, known.unwrap_or_else(call));
+                let (offer, viewer) = self.offer(from, known.unwrap_or_else(call), tag);
                 Some(Order::Refuse {
                     offer,
                     viewer,
@@ -182,7 +197,7 @@ impl Meeting {
                 call,
                 why: Ending::HungUp,
             }),
-            // Late or stray: a candidate after the end, an answer to nothing.
+            // Late or stray: a candidate after the end, an answer to nothing, a goodbye to the call before.
             (message, _) => {
                 debug!(peer = %from, "nothing to do with {}", kind_of(&message));
                 None
@@ -191,21 +206,23 @@ impl Meeting {
     }
 
     /// Notes an offer.
-    fn offer(&mut self, from: PeerId, call: CallId) -> (OfferId, String) {
+    fn offer(&mut self, from: PeerId, call: CallId, tag: Option<CallTag>) -> (OfferId, String) {
         self.offers += 1;
         let (by, viewer, number) = (self.address(from), self.name_of(from), self.offers);
         let made = self.calls.entry(call).or_insert_with(|| MemberCall {
             by,
             name: viewer.clone(),
+            tag,
             pending: None,
             is_answered: false,
         });
+        made.tag = tag;
         made.pending = Some(number);
-        (OfferId { call, number }, viewer)
+        (OfferId { call, number, tag }, viewer)
     }
 
     /// The engine replies. Returns whom to tell, and what.
-    pub(super) fn reply(&mut self, to: OfferId, reply: Reply) -> Option<(PeerId, Vec<Message>)> {
+    pub(super) fn reply(&mut self, to: OfferId, reply: Reply) -> Option<(PeerId, Vec<Envelope>)> {
         let made = self.calls.get_mut(&to.call)?;
         match &reply {
             Reply::Offer(_) | Reply::Candidate(_) => {}
@@ -222,7 +239,7 @@ impl Meeting {
         let (by, goes_on) = (made.by, made.is_answered);
         self.forget_unless_going_on(to.call);
         // The id may be somebody else's by now.
-        (by.sign_in == self.sign_in).then(|| (by.peer, messages(reply, goes_on)))
+        (by.sign_in == self.sign_in).then(|| (by.peer, envelopes(reply, goes_on, to.tag)))
     }
 
     /// An offer did not come to the engine.
@@ -261,9 +278,22 @@ impl Meeting {
     }
 }
 
-/// What the engine replies, in the server's protocol. A refusal ends the call, unless there is a session that `goes_on`: it only
-/// stays as it is.
-fn messages(reply: Reply, goes_on: bool) -> Vec<Message> {
+/// What the engine replies, in the server's protocol, to somebody who has this name for the call. A refusal ends the call, unless there is
+/// a session that `goes_on`: it only stays as it is.
+fn envelopes(reply: Reply, goes_on: bool, tag: Option<CallTag>) -> Vec<Envelope> {
+    let messages = messages(reply, goes_on, tag.is_some()).into_iter();
+    messages.map(|message| Envelope { call: tag, message }).collect()
+}
+
+/// The same as messages; `is_ours` is a viewer that is told why its call ends. To a stock client, which may be idle by then, anything but
+/// `BYE` would be a call.
+fn messages(reply: Reply, goes_on: bool, is_ours: bool) -> Vec<Message> {
+    let refusal = |code: &str, reason: String| {
+        Message::Refusal(Refusal {
+            code: code.to_owned(),
+            reason,
+        })
+    };
     let description = |kind, sdp| Message::Description(Description { kind, sdp });
     match reply {
         Reply::Answer(sdp) => vec![description(DescriptionKind::Answer, sdp)],
@@ -274,11 +304,7 @@ fn messages(reply: Reply, goes_on: bool) -> Vec<Message> {
             candidate: candidate.line,
         })],
         Reply::Refused(why) => {
-            let refusal = Refusal {
-                code: why.code().to_owned(),
-                reason: why.to_string(),
-            };
-            let refusal = Message::Refusal(refusal);
+            let refusal = refusal(why.code(), why.to_string());
             if goes_on {
                 vec![refusal]
             } else {
@@ -287,6 +313,7 @@ fn messages(reply: Reply, goes_on: bool) -> Vec<Message> {
         }
         // The viewer knows.
         Reply::Ended(Ending::HungUp | Ending::Left | Ending::CalledAnew) => vec![],
+        Reply::Ended(why) if is_ours => vec![refusal(why.label(), why.to_string()), Message::Bye],
         Reply::Ended(_) => vec![Message::Bye],
     }
 }

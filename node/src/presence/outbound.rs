@@ -1,7 +1,7 @@
 //! Messages on their way to the server.
 
 use pinhole_service::quiet::Quiet;
-use pinhole_signaling::{Client, ClientError, Message, PeerId};
+use pinhole_signaling::{Client, ClientError, Envelope, Message, PeerId};
 use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 use tracing::{debug, warn};
 
@@ -11,7 +11,7 @@ const WAITING: usize = 1024;
 /// A message on its way to a member.
 pub(super) struct Outbound {
     pub(super) to: PeerId,
-    pub(super) message: Message,
+    pub(super) message: Envelope,
 }
 
 /// What waits for the server, and what is under way to it.
@@ -36,7 +36,7 @@ pub(super) fn post(outbox: &Sender<Outbound>, message: Outbound) {
     if let Err(TrySendError::Full(message)) = outbox.try_send(message) {
         static DROPPED: Quiet = Quiet::new(10);
         if let Some(others) = DROPPED.may_say() {
-            let what = kind_of(&message.message);
+            let what = kind_of(&message.message.message);
             warn!(peer = %message.to, others, "the signaling server is too slow; dropped {what}");
         }
     }
@@ -65,7 +65,7 @@ impl Mailbox {
 
 pub(super) async fn send(client: &Client, message: &Outbound) {
     let peer = message.to;
-    match client.send(peer, &message.message).await {
+    match client.send_of_call(peer, &message.message).await {
         Ok(()) => {}
         Err(ClientError::PeerGone { .. }) => debug!(%peer, "a message came too late: the peer has gone"),
         Err(error) => {

@@ -27,6 +27,9 @@ const LIMITS: Limits = Limits {
     head: Duration::from_secs(5),
     body: Duration::from_secs(5),
     stall: Duration::from_secs(5),
+    // Nobody wants to know.
+    arrival: Duration::ZERO,
+    arrival_awaited: Duration::ZERO,
     whole: Some(Duration::from_secs(10)),
     linger: Duration::from_secs(1),
     linger_bytes: 256 * 1024,

@@ -175,7 +175,7 @@ fn one_address_has_a_quarter_of_all_and_a_few_of_each_in_any_case() {
     let config = Config::default();
     let limits = config.hub_limits();
     assert_eq!(limits.members, Bound { all: 1000, each: 250 });
-    assert_eq!(limits.mailbox_messages, Bound { all: 256, each: 64 });
+    assert_eq!(limits.mailbox_messages, Bound { all: 1024, each: 256 });
     assert!(limits.mailbox_bytes.each > 2 * config.limits.message_bytes);
     assert_eq!(config.memory().share, config.memory().whole / 4);
     let few = Config::parse("[limits]\nmembers = 20\naddress_share = 1").unwrap();

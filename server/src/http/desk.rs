@@ -151,6 +151,7 @@ impl State {
                     let why = match why {
                         Why::SignedOut => "signed out",
                         Why::Absent => "dropped: it no longer waits for events",
+                        Why::Replaced => "replaced: it has signed in anew",
                     };
                     self.members.send_replace(self.hub.members());
                     if let Some(others) = GOINGS.may_say() {
@@ -163,7 +164,7 @@ impl State {
 }
 
 impl Ticket {
-    /// The whole answer is on its way to the client.
+    /// The client has the whole answer.
     pub(super) fn delivered(mut self) {
         self.is_delivered = true;
     }
@@ -172,6 +173,10 @@ impl Ticket {
 impl Receipt for Ticket {
     fn delivered(self: Box<Self>) {
         Ticket::delivered(*self);
+    }
+
+    fn is_awaited(&self) -> bool {
+        self.desk.lock().hub.is_awaited(self.request)
     }
 }
 
@@ -228,8 +233,8 @@ mod tests {
     }
 
     fn wait_of(request: RequestId, id: PeerId) -> Input {
-        let source = HERE;
-        Input::Wait { request, id, source }
+        let client = HERE.into();
+        Input::Wait { request, id, client }
     }
 
     async fn sign_in(desk: &Arc<Desk>, name: &str) -> PeerId {
@@ -237,7 +242,7 @@ mod tests {
             .ask(|request| Input::SignIn {
                 request,
                 name: name.into(),
-                source: HERE,
+                client: HERE.into(),
             })
             .await
             .0

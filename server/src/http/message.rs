@@ -11,6 +11,7 @@ use crate::hub::{self, Input, Parcel, Refusal};
 
 pub(super) async fn message(visit: &Visit, body: Body) -> Result<Answer, Mistake> {
     let (from, to) = (visit.id(PEER_ID)?, visit.id(TO)?);
+    let client = visit.client()?;
     let parcel = match receive(visit, body).await {
         Ok(parcel) => parcel,
         Err(NoParcel::Body(error)) => return Err(error.into()),
@@ -25,7 +26,7 @@ pub(super) async fn message(visit: &Visit, body: Body) -> Result<Answer, Mistake
         from,
         to,
         parcel,
-        source: visit.source,
+        client,
     };
     Ok(match visit.desk.ask(input).await.0 {
         hub::Answer::Sent => answer::empty(),

@@ -172,6 +172,10 @@ fn limits(config: &Config) -> Limits {
         head: config.limits.request_timeout,
         body: config.limits.request_timeout,
         stall: Duration::from_secs(20),
+        // What is sent again is sent again within a second or two; a member that asks for its next event has the last one, or
+        // has given up its connection.
+        arrival: Duration::from_secs(10),
+        arrival_awaited: Duration::from_secs(2),
         // A member waits for its next event as long as it takes.
         whole: None,
         linger: Duration::from_secs(2),

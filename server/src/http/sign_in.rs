@@ -1,24 +1,30 @@
 //! `GET /sign_in?<name>`
 
 use pinhole_http::Answer;
+use pinhole_http::header::HeaderValue;
 use pinhole_signaling::Name;
 
-use super::answer;
-use super::visit::Visit;
+use super::answer::{self, Mistake};
+use super::visit::{MEMBER_KEY, Visit};
 use crate::hub::{self, Input};
 
-pub(super) async fn sign_in(visit: &Visit) -> Answer {
+pub(super) async fn sign_in(visit: &Visit) -> Result<Answer, Mistake> {
     let name = Name::from_query(visit.query().as_bytes());
-    let source = visit.source;
+    let client = visit.client()?;
     let input = |request| Input::SignIn {
         request,
         name,
-        source,
+        client,
     };
-    match visit.desk.ask(input).await.0 {
+    Ok(match visit.desk.ask(input).await.0 {
         hub::Answer::SignedIn { id, roster } => {
-            answer::ok(answer::text(), roster, Some(id)).with_reason(b"Added")
+            let answer = answer::ok(answer::text(), roster, Some(id)).with_reason(b"Added");
+            // Who shows a key learns so that it counts here. Others get what the stock server says.
+            match client.key.map(|key| HeaderValue::try_from(key.to_string())) {
+                Some(Ok(key)) => answer.with(MEMBER_KEY, key),
+                _ => answer,
+            }
         }
         other => visit.unexpected(other),
-    }
+    })
 }

@@ -8,11 +8,11 @@ use super::visit::Visit;
 use crate::hub::{self, Input};
 
 pub(super) async fn sign_out(visit: &Visit) -> Result<Answer, Mistake> {
-    let (id, source) = (visit.id(PEER_ID)?, visit.source);
+    let (id, client) = (visit.id(PEER_ID)?, visit.client()?);
     Ok(
         match visit
             .desk
-            .ask(|request| Input::SignOut { request, id, source })
+            .ask(|request| Input::SignOut { request, id, client })
             .await
             .0
         {

@@ -47,7 +47,7 @@ impl Site {
     async fn answer_peer(&self, method: &Method, visit: &Visit, body: pinhole_http::Body) -> Answer {
         let is_get = method == Method::GET;
         let answered = match visit.path() {
-            http::SIGN_IN if is_get => Ok(sign_in::sign_in(visit).await),
+            http::SIGN_IN if is_get => sign_in::sign_in(visit).await,
             http::WAIT if is_get => wait::wait(visit).await,
             http::MESSAGE if method == Method::POST => message::message(visit, body).await,
             http::SIGN_OUT if is_get => sign_out::sign_out(visit).await,

@@ -1,13 +1,17 @@
 use std::sync::Arc;
 
+use pinhole_http::header::HeaderName;
 use pinhole_http::{Answer, Caller, HeaderMap, Request, StatusCode, Uri};
 use pinhole_service::quiet::Quiet;
-use pinhole_signaling::{PeerId, http};
+use pinhole_signaling::{MemberKey, PeerId, http};
 
 use super::answer::{self, Mistake};
 use super::desk::Desk;
 use crate::budget::Source;
-use crate::hub;
+use crate::hub::{self, Client};
+
+/// [`http::MEMBER_KEY`], as the HTTP library spells it.
+pub(super) const MEMBER_KEY: HeaderName = HeaderName::from_static("x-pinhole-key");
 
 /// One request, as its handler sees it.
 pub(super) struct Visit {
@@ -49,6 +53,20 @@ impl Visit {
             .map_err(|error| Mistake::bad_request(format!("{key}: {error}.")))
     }
 
+    /// Who asks, with the key that it shows, if it does.
+    pub(super) fn client(&self) -> Result<Client, Mistake> {
+        let key = self
+            .headers
+            .get(MEMBER_KEY)
+            .map(|key| MemberKey::parse(key.as_bytes()));
+        let key = key.transpose();
+        let key = key.map_err(|error| Mistake::bad_request(format!("{}: {error}.", http::MEMBER_KEY)))?;
+        Ok(Client {
+            source: self.source,
+            key,
+        })
+    }
+
     /// The answer to what can only be a refusal.
     pub(super) fn unexpected(&self, answer: hub::Answer) -> Answer {
         match answer {
@@ -69,5 +87,15 @@ impl Visit {
                 )
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_looked_for_where_clients_show_it() {
+        assert!(MEMBER_KEY.as_str().eq_ignore_ascii_case(http::MEMBER_KEY));
     }
 }

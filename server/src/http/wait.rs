@@ -8,11 +8,11 @@ use super::visit::Visit;
 use crate::hub::{self, Event, Input};
 
 pub(super) async fn wait(visit: &Visit) -> Result<Answer, Mistake> {
-    let (id, source) = (visit.id(PEER_ID)?, visit.source);
+    let (id, client) = (visit.id(PEER_ID)?, visit.client()?);
     // If the client closes the connection meanwhile, this future is dropped, and with it the wait.
     let (answer, ticket) = visit
         .desk
-        .ask(|request| Input::Wait { request, id, source })
+        .ask(|request| Input::Wait { request, id, client })
         .await;
     Ok(match answer {
         hub::Answer::Event(event) => {

@@ -39,6 +39,8 @@ pub enum Why {
     SignedOut,
     /// It had no wait open for too long.
     Absent,
+    /// It has signed in anew.
+    Replaced,
 }
 
 /// The answer to a request.

@@ -6,12 +6,11 @@ use pinhole_signaling::PeerId;
 
 use super::mailbox::Letter;
 use super::member::{Item, Line};
-use super::{Answer, Hub, Refusal, RequestId};
-use crate::budget::Source;
+use super::{Answer, Client, Hub, Refusal, RequestId, Why};
 
 impl Hub {
-    pub(super) fn wait(&mut self, request: RequestId, id: PeerId, source: Source) {
-        let Some(peer) = self.known(id, source) else {
+    pub(super) fn wait(&mut self, request: RequestId, id: PeerId, client: Client) {
+        let Some(peer) = self.known(id, client) else {
             return self.refuse(request, Refusal::Gone);
         };
         peer.has_waited = true;
@@ -31,15 +30,19 @@ impl Hub {
         self.serve(id);
     }
 
-    /// The end of a wait's connection, whether all of its answer was sent or not.
-    pub(super) fn delivery_ended(&mut self, request: RequestId, was_sent: bool, now: Instant) {
+    /// The end of a wait's connection, whether all of its answer has arrived or not.
+    pub(super) fn delivery_ended(&mut self, request: RequestId, has_arrived: bool, now: Instant) {
         let Some(id) = self.waits.remove(&request) else {
             return;
         };
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        match std::mem::replace(&mut peer.line, Line::Absent { since: now }) {
+        let absent = Line::Absent {
+            since: now,
+            is_cut: !has_arrived,
+        };
+        match std::mem::replace(&mut peer.line, absent) {
             Line::Delivering {
                 request: delivering,
                 item,
@@ -48,7 +51,7 @@ impl Hub {
                 if let Some(request) = standing_by {
                     peer.line = Line::Waiting { request };
                 }
-                match (item, was_sent) {
+                match (item, has_arrived) {
                     (Item::News(news), true) => self.board.told(news, &mut peer.knowledge),
                     (Item::Letter(_), true) => {}
                     // It came before a message of that member, which must not overtake it for this.
@@ -70,7 +73,21 @@ impl Hub {
             // The connection of the open wait has closed: absent from now on.
             Line::Waiting { .. } | Line::Absent { .. } => {}
         }
-        self.serve(id);
+        let is_replaced = peer.is_cut() && self.has_successor(id);
+        if is_replaced {
+            self.drop_peer(id, Why::Replaced);
+        } else {
+            self.serve(id);
+        }
+    }
+
+    /// Whether something waits for the end of a delivery: the member's next wait, which mostly says that the last event has arrived, and
+    /// otherwise that the last connection is dead.
+    pub fn is_awaited(&self, request: RequestId) -> bool {
+        let peer = self.waits.get(&request).and_then(|id| self.peers.get(id));
+        peer.is_some_and(|peer| {
+            matches!(peer.line, Line::Delivering { request: delivering, standing_by: Some(_), .. } if delivering == request)
+        })
     }
 
     /// Answers the waits of all for whom there is something new on the board.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use pinhole_signaling::{Name, PeerId};
+use pinhole_signaling::{MemberKey, Name, PeerId};
 
 use crate::budget::Source;
 
@@ -15,7 +15,7 @@ pub enum Input {
         /// The name; an empty one becomes `peer_<id>`.
         name: Name,
         /// Who.
-        source: Source,
+        client: Client,
     },
     /// A member asks for its next event.
     Wait {
@@ -24,7 +24,7 @@ pub enum Input {
         /// The member.
         id: PeerId,
         /// Who.
-        source: Source,
+        client: Client,
     },
     /// A member sends a message.
     Send {
@@ -37,7 +37,7 @@ pub enum Input {
         /// What is sent.
         parcel: Parcel,
         /// Who.
-        source: Source,
+        client: Client,
     },
     /// A member leaves.
     SignOut {
@@ -46,14 +46,14 @@ pub enum Input {
         /// The member.
         id: PeerId,
         /// Who.
-        source: Source,
+        client: Client,
     },
-    /// The answer to this wait has reached the network.
+    /// The answer to this wait has reached the member.
     Delivered {
         /// The wait.
         request: RequestId,
     },
-    /// The connection of this wait has closed, before the answer or before all of the answer was sent.
+    /// The connection of this wait has closed or is dead, before the answer or before all of the answer had arrived.
     Abandoned {
         /// The wait.
         request: RequestId,
@@ -64,6 +64,22 @@ pub enum Input {
     Limit(Limits),
     /// The server stops: every wait is answered, and every later request refused.
     Close,
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client {
+    /// Where it comes from.
+    pub source: Source,
+    /// What it shows, if it has such.
+    pub key: Option<MemberKey>,
+}
+
+impl From<Source> for Client {
+    /// One without a key.
+    fn from(source: Source) -> Client {
+        Client { source, key: None }
+    }
 }
 
 /// What names a request from its input to its answer. Chosen by the caller, never twice the same.
@@ -92,7 +108,7 @@ pub struct Limits {
     pub members: Bound,
     /// The most bytes of the entries of all members together.
     pub roster_bytes: usize,
-    /// The most messages that wait for one member, in all and of one sender's client.
+    /// The most messages that wait for one member, in all and, once half of that are there, of one sender's client.
     pub mailbox_messages: Bound,
     /// The most bytes of messages that wait for one member, likewise.
     pub mailbox_bytes: Bound,
@@ -102,7 +118,7 @@ pub struct Limits {
     pub absent: Duration,
     /// The same for one that has not waited yet.
     pub first_wait: Duration,
-    /// Whether a member is only who comes from where it signed in.
+    /// Whether a member without a key is only who comes from where it signed in.
     pub is_bound: bool,
 }
 

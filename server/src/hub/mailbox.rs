@@ -80,7 +80,8 @@ impl Mailbox {
         self.bounds = bounds;
     }
 
-    /// Whether there is no room for a message of this weight and client. No client takes all of the room.
+    /// Whether there is no room for a message of this weight and client. No client takes all of the room: of the second half each
+    /// has its share only, for of the first one some dozens of viewers behind one address may need more at once.
     pub(super) fn is_full_for(&self, weight: usize, source: Source) -> bool {
         let Bounds { messages, bytes } = self.bounds;
         let is_its = |letter: &&Letter| matches!(letter, Letter::Message { source: of, .. } if *of == source);
@@ -88,7 +89,7 @@ impl Mailbox {
         let (its_messages, its_bytes) =
             its.fold((0, 0), |(count, sum), letter| (count + 1, sum + letter.weight()));
         self.messages >= messages.all
-            || its_messages >= messages.each
+            || (its_messages >= messages.each && self.messages >= messages.all / 2)
             || self.bytes + weight > bytes.all
             || its_bytes + weight > bytes.each
     }

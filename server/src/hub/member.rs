@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pinhole_signaling::Name;
+use pinhole_signaling::{MemberKey, Name};
 
 use super::mailbox::{Letter, Mailbox};
 use super::presence::{Knowledge, News, Place};
@@ -13,6 +13,8 @@ use crate::budget::Source;
 pub(super) struct Peer {
     pub(super) name: Name,
     pub(super) source: Source,
+    /// What it shows with each request, if it has such.
+    pub(super) key: Option<MemberKey>,
     pub(super) line: Line,
     /// Whether it has ever waited.
     pub(super) has_waited: bool,
@@ -27,7 +29,12 @@ pub(super) struct Peer {
 #[derive(Debug)]
 pub(super) enum Line {
     /// It has no wait open: between two waits, or gone without a word.
-    Absent { since: Instant },
+    Absent {
+        since: Instant,
+        /// Whether the last wait's connection broke before an answer had arrived on it, as when a program is killed; nobody
+        /// closes it so between two waits.
+        is_cut: bool,
+    },
     /// This wait of it is open, and there is nothing for it.
     Waiting { request: RequestId },
     /// This wait was answered with this, and it isn't known yet whether the answer got through.
@@ -58,6 +65,11 @@ impl Item {
 }
 
 impl Peer {
+    /// Whether nothing has been heard of it since its connection broke.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.line, Line::Absent { is_cut: true, .. })
+    }
+
     /// When it is dropped, should it not wait until then.
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let patience = if self.has_waited {
@@ -66,7 +78,7 @@ impl Peer {
             limits.first_wait
         };
         match self.line {
-            Line::Absent { since } => Some(since + patience),
+            Line::Absent { since, .. } => Some(since + patience),
             Line::Waiting { .. } | Line::Delivering { .. } => None,
         }
     }

@@ -9,8 +9,9 @@
 //!   delivery is reported: an event whose delivery failed goes to the next wait.
 //! - A message overtakes the news of who came and went, but for the news that its sender came. When a member has
 //!   fetched all that there is for it, it knows who is there.
-//! - At most one wait of a member is answered with an event at a time. A wait that comes before the delivery of
-//!   the last event is known stands by.
+//! - At most one wait of a member is answered with an event at a time. A wait that comes before it is known what became of
+//!   the last event stands by.
+//! - Nobody but a member itself, and its own next life, ends its membership.
 //! - Everything that grows is bounded by [`Limits`] or paid from the [`Budget`].
 
 mod command;
@@ -22,14 +23,15 @@ mod pace;
 mod presence;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Instant;
 
 use pinhole_signaling::{Member, Name, PeerId};
 
 pub use command::{Answer, Command, Event, Refusal, Why};
-pub use input::{Bound, Input, Limits, Pace, Parcel, RequestId};
+pub use input::{Bound, Client, Input, Limits, Pace, Parcel, RequestId};
 
-use crate::budget::{Budget, Source, Spent};
+use crate::budget::{Budget, Spent};
 use mailbox::{Letter, Mailbox};
 use member::{Line, Peer};
 use pace::Debts;
@@ -84,17 +86,17 @@ impl Hub {
             Input::SignIn {
                 request,
                 name,
-                source,
-            } => self.sign_in(request, name, source, now),
-            Input::Wait { request, id, source } => self.wait(request, id, source),
+                client,
+            } => self.sign_in(request, name, client, now),
+            Input::Wait { request, id, client } => self.wait(request, id, client),
             Input::Send {
                 request,
                 from,
                 to,
                 parcel,
-                source,
-            } => self.send(request, from, to, parcel, source),
-            Input::SignOut { request, id, source } => self.sign_out(request, id, source),
+                client,
+            } => self.send(request, from, to, parcel, client),
+            Input::SignOut { request, id, client } => self.sign_out(request, id, client),
             Input::Delivered { request } => self.delivery_ended(request, true, now),
             Input::Abandoned { request } => self.delivery_ended(request, false, now),
             Input::Tick => self.drop_absent(now),
@@ -117,14 +119,18 @@ impl Hub {
         self.peers.len()
     }
 
-    fn sign_in(&mut self, request: RequestId, name: Name, source: Source, now: Instant) {
+    fn sign_in(&mut self, request: RequestId, name: Name, client: Client, now: Instant) {
+        let source = client.source;
+        let replaced = self.former_lives(&name, client);
+        let own = |id: &&PeerId| self.peers.get(id).is_some_and(|peer| peer.source == source);
+        let replaced_of_source = replaced.iter().filter(own).count();
         let Bound { all, each } = self.limits.members;
-        let has_room = self.peers.len() < all && self.board.rows() < 2 * all;
+        let has_room = self.peers.len() < all + replaced.len() && self.board.rows() < 2 * all;
         let Some(id) = self.next_id.filter(|_| has_room) else {
             return self.refuse(request, Refusal::ServerFull);
         };
         let its = self.board.rows_of(source);
-        if its.here >= each || its.all >= 2 * each {
+        if its.here >= each + replaced_of_source || its.all >= 2 * each {
             return self.refuse(request, Refusal::ClientFull);
         }
         if !self.sign_ins.allow(source, self.limits.sign_ins, now) {
@@ -162,16 +168,25 @@ impl Hub {
         });
         let mut roster = Vec::with_capacity(length);
         roster.extend_from_slice(&own);
+        self.roster_bytes = length;
+        let place = self.board.came(id, source, own.into(), memory);
+        self.serve_all();
+        // After its coming: who has a call with the old one knows then who goes on with it.
+        for old in replaced {
+            self.drop_peer(old, Why::Replaced);
+        }
+        let knowledge = self.board.learn();
         for peer in self.peers.values() {
             roster.extend_from_slice(self.board.entry(peer.place).map_or(&[], |entry| entry));
         }
-        self.roster_bytes = length;
-        let (place, knowledge) = self.board.came(id, source, own.into(), memory);
-        self.serve_all();
         let peer = Peer {
             name,
             source,
-            line: Line::Absent { since: now },
+            key: client.key,
+            line: Line::Absent {
+                since: now,
+                is_cut: false,
+            },
             has_waited: false,
             mailbox: Mailbox::new(mailbox::Bounds::of(&self.limits)),
             place,
@@ -182,10 +197,38 @@ impl Hub {
         self.answer(request, Answer::SignedIn { id, roster });
     }
 
-    fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel, source: Source) {
-        let Some(sender) = self.known(from, source).map(|peer| peer.place) else {
+    /// The members that one who signs in has been until now: with the same key; or of the same name from the same address, where
+    /// the connection broke and nothing has been heard since, as of a program that was killed and is started anew. The latter may be said
+    /// by anybody of that address, and ends nobody who is there.
+    fn former_lives(&self, name: &Name, client: Client) -> Vec<PeerId> {
+        let is_one = |peer: &Peer| {
+            (client.key.is_some() && peer.key == client.key)
+                || (peer.is_cut() && peer.source == client.source && peer.name == *name)
+        };
+        let peers = self.peers.iter();
+        peers
+            .filter(|(_, peer)| is_one(peer))
+            .map(|(&id, _)| id)
+            .collect()
+    }
+
+    /// Whether one of the same name and address has signed in since this member did, and waits: its next life, started before it was known
+    /// that the last one had ended.
+    fn has_successor(&self, id: PeerId) -> bool {
+        let Some(old) = self.peers.get(&id) else {
+            return false;
+        };
+        let later = (Excluded(id), Unbounded);
+        self.peers.range(later).any(|(_, peer)| {
+            peer.has_waited && !peer.is_cut() && peer.source == old.source && peer.name == old.name
+        })
+    }
+
+    fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel, client: Client) {
+        let Some(sender) = self.known(from, client).map(|peer| peer.place) else {
             return self.refuse(request, Refusal::Gone);
         };
+        let source = client.source;
         if from == to {
             return self.answer(request, Answer::Echo(parcel));
         }
@@ -205,8 +248,8 @@ impl Hub {
         self.answer(request, Answer::Sent);
     }
 
-    fn sign_out(&mut self, request: RequestId, id: PeerId, source: Source) {
-        if self.known(id, source).is_none() {
+    fn sign_out(&mut self, request: RequestId, id: PeerId, client: Client) {
+        if self.known(id, client).is_none() {
             return self.refuse(request, Refusal::Gone);
         }
         self.drop_peer(id, Why::SignedOut);
@@ -242,7 +285,10 @@ impl Hub {
             let open = match &mut peer.line {
                 Line::Waiting { request } => {
                     let request = *request;
-                    peer.line = Line::Absent { since: now };
+                    peer.line = Line::Absent {
+                        since: now,
+                        is_cut: false,
+                    };
                     Some(request)
                 }
                 Line::Delivering { standing_by, .. } => standing_by.take(),
@@ -291,10 +337,16 @@ impl Hub {
     }
 
     /// The member, if it is one that this client may speak for.
-    fn known(&mut self, id: PeerId, source: Source) -> Option<&mut Peer> {
+    fn known(&mut self, id: PeerId, client: Client) -> Option<&mut Peer> {
         let is_bound = self.limits.is_bound;
         let peer = self.peers.get_mut(&id)?;
-        (!is_bound || peer.source == source).then_some(peer)
+        let is_it = match (peer.key, client.key) {
+            (None, None) => !is_bound || peer.source == client.source,
+            // Who has one is known by it wherever it comes from. One that is not the member's is of somebody whose id was another's
+            // before this server was restarted.
+            (its, shown) => its == shown,
+        };
+        is_it.then_some(peer)
     }
 
     fn answer(&mut self, request: RequestId, answer: Answer) {

@@ -83,14 +83,8 @@ impl Board {
         self.of_client.get(&source).copied().unwrap_or_default()
     }
 
-    /// A member came. It knows all who are here.
-    pub(super) fn came(
-        &mut self,
-        id: PeerId,
-        source: Source,
-        entry: Bytes,
-        memory: Reservation,
-    ) -> (Place, Knowledge) {
+    /// A member came.
+    pub(super) fn came(&mut self, id: PeerId, source: Source, entry: Bytes, memory: Reservation) -> Place {
         let since = self.tick();
         let rows = self.of_client.entry(source).or_default();
         rows.all += 1;
@@ -115,9 +109,14 @@ impl Board {
             }
         };
         self.order.insert(since, place);
+        place
+    }
+
+    /// What a member knows that has just read who is here.
+    pub(super) fn learn(&mut self) -> Knowledge {
         let mut knowledge = Knowledge {
             known: vec![0; self.rows.len().div_ceil(64)],
-            read: since,
+            read: self.last,
         };
         for (place, row) in self.rows.iter_mut().enumerate() {
             if let Some(row) = row.as_mut().filter(|row| row.is_here) {
@@ -125,7 +124,7 @@ impl Board {
                 knowledge.set(Place(place), true);
             }
         }
-        (place, knowledge)
+        knowledge
     }
 
     /// The entry of one who is here.

@@ -1,5 +1,6 @@
 // What the page's modules find in every browser, and Node.js lacks.
 
+import { webcrypto } from "node:crypto";
 import { standIn } from "./stand-in.js";
 
 // Node.js has it since 19.
@@ -9,6 +10,9 @@ globalThis.CustomEvent ??= class extends Event {
     this.detail = detail;
   }
 };
+
+// Node.js has it since 19.
+globalThis.crypto ??= webcrypto;
 
 globalThis.document ??= { hidden: false };
 

@@ -5,9 +5,9 @@ import { standIn } from "./stand-in.js";
 const MIRRORED = { sendrecv: "sendrecv", sendonly: "recvonly", recvonly: "sendonly", inactive: "inactive" };
 
 /** A camera's answer: the direction of each section, and what else its section for sound says. */
-export function answer({ video = "sendonly", audio = "inactive", sound = false } = {}) {
+export function answer({ video = "sendonly", audio = "inactive", sound = false, call = undefined } = {}) {
   const extra = sound ? "a=x-pinhole-sound\r\n" : "";
-  return JSON.stringify({ type: "answer", sdp: `v=0\r\nm=video 9 RTP 96\r\na=${video}\r\nm=audio 9 RTP 111\r\na=${audio}\r\n${extra}` });
+  return JSON.stringify({ type: "answer", call, sdp: `v=0\r\nm=video 9 RTP 96\r\na=${video}\r\nm=audio 9 RTP 111\r\na=${audio}\r\n${extra}` });
 }
 
 /** Stands in for RTCPeerConnection until the test `context` is over; gives a list of those that were made. */

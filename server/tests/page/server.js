@@ -57,6 +57,11 @@ class Request {
     else signal?.addEventListener("abort", abort);
   }
 
+  /** What the page shows to be known by. */
+  get key() {
+    return this.options.headers["X-Pinhole-Key"];
+  }
+
   answer(body = "", pragma = null, status = 200) {
     this.open = false;
     const headers = { get: (name) => (name === "Pragma" && pragma !== null ? String(pragma) : null) };

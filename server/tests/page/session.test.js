@@ -102,6 +102,25 @@ describe("patience", () => {
     assert.equal(sent.at(-1), "BYE");
   });
 
+  test("and after 3 s a doubt, once, whether it will come", async (t) => {
+    const { clock, session } = await call(t);
+    const doubts = record(session, "doubt");
+    await clock.pass(2_999);
+    assert.equal(doubts.length, 0);
+    await clock.pass(1);
+    await clock.pass(4_000);
+    assert.equal(doubts.length, 1);
+  });
+
+  test("and none where it has come", async (t) => {
+    const { clock, session, connection } = await answered(t);
+    const doubts = record(session, "doubt");
+    connection.become("connected");
+    session.pictureCame();
+    await clock.pass(60_000);
+    assert.equal(doubts.length, 0);
+  });
+
   test("then 12 s for a path", async (t) => {
     const { clock, session, events } = await call(t);
     await clock.pass(7_000);
@@ -210,14 +229,18 @@ describe("the camera's end", () => {
   });
 
   test("a DTLS close is a hang-up", async (t) => {
-    const { connection, events } = await answered(t);
+    const { clock, connection, events } = await answered(t);
     const { transport } = connection.transceiver("video").receiver;
     transport.state = "connected";
     transport.dispatchEvent(new Event("statechange"));
     assert.deepEqual(events, []);
     transport.state = "closed";
     transport.dispatchEvent(new Event("statechange"));
+    await clock.pass(499);
+    assert.deepEqual(events, [], "its last word may be on the way");
+    await clock.pass(1);
     assert.deepEqual(events, [ended("hung-up")]);
+    assert.equal(clock.timers, 0);
   });
 
   test("a path that breaks is lost, one that never was is none", async (t) => {
@@ -242,6 +265,104 @@ describe("the camera's end", () => {
     const { connection, events } = await answered(t);
     connection.become("failed");
     assert.deepEqual(events, [ended("no-path")]);
+  });
+});
+
+describe("a call with a name", () => {
+  const NAME = /^[0-9a-f]{32}$/;
+  const bye = (name) => JSON.stringify({ type: "bye", call: name });
+  const error = (name, code, reason) => JSON.stringify({ type: "error", call: name, code, reason });
+
+  /** One whose camera knows it by its name. */
+  async function named(context, options) {
+    const made = await call(context, options);
+    const [{ call: name }] = made.sent;
+    await made.session.receive(answer({ call: name, sound: true }));
+    made.sent.length = 0;
+    made.events.length = 0;
+    return { ...made, name };
+  }
+
+  test("says it in its offers; to who has not said it, in nothing else", async (t) => {
+    const { session, sent, connection } = await call(t);
+    assert.match(sent[0].call, NAME);
+    connection.find("early");
+    await session.receive(answer());
+    connection.find("late");
+    await session.receive(JSON.stringify({ type: "offer", sdp: "v=0\r\n" }));
+    session.end();
+    assert.deepEqual(sent.map((message) => message.call).slice(1), [undefined, undefined, undefined, undefined]);
+    assert.equal(sent.at(-1), "BYE");
+  });
+
+  test("to who has said it, in everything", async (t) => {
+    const { session, sent, connection, name } = await named(t);
+    connection.find("late");
+    await session.receive(JSON.stringify({ type: "offer", sdp: "v=0\r\n", call: name }));
+    assert.equal(session.farewell, bye(name));
+    session.end();
+    assert.deepEqual(sent.map(({ type, call: of }) => [type, of]), [[undefined, name], ["answer", name], ["bye", name]]);
+  });
+
+  test("no two have the same", async (t) => {
+    const [one, other] = [await named(t), await named(t)];
+    assert.notEqual(one.name, other.name);
+  });
+
+  test("is not ended by a late goodbye to another, nor by one to nobody", async (t) => {
+    const { session, events } = await named(t);
+    await session.receive(bye("0".repeat(32)));
+    await session.receive("BYE");
+    await session.receive(JSON.stringify({ type: "bye" }));
+    assert.deepEqual(events, []);
+  });
+
+  test("is not disturbed by what else is said of another", async (t) => {
+    const { session, events, connection, sent } = await call(t);
+    const other = "0".repeat(32);
+    await session.receive(answer({ call: other }));
+    assert.equal(session.answered, false);
+    await session.receive(JSON.stringify({ candidate: "late", sdpMid: "0", sdpMLineIndex: 0, call: other }));
+    await session.receive(error(other, "busy", "full"));
+    await session.receive(bye(other));
+    await session.receive(answer({ call: sent[0].call }));
+    assert.equal(session.answered, true);
+    assert.deepEqual(connection.candidates, []);
+    assert.deepEqual(events, [{ type: "track" }]);
+    await session.receive(bye(sent[0].call));
+    assert.deepEqual(events.at(-1), ended("hung-up"));
+  });
+
+  for (const [code, comes] of [
+    ["no_path", "no-path"], ["unfinished", "no-path"], ["silent", "lost"], ["crowded", "busy"], ["stopped", "stopped"],
+    ["removed", "removed"], ["negotiation", "hung-up"],
+  ]) {
+    test(`ends with the camera's reason: ${code}`, async (t) => {
+      const { session, events, sent, name } = await named(t);
+      await session.receive(error(name, code, "why"));
+      await session.receive(bye(name));
+      assert.deepEqual(events, [ended(comes, "why")]);
+      assert.deepEqual(sent, [], "the camera knows");
+    });
+  }
+
+  test("that is refused is so before it is answered", async (t) => {
+    const { session, events, sent } = await call(t);
+    await session.receive(error(sent[0].call, "offer", "no video"));
+    await session.receive(bye(sent[0].call));
+    assert.deepEqual(events, [ended("refused", "no video")]);
+  });
+
+  test("whose connection the camera has closed ends with the reason that comes behind", async (t) => {
+    const { session, clock, connection, events, name } = await named(t);
+    const { transport } = connection.transceiver("video").receiver;
+    transport.state = "closed";
+    transport.dispatchEvent(new Event("statechange"));
+    await clock.pass(100);
+    await session.receive(error(name, "stopped", "the camera stops"));
+    await session.receive(bye(name));
+    await clock.pass(60_000);
+    assert.deepEqual(events, [ended("stopped", "the camera stops")]);
   });
 });
 

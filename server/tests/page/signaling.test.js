@@ -44,6 +44,22 @@ describe("signing in", () => {
     assert.equal(server.the("wait").query, "peer_id=7");
   });
 
+  test("every request shows the page's key, which stays the same", async (t) => {
+    const { clock, server, signaling } = await online(t);
+    signaling.send(3, "hello").catch(() => {});
+    signaling.sendLast(3, "BYE");
+    await settled();
+    server.the("wait").break();
+    await clock.pass(300);
+    server.the("sign_in").answer("viewer_1@web,9,1\n", 9);
+    await settled();
+    signaling.stop();
+    const keys = new Set(server.requests.map(({ key }) => key));
+    assert.ok(server.requests.length >= 6);
+    assert.equal(keys.size, 1);
+    assert.match([...keys][0], /^[0-9a-f]{32}$/);
+  });
+
   test("leaves out who is gone", async (t) => {
     const { server, signaling } = await begin(t);
     server.the("sign_in").answer("viewer_1@web,7,1\nporch,3,0\ngarden,4,1\n", 7);
@@ -420,10 +436,40 @@ describe("a doubtful connection", () => {
     assert.deepEqual(events, []);
   });
 
-  test("a nudge tries it at once", async (t) => {
-    const { server, signaling } = await online(t);
+  test("a nudge tries it at once, and opens the wait anew: an echo tells nothing of that", async (t) => {
+    const { server, signaling, events } = await online(t);
+    const wait = server.the("wait");
     signaling.nudge();
+    await settled();
     assert.equal(server.the("message").query, "peer_id=7&to=7");
+    assert.equal(wait.aborted, true);
+    assert.equal(server.the("wait").query, "peer_id=7");
+    assert.deepEqual(events, []);
+  });
+
+  test("a wait that is opened anew brings what the last one did not", async (t) => {
+    const { server, signaling, events } = await online(t);
+    for (let times = 0; times < 3; times += 1) {
+      signaling.renew();
+      await settled();
+    }
+    assert.equal(server.count("wait"), 4);
+    server.the("wait").answer("answer", 3);
+    await settled();
+    assert.deepEqual(events, [{ type: "message", from: 3, body: "answer" }]);
+    assert.equal(server.open("wait").length, 1);
+  });
+
+  test("is not renewed where there is none", async (t) => {
+    const { server, signaling } = await begin(t);
+    signaling.renew();
+    server.the("sign_in").answer("viewer_1@web,7,1\n", 7);
+    await settled();
+    assert.equal(server.count("wait"), 1);
+    signaling.stop();
+    signaling.renew();
+    await settled();
+    assert.equal(server.open("wait").length, 0);
   });
 
   test("the answer to an old echo does not end a new sign-in", async (t) => {

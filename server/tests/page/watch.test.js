@@ -13,11 +13,15 @@ class Roster extends EventTarget {
   members = new Map();
   /** Every message, `{to, body}`, and the last ones of a page that is closed. */
   sent = [];
+  /** The names of the calls that were offered. */
+  names = [];
   last = [];
   nudges = 0;
+  renewals = 0;
 
   send(to, body) {
     if (this.id === null) return Promise.reject(new Error("not signed in"));
+    if (body.includes("\"offer\"")) this.names.push(JSON.parse(body).call);
     this.sent.push({ to, body: body === "BYE" ? body : JSON.parse(body).type ?? "candidate" });
     return Promise.resolve();
   }
@@ -28,6 +32,10 @@ class Roster extends EventTarget {
 
   nudge() {
     this.nudges += 1;
+  }
+
+  renew() {
+    this.renewals += 1;
   }
 
   // What the test does
@@ -189,6 +197,20 @@ describe("a call that comes to nothing", () => {
     assert.deepEqual(times, [300, 600, 1_200, 2_400, 4_800, 9_600, 10_000, 10_000]);
   });
 
+  test("no answer: perhaps it went to a wait that is dead, so another is opened after 3 s, and for the next call", async (t) => {
+    const page = await begin(t);
+    await page.clock.pass(3_000);
+    assert.equal(page.roster.renewals, 1);
+    await page.clock.pass(5_000);
+    assert.equal(page.roster.renewals, 2);
+    await page.clock.pass(300);
+    await page.say(answer());
+    page.calls[1].become("connected");
+    await page.play(10_000);
+    assert.equal(now(page), "live");
+    assert.equal(page.roster.renewals, 2);
+  });
+
   test("what is wrong stays on the screen while calls fail one after another", async (t) => {
     const page = await begin(t);
     await page.clock.pass(60_000);
@@ -211,6 +233,29 @@ describe("a call that comes to nothing", () => {
       assert.equal(page.calls.length, 2);
     });
   }
+
+  test("the goodbye to the call before, which comes late, does not end this one", async (t) => {
+    const page = await begin(t);
+    const name = () => page.roster.names.at(-1);
+    const first = name();
+    await page.say(answer({ call: first }));
+    page.calls[0].become("failed");
+    await page.clock.pass(300);
+    assert.notEqual(name(), first);
+    await page.say(JSON.stringify({ type: "bye", call: first }));
+    await page.say(answer({ call: name() }));
+    await page.say(JSON.stringify({ type: "bye", call: first }));
+    page.calls[1].become("connected");
+    await page.play(1_000);
+    assert.equal(now(page), "live");
+  });
+
+  test("a camera that stops is waited for, and is no error", async (t) => {
+    const page = await live(t);
+    await page.say(JSON.stringify({ type: "error", code: "stopped", reason: "the camera stops" }));
+    await page.say("BYE");
+    assert.equal(now(page), "waiting stopped the camera stops");
+  });
 
   test("a hang-up is waited out for 2 s", async (t) => {
     const page = await live(t);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe as group, test } from "node:test";
-import { describe, describeControl, describeEvent, describeServer, describeStats, describeTalk } from "../../web/words.js";
+import {
+  describe, describeControl, describeEvent, describeFaults, describeServer, describeStats, describeTalk, slateOf,
+} from "../../web/words.js";
 
 /** Every trouble that watch.js, session.js and view.js can name; what is offered, and whether the camera's name is in the words. */
 const TROUBLES = {
@@ -15,6 +17,10 @@ const TROUBLES = {
   "no-codec": { retry: true, names: true },
   busy: { retry: true, names: true },
   refused: { retry: true, names: true },
+  stopped: { retry: true, names: true },
+  removed: { retry: true, names: true },
+  "no-signal": { retry: false, names: true },
+  private: { retry: false, names: true },
   autoplay: { retry: false, names: true },
   failed: { retry: true, names: true },
 };
@@ -26,7 +32,7 @@ group("a watched camera", () => {
       for (const key of ["chip", "title", "detail"]) assert.ok(words[key].length > 0, `${key} is empty`);
       assert.equal(words.retry ?? false, retry);
       // Nothing is under way where only the camera's owner, or the person, can do something.
-      assert.equal(words.busy ?? false, !["no-codec", "autoplay"].includes(code));
+      assert.equal(words.busy ?? false, !["no-codec", "autoplay", "removed", "private"].includes(code));
       assert.equal(`${words.title} ${words.detail}`.includes("porch"), names);
       assert.doesNotMatch(words.detail, /undefined|null/);
       assert.match(words.detail, /\.$/);
@@ -51,6 +57,13 @@ group("a watched camera", () => {
   test("only blocked autoplay offers to play", () => {
     const offering = Object.keys(TROUBLES).filter((code) => describe("porch", "error", { code, reason: null }).play);
     assert.deepEqual(offering, ["autoplay"]);
+  });
+
+  test("what the camera says stands between our sentences", () => {
+    const detail = (code, reason) => describe("porch", "error", { code, reason }).detail;
+    assert.equal(detail("hung-up", "negotiation failed"), "Negotiation failed. Calling again in a moment.");
+    assert.equal(detail("no-signal", "it was unplugged"), "It was unplugged. The picture comes by itself when there is one.");
+    assert.match(detail("no-path", "no network path was found"), /\. The camera says: No network path was found\. A firewall/);
   });
 
   test("an unknown trouble is a failed call", () => {
@@ -171,5 +184,35 @@ group("figures", () => {
     assert.equal(texts({}).sound, "silent");
     assert.equal(texts({}, true, false).sound, "off");
     assert.equal(texts({}, false, false).sound, "none");
+  });
+});
+
+group("a camera that is connected", () => {
+  test("shows a slate where it has no picture, or is private", () => {
+    assert.equal(slateOf({ privacy: false }), null);
+    assert.equal(slateOf({ privacy: false, picture_fault: "" }), null);
+    assert.deepEqual(slateOf({ privacy: false, picture_fault: "it was unplugged" }), { code: "no-signal", reason: "it was unplugged" });
+    assert.deepEqual(slateOf({ privacy: true, picture_fault: "it was unplugged" }), { code: "private", reason: null });
+    assert.equal(slateOf({ picture_fault: "x".repeat(5_000) }).reason.length, 300);
+  });
+
+  test("says what is broken of it", () => {
+    const parts = {
+      outputs: [{ name: "light", fault: "output `light`: the pin is taken" }, { name: "horn" }],
+      servos: [{ name: "pan", fault: "servo `pan`: no such chip." }],
+      inputs: [{ name: "bell" }],
+    };
+    assert.deepEqual(describeFaults(parts), ["Output `light`: the pin is taken.", "Servo `pan`: no such chip."]);
+    assert.deepEqual(describeFaults({}), []);
+  });
+
+  test("and has no voice, says so to who talks, and lets the browser's questions go first", () => {
+    const broken = "no such card";
+    for (const state of ["ready", "talking"]) {
+      assert.match(describeTalk(state, false, null, broken).note, /^You are not heard: .* No such card\.$/);
+    }
+    assert.doesNotMatch(describeTalk("asking", false, null, broken).note, /not heard/);
+    assert.doesNotMatch(describeTalk("refused", false, { name: "NotFoundError", message: "" }, broken).note, /not heard/);
+    assert.equal(describeTalk("talking", true, null, broken).label, "Stop talking");
   });
 });

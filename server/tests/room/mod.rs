@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pinhole_server::budget::{Budget, Size, Source};
-use pinhole_server::hub::{Answer, Bound, Command, Event, Hub, Input, Limits, Pace, Parcel, RequestId};
-use pinhole_signaling::PeerId;
+use pinhole_server::hub::{
+    Answer, Bound, Client, Command, Event, Hub, Input, Limits, Pace, Parcel, RequestId,
+};
+use pinhole_signaling::{MemberKey, PeerId};
 
 pub const ABSENT: Duration = Duration::from_secs(30);
 
@@ -51,6 +53,8 @@ pub struct Room {
     pub now: Instant,
     /// Where what comes next comes from.
     pub source: Source,
+    /// What it shows.
+    pub key: Option<MemberKey>,
     requests: u64,
 }
 
@@ -60,12 +64,20 @@ impl Room {
             hub: Hub::new(limits, budget()),
             now: Instant::now(),
             source: source(),
+            key: None,
             requests: 0,
         }
     }
 
     pub fn input(&mut self, input: Input) -> Vec<Command> {
         self.hub.handle(input, self.now)
+    }
+
+    pub fn client(&self) -> Client {
+        Client {
+            source: self.source,
+            key: self.key,
+        }
     }
 
     pub fn request(&mut self) -> RequestId {
@@ -78,7 +90,7 @@ impl Room {
         let mut commands = self.input(Input::SignIn {
             request,
             name: name.into(),
-            source: self.source,
+            client: self.client(),
         });
         let answer = commands.pop();
         match answer {
@@ -96,7 +108,7 @@ impl Room {
         let commands = self.input(Input::Wait {
             request,
             id: peer(id),
-            source: self.source,
+            client: self.client(),
         });
         (request, answer_to(request, &commands))
     }
@@ -123,7 +135,7 @@ impl Room {
             from: peer(from),
             to: peer(to),
             parcel: parcel(body),
-            source: self.source,
+            client: self.client(),
         });
         (
             answer_to(request, &commands).expect("a message is answered at once"),
@@ -139,8 +151,8 @@ impl Room {
     }
 
     pub fn sign_out(&mut self, id: u64) -> Vec<Command> {
-        let (request, id, source) = (self.request(), peer(id), self.source);
-        self.input(Input::SignOut { request, id, source })
+        let (request, id, client) = (self.request(), peer(id), self.client());
+        self.input(Input::SignOut { request, id, client })
     }
 
     pub fn after(&mut self, time: Duration) -> Vec<Command> {

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::{ClientError, malformed};
 use crate::http;
 use crate::peer::PeerId;
+use crate::secret::MemberKey;
 
 /// A whole answer.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) reason: String,
     pub(super) pragma: Option<PeerId>,
+    /// Of the member, where the server knows of such.
+    pub(super) key: Option<MemberKey>,
     pub(super) body: Bytes,
 }
 
@@ -41,6 +44,7 @@ struct Head {
     status: u16,
     reason: String,
     pragma: Option<PeerId>,
+    key: Option<MemberKey>,
     length: Option<usize>,
 }
 
@@ -100,6 +104,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), limit: usize) ->
         status: head.status,
         reason: head.reason,
         pragma: head.pragma,
+        key: head.key,
         body: body.into(),
     })
 }
@@ -137,6 +142,7 @@ impl Head {
             status,
             reason,
             pragma: None,
+            key: None,
             length: None,
         };
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
@@ -148,6 +154,8 @@ impl Head {
             } else if name.eq_ignore_ascii_case(http::PRAGMA) {
                 // A proxy's `Pragma: no-cache` is not ours, and no error.
                 parsed.pragma = value.parse().ok().or(parsed.pragma);
+            } else if name.eq_ignore_ascii_case(http::MEMBER_KEY) {
+                parsed.key = MemberKey::parse(value.as_bytes()).ok();
             } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
                 return Err(malformed("it is sent in chunks, which HTTP/1.0 does not have"));
             }

@@ -1,7 +1,7 @@
 //! One request and its answer, over one TCP connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,26 +13,31 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::answer::{self, Answer, ReadError};
 use super::{CONNECT, ClientError};
 use crate::http;
+use crate::secret::MemberKey;
 use crate::token::Token;
 use crate::url::ServerUrl;
 
 /// Probes are for connections on which nothing is under way. What was sent and is not acknowledged for this long
 /// ends a connection, too: left to itself, the system would go on for a quarter of an hour.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(60);
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// A connection on which nothing comes is probed after this long, then each `PROBE_EVERY`, and is dead
-/// after `PROBES` probes without an answer.
-const PROBE_AFTER: Duration = Duration::from_secs(30);
-const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// after `PROBES` probes without an answer. All of that takes [`UNACKNOWLEDGED`], which would cut it short (tcp(7)).
+const PROBE_AFTER: Duration = Duration::from_secs(15);
+const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBES: u32 = 3;
+/// How often is looked whether the way to the server still begins at the address that a wait came from. That is a question to this
+/// machine only, and costs some microseconds.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 
 pub(super) struct Request<'a> {
     pub(super) server: &'a ServerUrl,
     pub(super) token: Option<&'a Token>,
+    pub(super) key: Option<MemberKey>,
     /// Path and query, percent-encoded.
     pub(super) target: String,
     /// With a body it is a POST, without one a GET.
     pub(super) body: Option<Bytes>,
-    /// How long the answer may take; `None`: for ever.
+    /// How long the answer may take; `None`: for ever, and it is asked again where the network has changed meanwhile.
     pub(super) patience: Option<Duration>,
     /// The most bytes of the answer's body.
     pub(super) limit: usize,
@@ -41,9 +46,22 @@ pub(super) struct Request<'a> {
 impl Request<'_> {
     /// Connects, asks, and reads the whole answer; the connection is closed then.
     pub(super) async fn exchange(self) -> Result<Answer, ClientError> {
-        let (mut stream, address) = connect(self.server).await?;
+        let (mut stream, mut address) = connect(self.server).await?;
         let outcome = match self.patience {
-            None => self.ask(&mut stream).await,
+            None => {
+                let mut from = stream.local_addr().ok();
+                loop {
+                    tokio::select! {
+                        biased;
+                        outcome = self.ask(&mut stream) => break outcome,
+                        () = moved(from, address) => tracing::debug!(%address, "this machine has another address now"),
+                    }
+                    (stream, address) = connect(self.server).await?;
+                    // Where that comes from the same address as before, the way of UDP is no guide to that of TCP.
+                    let now = stream.local_addr().ok();
+                    from = now.filter(|now| from.is_none_or(|from| from.ip() != now.ip()));
+                }
+            }
             Some(patience) => timeout(patience, self.ask(&mut stream))
                 .await
                 .unwrap_or_else(|_| {
@@ -72,6 +90,9 @@ impl Request<'_> {
         let mut request = format!("{method} {} HTTP/1.0\r\nHost: {authority}\r\n", self.target).into_bytes();
         if let Some(token) = self.token {
             request.extend_from_slice(format!("{}: {}\r\n", http::AUTHORIZATION, token.bearer()).as_bytes());
+        }
+        if let Some(key) = self.key {
+            request.extend_from_slice(format!("{}: {key}\r\n", http::MEMBER_KEY).as_bytes());
         }
         let body = self.body.as_deref().unwrap_or_default();
         if self.body.is_some() {
@@ -115,6 +136,32 @@ async fn connect(server: &ServerUrl) -> Result<(TcpStream, SocketAddr), ClientEr
     }))
 }
 
+/// Returns when this machine's way to the server begins at another address than a connection of before. While it has no
+/// way at all, that connection may still be good for when it has one again.
+async fn moved(from: Option<SocketAddr>, server: SocketAddr) {
+    let Some(from) = from else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if way_to(server).is_ok_and(|now| now != from.ip()) {
+            return;
+        }
+    }
+}
+
+/// The address of this machine from which a server is reached. Nothing is sent: connecting a UDP socket only looks up the
+/// way.
+fn way_to(server: SocketAddr) -> io::Result<IpAddr> {
+    let any: IpAddr = match server {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(server)?;
+    Ok(socket.local_addr()?.ip())
+}
+
 async fn open(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -133,11 +180,21 @@ mod tests {
     use super::*;
 
     fn request(target: &str, token: Option<&Token>, body: Option<&'static [u8]>) -> String {
+        spelt(target, token, None, body)
+    }
+
+    fn spelt(
+        target: &str,
+        token: Option<&Token>,
+        key: Option<MemberKey>,
+        body: Option<&'static [u8]>,
+    ) -> String {
         let server: ServerUrl = "http://[::1]:8888".parse().unwrap();
         let body = body.map(Bytes::from_static);
         let request = Request {
             server: &server,
             token,
+            key,
             target: target.into(),
             body,
             patience: None,
@@ -165,6 +222,24 @@ mod tests {
             request("/wait?peer_id=1", Some(&token), None),
             "GET /wait?peer_id=1 HTTP/1.0\r\nHost: [::1]:8888\r\nAuthorization: Bearer 12345678\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_key_goes_with_every_request() {
+        let key = MemberKey::parse(b"00112233445566778899aabbccddeeff").unwrap();
+        assert_eq!(
+            spelt("/wait?peer_id=1", None, Some(key), None),
+            "GET /wait?peer_id=1 HTTP/1.0\r\nHost: [::1]:8888\r\nX-Pinhole-Key: 00112233445566778899aabbccddeeff\r\n\r\n"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_way_that_begins_elsewhere_is_noticed_and_one_that_does_not_is_left_alone() {
+        let server: SocketAddr = "127.0.0.1:8888".parse().unwrap();
+        let at = |address: &str| Some(SocketAddr::new(address.parse().unwrap(), 40_000));
+        moved(at("192.0.2.1"), server).await;
+        let hour = Duration::from_secs(3600);
+        assert!(timeout(hour, moved(at("127.0.0.1"), server)).await.is_err());
     }
 
     #[tokio::test]

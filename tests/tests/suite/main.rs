@@ -16,6 +16,7 @@ mod camera_to_browser;
 mod circles;
 mod control;
 mod crowd;
+mod dead_connections;
 mod faults;
 mod formats;
 mod garbage;

@@ -50,6 +50,8 @@ pub enum Path {
 pub enum Command {
     /// Say goodbye to this peer.
     HangUp(PeerId),
+    /// Listen to the server on another connection.
+    RenewWait,
     /// Drop any connection, make a new one, and send this peer an offer.
     Offer(PeerId),
     /// Drop any connection, make a new one, and answer this offer.

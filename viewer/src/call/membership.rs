@@ -7,7 +7,7 @@ use std::{
 };
 
 use pinhole_service::quiet::Quiet;
-use pinhole_signaling::{Client, ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
+use pinhole_signaling::{Client, ClientError, Envelope, Event, Member, Name, PeerId, ServerUrl, Token};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -41,7 +41,7 @@ pub enum News {
 pub struct Membership {
     client: watch::Receiver<Client>,
     news: mpsc::Receiver<News>,
-    outbox: mpsc::Sender<(PeerId, Message)>,
+    outbox: mpsc::Sender<(PeerId, Envelope)>,
     tasks: JoinSet<()>,
 }
 
@@ -84,7 +84,7 @@ impl Membership {
 
     /// Hands a message over for sending, after those before it. Where the server takes none for long, what
     /// does not fit the queue is dropped.
-    pub fn send(&self, to: PeerId, message: Message) {
+    pub fn send(&self, to: PeerId, message: Envelope) {
         if self.outbox.try_send((to, message)).is_err() {
             static DROPPED: Quiet = Quiet::new(5);
             if let Some(others) = DROPPED.may_say() {
@@ -93,14 +93,19 @@ impl Membership {
         }
     }
 
-    /// Hangs up on a peer, if there is one, and leaves the server. A server that does not answer soon notices
+    /// Listens to the server on another connection from now on: that of before may be dead.
+    pub fn renew_wait(&self) {
+        self.client.borrow().renew_wait();
+    }
+
+    /// Hangs up on a peer by this message, if there is one, and leaves the server. A server that does not answer soon notices
     /// by itself.
-    pub async fn leave(mut self, hang_up: Option<PeerId>) {
+    pub async fn leave(mut self, hang_up: Option<(PeerId, Envelope)>) {
         self.tasks.shutdown().await;
         let client = self.client.borrow().clone();
         let farewell = async {
-            if let Some(peer) = hang_up {
-                client.send(peer, &Message::Bye).await?;
+            if let Some((peer, goodbye)) = hang_up {
+                client.send_of_call(peer, &goodbye).await?;
             }
             client.sign_out().await
         };
@@ -114,13 +119,13 @@ impl Membership {
 
 /// Sends messages one after the other, in order.
 async fn deliver(
-    mut messages: mpsc::Receiver<(PeerId, Message)>,
+    mut messages: mpsc::Receiver<(PeerId, Envelope)>,
     client: watch::Receiver<Client>,
     news: mpsc::Sender<News>,
 ) {
     while let Some((to, message)) = messages.recv().await {
         let client = client.borrow().clone();
-        match client.send(to, &message).await {
+        match client.send_of_call(to, &message).await {
             Ok(()) => {}
             Err(ClientError::PeerGone { to }) => {
                 if news.send(News::Undelivered(to)).await.is_err() {
@@ -154,7 +159,8 @@ async fn listen(current: watch::Sender<Client>, news: mpsc::Sender<News>, name: 
                     pause.wait().await;
                 }
                 if forgotten && told.is_ok() {
-                    match Client::sign_in(client.server(), client.token(), &name).await {
+                    let again = Client::sign_in_with(client.server(), client.token(), &name, client.key());
+                    match again.await {
                         Ok((client, members)) => {
                             pause.end();
                             current.send_replace(client);

@@ -7,6 +7,7 @@ mod connection;
 mod ending;
 mod event;
 mod membership;
+mod naming;
 mod roster;
 mod session;
 
@@ -18,7 +19,9 @@ use std::{
 };
 
 use pinhole_service::quiet::Quiet;
-use pinhole_signaling::{ClientError, Event, Member, Message, Name, PeerId, ServerUrl, Token};
+use pinhole_signaling::{
+    CallTag, ClientError, Envelope, Event, Member, Message, Name, PeerId, ServerUrl, Token,
+};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -43,6 +46,7 @@ use connection::{Connection, Report, Settings};
 pub use ending::Ending;
 use event::{Command, Input};
 use membership::{Membership, News};
+use naming::Naming;
 use session::Session;
 
 /// Pictures that may wait to be counted.
@@ -157,6 +161,7 @@ struct Call<'a> {
     connection: Option<Connection>,
     /// Whom the connection is to; its candidates go there.
     peer: Option<PeerId>,
+    naming: Naming,
     recorder: Option<Recorder>,
     /// Everything that reads tracks of the connection.
     readers: JoinSet<std::io::Result<()>>,
@@ -183,6 +188,7 @@ impl<'a> Call<'a> {
             membership,
             connection: None,
             peer: None,
+            naming: Naming::default(),
             recorder,
             readers: JoinSet::new(),
             stop_readers: CancellationToken::new(),
@@ -227,7 +233,7 @@ impl<'a> Call<'a> {
                     Some(Input::Picture)
                 }
                 report = report(&mut self.connection) => self.reported(report).await,
-                news = self.membership.news() => heard(news),
+                news = self.membership.news() => self.heard(news),
                 Some(ended) = self.readers.join_next() => match ended {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => return Ending::Fault(format!("cannot receive: {error}")),
@@ -251,7 +257,11 @@ impl<'a> Call<'a> {
                     Ok(())
                 }
                 Command::HangUp(peer) => {
-                    self.membership.send(peer, Message::Bye);
+                    self.membership.send(peer, self.naming.say(Message::Bye));
+                    Ok(())
+                }
+                Command::RenewWait => {
+                    self.membership.renew_wait();
                     Ok(())
                 }
                 Command::End(ending) => {
@@ -308,9 +318,10 @@ impl<'a> Call<'a> {
 
     async fn offer(&mut self, to: PeerId) -> webrtc::error::Result<()> {
         self.connect(to).await?;
+        self.naming.begin(CallTag::random());
         if let Some(connection) = &self.connection {
-            self.membership
-                .send(to, Message::Description(connection.offer().await?));
+            let offer = Message::Description(connection.offer().await?);
+            self.membership.send(to, self.naming.say(offer));
         }
         Ok(())
     }
@@ -318,8 +329,8 @@ impl<'a> Call<'a> {
     async fn answer(&mut self, to: PeerId, offer: String) -> webrtc::error::Result<()> {
         self.peer = Some(to);
         if let Some(connection) = &self.connection {
-            self.membership
-                .send(to, Message::Description(connection.answer(offer).await?));
+            let answer = Message::Description(connection.answer(offer).await?);
+            self.membership.send(to, self.naming.say(answer));
         }
         Ok(())
     }
@@ -331,7 +342,8 @@ impl<'a> Call<'a> {
                 // The server may have been restarted since: its own word for the node is the newest.
                 let node = self.session.node().map(|node| node.id).or(self.peer);
                 if let Some(node) = node {
-                    self.membership.send(node, Message::Candidate(candidate));
+                    let candidate = Message::Candidate(candidate);
+                    self.membership.send(node, self.naming.say(candidate));
                 }
             }
             Report::Video(track) => self.read_video(track).await,
@@ -379,13 +391,34 @@ impl<'a> Call<'a> {
     /// Hangs up, and leaves the server.
     async fn finish(mut self, node: Option<&Member>) {
         let hang_up = node.map(|node| node.id).filter(|_| self.peer.is_some());
+        let hang_up = hang_up.map(|node| (node, self.naming.say(Message::Bye)));
         tracing::debug!(node = self.options.node, "hanging up");
         self.disconnect().await;
         self.membership.leave(hang_up).await;
     }
+
+    fn heard(&mut self, news: News) -> Option<Input> {
+        let News::Event(Event::Message { from, body }) = news else {
+            return happened(news);
+        };
+        match Envelope::parse(&body) {
+            Ok(envelope) => {
+                let message = self.naming.hear(envelope)?;
+                Some(Input::Message { from, message })
+            }
+            Err(error) => {
+                static UNREADABLE: Quiet = Quiet::new(5);
+                if let Some(others) = UNREADABLE.may_say() {
+                    tracing::warn!(%from, %error, others, "passed over a message");
+                }
+                None
+            }
+        }
+    }
 }
 
-fn heard(news: News) -> Option<Input> {
+/// What news is, but for messages.
+fn happened(news: News) -> Option<Input> {
     Some(match news {
         News::SignedIn(members) => Input::SignedIn(members),
         // The errors' own words tell a program to sign in again. That is our part, not the person's.
@@ -397,16 +430,7 @@ fn heard(news: News) -> Option<Input> {
         News::Back => Input::ServerBack,
         News::Undelivered(to) => Input::Undelivered(to),
         News::Event(Event::Presence(member)) => Input::Presence(member),
-        News::Event(Event::Message { from, body }) => match Message::parse(&body) {
-            Ok(message) => Input::Message { from, message },
-            Err(error) => {
-                static UNREADABLE: Quiet = Quiet::new(5);
-                if let Some(others) = UNREADABLE.may_say() {
-                    tracing::warn!(%from, %error, others, "passed over a message");
-                }
-                return None;
-            }
-        },
+        News::Event(Event::Message { .. }) => return None,
     })
 }
 

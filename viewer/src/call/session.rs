@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use pinhole_service::quiet::Quiet;
-use pinhole_signaling::{Candidate, DescriptionKind, Member, Message, PeerId};
+use pinhole_signaling::{Candidate, DescriptionKind, Member, Message, PeerId, Refusal};
 
 use super::{
     ending::Ending,
@@ -13,8 +13,10 @@ use super::{
 };
 use crate::printable::printable;
 
-/// How long a node may take to answer an offer.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a node may take to answer an offer, and how often it is called. The first answer may have gone to a connection that is dead
+/// without our having noticed.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(6);
+const ANSWER_TRIES: u32 = 2;
 /// How long ICE and DTLS may take after the answer, and how often they are tried. DTLS over a very lossy path
 /// can get stuck for good (`rtc` 0.21.1; one call in fifteen at 10 % loss each way); a fresh start helps.
 const PATH_PATIENCE: Duration = Duration::from_secs(7);
@@ -58,7 +60,10 @@ pub struct Session {
     members: Vec<Member>,
     /// Whom we call; its id changes when the server restarts.
     node: Option<Member>,
-    refusal: Option<String>,
+    /// Why the node is about to hang up.
+    refusal: Option<Refusal>,
+    /// How often an answer was waited for in vain.
+    unanswered: u32,
     /// How often a path was tried in vain.
     vain_tries: u32,
     /// Whether the connection has the node's description.
@@ -83,6 +88,7 @@ impl Session {
             members: Vec::new(),
             node: None,
             refusal: None,
+            unanswered: 0,
             vain_tries: 0,
             described: false,
             early: Vec::new(),
@@ -203,6 +209,7 @@ impl Session {
             until: now + ANSWER_PATIENCE,
         };
         self.described = false;
+        self.refusal = None;
         self.early.clear();
         vec![Command::Offer(id)]
     }
@@ -279,14 +286,39 @@ impl Session {
                 self.end(Ending::Refused(Some(printable(&refusal.reason))))
             }
             Message::Refusal(refusal) => {
-                self.refusal = Some(printable(&refusal.reason));
+                self.refusal = Some(refusal);
                 Vec::new()
             }
             Message::Bye if calling => self.end(Ending::Refused(None)),
-            Message::Bye => {
-                let reason = self.refusal.take();
-                self.end(Ending::HungUp(reason))
+            Message::Bye => self.hung_up(now),
+        }
+    }
+
+    /// The node ends the call, perhaps having said why.
+    fn hung_up(&mut self, now: Instant) -> Vec<Command> {
+        let refusal = self.refusal.take();
+        let code = refusal.as_ref().map(|refusal| refusal.code.as_str());
+        match (code, &self.phase) {
+            // It gave up a little before we did.
+            (Some("no_path" | "unfinished"), Phase::Connecting { .. }) => self.try_again(now),
+            _ => self.end(Ending::HungUp(refusal.map(|refusal| printable(&refusal.reason)))),
+        }
+    }
+
+    /// No answer came. Another connection to the server, and a new call, may bring one.
+    fn call_again(&mut self, now: Instant) -> Vec<Command> {
+        self.unanswered += 1;
+        match &self.node {
+            Some(node) if self.unanswered < ANSWER_TRIES => {
+                let id = node.id;
+                let told = Command::Tell("no answer from the node so far; calling anew".to_owned());
+                [
+                    vec![told, Command::RenewWait, Command::HangUp(id)],
+                    self.call(id, now),
+                ]
+                .concat()
             }
+            _ => self.end(Ending::NoAnswer),
         }
     }
 
@@ -372,7 +404,7 @@ impl Session {
                 let (wanted, there) = (self.wanted.clone(), names(&self.members));
                 self.end(Ending::NotThere { wanted, there })
             }
-            Phase::Calling { until } if now >= until => self.end(Ending::NoAnswer),
+            Phase::Calling { until } if now >= until => self.call_again(now),
             Phase::Connecting { until } if now >= until => self.try_again(now),
             Phase::Expecting { until } if now >= until => self.end(Ending::NoPicture),
             Phase::Watching { until: Some(until) } if now >= until => self.end(Ending::TimeUp),

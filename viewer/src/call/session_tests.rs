@@ -137,6 +137,11 @@ fn a_node_that_does_not_come_is_an_error_that_lists_who_is_there() {
 #[test]
 fn every_wait_has_its_own_end() {
     let mut play = Play::calling();
+    assert_eq!(
+        play.at_deadline()[1..],
+        [Command::RenewWait, Command::HangUp(id(7)), Command::Offer(id(7))],
+        "its answer may have gone to a dead connection"
+    );
     assert_eq!(play.at_deadline(), [Command::End(Ending::NoAnswer)]);
 
     let mut play = Play::calling();
@@ -207,6 +212,31 @@ fn a_refusal_is_told_in_the_nodes_words() {
     let mut play = Play::watching();
     assert_eq!(play.on(from(7, refusal)), []);
     let ending = Ending::HungUp(Some("20 viewers".to_owned()));
+    assert_eq!(play.on(from(7, Message::Bye)), [Command::End(ending)]);
+}
+
+#[test]
+fn a_node_that_found_no_path_says_so_and_is_called_anew_as_often_as_we_find_none() {
+    let refusal = |code: &str| {
+        Message::Refusal(Refusal {
+            code: code.to_owned(),
+            reason: "no network path was found".to_owned(),
+        })
+    };
+    let mut play = Play::calling();
+    for _ in 1..PATH_TRIES {
+        play.on(from(7, answer()));
+        play.on(from(7, refusal("no_path")));
+        let commands = play.on(from(7, Message::Bye));
+        assert_eq!(commands[1..], [Command::HangUp(id(7)), Command::Offer(id(7))]);
+    }
+    play.on(from(7, answer()));
+    play.on(from(7, refusal("unfinished")));
+    assert_eq!(play.on(from(7, Message::Bye)), [Command::End(Ending::NoPath)]);
+
+    let mut play = Play::watching();
+    play.on(from(7, refusal("no_path")));
+    let ending = Ending::HungUp(Some("no network path was found".to_owned()));
     assert_eq!(play.on(from(7, Message::Bye)), [Command::End(ending)]);
 }
 

@@ -120,6 +120,10 @@ pub struct Room {
     lights: BTreeMap<Part, bool>,
     faults: BTreeMap<Part, String>,
     cameras: BTreeMap<CameraNumber, Vec<CameraControl>>,
+    /// Why there is no picture of a camera.
+    pictures: BTreeMap<CameraNumber, String>,
+    /// Why the loudspeaker plays nothing.
+    speaker: Option<String>,
     orders: VecDeque<Order>,
 }
 
@@ -152,6 +156,8 @@ impl Room {
             lights: BTreeMap::new(),
             faults: BTreeMap::new(),
             cameras: BTreeMap::new(),
+            pictures: BTreeMap::new(),
+            speaker: None,
             orders: VecDeque::new(),
         }
     }
@@ -192,6 +198,8 @@ impl Room {
         self.surroundings = before.surroundings;
         self.mood_since = before.mood_since;
         self.cameras = before.cameras;
+        self.pictures = before.pictures;
+        self.speaker = before.speaker;
         self.clients = before.clients;
         // A servo that is the same has no reason to turn.
         for (index, servo) in self.gpio.servos.iter().enumerate() {
@@ -326,7 +334,10 @@ impl Room {
         }
         match controls {
             Some(controls) => drop(self.cameras.insert(camera, controls)),
-            None => drop(self.cameras.remove(&camera)),
+            None => {
+                self.cameras.remove(&camera);
+                self.pictures.remove(&camera);
+            }
         }
         let may = |client: &Client| {
             client.rights.may(Capability::Camera) && client.camera.is_none_or(|its| its == camera)
@@ -335,6 +346,37 @@ impl Room {
         let told: Vec<_> = told.into_iter().map(|(id, _)| *id).collect();
         for client in told {
             self.tell_state(client);
+        }
+    }
+
+    /// Why there is no picture of a camera; `None` where there is one, as far as is known.
+    pub fn picture_fault(&mut self, camera: CameraNumber, why: Option<String>) {
+        let before = match &why {
+            Some(why) => self.pictures.insert(camera, why.clone()),
+            None => self.pictures.remove(&camera),
+        };
+        if before != why {
+            let reason = why.unwrap_or_default();
+            let watches = |client: &Client| client.camera == Some(camera);
+            self.tell_those(watches, Event::Picture { reason: &reason });
+        }
+    }
+
+    /// Why the loudspeaker plays nothing; `None` where it plays, as far as is known.
+    pub fn speaker_fault(&mut self, why: Option<String>) {
+        if self.speaker != why {
+            let reason = why.clone().unwrap_or_default();
+            self.speaker = why;
+            self.tell_those(|_| true, Event::Speaker { reason: &reason });
+        }
+    }
+
+    fn tell_those(&mut self, who: impl Fn(&Client) -> bool, event: Event<'_>) {
+        let told = self.clients.iter().filter(|(_, client)| who(client));
+        let told: Vec<_> = told.map(|(id, _)| *id).collect();
+        let said = Said::Event(event);
+        for client in told {
+            self.say(client, &said);
         }
     }
 
@@ -383,6 +425,7 @@ impl Room {
             return;
         };
         let rights = client.rights;
+        let picture_fault = client.camera.and_then(|camera| self.pictures.get(&camera));
         let fault = |part| self.faults.get(&part).map(String::as_str);
         let outputs = self.gpio.outputs.iter().zip(&self.outputs).enumerate();
         let outputs = outputs.map(|(index, (written, output))| OutputState {
@@ -422,6 +465,8 @@ impl Room {
             } else {
                 &[]
             },
+            picture_fault: picture_fault.map(String::as_str),
+            speaker_fault: self.speaker.as_deref(),
         }
         .text();
         self.orders.push_back(Order::Say(id, text));

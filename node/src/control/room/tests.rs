@@ -692,3 +692,52 @@ fn nothing_that_a_client_sends_makes_the_room_grow_or_panic() {
     let (_, position) = stage.room.servos().next().expect("one");
     assert!((-50.0..=50.0).contains(&position));
 }
+
+#[test]
+fn who_watches_a_camera_is_told_that_it_has_no_picture_and_others_are_not() {
+    let mut stage = Stage::new();
+    stage
+        .room
+        .join(ClientId(4), "garden", Origin::Page, Some(8), stage.now);
+    stage.orders();
+    let why = "it was unplugged";
+    stage.room.picture_fault(7, Some(why.to_owned()));
+    let orders = stage.orders();
+    let told = json!({"type": "event", "what": "picture", "reason": why});
+    for client in [PAGE, OTHER] {
+        assert_eq!(said_to(&orders, client), [told.clone()]);
+    }
+    assert!(said_to(&orders, ClientId(4)).is_empty() && said_to(&orders, SOCKET).is_empty());
+    // Once per change, and who comes later or has missed it has it in the state.
+    stage.room.picture_fault(7, Some(why.to_owned()));
+    assert_eq!(stage.orders(), []);
+    stage.room.tell_state(PAGE);
+    assert_eq!(said_to(&stage.orders(), PAGE)[0]["picture_fault"], why);
+    stage.room.tell_state(ClientId(4));
+    assert_eq!(
+        said_to(&stage.orders(), ClientId(4))[0].get("picture_fault"),
+        None
+    );
+    stage.room.picture_fault(7, None);
+    assert_eq!(said_to(&stage.orders(), PAGE)[0]["reason"], "");
+    stage.room.tell_state(PAGE);
+    assert_eq!(said_to(&stage.orders(), PAGE)[0].get("picture_fault"), None);
+}
+
+#[test]
+fn everybody_is_told_that_the_loudspeaker_is_broken_also_after_a_reload() {
+    let mut stage = Stage::new();
+    stage.room.speaker_fault(Some("no such card".to_owned()));
+    let orders = stage.orders();
+    let told = json!({"type": "event", "what": "speaker", "reason": "no such card"});
+    for client in [PAGE, OTHER, SOCKET] {
+        assert_eq!(said_to(&orders, client), [told.clone()]);
+    }
+    stage
+        .room
+        .reconfigure("porch", &Gpio::default(), &Control::default(), stage.now);
+    let said = said_to(&stage.orders(), PAGE);
+    assert_eq!(said.last().expect("a state")["speaker_fault"], "no such card");
+    stage.room.speaker_fault(None);
+    assert_eq!(said_to(&stage.orders(), PAGE)[0]["reason"], "");
+}

@@ -45,8 +45,13 @@ impl Scene {
     }
 
     fn says(&mut self, id: u64, message: Message) -> String {
+        self.says_of(None, id, message)
+    }
+
+    /// A member says something of the call that it calls so.
+    fn says_of(&mut self, call: Option<CallTag>, id: u64, message: Message) -> String {
         let next = &mut self.next;
-        let order = self.meeting.message(peer(id), message, || {
+        let order = self.meeting.message(peer(id), Envelope { call, message }, || {
             *next += 1;
             CallId(*next)
         });
@@ -67,7 +72,11 @@ impl Scene {
         let Some((to, messages)) = self.meeting.reply(offer, reply) else {
             return "nobody".to_owned();
         };
-        let kinds: Vec<_> = messages.iter().map(kind_of).collect();
+        assert!(messages.iter().all(|envelope| envelope.call == offer.tag));
+        let kinds: Vec<_> = messages
+            .iter()
+            .map(|envelope| kind_of(&envelope.message))
+            .collect();
         format!("{to}: {}", kinds.join(", "))
     }
 
@@ -164,7 +173,10 @@ fn a_refusal_has_its_reason_before_the_goodbye() {
             code: code.to_owned(),
             reason: reason.to_owned(),
         });
-        assert_eq!(messages(Reply::Refused(why), false), [expected, Message::Bye]);
+        assert_eq!(
+            messages(Reply::Refused(why), false, false),
+            [expected, Message::Bye]
+        );
     }
 }
 
@@ -320,4 +332,77 @@ fn members_are_known_by_name_as_far_as_that_is_bounded() {
     scene.leaves(1);
     scene.arrives(5000, "somebody");
     assert_eq!(scene.meeting.name_of(peer(5000)), "somebody");
+}
+
+fn tag(number: u8) -> Option<CallTag> {
+    CallTag::parse(format!("{number:032x}").as_bytes()).ok()
+}
+
+#[test]
+fn a_call_with_a_name_is_ended_by_its_own_goodbye_and_by_a_bare_one() {
+    for goodbye in [tag(1), None] {
+        let mut scene = Scene::new();
+        scene.says_of(tag(1), 7, description(DescriptionKind::Offer));
+        scene.replies(1, answer());
+        assert_eq!(
+            scene.says_of(tag(2), 7, Message::Bye),
+            "nothing",
+            "of another call"
+        );
+        assert_eq!(scene.says_of(tag(2), 7, candidate()), "nothing");
+        assert_eq!(
+            scene.says_of(tag(2), 7, description(DescriptionKind::Answer)),
+            "nothing"
+        );
+        assert_eq!(scene.says_of(tag(1), 7, candidate()), "candidate in 1");
+        assert_eq!(scene.says_of(goodbye, 7, Message::Bye), "hang up 1: hung_up");
+    }
+}
+
+#[test]
+fn a_late_goodbye_does_not_end_the_call_that_came_after_it() {
+    let mut scene = Scene::new();
+    scene.says_of(tag(1), 7, description(DescriptionKind::Offer));
+    scene.replies(1, answer());
+    let before = scene.offers[&CallId(1)];
+    assert_eq!(
+        scene.says_of(tag(2), 7, description(DescriptionKind::Offer)),
+        "offer of peer 7 in 1"
+    );
+    assert_eq!(scene.says_of(tag(1), 7, Message::Bye), "nothing");
+    // What the engine says of the former session is told by its name (see `replies_to`), so the viewer passes it over as well.
+    assert_eq!(
+        scene.replies_to(before, Reply::Ended(Ending::Silent)),
+        "7: a refusal, BYE"
+    );
+    assert_eq!(scene.replies(1, answer()), "7: answer");
+    assert_eq!(scene.says_of(tag(2), 7, Message::Bye), "hang up 1: hung_up");
+}
+
+#[test]
+fn a_call_without_a_name_has_no_part_of_the_one_before_that_had_one() {
+    let mut scene = Scene::new();
+    scene.says_of(tag(1), 7, description(DescriptionKind::Offer));
+    scene.replies(1, answer());
+    scene.offers(7);
+    assert_eq!(scene.says_of(tag(1), 7, Message::Bye), "nothing");
+    assert_eq!(scene.replies(1, answer()), "7: answer");
+    assert_eq!(scene.says(7, Message::Bye), "hang up 1: hung_up");
+}
+
+#[test]
+fn who_names_its_calls_is_told_why_one_ends() {
+    for ending in Ending::ALL {
+        let told = messages(Reply::Ended(ending), false, true);
+        match ending {
+            Ending::HungUp | Ending::Left | Ending::CalledAnew => assert_eq!(told, []),
+            _ => {
+                let why = Message::Refusal(Refusal {
+                    code: ending.label().to_owned(),
+                    reason: ending.to_string(),
+                });
+                assert_eq!(told, [why, Message::Bye], "{ending}");
+            }
+        }
+    }
 }

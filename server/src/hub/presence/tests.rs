@@ -23,10 +23,9 @@ struct Room {
 
 impl Room {
     fn come(&mut self, id: u64) {
-        let member = self
-            .board
-            .came(PeerId::new(id).unwrap(), HERE, format!("+{id}").into(), memory());
-        self.members.insert(id, member);
+        let (peer, entry) = (PeerId::new(id).unwrap(), format!("+{id}").into());
+        let place = self.board.came(peer, HERE, entry, memory());
+        self.members.insert(id, (place, self.board.learn()));
     }
 
     fn go(&mut self, id: u64) {
