@@ -19,7 +19,7 @@ use super::{
     pace,
 };
 use crate::peer::{
-    rtcp::{CaptureClock, FeedbackReader, ResendLimit},
+    rtcp::{CaptureClock, FeedbackReader, ResendLimit, Tapped},
     sdp::Coding,
 };
 
@@ -55,12 +55,12 @@ pub(super) fn connection(
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
         // Between the network and what answers requests: it sees them first, and our reports last.
-        .with(Slot::from(3_500), resend_limit)
+        .with(Slot::from(3_500), Tapped::new(resend_limit))
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         // What the sender reports are written through.
-        .with(Slot::from(10_500), clock)
+        .with(Slot::from(10_500), Tapped::new(clock))
         // Application-ward of everything: it reads what the others have read.
-        .with(Slot::from(14_000), feedback);
+        .with(Slot::from(14_000), Tapped::new(feedback));
     if hears {
         // By these the viewer's program learns how much is lost, and protects its voice accordingly.
         interceptors = interceptors.with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
