@@ -23,6 +23,7 @@ mod sound;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trickle;
 mod voice;
 
 use std::{
@@ -30,9 +31,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pinhole_service::quiet::Quiet;
 use rtc::sansio::Protocol;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     id::CameraId,
@@ -46,7 +46,6 @@ use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
-use remotes::Unfit;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -149,24 +148,11 @@ impl Session {
                 self.negotiated(taken);
             }
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),
-            Input::Candidate(line) => match self.negotiation.remotes.try_add(&mut link.connection, line) {
-                Ok(()) => {
-                    link.pace.restart(now);
+            Input::Candidate(line) => {
+                if trickle::take(&mut self.negotiation.remotes, link, line, now) {
                     self.deadline = Some(now);
                 }
-                Err(why @ (Unfit::Known | Unfit::Name | Unfit::OtherTransport | Unfit::OtherComponent)) => {
-                    debug!(viewer = %link.viewer, "a candidate is of no use: {why}");
-                }
-                // One candidate less is no reason to end: there are others.
-                Err(why) => {
-                    static IGNORED: Quiet = Quiet::new(10);
-                    if let Some(others) = IGNORED.may_say() {
-                        let candidate: String = line.chars().take(200).collect();
-                        let candidate = candidate.escape_debug();
-                        warn!(viewer = %link.viewer, %candidate, others, "candidate ignored: {why}");
-                    }
-                }
-            },
+            }
             Input::Reflexive(address) => {
                 if link.stage == Stage::Connecting {
                     let candidate = self.negotiation.reflexive(address);
@@ -268,24 +254,8 @@ impl Session {
 
     /// How this session goes. Not for every frame: the core gathers its statistics for it.
     pub(super) fn report(&mut self, session: u64, camera: CameraId, now: Instant) -> Viewer {
-        Viewer {
-            session,
-            camera,
-            name: self.link.viewer.clone(),
-            codec: self.codec(),
-            sound: self.hears(),
-            sound_packets: self.link.media.sound_packets(),
-            stage: self.link.stage,
-            lasts: now.saturating_duration_since(self.account.started),
-            units: self.link.media.stream.units(),
-            packets: self.account.packets,
-            bytes: self.account.bytes,
-            bits_per_second: self.account.bits_per_second(now),
-            keyframe_requests: self.link.feedback.keyframe_requests(),
-            nacked: self.link.feedback.nacked(),
-            reception: self.link.feedback.reception(),
-            round_trip: account::round_trip(&mut self.link.connection, now),
-        }
+        let Self { link, account, .. } = self;
+        account.report(link, session, camera, now)
     }
 
     /// The account of the session until now.
