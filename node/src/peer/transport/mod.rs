@@ -8,6 +8,7 @@ mod outbox;
 mod path;
 mod reflexive;
 mod stun;
+mod turns;
 mod udp;
 
 use std::{
