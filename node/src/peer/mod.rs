@@ -17,6 +17,7 @@ mod ending;
 mod engine;
 mod feed;
 mod id;
+mod places;
 mod report;
 mod request;
 mod rtcp;

@@ -7,7 +7,7 @@ use tracing::{Span, info};
 
 use super::host::{Host, feed_of};
 use crate::peer::{
-    caller::Reply,
+    caller::{Refused, Reply},
     ending::Ending,
     id::SessionId,
     report::Stage,
@@ -18,6 +18,11 @@ impl Host {
     /// Ends a session, and tells its caller.
     pub(super) fn end(&mut self, id: SessionId, why: Ending) {
         self.finish(id, why, Reply::Ended(why));
+    }
+
+    /// Ends a session that connects, for the sake of a newcomer.
+    pub(super) fn displace(&mut self, id: SessionId) {
+        self.finish(id, Ending::Crowded, Reply::Refused(Refused::Flooded));
     }
 
     /// Ends a session with this as the last word.

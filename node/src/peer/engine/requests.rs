@@ -17,7 +17,7 @@ use crate::{
         id::{CallId, CameraId},
         request::Request,
         sdp::Offer,
-        session::{Input, Session, SessionError, Terms},
+        session::{Input, Session, SessionError, Terms, first_named},
         sessions::{Entry, Full},
     },
     voice::Talker,
@@ -154,8 +154,9 @@ impl Host {
         if self.sessions.connected() >= places {
             return self.refuse(&viewer, caller, Refused::Busy(places));
         }
-        match self.sessions.gives_way(places.max(CONNECTING), now) {
-            Ok(absent) => absent.into_iter().for_each(|id| self.end(id, Ending::NoPath)),
+        let named = first_named(&offer.candidates);
+        match self.sessions.gives_way(places.max(CONNECTING), named, now) {
+            Ok(other) => other.into_iter().for_each(|id| self.displace(id)),
             Err(Full) => return self.refuse(&viewer, caller, Refused::Flooded),
         }
         let terms = Terms {

@@ -27,7 +27,7 @@ mod trickle;
 mod voice;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -53,9 +53,11 @@ pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
 #[cfg(test)]
 pub(super) use handshake::first_message;
+pub(super) use inflow::Heard;
 pub use io::Candidate;
 pub(super) use io::{Event, Input, Output, Transmit};
 pub(super) use offer::Terms;
+pub(super) use remotes::first_named;
 
 /// A deadline that lies in the past again must not make a busy loop.
 const SOONEST: Duration = Duration::from_millis(5);
@@ -118,7 +120,9 @@ impl Session {
         let link = &mut self.link;
         match input {
             Input::Packet { path, data } => {
-                receive::packet(link, path, data, now);
+                if receive::packet(link, path, data, now) {
+                    self.negotiation.remotes.hear(path.peer);
+                }
                 self.to_do = ToDo::Look;
             }
             Input::Timeout if self.deadline.is_some_and(|deadline| deadline <= now) => {
@@ -185,10 +189,14 @@ impl Session {
     pub(super) fn poll(&mut self) -> Option<Output> {
         loop {
             if let Some(packet) = self.link.connection.poll_write() {
+                let path = Path::from(&packet.transport);
+                if self.negotiation.remotes.is_retired(path.peer) {
+                    continue;
+                }
                 self.account.count(packet.message.len());
                 self.link.handshake.sent(&packet.message);
                 return Some(Output::Transmit(Transmit {
-                    path: Path::from(&packet.transport),
+                    path,
                     data: packet.message,
                 }));
             }
@@ -242,9 +250,14 @@ impl Session {
         self.account.started
     }
 
-    /// Whether anything has come from the viewer since, on the way of packets.
-    pub(super) fn is_heard(&self) -> bool {
-        self.link.inflow.is_heard()
+    /// When the viewer was heard of last, and from where, if it was.
+    pub(super) fn heard(&self) -> Option<Heard> {
+        self.link.inflow.heard()
+    }
+
+    /// The first address that the viewer called its own.
+    pub(super) fn named(&self) -> Option<IpAddr> {
+        self.negotiation.remotes.first()
     }
 
     /// Bytes of the control channel that wait for the viewer, where it has one.

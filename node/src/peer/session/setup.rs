@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use rtc::{
+    ice::mdns::MulticastDnsMode,
     interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
@@ -68,6 +69,8 @@ pub(super) fn connection(
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(pace::FIRST), Some(CHECKS))
+        // Names are not looked up: see `Unfit::Name`.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(LONGEST))
         .with_sctp_max_receive_buffer_size(UNREAD)
         // As DTLS server we choose the SRTP profile: AES-GCM, the cheaper one.
