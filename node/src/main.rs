@@ -17,9 +17,9 @@ use pinhole_node::{
 };
 use pinhole_service::{check::report, log};
 
-/// Our own words from `info` on, those of libraries from `warn` on. What the WebRTC core (`rtc` and whatever begins so) calls warnings
-/// and errors are packets of strangers and old sessions, a line for each: a person can do nothing about them, and whoever sends them
-/// could fill the disk. What comes of them for a viewer the session says.
+/// Our own words from `info` on, those of libraries from `warn` on. Of the WebRTC core nothing, in all of its crates (targets that begin
+/// so): what it calls warnings and errors is what strangers, old sessions and bad networks send, as often as they like. A person
+/// can do nothing about it, and what becomes of a session we tell ourselves.
 const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service=info,rtc=off";
 
 fn main() -> ExitCode {

@@ -383,5 +383,5 @@ async fn a_wait_that_is_renewed_brings_the_next_event() {
         server.sign_in("bob").await;
     };
     let (event, ()) = tokio::join!(wait, renewing);
-    assert!(matches!(event, Ok(Event::Presence(member)) if member.name == Name::from("bob")));
+    assert!(matches!(event, Ok(Event::Presence(member)) if member.name == "bob"));
 }

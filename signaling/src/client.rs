@@ -7,7 +7,8 @@ mod answer;
 mod exchange;
 
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -45,6 +46,8 @@ struct Membership {
     is_known_by_key: bool,
     /// Counts how often the wait was to be opened anew.
     renewals: watch::Sender<u64>,
+    /// Of ours, on the connection on which the server answered last.
+    local_address: Mutex<Option<IpAddr>>,
 }
 
 /// What [`Client::wait`] brings.
@@ -199,6 +202,7 @@ impl Client {
                     key,
                     is_known_by_key,
                     renewals: watch::Sender::new(0),
+                    local_address: Mutex::new(answer.local_address),
                 }),
             },
             others,
@@ -213,6 +217,15 @@ impl Client {
     /// The server.
     pub fn server(&self) -> &ServerUrl {
         &self.membership.server
+    }
+
+    /// Our address on the connection on which the last event came: the server reaches us there, so others may as well.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.membership
+            .local_address
+            .lock()
+            .ok()
+            .and_then(|address| *address)
     }
 
     /// The access token that is shown to it.
@@ -254,7 +267,12 @@ impl Client {
                 Ok(()) = renewals.changed() => tracing::debug!(server = %self.server(), "the wait is opened anew"),
             }
         };
-        let answer = match exchange? {
+        let answer = exchange?;
+        // Nobody panics while it is locked.
+        if let Ok(mut address) = self.membership.local_address.lock() {
+            *address = answer.local_address;
+        }
+        let answer = match answer {
             // Our server says so with a status, the stock one with a 200 that has no Pragma.
             Answer { status: 503, .. }
             | Answer {

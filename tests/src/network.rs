@@ -116,7 +116,8 @@ impl Network {
         self.ip(&[what.as_slice(), how.as_slice()].concat());
     }
 
-    fn ip(&self, words: &[&str]) {
+    /// Runs iproute2's `ip` for what is inside.
+    pub fn ip(&self, words: &[&str]) {
         ip(&[&["-n", &self.name], words].concat());
     }
 }

@@ -19,6 +19,7 @@ mod feed;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod id;
+mod places;
 mod report;
 mod request;
 mod rtcp;

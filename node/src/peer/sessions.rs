@@ -1,11 +1,9 @@
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, net::IpAddr, time::Instant};
 
 use super::{
     caller::Caller,
     id::{CallId, CameraId, SessionId},
+    places::{self, Connecting, Origin},
     report::Stage,
     session::Session,
 };
@@ -20,10 +18,7 @@ pub(super) struct Entry {
     pub(super) session: Session,
 }
 
-/// Who calls keeps its place among those who connect for this long without being heard of, where others want it.
-const UNHEARD: Duration = Duration::from_secs(2);
-
-/// Everybody who connects was heard of just now.
+/// All places are taken by those who have no less right to them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
@@ -79,21 +74,38 @@ impl Sessions {
         meant.map(|(id, _)| *id).collect()
     }
 
-    /// Makes a place among those who connect, of which there are `places`: who was not heard of for a while gives way to a
-    /// newcomer. An honest viewer is heard as soon as our answer has come to it.
-    pub(super) fn gives_way(&self, places: usize, now: Instant) -> Result<Option<SessionId>, Full> {
-        let mut connecting = self
-            .all
-            .iter()
-            .filter(|(_, entry)| entry.session.stage() == Stage::Connecting);
-        if connecting.clone().count() < places {
+    /// Makes a place among those who connect, of which there are `places`, for a newcomer who says that it is at this address.
+    ///
+    /// # Errors
+    /// Nobody gives way.
+    pub(super) fn gives_way(
+        &self,
+        places: usize,
+        newcomer: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<Option<SessionId>, Full> {
+        let connecting = |entry: &Entry| {
+            let session = &entry.session;
+            let heard = session.heard();
+            let address = heard.map(|heard| heard.from).or_else(|| session.named());
+            (session.stage() == Stage::Connecting).then(|| Connecting {
+                origin: address.map(Origin::from),
+                called: session.started(),
+                heard: heard.map(|heard| heard.at),
+            })
+        };
+        let all = self.all.iter();
+        let connecting = all.filter_map(|(id, entry)| Some((*id, connecting(entry)?)));
+        let (ids, connecting): (Vec<_>, Vec<_>) = connecting.unzip();
+        if connecting.len() < places {
             return Ok(None);
         }
-        let is_absent = |session: &Session| {
-            !session.is_heard() && now.saturating_duration_since(session.started()) >= UNHEARD
-        };
-        let absent = connecting.find(|(_, entry)| is_absent(&entry.session));
-        absent.map(|(id, _)| Some(*id)).ok_or(Full)
+        let index = places::gives_way(&connecting, newcomer.map(Origin::from), now);
+        index
+            .and_then(|index| ids.get(index))
+            .copied()
+            .map(Some)
+            .ok_or(Full)
     }
 
     /// How many can send.

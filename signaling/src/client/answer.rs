@@ -1,5 +1,7 @@
 //! Reading an answer: a status line, headers, and as many bytes of body as `Content-Length` says.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -17,6 +19,8 @@ pub(super) struct Answer {
     /// Of the member, where the server knows of such.
     pub(super) key: Option<MemberKey>,
     pub(super) body: Bytes,
+    /// Of ours, on the connection that it came on.
+    pub(super) local_address: Option<IpAddr>,
 }
 
 /// Why no answer came of it.
@@ -106,6 +110,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), limit: usize) ->
         pragma: head.pragma,
         key: head.key,
         body: body.into(),
+        local_address: None,
     })
 }
 

@@ -69,13 +69,18 @@ impl Request<'_> {
                     Err(io::Error::new(io::ErrorKind::TimedOut, what).into())
                 }),
         };
-        outcome.map_err(|error| match error {
-            ReadError::Io(source) => ClientError::Unreachable {
+        let local_address = stream.local_addr().ok().map(|address| address.ip());
+        match outcome {
+            Ok(answer) => Ok(Answer {
+                local_address,
+                ..answer
+            }),
+            Err(ReadError::Io(source)) => Err(ClientError::Unreachable {
                 address: address.to_string(),
                 source,
-            },
-            ReadError::Answer(error) => error,
-        })
+            }),
+            Err(ReadError::Answer(error)) => Err(error),
+        }
     }
 
     async fn ask(&self, stream: &mut TcpStream) -> Result<Answer, ReadError> {

@@ -394,7 +394,7 @@ mod tests {
 
     #[test]
     fn the_very_rate_is_taken_where_the_camera_has_it() {
-        let ntsc = |whole| FrameRate {
+        let ntsc = |whole: u32| FrameRate {
             frames: whole * 1000,
             seconds: 1001,
         };

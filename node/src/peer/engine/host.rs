@@ -18,7 +18,7 @@ use crate::{
         ending::Ending,
         feed::Feed,
         id::{CameraId, SessionId},
-        report::{Report, Stage},
+        report::Report,
         rtcp::Anchor,
         sdp,
         session::{Event, Input, Output, Session},
@@ -216,57 +216,9 @@ impl Host {
         }
     }
 
-    /// Ends a session, and tells its caller.
-    pub(super) fn end(&mut self, id: SessionId, why: Ending) {
-        self.finish(id, why, Reply::Ended(why));
-    }
-
-    /// Ends a session with this as the last word.
-    fn finish(&mut self, id: SessionId, why: Ending, last: Reply) {
-        let Some(mut entry) = self.sessions.remove(id) else {
-            return;
-        };
-        let now = Instant::now();
-        self.demux.remove(id);
-        self.channels.close(id);
-        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, entry.session.rendition()) {
-            feed.leave();
-        }
-        self.count_listeners();
-        entry.session.handle(Input::Close, now);
-        while let Some(output) = entry.session.poll() {
-            if let Output::Transmit(packet) = output {
-                self.transport.send(id, packet.path, &packet.data, now);
-            }
-        }
-        self.transport.flush();
-        entry.caller.tell(last);
-        self.tally.figures.ended(why).one();
-        self.tally.count(self.sessions.connected());
-        // Many who never got through don't hide those who did.
-        static ENDED: Quiet = Quiet::new(100);
-        static WATCHED: Quiet = Quiet::new(100);
-        let has_watched = entry.session.stage() != Stage::Connecting;
-        let Some(others) = if has_watched { &WATCHED } else { &ENDED }.may_say() else {
-            return;
-        };
-        let summary = entry.session.summary(now);
-        let _here = self.cameras.get(&entry.camera).map(Span::enter);
-        info!(
-            viewer = %entry.viewer,
-            others,
-            lasted = %summary.lasted(),
-            packets = summary.packets,
-            kbps = summary.kbps.round() as u64,
-            loss = %summary.loss(),
-            viewers = self.sessions.len(),
-            unsent = self.transport.unsent(),
-            "session ended: {why}"
-        );
-    }
 
     /// Takes part in the sound that sessions hear, and in no other.
-    fn count_listeners(&mut self) {
+    pub(super) fn count_listeners(&mut self) {
         for feed in &mut self.sounds {
             let codec = feed.codec();
             let mut entries = self.sessions.iter();

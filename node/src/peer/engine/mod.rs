@@ -1,5 +1,6 @@
 //! One task with all sessions of all cameras.
 
+mod farewell;
 mod host;
 mod media;
 mod network;

@@ -10,7 +10,11 @@ use super::{requests::CONNECTING, *};
 use crate::{
     fanout::{self, Demand},
     media::{Codec, Rendition},
-    peer::{CallId, Caller, CameraId, Refused, Reply},
+    peer::{
+        CallId, Caller, CameraId, Refused, Reply,
+        session::Input,
+        transport::{Path, Protocol},
+    },
 };
 
 /// What Debian's Chromium offers from the viewer page.
@@ -95,10 +99,24 @@ impl Scene {
             camera,
             viewer: "john".to_owned(),
             sdp: sdp.replace('\n', "\r\n"),
+            via: None,
             caller: Box::new(told.clone()),
         };
         self.host.take_at(offer, now);
         told
+    }
+
+    /// A packet comes for the session of this call.
+    fn is_heard(&mut self, call: u64, from: &str, now: Instant) {
+        let path = Path {
+            local: ([192, 0, 2, 1], 5000).into(),
+            peer: from.parse().expect("an address"),
+            protocol: Protocol::Udp,
+        };
+        let id = self.host.sessions.of(CallId(call)).expect("it has a session");
+        let entry = self.host.sessions.get(id).expect("it was found");
+        let data = &[0; 20];
+        entry.session.handle(Input::Packet { path, data }, now);
     }
 
     fn sessions(&self) -> usize {
@@ -162,16 +180,53 @@ async fn those_who_only_call_take_nobodys_place() {
         .map(|call| scene.offers_at(call, BROWSER, start))
         .collect();
     assert!(calls.iter().all(|told| told.words() == ["answer"]));
-    // All of them came just now.
-    assert_eq!(scene.offers_at(100, BROWSER, start).words(), ["refused: busy"]);
-    let later = start + Duration::from_secs(2);
-    let newcomer = scene.offers_at(101, BROWSER, later);
+    // Where they are nobody knows. Who called first has had the most time to be heard of.
+    let newcomer = scene.offers_at(100, BROWSER, start);
     assert_eq!(newcomer.words(), ["answer"]);
-    assert_eq!(
-        calls[0].words(),
-        ["answer", "ended: no_path"],
-        "it was never heard of"
+    assert_eq!(calls[0].words(), ["answer", "refused: busy"]);
+    assert_eq!(calls[1].words(), ["answer"]);
+    assert_eq!(scene.sessions(), CONNECTING);
+    assert_eq!(scene.viewers.figures().ended(Ending::Crowded).get(), 1);
+}
+
+#[tokio::test]
+async fn one_address_that_says_a_lot_keeps_nobody_out_and_gets_no_more_than_the_others() {
+    let mut scene = Scene::new(1);
+    let start = Instant::now();
+    let crowd: Vec<_> = (0..CONNECTING as u64)
+        .map(|call| scene.offers_at(call, BROWSER, start))
+        .collect();
+    let now = start + Duration::from_secs(3);
+    for call in 0..CONNECTING as u64 {
+        // One machine with many addresses of IPv6.
+        let from = format!("[2001:db8:7::{call:x}]:40000");
+        scene.is_heard(call, &from, now - Duration::from_millis(call));
+    }
+    let from_elsewhere = BROWSER.replacen(
+        "a=mid:0\n",
+        "a=mid:0\na=candidate:1 1 udp 1 198.51.100.7 40000 typ host\n",
+        1,
     );
+    assert_eq!(scene.offers_at(100, &from_elsewhere, now).words(), ["answer"]);
+    assert_eq!(scene.offers_at(101, BROWSER, now).words(), ["answer"]);
+    let gone: Vec<_> = (0..crowd.len())
+        .filter(|index| crowd[*index].words() != ["answer"])
+        .collect();
+    assert_eq!(
+        gone,
+        [CONNECTING - 2, CONNECTING - 1],
+        "who was heard of longest ago"
+    );
+    // Their neighbour takes the place of nobody else.
+    let neighbour = BROWSER.replacen(
+        "a=mid:0\n",
+        "a=mid:0\na=candidate:1 1 udp 1 2001:db8:7::ffff 40000 typ host\n",
+        1,
+    );
+    assert_eq!(scene.offers_at(102, &neighbour, now).words(), ["refused: busy"]);
+    // But of one that fell silent, as all of them did by now.
+    let later = now + Duration::from_secs(2);
+    assert_eq!(scene.offers_at(103, &neighbour, later).words(), ["answer"]);
     assert_eq!(scene.sessions(), CONNECTING);
 }
 

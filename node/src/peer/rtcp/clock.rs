@@ -1,14 +1,13 @@
 //! The clock of sender reports.
 
-use std::{collections::VecDeque, time::Instant};
+use std::time::Instant;
 
 use rtc::{
-    interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
+    interceptor::{Packet, TaggedPacket},
     rtcp::sender_report::SenderReport,
-    sansio::Protocol,
-    shared::error::Error,
 };
 
+use super::tap::Tap;
 use crate::media::Timestamp;
 
 /// The clock of video in RTP, in ticks a second (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
@@ -73,41 +72,19 @@ impl StreamClock {
 pub(in crate::peer) struct CaptureClock {
     streams: Vec<StreamClock>,
     anchor: Anchor,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl CaptureClock {
     pub(in crate::peer) fn new(streams: Vec<StreamClock>, anchor: Anchor) -> Self {
-        Self {
-            streams,
-            anchor,
-            reads: VecDeque::new(),
-            writes: VecDeque::new(),
-        }
+        Self { streams, anchor }
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for CaptureClock {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.reads.push_back(message);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, mut message: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &mut message.message.packet {
+impl Tap for CaptureClock {
+    fn write(&mut self, packet: &mut TaggedPacket) -> bool {
+        if let Packet::Rtcp(packets) = &mut packet.message.packet {
             // The wall clock in the report is that of `now`.
-            let now = self.anchor.at(message.now);
+            let now = self.anchor.at(packet.now);
             for packet in packets {
                 let report = packet.as_any().downcast_ref::<SenderReport>();
                 if let Some(report) = report
@@ -120,28 +97,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for CaptureClock {
                 }
             }
         }
-        self.writes.push_back(message);
-        Ok(())
+        true
     }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-
-    fn handle_timeout(&mut self, _now: Instant) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn poll_timeout(&mut self) -> Option<Instant> {
-        None
-    }
-}
-
-impl Interceptor for CaptureClock {
-    fn bind_local_stream(&mut self, _stream: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _stream: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _stream: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _stream: &StreamInfo) {}
 }
 
 #[cfg(test)]
@@ -180,14 +137,12 @@ mod tests {
                 ..SenderReport::default()
             })
         };
-        clock
-            .handle_write(TaggedPacket {
-                now,
-                transport: TransportContext::default(),
-                message: AttributedPacket::new(Packet::Rtcp(vec![report(1), report(2), report(3)])),
-            })
-            .expect("it is taken");
-        let written = clock.poll_write().expect("it goes on");
+        let mut written = TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtcp(vec![report(1), report(2), report(3)])),
+        };
+        assert!(clock.write(&mut written), "it goes on");
         let Packet::Rtcp(packets) = &written.message.packet else {
             panic!("it was RTCP");
         };

@@ -1,15 +1,14 @@
 use std::{
     any::Any,
-    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rtc::{
-    interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket},
+    interceptor::{Packet, TaggedPacket},
     rtcp::{
         payload_feedbacks::{
             full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
@@ -19,11 +18,9 @@ use rtc::{
         sender_report::SenderReport,
         transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack},
     },
-    sansio::Protocol,
-    shared::error::Error,
 };
 
-use super::clock::VIDEO_CLOCK;
+use super::{clock::VIDEO_CLOCK, tap::Tap};
 use crate::peer::report::Reception;
 
 /// What a viewer reports, as the session reads it.
@@ -98,22 +95,13 @@ pub(in crate::peer) struct FeedbackReader {
     feedback: Arc<Feedback>,
     /// The picture's stream: what is said of others does not count.
     ssrc: u32,
-    reads: VecDeque<TaggedPacket>,
-    writes: VecDeque<TaggedPacket>,
 }
 
 impl FeedbackReader {
     pub(in crate::peer) fn new(feedback: Arc<Feedback>, ssrc: u32) -> Self {
-        Self {
-            feedback,
-            ssrc,
-            reads: VecDeque::new(),
-            writes: VecDeque::new(),
-        }
+        Self { feedback, ssrc }
     }
-}
 
-impl FeedbackReader {
     /// What a report says of the picture. Who talks back reports as a sender.
     fn reception<'p>(&self, packet: &'p dyn Any) -> Option<&'p ReceptionReport> {
         let of_receiver = packet
@@ -129,15 +117,9 @@ impl FeedbackReader {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for FeedbackReader {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &message.message.packet {
+impl Tap for FeedbackReader {
+    fn read(&mut self, packet: &mut TaggedPacket) {
+        if let Packet::Rtcp(packets) = &packet.message.packet {
             for packet in packets {
                 let packet = packet.as_any();
                 // A session sends one picture, so whichever they name is meant.
@@ -152,43 +134,16 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for FeedbackReader {
                 }
             }
         }
-        self.reads.push_back(message);
-        Ok(())
     }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.reads.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Error> {
-        self.writes.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.writes.pop_front()
-    }
-
-    fn handle_timeout(&mut self, _now: Instant) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn poll_timeout(&mut self) -> Option<Instant> {
-        None
-    }
-}
-
-impl Interceptor for FeedbackReader {
-    fn bind_local_stream(&mut self, _stream: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _stream: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _stream: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _stream: &StreamInfo) {}
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Instant;
+
     use rtc::{interceptor::AttributedPacket, shared::TransportContext};
+
+    use super::*;
 
     fn reception(total_lost: u32) -> Option<Reception> {
         let feedback = Feedback::default();
@@ -263,15 +218,14 @@ mod tests {
             Box::new(request),
             Box::new(PictureLossIndication::default()),
         ];
-        let compound = TaggedPacket {
+        let mut compound = TaggedPacket {
             now: Instant::now(),
             transport: TransportContext::default(),
             message: AttributedPacket::new(Packet::Rtcp(packets)),
         };
-        reader.handle_read(compound).expect("it is read");
+        reader.read(&mut compound);
         assert_eq!(feedback.nacked(), 4, "three and one");
         assert_eq!(feedback.keyframe_requests(), 1);
         assert!(feedback.take_keyframe_request() && !feedback.take_keyframe_request());
-        assert!(reader.poll_read().is_some(), "it goes on");
     }
 }

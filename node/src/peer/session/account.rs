@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 use rtc::{peer_connection::RTCPeerConnection, statistics::StatsSelector};
 
-use super::{meter::Meter, stream::Stream};
-use crate::peer::rtcp::Feedback;
+use super::{link::Link, meter::Meter, stream::Stream};
+use crate::peer::{id::CameraId, report::Viewer, rtcp::Feedback};
 
 /// What a session has sent.
 pub(super) struct Account {
@@ -44,6 +44,28 @@ impl Account {
         self.meter.look(now, self.bytes)
     }
 
+    /// How the session goes.
+    pub(super) fn report(&mut self, link: &mut Link, session: u64, camera: CameraId, now: Instant) -> Viewer {
+        Viewer {
+            session,
+            camera,
+            name: link.viewer.clone(),
+            codec: link.media.codec(),
+            sound: link.media.hears(),
+            sound_packets: link.media.sound_packets(),
+            stage: link.stage,
+            lasts: now.saturating_duration_since(self.started),
+            units: link.media.stream.units(),
+            packets: self.packets,
+            bytes: self.bytes,
+            bits_per_second: self.bits_per_second(now),
+            keyframe_requests: link.feedback.keyframe_requests(),
+            nacked: link.feedback.nacked(),
+            reception: link.feedback.reception(),
+            round_trip: round_trip(&mut link.connection, now),
+        }
+    }
+
     /// All in all.
     pub(super) fn summary(&self, stream: &Stream, feedback: &Feedback, now: Instant) -> Summary {
         let lasted = now.saturating_duration_since(self.started);
@@ -69,7 +91,7 @@ impl Summary {
 }
 
 /// The round-trip time of the last connectivity check. Checks of consent go over the pair in use only, one a second.
-pub(super) fn round_trip(connection: &mut RTCPeerConnection, now: Instant) -> Option<Duration> {
+fn round_trip(connection: &mut RTCPeerConnection, now: Instant) -> Option<Duration> {
     let report = connection.get_stats(now, StatsSelector::None);
     let answered = report
         .candidate_pairs()

@@ -23,16 +23,16 @@ mod sound;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod trickle;
 mod voice;
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 
-use pinhole_service::quiet::Quiet;
 use rtc::sansio::Protocol;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::{
     id::CameraId,
@@ -46,7 +46,6 @@ use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
-use remotes::Unfit;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -54,9 +53,11 @@ pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
 #[cfg(test)]
 pub(super) use handshake::first_message;
+pub(super) use inflow::Heard;
 pub use io::Candidate;
 pub(super) use io::{Event, Input, Output, Transmit};
 pub(super) use offer::Terms;
+pub(super) use remotes::first_named;
 
 /// A deadline that lies in the past again must not make a busy loop.
 const SOONEST: Duration = Duration::from_millis(5);
@@ -119,7 +120,9 @@ impl Session {
         let link = &mut self.link;
         match input {
             Input::Packet { path, data } => {
-                receive::packet(link, path, data, now);
+                if receive::packet(link, path, data, now) {
+                    self.negotiation.remotes.hear(path.peer);
+                }
                 self.to_do = ToDo::Look;
             }
             Input::Timeout if self.deadline.is_some_and(|deadline| deadline <= now) => {
@@ -149,24 +152,11 @@ impl Session {
                 self.negotiated(taken);
             }
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),
-            Input::Candidate(line) => match self.negotiation.remotes.try_add(&mut link.connection, line) {
-                Ok(()) => {
-                    link.pace.restart(now);
+            Input::Candidate(line) => {
+                if trickle::take(&mut self.negotiation.remotes, link, line, now) {
                     self.deadline = Some(now);
                 }
-                Err(why @ (Unfit::Known | Unfit::Name | Unfit::OtherTransport | Unfit::OtherComponent)) => {
-                    debug!(viewer = %link.viewer, "a candidate is of no use: {why}");
-                }
-                // One candidate less is no reason to end: there are others.
-                Err(why) => {
-                    static IGNORED: Quiet = Quiet::new(10);
-                    if let Some(others) = IGNORED.may_say() {
-                        let candidate: String = line.chars().take(200).collect();
-                        let candidate = candidate.escape_debug();
-                        warn!(viewer = %link.viewer, %candidate, others, "candidate ignored: {why}");
-                    }
-                }
-            },
+            }
             Input::Reflexive(address) => {
                 if link.stage == Stage::Connecting {
                     let candidate = self.negotiation.reflexive(address);
@@ -199,10 +189,14 @@ impl Session {
     pub(super) fn poll(&mut self) -> Option<Output> {
         loop {
             if let Some(packet) = self.link.connection.poll_write() {
+                let path = Path::from(&packet.transport);
+                if self.negotiation.remotes.is_retired(path.peer) {
+                    continue;
+                }
                 self.account.count(packet.message.len());
                 self.link.handshake.sent(&packet.message);
                 return Some(Output::Transmit(Transmit {
-                    path: Path::from(&packet.transport),
+                    path,
                     data: packet.message,
                 }));
             }
@@ -256,9 +250,14 @@ impl Session {
         self.account.started
     }
 
-    /// Whether anything has come from the viewer since, on the way of packets.
-    pub(super) fn is_heard(&self) -> bool {
-        self.link.inflow.is_heard()
+    /// When the viewer was heard of last, and from where, if it was.
+    pub(super) fn heard(&self) -> Option<Heard> {
+        self.link.inflow.heard()
+    }
+
+    /// The first address that the viewer called its own.
+    pub(super) fn named(&self) -> Option<IpAddr> {
+        self.negotiation.remotes.first()
     }
 
     /// Bytes of the control channel that wait for the viewer, where it has one.
@@ -268,24 +267,8 @@ impl Session {
 
     /// How this session goes. Not for every frame: the core gathers its statistics for it.
     pub(super) fn report(&mut self, session: u64, camera: CameraId, now: Instant) -> Viewer {
-        Viewer {
-            session,
-            camera,
-            name: self.link.viewer.clone(),
-            codec: self.codec(),
-            sound: self.hears(),
-            sound_packets: self.link.media.sound_packets(),
-            stage: self.link.stage,
-            lasts: now.saturating_duration_since(self.account.started),
-            units: self.link.media.stream.units(),
-            packets: self.account.packets,
-            bytes: self.account.bytes,
-            bits_per_second: self.account.bits_per_second(now),
-            keyframe_requests: self.link.feedback.keyframe_requests(),
-            nacked: self.link.feedback.nacked(),
-            reception: self.link.feedback.reception(),
-            round_trip: account::round_trip(&mut self.link.connection, now),
-        }
+        let Self { link, account, .. } = self;
+        account.report(link, session, camera, now)
     }
 
     /// The account of the session until now.

@@ -22,10 +22,13 @@ use crate::peer::{ending::Ending, report::Stage, transport::Path};
 /// handshake that a lossy path has stopped.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Takes a packet of the viewer.
-pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) {
-    if !link.inflow.take(data, now) || link.handshake.is_repetition(data) {
-        return;
+/// Takes a packet of the viewer. Returns whether it is one that a viewer may send.
+pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) -> bool {
+    if !link.inflow.take(path.peer.ip(), data, now) {
+        return false;
+    }
+    if link.handshake.is_repetition(data) {
+        return true;
     }
     let message = TaggedBytesMut {
         now,
@@ -36,6 +39,7 @@ pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) {
     if let Err(error) = link.connection.handle_read(message) {
         debug!(viewer = %link.viewer, "packet ignored: {error}");
     }
+    true
 }
 
 /// Looks at all that the core makes of packets and of time. Returns why the session is over, where it is.

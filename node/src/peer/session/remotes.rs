@@ -6,11 +6,16 @@ use crate::peer::transport::may_be_checked;
 
 /// Candidates of one viewer that are checked. One with a network cable, Wi-Fi, a VPN and a relay has a dozen.
 pub(super) const MOST: usize = 24;
+/// Places of these that each kind gets, however many there are of the others: those behind a NAT come last, and are often the only
+/// ones that lead anywhere.
+const RESERVED: usize = 6;
+/// What the core is given in the course of a session; it forgets none of it. Two kinds may take places from another one.
+const MOST_GIVEN: usize = MOST + 2 * RESERVED;
 
 /// The candidates of one viewer, since its last ICE restart.
 #[derive(Debug, Default)]
 pub(super) struct Remotes {
-    known: Vec<SocketAddr>,
+    known: Vec<Remote>,
     /// Whether we are reached on this machine ourselves.
     loopback: bool,
 }
@@ -39,6 +44,24 @@ pub(super) enum Unfit {
     TooMany,
 }
 
+/// How a viewer has come by an address (RFC 8445, section 5.1.1): that of an interface, one that others see, one that is lent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Host,
+    Reflexive,
+    Relayed,
+}
+
+#[derive(Debug)]
+struct Remote {
+    address: SocketAddr,
+    kind: Kind,
+    /// Whether something came from there.
+    is_heard: bool,
+    /// Whether it has given its place to another one.
+    is_retired: bool,
+}
+
 impl Remotes {
     /// None yet. Addresses of this machine are only checked where ours, at which viewers reach us, are such.
     pub(super) fn new(ours: &[SocketAddr]) -> Self {
@@ -48,126 +71,117 @@ impl Remotes {
         }
     }
 
-    /// Whether to check a candidate, given as a candidate line (RFC 8839, section 5.1).
+    /// Whether to check a candidate, given as a candidate line (RFC 8839, section 5.1). Where there are enough already, one of another
+    /// kind may give way to it.
     ///
     /// # Errors
     /// Why not.
     pub(super) fn take(&mut self, line: &str) -> Result<(), Unfit> {
-        let mut fields = line.split_whitespace();
-        let mut next = || fields.next().ok_or(Unfit::Unreadable);
-        let _foundation = next()?;
-        let component = next()?;
-        let transport = next()?;
-        let _priority = next()?;
-        let (address, port) = (next()?, next()?);
-        if component != "1" {
-            return Err(Unfit::OtherComponent);
-        }
-        if !transport.eq_ignore_ascii_case("udp") {
-            return Err(Unfit::OtherTransport);
-        }
-        let port: u16 = port.parse().map_err(|_| Unfit::Unreadable)?;
-        let ip: IpAddr = address.parse().map_err(|_| Unfit::Name)?;
-        let address = SocketAddr::new(ip.to_canonical(), port);
-        if !may_be_checked(address, self.loopback) {
-            return Err(Unfit::Nowhere);
-        }
-        // The core would take it for IPv6. No viewer writes its address so.
-        if address.ip() != ip {
-            return Err(Unfit::Mapped);
-        }
-        if self.known.contains(&address) {
+        let (address, kind) = read(line, self.loopback)?;
+        if self.known.iter().any(|remote| remote.address == address) {
             return Err(Unfit::Known);
         }
-        if self.known.len() >= MOST {
-            return Err(Unfit::TooMany);
+        if self.checked().count() >= MOST {
+            self.make_room(kind)?;
         }
-        self.known.push(address);
+        self.known.push(Remote {
+            address,
+            kind,
+            is_heard: false,
+            is_retired: false,
+        });
         Ok(())
+    }
+
+    /// Something came from this address.
+    pub(super) fn hear(&mut self, address: SocketAddr) {
+        let remote = self.known.iter_mut().find(|remote| remote.address == address);
+        if let Some(remote) = remote {
+            remote.is_heard = true;
+        }
+    }
+
+    /// Whether an address has given its place to another one. Who is there is not sent away.
+    pub(super) fn is_retired(&self, address: SocketAddr) -> bool {
+        // Every packet that goes out is asked about, and hardly any viewer has so many.
+        self.known.len() > MOST
+            && self
+                .known
+                .iter()
+                .any(|remote| remote.address == address && remote.is_retired && !remote.is_heard)
+    }
+
+    /// The first address that the viewer calls its own.
+    pub(super) fn first(&self) -> Option<IpAddr> {
+        let own = self.known.iter().find(|remote| remote.kind != Kind::Relayed);
+        own.map(|remote| remote.address.ip())
     }
 
     /// The viewer begins anew (RFC 8445, section 9).
     pub(super) fn forget(&mut self) {
         self.known.clear();
     }
+
+    fn checked(&self) -> impl Iterator<Item = &Remote> {
+        self.known.iter().filter(|remote| !remote.is_retired)
+    }
+
+    /// Has the newest one from which nothing came give way, of the kind that has the most places.
+    fn make_room(&mut self, kind: Kind) -> Result<(), Unfit> {
+        let count = |kind| self.checked().filter(|remote| remote.kind == kind).count();
+        if self.known.len() >= MOST_GIVEN || count(kind) >= RESERVED {
+            return Err(Unfit::TooMany);
+        }
+        let kinds = [Kind::Relayed, Kind::Reflexive, Kind::Host];
+        let most = kinds.into_iter().max_by_key(|kind| count(*kind));
+        let mut newest = self.known.iter_mut().rev();
+        let gives_way =
+            |remote: &&mut Remote| !remote.is_retired && !remote.is_heard && Some(remote.kind) == most;
+        newest.find(gives_way).ok_or(Unfit::TooMany)?.is_retired = true;
+        Ok(())
+    }
+}
+
+/// The first address that a viewer calls its own in these candidate lines.
+pub(in crate::peer) fn first_named(lines: &[String]) -> Option<IpAddr> {
+    let mut read = lines.iter().filter_map(|line| read(line, true).ok());
+    read.find(|(_, kind)| *kind != Kind::Relayed)
+        .map(|(address, _)| address.ip())
+}
+
+/// Reads a candidate line.
+fn read(line: &str, loopback: bool) -> Result<(SocketAddr, Kind), Unfit> {
+    let mut fields = line.split_whitespace();
+    let mut next = || fields.next().ok_or(Unfit::Unreadable);
+    let _foundation = next()?;
+    let component = next()?;
+    let transport = next()?;
+    let _priority = next()?;
+    let (address, port) = (next()?, next()?);
+    if component != "1" {
+        return Err(Unfit::OtherComponent);
+    }
+    if !transport.eq_ignore_ascii_case("udp") {
+        return Err(Unfit::OtherTransport);
+    }
+    let port: u16 = port.parse().map_err(|_| Unfit::Unreadable)?;
+    let ip: IpAddr = address.parse().map_err(|_| Unfit::Name)?;
+    let address = SocketAddr::new(ip.to_canonical(), port);
+    if !may_be_checked(address, loopback) {
+        return Err(Unfit::Nowhere);
+    }
+    // The core would take it for IPv6. No viewer writes its address so.
+    if address.ip() != ip {
+        return Err(Unfit::Mapped);
+    }
+    let kind = match (fields.next(), fields.next()) {
+        (Some("typ"), Some("srflx" | "prflx")) => Kind::Reflexive,
+        (Some("typ"), Some("relay")) => Kind::Relayed,
+        // Of other kinds there are none (RFC 8839, section 5.1); what the core can't read it refuses.
+        _ => Kind::Host,
+    };
+    Ok((address, kind))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn taken(remotes: &mut Remotes, address: &str, port: u32) -> Result<(), Unfit> {
-        remotes.take(&format!(
-            "candidate:842163049 1 udp 1677729535 {address} {port} typ host generation 0"
-        ))
-    }
-
-    fn abroad() -> Remotes {
-        Remotes::new(&["192.0.2.1:5000".parse().expect("an address")])
-    }
-
-    #[test]
-    fn a_candidate_is_taken_once_and_again_after_a_restart() {
-        let mut remotes = abroad();
-        assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Ok(()));
-        assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Err(Unfit::Known));
-        assert_eq!(
-            taken(&mut remotes, "::ffff:192.0.2.9", 40_000),
-            Err(Unfit::Mapped)
-        );
-        assert_eq!(taken(&mut remotes, "2001:db8::9", 40_000), Ok(()));
-        remotes.forget();
-        assert_eq!(taken(&mut remotes, "192.0.2.9", 40_000), Ok(()));
-    }
-
-    #[test]
-    fn of_a_flood_of_candidates_no_more_are_taken_than_anybody_has() {
-        let mut remotes = abroad();
-        let taken = (0..1000)
-            .filter(|number| taken(&mut remotes, "198.51.100.7", 10_000 + number).is_ok())
-            .count();
-        assert_eq!(taken, MOST);
-    }
-
-    #[test]
-    fn what_nobody_can_be_at_is_not_checked() {
-        for (address, port, why) in [
-            ("0.0.0.0", 40_000, Unfit::Nowhere),
-            ("::", 40_000, Unfit::Nowhere),
-            ("224.0.0.251", 40_000, Unfit::Nowhere),
-            ("ff02::fb", 40_000, Unfit::Nowhere),
-            ("255.255.255.255", 40_000, Unfit::Nowhere),
-            ("127.0.0.1", 40_000, Unfit::Nowhere),
-            ("::1", 40_000, Unfit::Nowhere),
-            ("::ffff:127.0.0.1", 40_000, Unfit::Nowhere),
-            ("192.0.2.9", 53, Unfit::Nowhere),
-            ("192.0.2.9", 0, Unfit::Nowhere),
-            ("192.0.2.9", 99_999, Unfit::Unreadable),
-            ("victim.example", 40_000, Unfit::Name),
-            ("5a6e9f0c-3f52-4a57-8d5c-b0b5cf0f3f4e.local", 40_000, Unfit::Name),
-        ] {
-            assert_eq!(taken(&mut abroad(), address, port), Err(why), "{address}:{port}");
-        }
-        for (line, why) in [
-            ("", Unfit::Unreadable),
-            ("candidate:1 1 udp 1 192.0.2.9", Unfit::Unreadable),
-            (
-                "candidate:1 2 udp 1 192.0.2.9 40000 typ host",
-                Unfit::OtherComponent,
-            ),
-            (
-                "candidate:1 1 tcp 1 192.0.2.9 9 typ host tcptype active",
-                Unfit::OtherTransport,
-            ),
-        ] {
-            assert_eq!(abroad().take(line), Err(why), "{line}");
-        }
-    }
-
-    #[test]
-    fn this_machine_is_checked_where_we_are_reached_on_it_only() {
-        let mut alone = Remotes::new(&["127.0.0.1:5000".parse().expect("an address")]);
-        assert_eq!(taken(&mut alone, "127.0.0.1", 40_000), Ok(()));
-        assert_eq!(taken(&mut alone, "::1", 40_000), Ok(()));
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use rtc::{
+    ice::mdns::MulticastDnsMode,
     interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
@@ -19,7 +20,7 @@ use super::{
     pace,
 };
 use crate::peer::{
-    rtcp::{CaptureClock, FeedbackReader, ResendLimit},
+    rtcp::{CaptureClock, FeedbackReader, ResendLimit, Tapped},
     sdp::{Agreed, Coding, Setup},
 };
 
@@ -55,12 +56,12 @@ pub(super) fn connection(
             NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
         )
         // Between the network and what answers requests: it sees them first, and our reports last.
-        .with(Slot::from(3_500), resend_limit)
+        .with(Slot::from(3_500), Tapped::new(resend_limit))
         .with(Slot::SenderReport, SenderReportBuilder::new().build())
         // What the sender reports are written through.
-        .with(Slot::from(10_500), clock)
+        .with(Slot::from(10_500), Tapped::new(clock))
         // Application-ward of everything: it reads what the others have read.
-        .with(Slot::from(14_000), feedback);
+        .with(Slot::from(14_000), Tapped::new(feedback));
     if hears {
         // By these the viewer's program learns how much is lost, and protects its voice accordingly.
         interceptors = interceptors.with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
@@ -68,6 +69,8 @@ pub(super) fn connection(
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(pace::FIRST), Some(CHECKS))
+        // Names are not looked up: see `Unfit::Name`.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(LONGEST))
         .with_sctp_max_receive_buffer_size(UNREAD)
         .with_answering_dtls_role(role(viewer))

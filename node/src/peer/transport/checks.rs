@@ -11,7 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{path::Path, stun::Binding, stun::TransactionId};
+use super::{
+    path::Path,
+    stun::{Binding, TransactionId},
+    turns::Turns,
+};
 use crate::peer::id::SessionId;
 
 /// Checks of an address that never answered. We may have several addresses to check it from, and a packet may get lost; after
@@ -19,9 +23,6 @@ use crate::peer::id::SessionId;
 const MOST_UNANSWERED: u32 = 16;
 /// Checks that are owed to somebody who checks us, and were not sent yet.
 const MOST_OWED: u32 = 4;
-/// Checks a second of all sessions together, to addresses that did not answer: five agents at the pace of RFC 8445, section 14.2,
-/// or 14 kB a second to strangers at the worst.
-const PER_SECOND: u32 = 100;
 /// Consent lasts this long (RFC 7675, section 5.1), and so does what is remembered of an address.
 const LASTS: Duration = Duration::from_secs(30);
 /// Checks whose answers are recognised: a second of them.
@@ -85,7 +86,7 @@ impl Checks {
         let Self { addresses, turns, .. } = self;
         // Nothing is remembered of an address that is not checked.
         let is_new = !addresses.contains_key(&path.peer);
-        if is_new && !turns.take(session, now) {
+        if is_new && !turns.take(session, path, now) {
             return false;
         }
         let address = address(addresses, path.peer, now);
@@ -94,7 +95,7 @@ impl Checks {
         } else if !is_welcome {
             if address.owed > 0 {
                 address.owed -= 1;
-            } else if address.unanswered < MOST_UNANSWERED && turns.take(session, now) {
+            } else if address.unanswered < MOST_UNANSWERED && turns.take(session, path, now) {
                 address.unanswered += 1;
             } else {
                 return false;
@@ -174,43 +175,6 @@ impl Address {
     fn is_welcome(&self, now: Instant) -> bool {
         let consented = self.consented.map(|at| now.saturating_duration_since(at));
         consented.is_some_and(|ago| ago < LASTS)
-    }
-}
-
-/// Shares [`PER_SECOND`] among the sessions that check somebody, so that who names the most addresses takes nothing from those
-/// who join.
-#[derive(Debug, Default)]
-struct Turns {
-    second: Option<Instant>,
-    taken: HashMap<SessionId, u32>,
-    /// Of all.
-    sum: u32,
-    /// How many there were in the second before.
-    before: usize,
-}
-
-impl Turns {
-    fn take(&mut self, session: SessionId, now: Instant) -> bool {
-        let second = *self.second.get_or_insert(now);
-        let passed = now.saturating_duration_since(second);
-        if passed >= Duration::from_secs(1) {
-            let is_next = passed < Duration::from_secs(2);
-            self.before = if is_next { self.taken.len() } else { 0 };
-            self.second = Some(now);
-            self.taken.clear();
-            self.sum = 0;
-        }
-        let is_new = !self.taken.contains_key(&session);
-        let sessions = self.before.max(self.taken.len() + usize::from(is_new)).max(1);
-        let share = (PER_SECOND / u32::try_from(sessions).unwrap_or(u32::MAX)).max(1);
-        let taken = self.taken.entry(session).or_default();
-        // Who comes in the middle of a second finds more than its share taken by those who thought themselves alone.
-        let may = *taken < share && self.sum < 2 * PER_SECOND;
-        if may {
-            *taken += 1;
-            self.sum += 1;
-        }
-        may
     }
 }
 

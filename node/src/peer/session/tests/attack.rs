@@ -82,6 +82,34 @@ fn who_names_somebody_elses_address_has_few_packets_sent_there() {
 }
 
 #[test]
+fn who_has_many_interfaces_is_checked_at_its_relay_as_well() {
+    let (mut session, _) = answered(&with_candidates(remotes::MOST)).expect("an answer");
+    let line = "candidate:1 1 udp 1 203.0.113.9 40000 typ relay raddr 0.0.0.0 rport 0";
+    session.handle(Input::Candidate(line), session.now);
+    let (sent, _) = sent_to_silence(&mut session);
+    let to = |port| {
+        sent.iter()
+            .filter(|(_, packet)| packet.path.peer.port() == port)
+            .count()
+    };
+    assert!(to(40_000) >= 12, "{}", to(40_000));
+    let last = 10_000 + u16::try_from(remotes::MOST - 1).expect("few");
+    assert_eq!(to(last), 0, "it has given way");
+    assert_eq!(to(last - 1), 12);
+    assert_eq!(sent.len(), 12 * remotes::MOST);
+}
+
+#[test]
+fn names_of_viewers_are_asked_for_nowhere() {
+    let name = "a=candidate:1 1 udp 1 5a6e9f0c-3f52-4a57-8d5c-b0b5cf0f3f4e.local 40000 typ host\n";
+    let (mut session, _) =
+        answered(&BROWSER.replacen("a=mid:0\n", &format!("a=mid:0\n{name}"), 1)).expect("an answer");
+    session.handle(Input::Candidate(&name.trim()["a=".len()..]), session.now);
+    let (sent, _) = sent_to_silence(&mut session);
+    assert!(sent.is_empty(), "{} packets", sent.len());
+}
+
+#[test]
 fn candidates_add_up_until_an_ice_restart() {
     let (mut session, _) = answered(&with_candidates(remotes::MOST)).expect("an answer");
     let others = with_candidates(remotes::MOST).replace("198.51.100.7", "198.51.100.8");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::peer::transport::Protocol;
+use crate::peer::transport::{Protocol, turns::PER_SECOND};
 
 fn path(peer: &str) -> Path {
     Path {
