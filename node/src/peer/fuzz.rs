@@ -39,7 +39,7 @@ pub fn sdp(bytes: &[u8]) -> bool {
     let mut descriptions = text.split(NEXT).map(on_the_wire);
     let first = descriptions.next().unwrap_or_default();
     let now = Instant::now();
-    let Some(mut talk) = Talk::begin(first, bytes.len() % 2 == 0, now) else {
+    let Some(mut talk) = Talk::begin(first, bytes.len().is_multiple_of(2), now) else {
         return false;
     };
     for description in descriptions.take(MOST - 1) {

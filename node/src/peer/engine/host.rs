@@ -216,7 +216,6 @@ impl Host {
         }
     }
 
-
     /// Takes part in the sound that sessions hear, and in no other.
     pub(super) fn count_listeners(&mut self) {
         for feed in &mut self.sounds {

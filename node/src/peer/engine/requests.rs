@@ -167,7 +167,7 @@ impl Host {
         if self.sessions.connected() >= places {
             return self.refuse(&viewer, caller, Refused::Busy(places));
         }
-        let named = first_named(&offer.candidates);
+        let named = first_named(&offer.candidates());
         match self.sessions.gives_way(places.max(CONNECTING), named, now) {
             Ok(other) => other.into_iter().for_each(|id| self.displace(id)),
             Err(Full) => return self.refuse(&viewer, caller, Refused::Flooded),

@@ -127,7 +127,8 @@ fn check(unit: &Bytes, largest: usize) -> Vec<Bytes> {
 fn a_unit_is_cut_as_the_standard_has_it() {
     let long = [&[0x65][..], &[7; 20]].concat();
     let long_set = [&[0x68][..], &[7; 20]].concat();
-    let cases: [(&[&[u8]], usize, &[&[u8]]); 9] = [
+    type Pieces<'a> = &'a [&'a [u8]];
+    let cases: [(Pieces, usize, Pieces); 9] = [
         // A keyframe: its parameter sets share a payload.
         (
             &[SPS, PPS, IDR],

@@ -112,7 +112,7 @@ fn run(seed: u64, account: &mut Account) -> Result<(), String> {
             return Ok(());
         }
     };
-    let rounds = if seed % 3 == 0 { 4 } else { 1 };
+    let rounds = if seed.is_multiple_of(3) { 4 } else { 1 };
     for round in 0..rounds {
         if round > 0 {
             shape.change(random);
