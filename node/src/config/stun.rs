@@ -65,7 +65,12 @@ impl TryFrom<String> for StunServer {
 
 impl fmt::Display for StunServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stun:{}:{}", self.host, self.port)
+        // The colons of an IPv6 address stand in brackets (RFC 7064, 3.1).
+        if self.host.contains(':') {
+            write!(f, "stun:[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "stun:{}:{}", self.host, self.port)
+        }
     }
 }
 

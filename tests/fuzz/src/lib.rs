@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inputs_are_the_same_each_time_and_all_are_different() {
+    fn inputs_are_the_same_each_time_and_most_are_different() {
         let inputs = || {
             let seen = RefCell::new(Vec::new());
             let tally = attempt("config", 500, |input| {
@@ -110,7 +110,7 @@ mod tests {
         let mut different = first;
         different.sort();
         different.dedup();
-        assert!(different.len() > 480, "{} of 500", different.len());
+        assert!(different.len() > 400, "{} of 500", different.len());
     }
 
     #[test]
