@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(unpack(&[stap(&[&SPS, &PPS]), payload(&[0x65, 9])]), all);
         // Behind a slice it holds for what follows.
         let behind = [payload(&[0x65, 9]), payload(&SECOND_PPS)];
-        let expected = [&all[..], &[&SECOND_PPS]].concat();
+        let expected = [&all[..], &[&SECOND_PPS[..]]].concat();
         assert_eq!(unpack(&behind), expected);
         assert_eq!(
             unpack(&[payload(&[0x65, 9])]),
