@@ -4,8 +4,8 @@
 //! picture can be sent, and the sections of the others are rejected (RFC 9429, section 5.3.1).
 
 use super::{
-    DescriptionError,
     coding::{distinct, rank, sendable},
+    error::DescriptionError,
     microphone::decodable,
     reading::Reading,
     section::{Kind, Section},

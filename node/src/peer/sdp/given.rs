@@ -126,8 +126,14 @@ fn audio(text: &mut String, codings: &[Coding], section: &Section) -> fmt::Resul
     }
     text.push_str("a=sendrecv\r\n");
     // A stream is known by the number that is told of it. The core takes nothing of one without, and no description either.
-    if section.values("ssrc").next().is_some() {
-        for key in ["ssrc-group", "ssrc", "msid"] {
+    let is_number = |value: &str| {
+        value
+            .split(' ')
+            .next()
+            .is_some_and(|word| word.parse::<u32>().is_ok())
+    };
+    if section.values("ssrc").any(is_number) {
+        for key in ["msid", "ssrc-group", "ssrc"] {
             for value in section.values(key) {
                 write!(text, "a={key}:{value}\r\n")?;
             }

@@ -2,9 +2,9 @@
 //! of all of them.
 
 use super::{
-    DescriptionError,
     choice::{Choice, Held, Part, Role},
     coding::Coding,
+    error::DescriptionError,
     given::{Agreed, Given, given},
     reading::Reading,
     section::{Dialect, Kind, Line, Section},

@@ -3,8 +3,8 @@
 use rtc::sdp::description::{common::Attribute, session::SessionDescription};
 
 use super::{
-    DescriptionError,
     bounds::Bounded,
+    error::DescriptionError,
     section::{Kind, Section},
 };
 

@@ -1,6 +1,6 @@
 //! What a description says of the transport that we take.
 
-use super::{DescriptionError, choice::Choice, reading::Reading};
+use super::{choice::Choice, error::DescriptionError, reading::Reading};
 
 /// The viewer's end of the transport.
 #[derive(Clone, Debug, PartialEq, Eq)]

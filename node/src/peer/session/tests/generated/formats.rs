@@ -1,13 +1,22 @@
 //! Formats drawn by a seed: what a section offers.
 
-use rand::{Rng, rngs::StdRng};
+use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
 
-use super::part::{RTP, one};
+pub(super) const RTP: [&str; 4] = [
+    "UDP/TLS/RTP/SAVPF",
+    "UDP/TLS/RTP/SAVP",
+    "RTP/SAVPF",
+    "TCP/DTLS/RTP/SAVPF",
+];
 
 const PROFILES: [&str; 14] = [
     "42e01f", "42401f", "42801f", "4de01f", "42001f", "42c00a", "4d001f", "64001f", "640c1f", "6e001f",
     "f4001f", "58e01f", "42", "zzzzzz",
 ];
+
+pub(super) fn one<T: Copy>(random: &mut StdRng, from: &[T]) -> T {
+    *from.choose(random).expect("some")
+}
 
 pub(super) fn rtp(random: &mut StdRng) -> &'static str {
     if random.random_bool(0.85) {

@@ -1,8 +1,8 @@
 //! Sections drawn by a seed.
 
-use rand::{Rng, rngs::StdRng, seq::IndexedRandom};
+use rand::{Rng, rngs::StdRng};
 
-use super::formats::{audio, data, rtp, video};
+use super::formats::{RTP, audio, data, one, rtp, video};
 
 /// A section.
 #[derive(Clone, Debug)]
@@ -20,12 +20,6 @@ pub(super) struct Part {
 }
 
 pub(super) const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
-pub(super) const RTP: [&str; 4] = [
-    "UDP/TLS/RTP/SAVPF",
-    "UDP/TLS/RTP/SAVP",
-    "RTP/SAVPF",
-    "TCP/DTLS/RTP/SAVPF",
-];
 const CANDIDATES: [&str; 12] = [
     "1 1 udp 2122260223 192.0.2.9 50000 typ host generation 0",
     "2 1 UDP 1677729535 198.51.100.9 50001 typ srflx raddr 0.0.0.0 rport 0",
@@ -57,10 +51,6 @@ const OTHERS: [&str; 8] = [
     "ice-options:trickle",
     "framerate:30",
 ];
-
-pub(super) fn one<T: Copy>(random: &mut StdRng, from: &[T]) -> T {
-    *from.choose(random).expect("some")
-}
 
 pub(super) fn candidates(random: &mut StdRng) -> Vec<&'static str> {
     (0..one(random, &[0, 0, 1, 2, 4]))

@@ -6,7 +6,8 @@ use rand::{Rng, rngs::StdRng};
 
 use super::{
     cut::Sdp,
-    part::{DIRECTIONS, Part, RTP, candidates, one},
+    formats::{RTP, one},
+    part::{DIRECTIONS, Part, candidates},
 };
 
 /// An offer that can be drawn on.
