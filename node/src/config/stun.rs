@@ -95,8 +95,8 @@ mod tests {
         for (url, expected) in [
             ("stun:stun.example.org", "stun:stun.example.org:3478"),
             ("stun:192.0.2.1:19302", "stun:192.0.2.1:19302"),
-            ("stun:[2001:db8::1]:5000", "stun:2001:db8::1:5000"),
-            ("stun:[2001:db8::1]", "stun:2001:db8::1:3478"),
+            ("stun:[2001:db8::1]:5000", "stun:[2001:db8::1]:5000"),
+            ("stun:[2001:db8::1]", "stun:[2001:db8::1]:3478"),
         ] {
             assert_eq!(
                 url.parse::<StunServer>().map(|server| server.to_string()),
