@@ -2,7 +2,8 @@
 // `{"id": N, "do": NAME, …}` and answered by `{"reply": N, …}` or `{"reply": N, "error": TEXT}`; `within` is the patience
 // in seconds (30 where it is left out):
 //   open {url, codecs?, protocol?, width?, height?, phone?, light?, password?}   -> {status}   loads the page; `codecs` (["VP8"]) narrows every later
-//                                           offer; `protocol` replaces that of data channels; `password` is what a person would type when the browser asks (HTTP Basic)
+//                                           offer; `protocol` replaces that of data channels; `password` is what a person would type when the browser asks (HTTP Basic).
+//                                           http://elsewhere.example/ is a stranger's empty page
 //   cameras {camera?, within?}           -> {cameras: [{name, id, present}]}   once `camera` is listed as present
 //   watch {camera, codecs?}              -> {}       clicks the camera
 //   first_frame {camera, codecs?, within?} -> {ms}   clicks the camera; from the click to the first presented frame
@@ -30,6 +31,9 @@
 //   key {key, down}                      -> {}       presses a key of the keyboard (down), or lets it go
 //   say {texts, times?}                  -> {sent}   sends these texts on the newest control channel, so many times; waits for it to be open
 //   heard {}                             -> {messages, state}   what came on it last, parsed; `state` of the channel
+//   fetch {url, method?}                 -> {status, text} or {failed}   what a script of the page gets from there, as far as it may read it; with
+//                                           a method that has a body this is "x"
+//   frame {url}                          -> {shown}  whether the page can show another in a frame
 //   screenshot {path}                    -> {}
 //   reload {}                            -> {}
 //   leave {}                             -> {}       goes to an empty page, as a person who closes the tab
@@ -61,7 +65,14 @@ const FLAGS = [
   // A page that nobody looks at must run at full speed all the same.
   "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
   "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0",
+  // Whoever connects to a Chromium that opens a page of its own at the start may wait for that for ever: microsoft/playwright#41093.
+  "--no-startup-window",
+  // Strangers' names that lead to the tests' own address (network.rs), as by DNS rebinding.
+  "--host-resolver-rules=MAP *.example 10.77.1.1",
 ];
+
+/** A page that allows itself everything. */
+const ELSEWHERE = "http://elsewhere.example/";
 
 /** A microphone that is a file. */
 const VOICE = process.env.PINHOLE_VOICE
@@ -343,7 +354,7 @@ class Viewer {
 
   async start() {
     this.#profile = await mkdtemp(join(tmpdir(), "pinhole-chromium-"));
-    this.#process = spawn(PROGRAM, [...FLAGS, ...VOICE, `--user-data-dir=${this.#profile}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    this.#process = spawn(PROGRAM, [...FLAGS, ...VOICE, `--user-data-dir=${this.#profile}`], { stdio: ["ignore", "ignore", "pipe"] });
     const address = await new Promise((resolve, reject) => {
       const words = readline.createInterface({ input: this.#process.stderr });
       words.on("line", (line) => {
@@ -372,6 +383,7 @@ class Viewer {
     if (VOICE.length > 0) await this.#context.addInitScript(unprocessed);
     if (codecs) await this.#context.addInitScript((names) => { window.pinholeTest.codecs = names; }, codecs);
     if (protocol !== null) await this.#context.addInitScript((name) => { window.pinholeTest.protocol = name; }, protocol);
+    if (url === ELSEWHERE) await this.#context.route(url, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
     this.#page = await this.#context.newPage();
     this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
     this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
@@ -511,6 +523,28 @@ class Viewer {
       { messages: window.pinholeTest.heard, state: window.pinholeTest.channels.at(-1)?.readyState ?? null }));
   }
 
+  fetch({ url, method = "GET" }) {
+    return this.#page.evaluate(async ([address, how]) => {
+      try {
+        const answer = await fetch(address, { method: how, ...(how === "GET" ? {} : { body: "x" }) });
+        return { status: answer.status, text: await answer.text() };
+      } catch (error) {
+        return { failed: error.message };
+      }
+    }, [url, method]);
+  }
+
+  async frame({ url }) {
+    await this.#page.evaluate((address) => new Promise((resolve) => {
+      const frame = document.createElement("iframe");
+      frame.addEventListener("load", resolve);
+      frame.src = address;
+      document.body.append(frame);
+    }), url);
+    // In place of one that may not be shown stands a page of Chromium's own.
+    return { shown: this.#page.frames().some((frame) => frame.url().startsWith(url)) };
+  }
+
   async screenshot({ path }) {
     await this.#page.screenshot({ path });
     return {};
@@ -585,7 +619,7 @@ function say(words) {
 }
 
 const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "lip_sync", "hidden",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "screenshot", "reload", "leave", "offline", "kill"];
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "fetch", "frame", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

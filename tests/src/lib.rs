@@ -4,7 +4,9 @@
 //! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
 //! lines, the wire and the picture.
 
+pub mod attacker;
 pub mod calm;
+pub mod cgroup;
 pub mod ear;
 pub mod eventually;
 pub mod guest;

@@ -62,6 +62,11 @@ impl Network {
         network
     }
 
+    /// Gives the host's side one more address, from which somebody else speaks.
+    pub fn add_address(&self, address: Ipv4Addr) {
+        self.ip(&["address", "add", &format!("{address}/24"), "dev", TAP]);
+    }
+
     /// A command that runs inside, and dies with the test.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");

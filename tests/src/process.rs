@@ -112,22 +112,25 @@ impl Process {
 
     /// The CPU time that a program on the host has taken so far, of the system and its own, in clock ticks.
     pub fn cpu_ticks(&self) -> u64 {
+        let pid = self.pid();
+        ticks(pid).unwrap_or_else(|| panic!("{} ({pid:?}) is gone", self.name))
+    }
+
+    /// The most memory that a program on the host had in use, in KiB.
+    pub fn most_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid().as_raw_nonzero());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("{path} has no VmHWM"))
+    }
+
+    /// The id of a program on the host.
+    pub fn pid(&self) -> Pid {
         let Body::Host(host) = &self.body else {
-            panic!("{}: CPU time is counted on the host only", self.name);
+            panic!("{}: it is in a guest", self.name);
         };
-        let path = format!("/proc/{}/stat", host.child.id());
-        let stat = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        // proc_pid_stat(5): the name in brackets may hold anything; utime and stime are the 12th and 13th after it.
-        let fields: Vec<_> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        fields[11..13]
-            .iter()
-            .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
-            .sum()
+        host.group
     }
 
     /// Sets how many files a program on the host may have open, and returns how many it might before. What is open stays so.
@@ -244,6 +247,18 @@ impl Process {
         self.signal(Signal::KILL);
         self.wait();
     }
+}
+
+/// The CPU time of a process in clock ticks, of which there are 100 in a second; `None` when it is gone.
+pub(crate) fn ticks(pid: Pid) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // proc_pid_stat(5): the name in brackets may hold anything; utime and stime are the 12th and 13th after it.
+    let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
+    fields
+        .get(11..13)?
+        .iter()
+        .map(|ticks| ticks.parse::<u64>().ok())
+        .sum()
 }
 
 impl Drop for Process {

@@ -3,8 +3,10 @@
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::cgroup::Cgroup;
 use crate::guest::Guest;
 use crate::log::Mark;
 use crate::network::{HOST, Network};
@@ -59,8 +61,21 @@ pub fn start_server(network: &Network) -> Process {
 
 /// The same with more words on its command line.
 pub fn start_server_with(network: &Network, words: &[&str]) -> Process {
+    until_it_answers(network, server_command(network, words))
+}
+
+/// The same in a part of the machine.
+pub fn start_server_in(network: &Network, group: &Cgroup) -> Process {
+    until_it_answers(network, group.hold(&server_command(network, &[])))
+}
+
+fn server_command(network: &Network, words: &[&str]) -> Command {
     let mut command = network.command(binary("pinhole-server"));
     command.args(["--listen", &format!("[::]:{PORT}")]).args(words);
+    command
+}
+
+fn until_it_answers(network: &Network, command: Command) -> Process {
     let (mut server, _) = Process::spawn("pinhole-server", command);
     let deadline = Instant::now() + SOON;
     while network.inside(|| TcpStream::connect(server_address())).is_err() {
