@@ -8,7 +8,10 @@ use crate::{
     app::camera,
     capture::{self, Camera, CaptureError, SoundError, Want},
     config::{self, Config, Listen},
-    control,
+    control::{
+        self, Manner,
+        gpio::{CONSUMER, GpioError},
+    },
     encode::{
         Way,
         m2m::{self, CodedFormat},
@@ -210,19 +213,41 @@ fn pins(config: &Config) -> Vec<Finding> {
     if config.gpio.is_empty() {
         return Vec::new();
     }
-    // It has them, and they would be switched by a trial.
-    if let Some(process) = running_node() {
-        let words =
-            format!("not tried, as pinhole-node runs (process {process}); its status tells how its pins are");
-        return vec![Finding::new("gpio", Verdict::Note, words)];
-    }
-    let (driver, pins) = control::try_pins(&config.gpio);
-    let finding = |(what, error): (String, Option<String>)| match (error, driver) {
-        (None, Some(driver)) => Finding::works("gpio", format!("{what}, by {driver}")),
-        (None, None) => Finding::works("gpio", what),
-        (Some(error), _) => Finding::fails("gpio", format!("{what}: {error}")),
+    let running = running_node();
+    let manner = match running {
+        Some(_) => Manner::Beside,
+        None => Manner::Alone,
     };
+    let (driver, pins) = control::try_pins(&config.gpio, manner);
+    let finding = |(what, outcome)| pin(what, outcome, driver, running);
     pins.into_iter().map(finding).collect()
+}
+
+/// What became of one pin, where `running` is the process of a node that runs.
+fn pin(
+    what: String,
+    outcome: Result<bool, GpioError>,
+    driver: Option<&str>,
+    running: Option<u32>,
+) -> Finding {
+    match (outcome, driver, running) {
+        (Ok(false), _, Some(process)) => Finding::new(
+            "gpio",
+            Verdict::Note,
+            format!(
+                "{what}: the pin is there, and was not tried, as pinhole-node runs (process {process}) and may have it; its status \
+                 tells how its pins are"
+            ),
+        ),
+        (Ok(_), Some(driver), _) => Finding::works("gpio", format!("{what}, by {driver}")),
+        (Ok(_), None, _) => Finding::works("gpio", what),
+        (Err(GpioError::Taken { pin, holder }), _, Some(process)) if holder == CONSUMER => Finding::new(
+            "gpio",
+            Verdict::Note,
+            format!("{what}: the pinhole-node that runs has pin {pin} (process {process})"),
+        ),
+        (Err(error), _, _) => Finding::fails("gpio", format!("{what}: {error}")),
+    }
 }
 
 fn socket(config: &Config) -> Option<Finding> {
@@ -341,6 +366,28 @@ mod tests {
             garden.text.starts_with("garden: ") && garden.text.contains("is camera front's already"),
             "{garden:?}"
         );
+    }
+
+    #[test]
+    fn a_pin_that_the_running_node_has_is_no_mistake_and_another_s_is() {
+        let taken = |holder: &str| GpioError::Taken {
+            pin: "23".to_owned(),
+            holder: holder.to_owned(),
+        };
+        for (outcome, running, expected) in [
+            (Ok(true), None, Verdict::Works),
+            (Ok(true), Some(7), Verdict::Works),
+            // Registers, which a trial would switch.
+            (Ok(false), Some(7), Verdict::Note),
+            (Err(taken("pinhole-node")), Some(7), Verdict::Note),
+            (Err(taken("pinhole-node")), None, Verdict::Fails),
+            (Err(taken("lirc")), Some(7), Verdict::Fails),
+            (Err(GpioError::NoLine("x".to_owned())), Some(7), Verdict::Fails),
+        ] {
+            let finding = pin("output `light`".to_owned(), outcome, Some("cdev"), running);
+            assert_eq!(finding.verdict, expected, "{finding}");
+            assert!(finding.text.contains("output `light`"), "{finding}");
+        }
     }
 
     #[tokio::test]

@@ -22,20 +22,41 @@ use pinhole_service::{check::report, log};
 /// can do nothing about it, and what becomes of a session we tell ourselves.
 const LOG: &str = "warn,pinhole_node=info,pinhole_signaling=info,pinhole_service=info,rtc=off";
 
+/// What is asked for besides running says its own words.
+const QUIET: &str = "off";
+
 fn main() -> ExitCode {
     let args = Args::parse();
+    let file = match args.config() {
+        Ok(file) => file.map(Path::to_owned),
+        Err(error) => error.exit(),
+    };
+    if args.command.is_some() {
+        log::start("pinhole-node", QUIET);
+    }
     let outcome = match args.command {
-        Some(Command::Check { file, offline }) => check(&file, offline),
-        Some(Command::Safe { file }) => safe(&file),
+        Some(Command::Check { offline, .. }) => check(file.as_deref(), offline),
+        Some(Command::Safe { .. }) => safe(file.as_deref().unwrap_or(DEFAULT_CONFIG.as_ref())),
         Some(Command::Devices { json }) => devices(json),
-        None => run(args.config),
+        None => run(file),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "pinhole-node: {error:#}");
+            complain(&error);
             exit_code(&error)
         }
+    }
+}
+
+/// Of a configuration all that is wrong with it, a line each.
+fn complain(error: &anyhow::Error) {
+    let lines = match error.downcast_ref::<ConfigError>() {
+        Some(error) => error.lines(),
+        None => vec![format!("{error:#}")],
+    };
+    for line in lines {
+        let _ = writeln!(std::io::stderr(), "pinhole-node: {line}");
     }
 }
 
@@ -70,10 +91,17 @@ fn run(file: Option<PathBuf>) -> anyhow::Result<()> {
     outcome
 }
 
-fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
-    let config = config::load(file)?;
+fn check(file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
+    let usual = Path::new(DEFAULT_CONFIG);
+    let config = match file {
+        Some(file) => config::load(file)?,
+        None => config::load_or_default(usual)?,
+    };
     let mut out = std::io::stdout();
-    writeln!(out, "{} is valid", file.display())?;
+    match file.unwrap_or(usual) {
+        file if file.exists() => writeln!(out, "{} is valid", file.display())?,
+        file => writeln!(out, "there is no {}, and the defaults are valid", file.display())?,
+    }
     if offline {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use pinhole_http::{AllowedOrigin, HostName, TrustedProxy};
 pub use pinhole_service::config::ConfigError;
+use pinhole_service::config::{Objection, Source};
 use pinhole_signaling::Token;
 use pinhole_signaling::http::{ABSENT, MAX_MESSAGE, MAX_ROSTER, PORT};
 use serde::de::Error as _;
@@ -21,6 +22,7 @@ use crate::hub::{self, Bound, Pace};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The address and port to listen on. `[::]` takes IPv4 as well; port 0 lets the system choose.
+    #[serde(deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// Who may use the server.
     pub access: Access,
@@ -138,16 +140,21 @@ impl Config {
     /// Reads a file, and the access token that it names.
     ///
     /// # Errors
-    /// One of the two can't be read or is not valid.
+    /// One of the two can't be read or is not valid. All mistakes are told, in the order of the file.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
-        let mut config: Config = pinhole_service::config::read(path)?;
-        let token = config.access.token_file.as_deref().map(Token::read);
-        config.access.token = token.transpose().map_err(|cause| ConfigError::Secret {
-            path: path.to_owned(),
-            key: "access.token_file",
-            cause: Box::new(cause),
-        })?;
-        Ok(config)
+        let source = Source::of_file(path)?;
+        let mut reading = source.read::<Config>();
+        if let Some(config) = &mut reading.value {
+            let file = config.access.token_file.as_deref();
+            match file.map(Token::read).transpose() {
+                Ok(token) => config.access.token = token,
+                Err(cause) => {
+                    let key = "access.token_file";
+                    reading.object([Objection::new(key, format!("{key}: {cause}"))]);
+                }
+            }
+        }
+        reading.finish()
     }
 
     /// [`Config::read`], where there may be no file: then all keys have their defaults.
@@ -158,9 +165,12 @@ impl Config {
         pinhole_service::config::or_default(Config::read(path))
     }
 
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
-        pinhole_service::config::parse(text, "server.toml".as_ref())
+    /// What [`Config::read`] makes of a text that is that of `path`, but for the token, which stands in another file.
+    ///
+    /// # Errors
+    /// It is not valid.
+    pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+        pinhole_service::config::parse(text, path)
     }
 
     /// What the hub is to keep to.
@@ -219,6 +229,53 @@ impl Config {
     fn mailbox_bytes(&self) -> usize {
         self.limits.mailbox_bytes.max(self.limits.message_bytes + 1024)
     }
+}
+
+/// What is wrong with the address to listen on.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no address to listen on; write ADDRESS:PORT as \"127.0.0.1:8888\" or \"[::]:8888\", or a port alone, which is that port on \
+     all addresses"
+)]
+pub struct NoAddress(String);
+
+/// Where to listen, as people write it: `ADDRESS:PORT`, or a port with or without its colon, which is meant on all addresses.
+///
+/// # Errors
+/// It is neither.
+pub fn listen_address(written: &str) -> Result<SocketAddr, NoAddress> {
+    let text = written.trim();
+    let port = text.strip_prefix(':').unwrap_or(text);
+    // As numbers are written: `+8888` would be one as well.
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let address = if is_number {
+        port.parse()
+            .ok()
+            .map(|port: u16| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)))
+    } else {
+        text.parse().ok()
+    };
+    address.ok_or_else(|| NoAddress(written.to_owned()))
+}
+
+fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let written = Address::deserialize(from)?;
+    let written = match written {
+        Address::Text(text) => text,
+        Address::Port(port) => port.to_string(),
+    };
+    listen_address(&written).map_err(D::Error::custom)
+}
+
+/// Where to listen, as it stands in the file.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`listen` is an address with its port, as \"[::]:8888\", or a port alone"
+)]
+enum Address {
+    Text(String),
+    Port(i64),
 }
 
 /// A number between two bounds.

@@ -1,6 +1,8 @@
 //! What has to hold whatever comes from outside: a function that checks it, and tells whether the input was taken for what it should be.
 //! The unit test here gives it seeds and mutations of those, `dev/fuzz server-config` has libFuzzer do so (`tests/fuzz`).
 
+use pinhole_service::config::Mistake;
+
 use crate::config::{Config, ConfigError};
 
 /// What is allowed to be long is what was written. The rest of a mistake are our own words.
@@ -11,7 +13,7 @@ pub fn config(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
-    match Config::parse(text) {
+    match Config::parse(text, "server.toml".as_ref()) {
         Ok(config) => {
             check(&config);
             true
@@ -23,24 +25,25 @@ pub fn config(bytes: &[u8]) -> bool {
     }
 }
 
-/// A mistake stands in a line of the file.
-fn explain(text: &str, mistake: &ConfigError) {
-    let ConfigError::Invalid { line, mistake, .. } = mistake else {
-        panic!("nothing else was read: {mistake}");
+/// Mistakes stand in lines of the file, in its order.
+fn explain(text: &str, error: &ConfigError) {
+    let ConfigError::Invalid { mistakes, .. } = error else {
+        panic!("nothing else was read: {error}");
     };
-    if let Some(line) = line {
-        let lines = 1 + text.bytes().filter(|byte| *byte == b'\n').count();
-        assert!((1..=lines).contains(line), "line {line} of {lines}");
+    assert!(!mistakes.is_empty(), "there is a mistake");
+    let lines = 1 + text.bytes().filter(|byte| *byte == b'\n').count();
+    let numbers: Vec<_> = mistakes.iter().filter_map(|mistake| mistake.line).collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    for number in numbers {
+        assert!((1..=lines).contains(&number), "line {number} of {lines}");
     }
-    assert!(
-        !mistake.is_empty() && !mistake.contains('\n'),
-        "one line of words: {mistake:?}"
-    );
-    assert!(
-        mistake.len() <= 8 * text.len() + OWN_WORDS,
-        "{} bytes",
-        mistake.len()
-    );
+    for Mistake { words, .. } in mistakes {
+        assert!(
+            !words.is_empty() && !words.contains('\n'),
+            "one line of words: {words:?}"
+        );
+        assert!(words.len() <= 8 * text.len() + OWN_WORDS, "{} bytes", words.len());
+    }
 }
 
 /// The bounds of what was taken hold one another.

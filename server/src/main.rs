@@ -2,6 +2,8 @@
 
 mod app;
 
+use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -11,16 +13,37 @@ use pinhole_service::log;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    log::start("pinhole-server", "info");
+    let file = match args.config() {
+        Ok(file) => file.map(Path::to_owned),
+        Err(error) => error.exit(),
+    };
+    let is_service = args.command.is_none();
+    // What is asked for besides running says its own words.
+    log::start("pinhole-server", if is_service { "info" } else { "off" });
     let outcome = match args.command {
-        Some(Command::Check { file, offline }) => app::check(&file, offline),
-        None => app::run(args.config, args.listen),
+        Some(Command::Check { offline, .. }) => app::check(file.as_deref(), args.listen, offline),
+        None => app::run(file, args.listen),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            complain(&error, is_service);
             exit_code(&error)
+        }
+    }
+}
+
+/// Of a configuration all that is wrong with it, a line each.
+fn complain(error: &anyhow::Error, is_service: bool) {
+    let lines = match error.downcast_ref::<ConfigError>() {
+        Some(error) => error.lines(),
+        None => vec![format!("{error:#}")],
+    };
+    for line in lines {
+        if is_service {
+            tracing::error!("{line}");
+        } else {
+            let _ = writeln!(io::stderr(), "pinhole-server: {line}");
         }
     }
 }

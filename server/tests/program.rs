@@ -172,6 +172,79 @@ fn a_wrong_configuration_is_named_with_its_line() {
 }
 
 #[test]
+fn every_mistake_is_a_line_at_the_start_and_in_the_check() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    write!(
+        file,
+        "[limits]\nmembrs = 5\nconnections = 0\n[access]\nhosts = \"a\"\ntoken_file = \"/nowhere/token\"\n"
+    )
+    .unwrap();
+    let path = file.path().to_str().unwrap();
+    for args in [
+        &["--config", path][..],
+        &["check", path],
+        &["--config", path, "check"],
+    ] {
+        let says = fail(args, MISTAKE);
+        let lines: Vec<_> = says.lines().collect();
+        let expected = [
+            "line 2: there is no key `membrs`",
+            "line 3: 0 is not from 4",
+            "line 5: `hosts` is the text",
+            "line 6: access.token_file: can't read",
+        ];
+        assert_eq!(lines.len(), expected.len(), "{says}");
+        for (line, expected) in lines.iter().zip(expected) {
+            assert!(
+                line.contains(&format!("{path}, {expected}")),
+                "{expected} is not in {line}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_port_alone_is_that_port_on_all_addresses() {
+    for (args, text) in [
+        (&["--listen", "0"][..], ""),
+        (&["--listen", ":0"], ""),
+        (&[], "listen = 0\n"),
+    ] {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let config = ["--config", file.path().to_str().unwrap()];
+        let address = Program::start(&[&config[..], args].concat()).address();
+        assert!(
+            address.ip().is_unspecified() && address.port() != 0,
+            "{args:?}: {address}"
+        );
+    }
+    assert!(fail(&["--listen", "here"], 2).contains("a port alone"));
+}
+
+#[test]
+fn a_name_makes_no_line_and_no_value_of_its_own_in_the_log() {
+    let mut program = Program::spawn(command(&["--listen", "127.0.0.1:0"]).env("NO_COLOR", "1"));
+    let mut stream = TcpStream::connect(program.address()).unwrap();
+    // `a b\n2026 INFO x id=7 "c"`
+    stream
+        .write_all(b"GET /sign_in?a%20b%0A2026%20INFO%20x%20id=7%20%22c%22 HTTP/1.0\r\n\r\n")
+        .unwrap();
+    let line = program.line("signed in");
+    let name = line.split(" name=").nth(1).unwrap_or_else(|| panic!("{line}"));
+    assert!(name.starts_with('"') && !line.contains('\x1b'), "{line}");
+    // Up to the next quote that is not marked the name is one value.
+    let mut is_marked = false;
+    let end = name[1..].find(|letter| {
+        let is_end = letter == '"' && !is_marked;
+        is_marked = letter == '\\' && !is_marked;
+        is_end
+    });
+    let rest = &name[2 + end.unwrap_or_else(|| panic!("{line}"))..];
+    assert!(rest.starts_with(" members=1"), "{line}");
+}
+
+#[test]
 fn the_command_line_is_above_the_configuration() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "listen = \"192.0.2.77:1\"").unwrap();

@@ -1,14 +1,20 @@
 //! The log: to the journal with its fields where standard error leads there, else as text to standard error.
 
 mod journal;
+mod text;
 
 use std::io::{self, IsTerminal};
 
-use tracing::warn;
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Subscriber, warn};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+};
 
 /// The environment variable with the filter, as `info` or `pinhole_node=debug`.
 pub const FILTER: &str = "PINHOLE_LOG";
+
+/// The environment variable that switches colours off, whatever it says (<https://no-color.org>).
+const NO_COLOR: &str = "NO_COLOR";
 
 /// Logs from here on. `usual` is the filter where [`FILTER`] is not set; `program` is the name in the journal.
 pub fn start(program: &'static str, usual: &str) {
@@ -23,13 +29,28 @@ pub fn start(program: &'static str, usual: &str) {
     if libsystemd::logging::connected_to_journal() {
         registry.with(journal::Layer::new(program)).init();
     } else {
-        let text = tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal())
-            .with_target(false);
-        registry.with(text).init();
+        registry.with(text_layer(has_colours(), io::stderr)).init();
     }
     if let Some(error) = mistake {
         warn!("{FILTER} is not a log filter ({error}); logging as usual, which is {usual}");
     }
+}
+
+/// Whether a person looks at standard error, and wants colours.
+fn has_colours() -> bool {
+    let is_unwanted = std::env::var_os(NO_COLOR).is_some_and(|value| !value.is_empty());
+    io::stderr().is_terminal() && !is_unwanted
+}
+
+/// Lines of text: time, level, the spans around, words and values.
+fn text_layer<S, W>(has_colours: bool, writer: W) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt::layer()
+        .fmt_fields(text::Fields)
+        .with_writer(writer)
+        .with_ansi(has_colours)
+        .with_target(false)
 }

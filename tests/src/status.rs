@@ -40,7 +40,10 @@ impl Metrics {
     /// Asks the node that runs on the host.
     pub fn scrape(network: &Network) -> Self {
         let (code, body) = get(network, "/metrics");
-        assert!(code == 200 && body.ends_with("# EOF\n"), "{code}\n{body}");
+        assert!(
+            code == 200 && body.contains("# TYPE pinhole_build_info gauge\n"),
+            "{code}\n{body}"
+        );
         Self(body)
     }
 

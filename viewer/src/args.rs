@@ -7,12 +7,18 @@ use pinhole_signaling::ServerUrl;
 
 use crate::receive::Codec;
 
+/// What every help ends with.
+const ENVIRONMENT: &str = "Environment:\n  \
+    PINHOLE_LOG         what to log: error, warn, info, debug, trace, or a filter such as pinhole_view=debug\n  \
+    PINHOLE_TOKEN_FILE  as --token-file\n  \
+    NO_COLOR            set to anything: no colours";
+
 /// Watches, records and measures Pinhole camera nodes from a terminal.
 #[derive(Debug, Parser)]
-#[command(name = "pinhole-view", version)]
+#[command(name = "pinhole-view", version, after_help = ENVIRONMENT)]
 pub struct Cli {
     /// The signaling server, as http://HOST[:PORT] (port 8888 if none is given).
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_SERVER, global = true)]
     pub server: ServerUrl,
     /// A file with the server's access token, where it wants one.
     #[arg(long, value_name = "FILE", env = "PINHOLE_TOKEN_FILE", global = true)]
@@ -22,16 +28,21 @@ pub struct Cli {
     pub action: Action,
 }
 
+/// The server that is asked where no other is named: one on this machine, as the node's default has it.
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8888";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Prints who is signed in at the server.
+    #[command(after_help = ENVIRONMENT)]
     List {
         /// One JSON object per member and line.
         #[arg(long)]
         json: bool,
     },
     /// Calls a node, receives its video, and tells how well it comes.
+    #[command(after_help = ENVIRONMENT)]
     Watch(WatchArgs),
 }
 
@@ -61,7 +72,7 @@ pub struct WatchArgs {
     /// Accept only this codec; without it, H.264 and, where the node has none, VP8.
     #[arg(long)]
     pub codec: Option<Codec>,
-    /// A STUN or TURN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times.
+    /// A STUN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times.
     #[arg(long = "ice-server", value_name = "URL", value_parser = ice_server)]
     pub ice_servers: Vec<String>,
 }
@@ -85,10 +96,10 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 fn ice_server(text: &str) -> Result<String, String> {
-    let host = ["stun:", "turn:"]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme));
-    match host {
+    if text.starts_with("turn:") || text.starts_with("turns:") {
+        return Err("TURN relays are not supported, only STUN servers: write stun:HOST:PORT".to_owned());
+    }
+    match text.strip_prefix("stun:") {
         Some(host) if !host.is_empty() && !host.contains(char::is_whitespace) => Ok(text.to_owned()),
         _ => Err("write stun:HOST:PORT".to_owned()),
     }
@@ -132,9 +143,21 @@ mod tests {
     }
 
     #[test]
+    fn the_server_is_named_before_the_command_or_behind_it_or_is_on_this_machine() {
+        for (line, expected) in [
+            ("pinhole-view list", DEFAULT_SERVER),
+            ("pinhole-view watch porch", DEFAULT_SERVER),
+            ("pinhole-view --server http://x list", "http://x:8888"),
+            ("pinhole-view list --server http://x:80 --json", "http://x:80"),
+            ("pinhole-view watch porch --server http://x", "http://x:8888"),
+        ] {
+            assert_eq!(parse(line).expect(line).server.to_string(), expected, "{line}");
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in [
-            "pinhole-view list",
             "pinhole-view --server https://x list",
             "pinhole-view --server http://x watch",
             "pinhole-view --server http://x watch a --seconds -1",
@@ -146,6 +169,7 @@ mod tests {
             "pinhole-view --server http://x watch a --codec av1",
             "pinhole-view --server http://x watch a --force",
             "pinhole-view --server http://x watch a --ice-server http://y",
+            "pinhole-view watch a --ice-server turn:relay.example.org",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -240,6 +240,12 @@ async fn failures_say_what_is_wrong_and_have_their_exit_codes() {
         "{missing:?}"
     );
     assert!(
+        missing
+            .err
+            .contains("no camera called \"garden\" is on the server; there is: \"porch\""),
+        "{missing:?}"
+    );
+    assert!(
         missing.summary()["reason"]
             .as_str()
             .is_some_and(|reason| reason.contains("\"porch\""))

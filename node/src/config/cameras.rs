@@ -1,10 +1,8 @@
-use std::{collections::BTreeMap, fmt, ops::Deref};
+use std::{collections::BTreeMap, ops::Deref};
 
+use pinhole_service::config::Objection;
 use pinhole_signaling::Name;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer, de};
 
 use super::{Device, frame_rate, pixel_format};
 use crate::media::{FrameRate, FrameSize, PixelFormat};
@@ -93,6 +91,21 @@ impl Cameras {
             .collect()
     }
 
+    /// What two sections can't have in common.
+    pub(super) fn objections(&self) -> Vec<Objection> {
+        let mut objections = Vec::new();
+        for (index, camera) in self.0.iter().enumerate() {
+            for (key, words, other) in camera.mistakes(&self.0[..index]) {
+                let objection = Objection::new(format!("camera.{index}.{key}"), words);
+                objections.push(match other {
+                    Some(other) => objection.with(format!("camera.{other}.{key}")),
+                    None => objection,
+                });
+            }
+        }
+        objections
+    }
+
     /// The camera of this name.
     pub fn called(&self, name: Option<&str>) -> Option<&Camera> {
         self.0.iter().find(|camera| camera.name.as_deref() == name)
@@ -116,99 +129,55 @@ impl Camera {
         }
     }
 
-    /// What is wrong with it behind those in front of it.
-    fn mistake(&self, before: &[Camera]) -> Option<String> {
+    /// What is wrong with it behind those in front of it: which of its keys, and in words.
+    fn mistakes(&self, before: &[Camera]) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
         if self.device == "pattern".into() && self.format.is_some() {
-            return Some("`format` is for cameras; the pattern has no choice of formats".to_owned());
+            let words = "`format` is for cameras; the pattern has no choice of formats";
+            mistakes.push(("format", words.to_owned(), None));
         }
-        for other in before {
-            match (&self.name, &other.name) {
-                (None, None) => {
-                    return Some(
-                        "two [[camera]] sections have no `name`, and viewers could not tell them apart; give each one, as name = \
+        let same_name = before.iter().position(|other| other.name == self.name);
+        if let Some(other) = same_name {
+            let words = match &self.name {
+                None => "two [[camera]] sections have no `name`, and viewers could not tell them apart; give each one, as name = \
                          \"garden\""
-                            .to_owned(),
-                    );
-                }
-                (Some(name), Some(same)) if name == same => {
-                    return Some(format!(
-                        "two [[camera]] sections have the `name` \"{name}\"; viewers could not tell them apart, so give each its own"
-                    ));
-                }
-                _ => {}
-            }
-            if self.device.is_same(&other.device) {
-                let (one, two) = (other.title(), self.title());
-                return Some(match &self.device {
-                    device if device.is_auto() => format!(
-                        "the `device` of {one} and of {two} is \"auto\", which takes the first camera that nobody else names; name the device \
-                         of one of them (`pinhole-node devices` lists them)"
-                    ),
-                    device => format!(
-                        "the `device` of {one} and of {two} is {device}; a device has one picture, so give each its own, or leave one \
-                         section out: any number of viewers can watch the same"
-                    ),
-                });
-            }
+                    .to_owned(),
+                Some(name) => format!(
+                    "two [[camera]] sections have the `name` \"{name}\"; viewers could not tell them apart, so give each its own"
+                ),
+            };
+            mistakes.push(("name", words, Some(other)));
         }
-        None
+        let same_device = before.iter().position(|other| self.device.is_same(&other.device));
+        if let Some(other) = same_device {
+            let (one, two) = (before[other].title(), self.title());
+            let words = match &self.device {
+                device if device.is_auto() => format!(
+                    "the `device` of {one} and of {two} is \"auto\", which takes the first camera that nobody else names; name the device \
+                     of one of them (`pinhole-node devices` lists them)"
+                ),
+                device => format!(
+                    "the `device` of {one} and of {two} is {device}; a device has one picture, so give each its own, or leave one \
+                     section out: any number of viewers can watch the same"
+                ),
+            };
+            mistakes.push(("device", words, Some(other)));
+        }
+        mistakes
     }
 }
+
+/// A key, what is wrong with it, and the number of the section that has to do with it.
+type Mistake = (&'static str, String, Option<usize>);
 
 impl<'de> Deserialize<'de> for Cameras {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Sections;
-
-        impl<'de> Visitor<'de> for Sections {
-            type Value = Cameras;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("[[camera]] sections, with two brackets")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut sections: A) -> Result<Cameras, A::Error> {
-                let mut cameras = Vec::new();
-                while let Some(camera) = sections.next_element_seed(Next { before: &cameras })? {
-                    cameras.push(camera);
-                }
-                Ok(if cameras.is_empty() {
-                    Cameras::default()
-                } else {
-                    Cameras(cameras)
-                })
-            }
-        }
-
-        deserializer.deserialize_seq(Sections)
-    }
-}
-
-/// One section behind others. It is judged while it is read, so that an error has its line.
-struct Next<'a> {
-    before: &'a [Camera],
-}
-
-impl<'de> DeserializeSeed<'de> for Next<'_> {
-    type Value = Camera;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Camera, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Next<'_> {
-    type Value = Camera;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a [[camera]] section")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Camera, A::Error> {
-        let camera = Camera::deserialize(MapAccessDeserializer::new(map))?;
-        match camera.mistake(self.before) {
-            None => Ok(camera),
-            Some(mistake) => Err(de::Error::custom(mistake)),
-        }
+        let cameras = Vec::<Camera>::deserialize(deserializer)?;
+        Ok(if cameras.is_empty() {
+            Cameras::default()
+        } else {
+            Cameras(cameras)
+        })
     }
 }
 
@@ -227,7 +196,13 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::parse;
+    use pinhole_service::config::ConfigError;
+
+    use super::super::{Config, load};
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        load::parse(text, "node.toml".as_ref())
+    }
 
     fn members(text: &str) -> Vec<String> {
         let config = parse(text).expect(text);
@@ -305,7 +280,7 @@ mod tests {
             ),
             (
                 "[[camera]]\nname = \"a\"\n[[camera]]\nname = \"a\"\ndevice = \"1\"",
-                "line 3",
+                "line 4",
             ),
             (
                 "[[camera]]\n[[camera]]\nname = \"b\"",

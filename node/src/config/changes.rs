@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
-        super::super::load::parse(text).expect(text)
+        super::super::load::parse(text, "node.toml".as_ref()).expect(text)
     }
 
     #[test]

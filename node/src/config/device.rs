@@ -104,7 +104,10 @@ impl<'de> Deserialize<'de> for Device {
             }
 
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Device, E> {
-                Ok(name.into())
+                match name.split_once("://") {
+                    Some((scheme, _)) => Err(E::custom(needs_a_command(scheme))),
+                    None => Ok(name.into()),
+                }
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Device, A::Error> {
@@ -114,6 +117,23 @@ impl<'de> Deserialize<'de> for Device {
 
         deserializer.deserialize_any(NameOrCommand)
     }
+}
+
+/// What it takes to show a camera of the network, which is not read here. Its address may hold a password, and is not repeated.
+fn needs_a_command(scheme: &str) -> String {
+    let how = match scheme.to_ascii_lowercase().as_str() {
+        "rtsp" | "rtsps" => {
+            r#"device = { command = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", "rtsp://...", "-an", "-c:v", "copy", "-f", "h264", "-"], format = "h264" }"#
+        }
+        _ => {
+            r#"device = { command = ["ffmpeg", "-v", "error", "-i", "http://...", "-an", "-c:v", "mjpeg", "-f", "mjpeg", "-"], format = "mjpeg" }"#
+        }
+    };
+    let scheme = scheme.escape_debug();
+    format!(
+        "`device` is an address, {scheme}://, and a camera of the network has to be read by a command; with ffmpeg installed: {how} \
+         (\"A camera of the network\" in docs/cameras.md)"
+    )
 }
 
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

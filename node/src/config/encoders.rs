@@ -33,31 +33,37 @@ impl Default for Encoders {
     }
 }
 
+impl<'de> Deserialize<'de> for Encoder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "passthrough" => Ok(Encoder::Passthrough),
+            "m2m" => Ok(Encoder::M2m),
+            "software" => Ok(Encoder::Software),
+            other => Err(de::Error::custom(format!(
+                "`{other}` is no encoder; there are \"passthrough\", \"m2m\" and \"software\""
+            ))),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Encoders {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut encoders = Vec::new();
-        for name in Vec::<String>::deserialize(deserializer)? {
-            let encoder = match name.as_str() {
-                "passthrough" => Encoder::Passthrough,
-                "m2m" => Encoder::M2m,
-                "software" => Encoder::Software,
-                other => {
-                    return Err(de::Error::custom(format!(
-                        "`{other}` is no encoder; there are \"passthrough\", \"m2m\" and \"software\""
-                    )));
-                }
-            };
-            if encoders.contains(&encoder) {
-                return Err(de::Error::custom(format!(
-                    "\"{name}\" stands in `encoders` twice"
-                )));
-            }
-            encoders.push(encoder);
-        }
+        let encoders = Vec::<Encoder>::deserialize(deserializer)?;
         if encoders.is_empty() {
             return Err(de::Error::custom(
                 "`encoders` is empty; the usual is [\"passthrough\", \"m2m\", \"software\"]",
             ));
+        }
+        let is_twice = |place: usize| encoders[..place].contains(&encoders[place]);
+        if let Some(place) = (0..encoders.len()).find(|place| is_twice(*place)) {
+            let name = match encoders[place] {
+                Encoder::Passthrough => "passthrough",
+                Encoder::M2m => "m2m",
+                Encoder::Software => "software",
+            };
+            return Err(de::Error::custom(format!(
+                "\"{name}\" stands in `encoders` twice"
+            )));
         }
         Ok(Self(encoders))
     }

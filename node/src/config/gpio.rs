@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
-use pinhole_service::config::{ConfigError, or_default};
+use pinhole_service::config::{ConfigError, Objection, Source, or_default};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// `[gpio]`: what hangs on the board's pins.
@@ -239,86 +239,126 @@ impl Gpio {
 
     /// Every pin with what hangs on it.
     pub fn pins(&self) -> Vec<(&Pin, String)> {
-        let lights = [
-            ("the status light", &self.status),
-            ("the tally light", &self.tally),
-        ];
-        let lights = lights
-            .into_iter()
-            .filter_map(|(what, light)| Some((&light.as_ref()?.pin, what.to_owned())));
-        let privacy = self
-            .privacy
-            .iter()
-            .map(|privacy| (&privacy.pin, "the privacy switch".to_owned()));
-        let outputs = self
-            .outputs
-            .iter()
-            .map(|output| (&output.pin, format!("output `{}`", output.name)));
-        let inputs = self
-            .inputs
-            .iter()
-            .map(|input| (&input.pin, format!("input `{}`", input.name)));
-        let servos = self
-            .servos
-            .iter()
-            .map(|servo| (&servo.pin, format!("servo `{}`", servo.name)));
-        lights
-            .chain(privacy)
-            .chain(outputs)
-            .chain(inputs)
-            .chain(servos)
-            .collect()
+        let parts = self.parts().into_iter();
+        parts.map(|(_, pin, what)| (pin, what)).collect()
     }
 
-    /// What can't be, in words.
-    fn mistake(&self) -> Option<String> {
+    /// Every part: where it stands in the file, its pin, and what it is.
+    fn parts(&self) -> Vec<(String, &Pin, String)> {
+        let lights = [
+            ("status", "the status light", &self.status),
+            ("tally", "the tally light", &self.tally),
+        ];
+        let lights = lights.into_iter().filter_map(|(key, what, light)| {
+            Some((format!("gpio.{key}"), &light.as_ref()?.pin, what.to_owned()))
+        });
+        let privacy = self.privacy.iter().map(|privacy| {
+            (
+                "gpio.privacy".to_owned(),
+                &privacy.pin,
+                "the privacy switch".to_owned(),
+            )
+        });
+        let named = self
+            .named()
+            .into_iter()
+            .map(|part| (part.at, part.pin, format!("{} `{}`", part.kind, part.name)));
+        lights.chain(privacy).chain(named).collect()
+    }
+
+    /// The parts with names, in the order in which they are taken.
+    fn named(&self) -> Vec<NamedPart<'_>> {
+        fn part<'a>(kind: &'static str, index: usize, pin: &'a Pin, name: &'a PartName) -> NamedPart<'a> {
+            NamedPart {
+                at: format!("gpio.{kind}.{index}"),
+                kind,
+                pin,
+                name,
+            }
+        }
+        let outputs = self.outputs.iter().enumerate();
+        let outputs = outputs.map(|(index, output)| part("output", index, &output.pin, &output.name));
+        let inputs = self.inputs.iter().enumerate();
+        let inputs = inputs.map(|(index, input)| part("input", index, &input.pin, &input.name));
+        let servos = self.servos.iter().enumerate();
+        let servos = servos.map(|(index, servo)| part("servo", index, &servo.pin, &servo.name));
+        outputs.chain(inputs).chain(servos).collect()
+    }
+
+    /// What can't be.
+    pub(super) fn objections(&self) -> Vec<Objection> {
+        let mut objections = Vec::new();
         let mut taken = BTreeMap::new();
-        for (pin, what) in self.pins() {
+        for (at, pin, what) in self.parts() {
             let place = match pin {
                 Pin::Number(number) => Pin::OfChip(self.chip.clone(), *number),
                 other => other.clone(),
             };
-            if let Some(other) = taken.insert(place, what.clone()) {
-                return Some(format!(
+            let key = format!("{at}.pin");
+            if let Some((other_key, other)) = taken.get(&place) {
+                let words = format!(
                     "pin {pin} is used twice in [gpio]: by {other} and by {what}; give one of them another pin"
-                ));
+                );
+                let objection = Objection::new(key, words).with("gpio.chip");
+                objections.push(objection.with(String::clone(other_key)));
+            } else {
+                taken.insert(place, (key, what));
             }
         }
         let mut names = BTreeMap::new();
-        let outputs = self.outputs.iter().map(|output| ("an output", &output.name));
-        let inputs = self.inputs.iter().map(|input| ("an input", &input.name));
-        let servos = self.servos.iter().map(|servo| ("a servo", &servo.name));
-        for (kind, name) in outputs.chain(inputs).chain(servos) {
-            if let Some(other) = names.insert(name.clone(), kind) {
-                return Some(format!(
-                    "the name `{name}` stands twice in [gpio]: for {other} and for {kind}; viewers could not tell them apart"
-                ));
+        for NamedPart { at, kind, name, .. } in self.named() {
+            let key = format!("{at}.name");
+            let one = if kind == "servo" {
+                "a servo".to_owned()
+            } else {
+                format!("an {kind}")
+            };
+            if let Some((other_key, other)) = names.get(name) {
+                let words = format!(
+                    "the name `{name}` stands twice in [gpio]: for {other} and for {one}; viewers could not tell them apart"
+                );
+                objections.push(Objection::new(key, words).with(String::clone(other_key)));
+            } else {
+                names.insert(name, (key, one));
             }
         }
-        if names.len() > MOST_PARTS {
-            return Some(format!(
-                "there are {} outputs, inputs and servos in [gpio]; {MOST_PARTS} is the most",
-                names.len()
-            ));
+        let number = self.named().len();
+        if number > MOST_PARTS {
+            let words =
+                format!("there are {number} outputs, inputs and servos in [gpio]; {MOST_PARTS} is the most");
+            objections.push(Objection::new("gpio", words));
         }
-        self.outputs
-            .iter()
-            .find(|output| output.safe && output.kind == OutputKind::Momentary)
-            .map(|output| {
-                format!(
+        for (index, output) in self.outputs.iter().enumerate() {
+            if output.safe && output.kind == OutputKind::Momentary {
+                let words = format!(
                     "output `{}` is momentary, so it is off while nobody holds it, and `safe = \"on\"` can't be; for a load that is \
                      switched the other way round there is `active_low`",
                     output.name
-                )
-            })
-            .or_else(|| self.servos.iter().find_map(Servo::mistake))
+                );
+                objections.push(Objection::new(format!("gpio.output.{index}.safe"), words));
+            }
+        }
+        for (index, servo) in self.servos.iter().enumerate() {
+            if let Some(words) = servo.mistake() {
+                objections.push(Objection::new(format!("gpio.servo.{index}"), words));
+            }
+        }
+        objections
     }
+}
+
+/// An output, input or servo.
+struct NamedPart<'a> {
+    at: String,
+    kind: &'static str,
+    pin: &'a Pin,
+    name: &'a PartName,
 }
 
 /// The section `[gpio]` in a file of its own, or among whatever else: what is wrong with the rest is nobody's business here.
 #[derive(Default, Deserialize, Serialize)]
 struct Alone {
-    #[serde(default, deserialize_with = "consistent")]
+    #[serde(default)]
     gpio: Gpio,
 }
 
@@ -327,8 +367,16 @@ struct Alone {
 /// # Errors
 /// It can't be read, is no TOML, or this section has a mistake.
 pub fn of_file(path: &Path) -> Result<Gpio, ConfigError> {
-    let file: Alone = or_default(pinhole_service::config::read(path))?;
-    Ok(file.gpio)
+    let read = || {
+        let source = Source::of_file(path)?;
+        let mut reading = source.read::<Alone>();
+        if let Some(file) = &reading.value {
+            let objections = file.gpio.objections();
+            reading.object(objections);
+        }
+        reading.finish()
+    };
+    Ok(or_default(read())?.gpio)
 }
 
 /// What [`of_file`] reads.
@@ -341,15 +389,6 @@ pub fn as_file(gpio: &Gpio) -> Result<String, toml::ser::Error> {
 
 /// No header has more pins, and all of them fit into one message.
 const MOST_PARTS: usize = 64;
-
-/// `[gpio]`, and what is wrong where two of its keys can't be together.
-pub(super) fn consistent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Gpio, D::Error> {
-    let gpio = Gpio::deserialize(deserializer)?;
-    match gpio.mistake() {
-        None => Ok(gpio),
-        Some(mistake) => Err(de::Error::custom(mistake)),
-    }
-}
 
 impl Servo {
     /// The pulse that turns it to `degrees`, which are taken as the nearest that it may turn to.
@@ -482,8 +521,8 @@ impl Serialize for PartName {
 }
 
 fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    match u64::deserialize(deserializer)? {
-        debounce @ 0..=2000 => Ok(Duration::from_millis(debounce)),
+    match i64::deserialize(deserializer)? {
+        debounce @ 0..=2000 => Ok(Duration::from_millis(debounce.unsigned_abs())),
         other => Err(de::Error::custom(format!(
             "`debounce_ms` is {other}; it must be 0 to 2000 milliseconds"
         ))),
@@ -491,13 +530,13 @@ fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 }
 
 fn on_or_off<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "on" => Ok(true),
-        "off" => Ok(false),
-        other => Err(de::Error::custom(format!(
-            "`safe` is `{other}`; it is \"on\" or \"off\""
-        ))),
+    #[derive(Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum State {
+        On,
+        Off,
     }
+    State::deserialize(deserializer).map(|state| matches!(state, State::On))
 }
 
 fn as_milliseconds<S: Serializer>(debounce: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
@@ -544,10 +583,10 @@ fn speed() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, load::parse};
+    use crate::config::{Config, parse};
 
     fn read(text: &str) -> Result<Gpio, String> {
-        parse(text)
+        parse(text, "node.toml".as_ref())
             .map(|config: Config| config.gpio)
             .map_err(|error| error.to_string())
     }

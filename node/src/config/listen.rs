@@ -1,5 +1,10 @@
 use std::{fmt, net::SocketAddr, str::FromStr};
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, Visitor},
+};
+
 /// Where something listens, or that it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listen {
@@ -27,6 +32,31 @@ impl FromStr for Listen {
                 .map(Listen::At)
                 .map_err(|_| ListenError(written.to_owned())),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Listen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+
+        impl Visitor<'_> for Written {
+            type Value = Listen;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("ADDRESS:PORT as \"127.0.0.1:8889\", or \"off\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Listen, E> {
+                text.parse().map_err(E::custom)
+            }
+
+            // Whoever writes a port alone is to say for whom: the page has the viewers' names.
+            fn visit_i64<E: de::Error>(self, port: i64) -> Result<Listen, E> {
+                Err(E::custom(ListenError(port.to_string())))
+            }
+        }
+
+        deserializer.deserialize_any(Written)
     }
 }
 

@@ -1,6 +1,6 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pinhole_service::config::{ConfigError, or_default};
+use pinhole_service::config::{ConfigError, Objection, Source, or_default};
 use pinhole_signaling::Token;
 
 use super::Config;
@@ -8,20 +8,9 @@ use super::Config;
 /// Reads and checks a configuration file, and the tokens that it names.
 ///
 /// # Errors
-/// One of them can't be read or is not valid.
+/// One of them can't be read or is not valid. All mistakes are told, in the order of the file.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    let mut config: Config = consistent(pinhole_service::config::read(path)?, path)?;
-    let secret = |file: &Option<PathBuf>, key| {
-        let token = file.as_deref().map(Token::read);
-        token.transpose().map_err(|cause| ConfigError::Secret {
-            path: path.to_owned(),
-            key,
-            cause: Box::new(cause),
-        })
-    };
-    config.signaling.token = secret(&config.signaling.token_file, "signaling.token_file")?;
-    config.http.token = secret(&config.http.token_file, "http.token_file")?;
-    Ok(config)
+    read(&Source::of_file(path)?, tokens)
 }
 
 /// [`load`], where there may be no file: then all keys have their defaults.
@@ -32,20 +21,43 @@ pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
     or_default(load(path))
 }
 
-fn consistent(config: Config, path: &Path) -> Result<Config, ConfigError> {
-    match config.contradiction() {
-        None => Ok(config),
-        Some(mistake) => Err(ConfigError::Invalid {
-            path: path.to_owned(),
-            line: None,
-            mistake,
-        }),
-    }
+/// What [`load`] makes of a text that is that of `path`, but for the tokens, which stand in other files.
+///
+/// # Errors
+/// It is not valid.
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    read(&Source::new(text, path), |_| Vec::new())
 }
 
-/// What [`load`] makes of this text, but for the tokens.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn parse(text: &str) -> Result<Config, ConfigError> {
-    let path = "node.toml".as_ref();
-    consistent(pinhole_service::config::parse(text, path)?, path)
+fn read(
+    source: &Source,
+    complete: impl FnOnce(&mut Config) -> Vec<Objection>,
+) -> Result<Config, ConfigError> {
+    let mut reading = source.read::<Config>();
+    if let Some(config) = &mut reading.value {
+        let mut objections = config.objections();
+        objections.extend(complete(config));
+        reading.object(objections);
+    }
+    reading.finish()
+}
+
+/// Reads the files with the tokens.
+fn tokens(config: &mut Config) -> Vec<Objection> {
+    let files = [
+        (
+            &config.signaling.token_file,
+            &mut config.signaling.token,
+            "signaling.token_file",
+        ),
+        (&config.http.token_file, &mut config.http.token, "http.token_file"),
+    ];
+    let mut objections = Vec::new();
+    for (file, token, key) in files {
+        match file.as_deref().map(Token::read).transpose() {
+            Ok(read) => *token = read,
+            Err(cause) => objections.push(Objection::new(key, format!("{key}: {cause}"))),
+        }
+    }
+    objections
 }

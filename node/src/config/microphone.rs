@@ -63,7 +63,7 @@ fn channel<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Channels, D::Er
         type Value = Channels;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("`channel` to be \"all\", or the number of one, 0 to 63; ALSA counts them from 0")
+            f.write_str("\"all\", or the number of one, 0 to 63; ALSA counts them from 0")
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Channels, E> {

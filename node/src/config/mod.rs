@@ -33,11 +33,10 @@ pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use gpio::Gpio;
 pub use listen::{Listen, ListenError};
-#[cfg(any(test, fuzzing))]
-pub(crate) use load::parse;
-pub use load::{load, load_or_default};
+pub use load::{load, load_or_default, parse};
 pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
+use pinhole_service::config::Objection;
 pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
 
@@ -64,7 +63,6 @@ pub struct Config {
     /// Where the status is told.
     pub http: Http,
     /// What hangs on the board's pins.
-    #[serde(deserialize_with = "gpio::consistent")]
     pub gpio: Gpio,
     /// What viewers may do besides watching.
     pub control: Control,
@@ -112,7 +110,6 @@ pub struct Webrtc {
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     /// Where the status page, `/health` and `/metrics` are served.
-    #[serde(deserialize_with = "parsed")]
     pub listen: Listen,
     /// The file with the token that everybody has to show who asks; absolute.
     #[serde(deserialize_with = "pinhole_service::config::absolute")]
@@ -188,35 +185,45 @@ impl Config {
         self.name.clone().unwrap_or_else(host_name)
     }
 
-    /// What two keys say together that can't be.
-    fn contradiction(&self) -> Option<String> {
+    /// What keys say together that can't be.
+    fn objections(&self) -> Vec<Objection> {
         let several = self.cameras.len() > 1;
-        self.cameras.iter().find_map(|camera| {
-            let mistake = self.contradiction_of(camera)?;
-            Some(if several {
+        let with_encoders = self.cameras.iter().enumerate().filter_map(|(index, camera)| {
+            let (key, mistake) = self.contradiction_of(camera)?;
+            let words = if several {
                 format!("{}: {mistake}", camera.title())
             } else {
                 mistake.to_owned()
-            })
-        })
+            };
+            let at = |key| format!("camera.{index}.{key}");
+            let objection = Objection::new(at(key), words).with("video.encoders");
+            Some(objection.with(at("device")))
+        });
+        let mut objections: Vec<_> = with_encoders.collect();
+        objections.extend(self.cameras.objections());
+        objections.extend(self.gpio.objections());
+        objections
     }
 
-    fn contradiction_of(&self, camera: &Camera) -> Option<&'static str> {
+    fn contradiction_of(&self, camera: &Camera) -> Option<(&'static str, &'static str)> {
         let passes = self.video.encoders.place(Encoder::Passthrough).is_some();
         let is_h264 = camera.format == Some(PixelFormat::H264);
         match &camera.device {
-            Device::Command(_) if camera.format.is_some() => Some(
+            Device::Command(_) if camera.format.is_some() => Some((
+                "format",
                 "`format` in [[camera]] chooses among a camera's formats, and a command has one only; remove it: what the command \
                  writes is the `format` within `device`",
-            ),
-            device if device.is_encoded() && !passes => Some(
+            )),
+            device if device.is_encoded() && !passes => Some((
+                "device",
                 "the camera's `device` writes H.264, which is only ever passed on, and `encoders` in [video] has no \
                  \"passthrough\"; add it there, or have the command write \"mjpeg\" or \"yuv420p\"",
-            ),
-            Device::Name(_) if is_h264 && !passes => Some(
+            )),
+            Device::Name(_) if is_h264 && !passes => Some((
+                "format",
                 "`format` in [[camera]] is H.264, which is only ever passed on, and `encoders` in [video] has no \
                  \"passthrough\"; add it there, or name another format",
-            ),
+            )),
             _ => None,
         }
     }
@@ -289,7 +296,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Config, String> {
-        load::parse(text).map_err(|error| error.to_string())
+        parse(text, "node.toml".as_ref()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -352,7 +359,7 @@ mod tests {
             .filter(|part| part.starts_with("[[camera]]"))
             .map(str::to_owned)
             .collect();
-        assert_eq!((in_file.len(), in_page.len()), (5, 5));
+        assert_eq!((in_file.len(), in_page.len()), (5, 6));
         for sample in in_file.into_iter().chain(in_page) {
             for camera in read(&sample).expect(&sample).cameras.iter() {
                 let is_real = match &camera.device {
@@ -450,7 +457,10 @@ mod tests {
             ("[http]\nhost = [\"porch\"]", "did you mean `hosts`?"),
             ("[http]\ntoken_file = \"token\"", "not an absolute path"),
             ("[microphone]", "microphone"),
-            ("[speaker]\nallow = \"some\"", "`nobody`, `page`, `all`"),
+            (
+                "[speaker]\nallow = \"some\"",
+                "`allow` is the text \"some\"; it has to be \"nobody\", \"page\" or \"all\"",
+            ),
             ("[speaker]\nvolume = 101", "0 to 100 percent"),
             ("[speaker]\nduck = -30", "line 2"),
             ("[speaker]\ndevice = \"\"", "a card's name"),
@@ -473,6 +483,118 @@ mod tests {
                 "{text:?} gives {error:?}, which lacks {expected:?}"
             );
             assert!(error.contains("node.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_in_the_order_of_the_file_and_in_plain_words() {
+        let text = "nam = \"porch\"\n\
+                    [signaling]\nserver = 8888\n\
+                    [[camera]]\ndevice = \"C920\"\nsize = 720\nfps = \"many\"\ncontrols = [1]\n\
+                    [[camera]]\nname = \"b\"\ndevice = \"C920\"\nformat = \"h264\"\n\
+                    [[camera]]\nname = \"b\"\ndevice = { comand = [\"x\"], format = 7 }\n\
+                    [video]\nbitrate = true\nencoders = [\"m2m\", \"soft\"]\n\
+                    [speaker]\nvolume = -1\nallow = true\n\
+                    [[microphone]]\ngain = \"loud\"\n\
+                    [webrtc]\nice_servers = [\"turn:a\", \"stun:b\", 5]\nudp_port = 65536\n\
+                    [http]\nlisten = 8889\nhosts = \"porch.example\"\n\
+                    [gpio.tally]\npin = 17\n\
+                    [[gpio.output]]\nname = \"light\"\npin = 17\nsafe = true\n\
+                    [[gpio.servo]]\nname = \"light\"\nmin = \"left\"\n\
+                    [control]\nsocket = 5\noutputs = \"some\"\n";
+        let path = std::path::Path::new("node.toml");
+        let lines = parse(text, path).expect_err(text).lines();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| line.trim_start_matches("node.toml, line "))
+            .map(|line| line.split_once(": ").expect("a line and words"))
+            .collect();
+        let expected = [
+            ("1", "there is no key `nam` here; did you mean `name`?"),
+            ("3", "`server` is the number 8888; it has to be text"),
+            ("6", "`size` is the number 720"),
+            ("7", "`fps` is the text"),
+            (
+                "8",
+                "`controls` is a list; it has to be a section, [camera.controls]",
+            ),
+            ("11", "the `device` of camera and of camera b is C920"),
+            ("14", "two [[camera]] sections have the `name` \"b\""),
+            ("15", "`device` has no `command`, and needs one"),
+            ("15", "there is no key `comand` here; did you mean `command`?"),
+            ("15", "`format` is the number 7; it has to be text"),
+            ("17", "a bitrate is written as"),
+            ("18", "`soft` is no encoder"),
+            ("20", "`volume` is -1; it must be 0 to 100 percent"),
+            (
+                "21",
+                "`allow` is true; it has to be \"nobody\", \"page\" or \"all\"",
+            ),
+            ("23", "`gain` is the text \"loud\"; it has to be a number"),
+            ("25", "`turn:a`: TURN relays are not supported"),
+            ("25", "the number 5 stands in the list `ice_servers`"),
+            (
+                "26",
+                "`udp_port` is the number 65536; it has to be a whole number from 0 to 65535",
+            ),
+            ("28", "`8889` is no address to listen on"),
+            (
+                "29",
+                "`hosts` is the text \"porch.example\"; it has to be a list: write [\"porch.example\"]",
+            ),
+            ("34", "pin 17 is used twice in [gpio]"),
+            ("35", "`safe` is true; it has to be \"on\" or \"off\""),
+            ("36", "this [[gpio.servo]] has no `pin`, and needs one"),
+            (
+                "37",
+                "the name `light` stands twice in [gpio]: for an output and for a servo",
+            ),
+            ("38", "`min` is the text \"left\"; it has to be a number"),
+            ("40", "`socket` is the number 5; it has to be text in quotes"),
+            (
+                "41",
+                "`outputs` is the text \"some\"; it has to be \"nobody\", \"page\" or \"all\"",
+            ),
+        ];
+        for (told, expected) in told.iter().zip(&expected) {
+            assert!(
+                told.0 == expected.0 && told.1.starts_with(expected.1),
+                "{told:?} is not {expected:?}:\n{lines:#?}"
+            );
+        }
+        assert_eq!(told.len(), expected.len(), "{lines:#?}");
+        let all = lines.concat();
+        for word in [
+            "invalid",
+            "expected",
+            "u16",
+            "u32",
+            "f64",
+            "map",
+            "sequence",
+            "missing field",
+        ] {
+            assert!(!all.contains(word), "{word} is in {lines:#?}");
+        }
+    }
+
+    #[test]
+    fn an_address_as_a_device_is_told_the_command_that_reads_it() {
+        for (address, part) in [
+            ("rtsp://me:secret@192.0.2.9/1", "\"-i\", \"rtsp://...\""),
+            (
+                "RTSPS://192.0.2.9/1",
+                "\"-c:v\", \"copy\", \"-f\", \"h264\", \"-\"], format = \"h264\" }",
+            ),
+            ("http://192.0.2.9/mjpeg", "format = \"mjpeg\" }"),
+        ] {
+            let error = read(&format!("[[camera]]\ndevice = \"{address}\"")).expect_err(address);
+            assert!(error.contains(part) && error.contains("line 2"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+            // What it says is valid.
+            let how = error.split_once("ffmpeg installed: ").expect("the command").1;
+            let how = how.split_once(" (\"A camera").expect("the page").0;
+            read(&format!("[[camera]]\n{how}")).expect(how);
         }
     }
 

@@ -40,10 +40,11 @@ fn device<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error
 }
 
 fn volume<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
-    match u8::deserialize(deserializer)? {
-        volume @ 0..=100 => Ok(volume),
-        other => Err(de::Error::custom(format!(
-            "`volume` is {other}; it must be 0 to 100 percent"
+    let volume = i64::deserialize(deserializer)?;
+    match u8::try_from(volume) {
+        Ok(volume @ 0..=100) => Ok(volume),
+        _ => Err(de::Error::custom(format!(
+            "`volume` is {volume}; it must be 0 to 100 percent"
         ))),
     }
 }

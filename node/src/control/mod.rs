@@ -25,4 +25,4 @@ pub use record::{Record, Remains};
 pub use rights::Origin;
 pub use room::{CameraNumber, ClientId, HEARTBEAT, Mood, Order, Part, Room, Surroundings};
 pub use snapshot::{Jpeg, LARGEST};
-pub use thread::{Control, Eyes, Settings, make_safe, try_pins};
+pub use thread::{Control, Eyes, Manner, Settings, make_safe, try_pins};

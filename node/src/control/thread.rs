@@ -459,20 +459,34 @@ pub fn make_safe(gpio: &Gpio) -> Vec<String> {
         inputs: Vec::new(),
         ..gpio.clone()
     };
-    let (_, tried) = try_pins(&driven);
+    let (_, tried) = try_pins(&driven, Manner::Alone);
     let failed = tried
         .into_iter()
-        .filter_map(|(what, error)| Some(format!("{what}: {}", error?)));
+        .filter_map(|(what, outcome)| Some(format!("{what}: {}", outcome.err()?)));
     failed.collect()
 }
 
-/// Tries whether the pins of a configuration can be had, and gives them up again; of each what it is, and what is wrong
-/// with it.
-pub fn try_pins(gpio: &Gpio) -> (Option<&'static str>, Vec<(String, Option<String>)>) {
+/// How pins are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// No node runs: outputs are put into their safe states.
+    Alone,
+    /// Beside a node that runs, whose pins stay as they are.
+    Beside,
+}
+
+/// What became of trying the pins: of each part what it is, and whether its pin was taken for a moment, or only looked at.
+pub type Tried = Vec<(String, Result<bool, GpioError>)>;
+
+/// Tries whether the pins of a configuration can be had, and gives them up again. Also tells what drives them.
+pub fn try_pins(gpio: &Gpio, manner: Manner) -> (Option<&'static str>, Tried) {
     let mut board = Board::new(gpio, Arc::new(|| {}));
     let tried = board.parts().into_iter().map(|part| {
-        let error = board.take(part).err();
-        (name_of(gpio, part), error.map(|error| error.to_string()))
+        let outcome = match manner {
+            Manner::Alone => board.take(part).map(|_| true),
+            Manner::Beside => board.take_gently(part),
+        };
+        (name_of(gpio, part), outcome)
     });
     let tried = tried.collect();
     (board.driver(), tried)

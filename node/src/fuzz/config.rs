@@ -1,3 +1,5 @@
+use pinhole_service::config::Mistake;
+
 use crate::config::{Changes, Config, ConfigError, Listen, StunServer, gpio, parse};
 
 /// What is allowed to be long is what was written. The rest of a mistake are our own words.
@@ -8,7 +10,7 @@ pub fn config(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
-    match parse(text) {
+    match parse(text, "node.toml".as_ref()) {
         Ok(config) => {
             check(&config);
             true
@@ -20,24 +22,25 @@ pub fn config(bytes: &[u8]) -> bool {
     }
 }
 
-/// A mistake stands in a line of the file.
-fn explain(text: &str, mistake: &ConfigError) {
-    let ConfigError::Invalid { line, mistake, .. } = mistake else {
-        panic!("nothing else was read: {mistake}");
+/// Mistakes stand in lines of the file, in its order.
+fn explain(text: &str, error: &ConfigError) {
+    let ConfigError::Invalid { mistakes, .. } = error else {
+        panic!("nothing else was read: {error}");
     };
-    if let Some(line) = line {
-        let lines = 1 + text.bytes().filter(|byte| *byte == b'\n').count();
-        assert!((1..=lines).contains(line), "line {line} of {lines}");
+    assert!(!mistakes.is_empty(), "there is a mistake");
+    let lines = 1 + text.bytes().filter(|byte| *byte == b'\n').count();
+    let numbers: Vec<_> = mistakes.iter().filter_map(|mistake| mistake.line).collect();
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    for number in numbers {
+        assert!((1..=lines).contains(&number), "line {number} of {lines}");
     }
-    assert!(
-        !mistake.is_empty() && !mistake.contains('\n'),
-        "one line of words: {mistake:?}"
-    );
-    assert!(
-        mistake.len() <= 8 * text.len() + OWN_WORDS,
-        "{} bytes",
-        mistake.len()
-    );
+    for Mistake { words, .. } in mistakes {
+        assert!(
+            !words.is_empty() && !words.contains('\n'),
+            "one line of words: {words:?}"
+        );
+        assert!(words.len() <= 8 * text.len() + OWN_WORDS, "{} bytes", words.len());
+    }
 }
 
 /// What was taken can be used.
@@ -77,8 +80,8 @@ fn check(config: &Config) {
 /// What hangs on pins is written into a file while the node runs, and read after a crash.
 fn pins(pins: &gpio::Gpio) {
     let written = gpio::as_file(pins).unwrap_or_else(|error| panic!("it can be written: {error}"));
-    let again =
-        parse(&written).unwrap_or_else(|error| panic!("what is written can be read: {error}\n{written}"));
+    let again = parse(&written, "node.toml".as_ref())
+        .unwrap_or_else(|error| panic!("what is written can be read: {error}\n{written}"));
     assert_eq!(again.gpio, *pins, "{written}");
     for servo in &pins.servos {
         for degrees in [servo.min, servo.centre, servo.max, f64::MIN, f64::MAX] {

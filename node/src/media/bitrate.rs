@@ -66,7 +66,7 @@ impl fmt::Display for Bitrate {
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "a bitrate such as \"2M\", \"800k\" or a number of bits per second"
+    expecting = "a bitrate is written as \"2M\" or \"800k\", or is a number of bits per second"
 )]
 enum Written {
     Number(u64),

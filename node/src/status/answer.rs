@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use pinhole_http::{
-    Access, Answer, Caller, Gates, HeaderMap, Method, Refusal, Request, StatusCode,
+    Access, Answer, Caller, Gates, Method, Refusal, Request, StatusCode,
     header::{
         ACCEPT, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
         ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN,
@@ -14,7 +14,7 @@ use pinhole_http::{
 
 use super::{
     Sources, Verdict,
-    metrics::{self, Process},
+    metrics::{self, Format, Process},
     page,
 };
 
@@ -82,13 +82,9 @@ impl Office {
             }
             "/health" => self.health(request.uri.query() == Some("strict")).await,
             _ => {
-                let content_type = if is_browser(&request.headers) {
-                    TEXT
-                } else {
-                    metrics::CONTENT_TYPE
-                };
-                let text = metrics::metrics(self.sources.snapshot().await, Process::now());
-                answer(StatusCode::OK, content_type, text)
+                let format = Format::wanted(&request.headers);
+                let text = metrics::metrics(self.sources.snapshot().await, Process::now(), format);
+                answer(StatusCode::OK, format.content_type(), text).with(VARY, HeaderValue::from_name(ACCEPT))
             }
         }
     }
@@ -163,16 +159,4 @@ fn for_caller(answer: Answer, caller: &Caller) -> Answer {
             .with(VARY, HeaderValue::from_name(ORIGIN)),
         Caller::Program | Caller::Unnamed | Caller::Own | Caller::Stranger => answer,
     }
-}
-
-/// A person's browser would save OpenMetrics to a file instead of showing it.
-fn is_browser(headers: &HeaderMap) -> bool {
-    let accepts = |kind: &str| {
-        headers
-            .get_all(ACCEPT)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.contains(kind))
-    };
-    accepts("text/html") && !accepts("application/openmetrics-text")
 }

@@ -1,7 +1,8 @@
-//! A snapshot in the text format of OpenMetrics, which Prometheus reads. docs/status.md lists the metrics; a test
+//! A snapshot as Prometheus and whatever else reads metrics takes it. docs/status.md lists the metrics; a test
 //! compares.
 
 mod control;
+mod format;
 mod page;
 mod process;
 mod speaker;
@@ -20,19 +21,17 @@ use super::{
 };
 use page::{BYTES, Labels, Page, SECONDS};
 
+pub use format::Format;
 pub use process::Process;
 
-/// The content type of [`metrics`].
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// The snapshot as Prometheus reads it.
-pub fn metrics(snapshot: Snapshot, process: Option<Process>) -> String {
+/// The snapshot in a format of metrics.
+pub fn metrics(snapshot: Snapshot, process: Option<Process>, format: Format) -> String {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Exposition { snapshot, process }));
     let mut out = String::new();
     // Writing into a string does not fail.
     let _ = text::encode(&mut out, &registry);
-    out
+    format.of(out)
 }
 
 #[derive(Debug)]

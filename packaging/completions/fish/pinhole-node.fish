@@ -31,8 +31,10 @@ complete -c pinhole-node -n "__fish_pinhole_node_needs_command" -f -a "check" -d
 complete -c pinhole-node -n "__fish_pinhole_node_needs_command" -f -a "safe" -d 'Makes every output that a configuration names safe, for when the node was killed: systemd calls it then'
 complete -c pinhole-node -n "__fish_pinhole_node_needs_command" -f -a "devices" -d 'Lists the cameras of this machine with their formats and controls, the sound cards, the encoders, and the GPIO chips'
 complete -c pinhole-node -n "__fish_pinhole_node_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand check" -l config -d 'The configuration, as the node itself is told it' -r -F
 complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand check" -l offline -d 'Look at the file only: touch no device, port or network'
 complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand check" -s h -l help -d 'Print help'
+complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand safe" -l config -d 'The configuration, as the node itself is told it' -r -F
 complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand safe" -s h -l help -d 'Print help'
 complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand devices" -l json -d 'For programs: one JSON object'
 complete -c pinhole-node -n "__fish_pinhole_node_using_subcommand devices" -s h -l help -d 'Print help'

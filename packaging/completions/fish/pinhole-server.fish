@@ -24,12 +24,14 @@ function __fish_pinhole_server_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l config -d 'The configuration file [default: /etc/pinhole/server.toml if it is there]' -r -F
-complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l listen -d 'The address and port to listen on, above what the configuration says [default: [::]:8888]' -r
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l config -d 'The configuration. Without this option it is /etc/pinhole/server.toml, or the defaults where there is none' -r -F
+complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -l listen -d 'Where to listen, above what the configuration says; a port alone is that port on all addresses [default: 8888]' -r
 complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -s V -l version -d 'Print version'
 complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -f -a "check" -d 'Tells whether a configuration is valid and would work on this machine, and what is wrong where not'
 complete -c pinhole-server -n "__fish_pinhole_server_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -l config -d 'The configuration, as the server itself is told it' -r -F
+complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -l listen -d 'Where to listen, above what the configuration says; a port alone is that port on all addresses [default: 8888]' -r
 complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -l offline -d 'Look at the file only: open no port'
 complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand check" -s h -l help -d 'Print help'
 complete -c pinhole-server -n "__fish_pinhole_server_using_subcommand help; and not __fish_seen_subcommand_from check help" -f -a "check" -d 'Tells whether a configuration is valid and would work on this machine, and what is wrong where not'

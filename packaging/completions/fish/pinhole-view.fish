@@ -31,6 +31,7 @@ complete -c pinhole-view -n "__fish_pinhole_view_needs_command" -s V -l version 
 complete -c pinhole-view -n "__fish_pinhole_view_needs_command" -f -a "list" -d 'Prints who is signed in at the server'
 complete -c pinhole-view -n "__fish_pinhole_view_needs_command" -f -a "watch" -d 'Calls a node, receives its video, and tells how well it comes'
 complete -c pinhole-view -n "__fish_pinhole_view_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -l server -d 'The signaling server, as http://HOST[:PORT] (port 8888 if none is given)' -r
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -l token-file -d 'A file with the server\'s access token, where it wants one' -r -F
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -l json -d 'One JSON object per member and line'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand list" -s h -l help -d 'Print help'
@@ -40,7 +41,8 @@ complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l inte
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l record -d 'Record into this file: .mkv holds any codec, .webm asks the node for VP8' -r -F
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l codec -d 'Accept only this codec; without it, H.264 and, where the node has none, VP8' -r -f -a "h264\t'H.264, constrained baseline'
 vp8\t'VP8'"
-complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l ice-server -d 'A STUN or TURN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times' -r
+complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l ice-server -d 'A STUN server that helps to find a path through NAT, as stun:HOST:PORT; may be given several times' -r
+complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l server -d 'The signaling server, as http://HOST[:PORT] (port 8888 if none is given)' -r
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l token-file -d 'A file with the server\'s access token, where it wants one' -r -F
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l force -d 'Overwrite the recording\'s file if it exists'
 complete -c pinhole-view -n "__fish_pinhole_view_using_subcommand watch" -l json -d 'One JSON object per interval and line, and a summary as the last line'

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 
+use pinhole_server::args::DEFAULT_CONFIG;
 use pinhole_server::config::Config;
 use pinhole_server::http::try_listen;
 use pinhole_service::check::{Finding, Verdict, report};
@@ -13,14 +14,22 @@ use super::files;
 /// Below this port a process needs a privilege; the system's own word for it.
 const FIRST_FREE_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
-/// Says whether the file is valid and, unless `offline`, what would fail.
+/// Says whether the file is valid and, unless `offline`, what would fail, listening where the command line says.
 ///
 /// # Errors
 /// Something is wrong with it.
-pub(crate) fn check(file: &Path, offline: bool) -> anyhow::Result<()> {
-    let config = Config::read(file)?;
+pub(crate) fn check(file: Option<&Path>, listen_at: Option<SocketAddr>, offline: bool) -> anyhow::Result<()> {
+    let usual = Path::new(DEFAULT_CONFIG);
+    let mut config = match file {
+        Some(file) => Config::read(file)?,
+        None => Config::read_or_default(usual)?,
+    };
+    config.listen = listen_at.unwrap_or(config.listen);
     let mut out = io::stdout();
-    writeln!(out, "{} is valid", file.display())?;
+    match file.unwrap_or(usual) {
+        file if file.exists() => writeln!(out, "{} is valid", file.display())?,
+        file => writeln!(out, "there is no {}, and the defaults are valid", file.display())?,
+    }
     if offline {
         return Ok(());
     }

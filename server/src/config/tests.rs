@@ -2,10 +2,14 @@ use std::fs;
 
 use super::*;
 
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, "server.toml".as_ref())
+}
+
 #[test]
 fn the_sample_says_what_the_defaults_are() {
     let sample = include_str!("../../../config/server.toml");
-    assert_eq!(Config::parse(sample).unwrap(), Config::default());
+    assert_eq!(parse(sample).unwrap(), Config::default());
 }
 
 #[test]
@@ -66,13 +70,13 @@ fn the_sample_has_every_key() {
 
 #[test]
 fn an_empty_file_is_the_default() {
-    assert_eq!(Config::parse("").unwrap(), Config::default());
+    assert_eq!(parse("").unwrap(), Config::default());
 }
 
 #[test]
 fn an_error_names_the_line_and_what_is_allowed() {
     for (text, line, says) in [
-        ("listen = \"here\"", "line 1", "socket address"),
+        ("listen = \"here\"", "line 1", "`here` is no address to listen on"),
         (
             "\nlistne = \"[::]:1\"",
             "line 2",
@@ -91,7 +95,7 @@ fn an_error_names_the_line_and_what_is_allowed() {
         (
             "[access]\nhosts = \"cameras.example.org\"",
             "line 2",
-            "expected a sequence",
+            "`hosts` is the text \"cameras.example.org\"; it has to be a list: write [\"cameras.example.org\"]",
         ),
         (
             "[access]\nallow_origins = [\"*\", \"home.example.org\"]",
@@ -126,12 +130,57 @@ fn an_error_names_the_line_and_what_is_allowed() {
             "line 2",
             "from 1s to 1h",
         ),
-        ("[limits]\nmembers = \"many\"", "line 2", "invalid type"),
+        (
+            "[limits]\nmembers = \"many\"",
+            "line 2",
+            "`members` is the text \"many\"; it has to be a whole number",
+        ),
         ("[limits", "line 1", ""),
     ] {
-        let error = Config::parse(text).unwrap_err().to_string();
+        let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(line) && error.contains(says), "{text}: {error}");
     }
+}
+
+#[test]
+fn a_port_alone_is_meant_on_all_addresses() {
+    for written in ["8888", "\"8888\"", "\":8888\"", "\" [::]:8888 \""] {
+        let config = parse(&format!("listen = {written}")).unwrap();
+        assert_eq!(config.listen, Config::default().listen, "{written}");
+    }
+    for written in [
+        "99999",
+        "-1",
+        "\"\"",
+        "\":\"",
+        "\"+8888\"",
+        "\"localhost:8888\"",
+        "\"8888:\"",
+        "\"127.0.0.1\"",
+    ] {
+        let error = parse(&format!("listen = {written}")).unwrap_err().to_string();
+        assert!(
+            error.contains("line 1") && error.contains("a port alone"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_is_told_in_the_order_of_the_file() {
+    let text = "listn = 8888\n[access]\nhosts = \"porch.example\"\nallow_origins = [\"*\", \"porch\", 5]\n\
+                trusted_proxies = true\n[limits]\nmembers = 0\nmemory = \"big\"\naddress_share = \"25\"\nmembers = 7\n";
+    let lines = parse(text).unwrap_err().lines();
+    let starts: Vec<_> = lines
+        .iter()
+        .map(|line| line.split(": ").next().unwrap_or_default())
+        .collect();
+    let expected = [1, 3, 4, 4, 5, 7, 8, 9, 10].map(|line| format!("server.toml, line {line}"));
+    assert_eq!(starts, expected, "{lines:#?}");
+    for word in ["u32", "usize", "invalid type", "expected", "sequence", "map"] {
+        assert!(!lines.concat().contains(word), "{word} is in {lines:#?}");
+    }
+    assert!(lines[8].contains("second time"), "{lines:#?}");
 }
 
 #[test]
@@ -163,7 +212,7 @@ fn a_token_that_can_not_be_used_is_named_with_its_key() {
 
 #[test]
 fn members_are_bounded_by_what_is_there_for_them() {
-    let fit = |text: &str| Config::parse(text).unwrap().members_that_fit();
+    let fit = |text: &str| parse(text).unwrap().members_that_fit();
     assert!(fit("") >= Config::default().limits.members);
     let many = "[limits]\nmembers = 5000\n";
     assert!(fit(many) < 5000);
@@ -178,11 +227,9 @@ fn one_address_has_a_quarter_of_all_and_a_few_of_each_in_any_case() {
     assert_eq!(limits.mailbox_messages, Bound { all: 1024, each: 256 });
     assert!(limits.mailbox_bytes.each > 2 * config.limits.message_bytes);
     assert_eq!(config.memory().share, config.memory().whole / 4);
-    let few = Config::parse("[limits]\nmembers = 20\naddress_share = 1").unwrap();
+    let few = parse("[limits]\nmembers = 20\naddress_share = 1").unwrap();
     assert_eq!(few.hub_limits().members, Bound { all: 20, each: 16 });
-    let all = Config::parse("[limits]\naddress_share = 100")
-        .unwrap()
-        .hub_limits();
+    let all = parse("[limits]\naddress_share = 100").unwrap().hub_limits();
     assert_eq!(
         all.members,
         Bound {
@@ -194,8 +241,7 @@ fn one_address_has_a_quarter_of_all_and_a_few_of_each_in_any_case() {
 
 #[test]
 fn the_largest_message_fits_into_an_empty_mailbox() {
-    let config =
-        Config::parse("[limits]\nmailbox_size = 1024\nmemory = \"1MiB\"\naddress_share = 1").unwrap();
+    let config = parse("[limits]\nmailbox_size = 1024\nmemory = \"1MiB\"\naddress_share = 1").unwrap();
     let (limits, memory) = (config.hub_limits(), config.memory());
     assert!(limits.mailbox_bytes.each > config.limits.message_bytes);
     assert!(memory.share > limits.mailbox_bytes.all + hub::Parcel::OVERHEAD);

@@ -144,7 +144,7 @@ impl State {
                 Command::Came { id, name } => {
                     self.members.send_replace(self.hub.members());
                     if let Some(others) = COMINGS.may_say() {
-                        tracing::info!(%id, ?name, members = self.hub.members(), others, "signed in");
+                        tracing::info!(%id, %name, members = self.hub.members(), others, "signed in");
                     }
                 }
                 Command::Went { id, name, why } => {
@@ -155,7 +155,7 @@ impl State {
                     };
                     self.members.send_replace(self.hub.members());
                     if let Some(others) = GOINGS.may_say() {
-                        tracing::info!(%id, ?name, members = self.hub.members(), others, "{why}");
+                        tracing::info!(%id, %name, members = self.hub.members(), others, "{why}");
                     }
                 }
             }

@@ -11,6 +11,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use super::text::{in_one_line, quoted};
+
 /// Sends each event to the journal: the text with its values, as on a terminal, and every value once more as a
 /// field of its own (`PINHOLE_VIEWER=…`), so that `journalctl PINHOLE_VIEWER=porch` finds it. The spans that it happens in are
 /// values of it, too: the field `name` of a span `camera` is `camera`.
@@ -125,7 +127,7 @@ impl Entry {
     }
 
     fn text(&self) -> String {
-        format!("{}{}", self.message, self.values)
+        format!("{}{}", in_one_line(&self.message), self.values)
     }
 
     fn add(&mut self, field: &Field, value: String) {
@@ -137,11 +139,7 @@ impl Entry {
     }
 
     fn value(&mut self, name: &str, value: String) {
-        let _ = if value.contains(char::is_whitespace) {
-            write!(self.values, " {name}={value:?}")
-        } else {
-            write!(self.values, " {name}={value}")
-        };
+        let _ = write!(self.values, " {name}={}", quoted(&value));
         self.fields.push((journal_name(name), value));
     }
 }

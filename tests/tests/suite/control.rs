@@ -504,16 +504,14 @@ mod everything {
         let error = heard(&mut viewer, "refusal", |said| said["id"] == 1);
         assert_eq!(error["code"], "fault", "{error}");
 
-        // `check` says the same, and the forced driver of another board as well. It leaves the pins of a node that runs alone.
+        // `check` says the same, and the forced driver of another board as well. It leaves the pins that a node has alone.
         let check = guest.run(&format!(
             "{} check /run/node.toml",
             binary("pinhole-node").display()
         ));
-        assert!(
-            check.text.contains("not tried, as pinhole-node runs"),
-            "{}",
-            check.text
-        );
+        for part in ["the pinhole-node that runs has pin", "is taken by `lirc`"] {
+            assert!(check.text.contains(part), "{part} is not in\n{}", check.text);
+        }
         assert!(chip.value(1), "it was not touched");
         node.assert_running();
         node.stop();

@@ -35,19 +35,85 @@ The access token that nodes and viewers have to know, if there is to be one. The
 const VIEWER: &str = r#".SH SEE ALSO
 \fBpinhole\-node\fR(8), \fBpinhole\-server\fR(8)
 "#;
-/// All three read it.
-const ENVIRONMENT: &str = r#".SH ENVIRONMENT
+/// What the environment tells the daemons, in all of their pages.
+const DAEMON: &str = r#".SH ENVIRONMENT
 .TP
 \fBPINHOLE_LOG\fR
-What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter such as \fBpinhole_node=debug\fR.
+What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter such as \fBpinhole_node=debug\fR. What
+is logged as a service by default is \fBinfo\fR, and nothing for the commands, whose own words are on the standard output and error.
+.TP
+\fBNO_COLOR\fR
+Set to anything, there are no colours in the log. Where standard error is no terminal there are none in any case.
+.SH EXIT STATUS
+.TP
+\fB0\fR
+It did what it was asked for; after SIGTERM or SIGINT as well.
+.TP
+\fB1\fR
+It failed, and says why; \fBcheck\fR: something would fail. A second SIGTERM or SIGINT, which ends it at once.
+.TP
+\fB2\fR
+The command line is wrong.
+.TP
+\fB78\fR
+The configuration can't be used (EX_CONFIG of \fIsysexits.h\fR). It stays so until somebody changes it, and systemd does not try again.
+"#;
+/// That for the viewer.
+const TERMINAL: &str = r#".SH ENVIRONMENT
+.TP
+\fBPINHOLE_LOG\fR
+What to log, on the standard error: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter such as
+\fBpinhole_view=debug\fR.
+.TP
+\fBPINHOLE_TOKEN_FILE\fR
+As \fB\-\-token\-file\fR.
+.TP
+\fBNO_COLOR\fR
+Set to anything, there are no colours in the log. Where standard error is no terminal there are none in any case.
+.SH EXIT STATUS
+.TP
+\fB0\fR
+Pictures came, however the call ended; \fBlist\fR: the server answered.
+.TP
+\fB1\fR
+Something on this machine failed.
+.TP
+\fB2\fR
+The command line is wrong.
+.TP
+\fB3\fR
+The signaling server can't be reached, or refuses.
+.TP
+\fB4\fR
+No member of that name came, or several names start so.
+.TP
+\fB5\fR
+The node does not want the call.
+.TP
+\fB6\fR
+The node gave no answer that can be used, or went away.
+.TP
+\fB7\fR
+There is no network path to the node, or it broke.
+.TP
+\fB8\fR
+The call ended before the first picture.
+.TP
+\fB9\fR
+The recording failed, although pictures may have come.
+.TP
+\fB130\fR
+A second Ctrl\-C ended it at once.
 "#;
 
-/// Each program's command line, the section of the manual that it belongs to, and the rest of its page.
-fn programs() -> [(Command, &'static str, &'static str); 3] {
+/// A program's command line, the section of the manual that it belongs to, and what its pages say besides: all of them, and its own.
+type Program = (Command, &'static str, &'static str, &'static str);
+
+fn programs() -> [Program; 3] {
     [
-        (pinhole_node::args::Args::command(), "8", NODE),
-        (pinhole_server::args::Args::command(), "8", SERVER),
-        (pinhole_view::args::Cli::command(), "1", VIEWER),
+        (pinhole_node::args::Args::command(), "8", DAEMON, NODE),
+        (pinhole_server::args::Args::command(), "8", DAEMON, SERVER),
+        (pinhole_view::args::Cli::command(), "1", TERMINAL, VIEWER),
     ]
 }
 
@@ -57,7 +123,7 @@ mod quick {
     #[test]
     fn manual_pages_and_completions_say_what_the_programs_say() {
         let mut wanted = Vec::new();
-        for (mut command, section, rest) in programs() {
+        for (mut command, section, everywhere, rest) in programs() {
             let name = command.get_name().to_owned();
             for (shell, file) in [
                 (Shell::Bash, format!("bash/{name}")),
@@ -70,8 +136,19 @@ mod quick {
             }
             command.build();
             let source = format!("pinhole {}", command.get_version().unwrap_or_default());
-            let rest = format!("{ENVIRONMENT}{rest}");
-            pages(&command, &name, (section, &source), &rest, &mut wanted);
+            pages(
+                &command,
+                &name,
+                (section, &source),
+                (everywhere, rest),
+                &mut wanted,
+            );
+        }
+        for (file, text) in wanted.iter().filter(|(file, _)| file.starts_with("man/")) {
+            let text = String::from_utf8_lossy(text);
+            for part in ["PINHOLE_LOG", "NO_COLOR", ".SH EXIT STATUS"] {
+                assert!(text.contains(part), "{part} is not in {file}");
+            }
         }
 
         let packaging = repository().join("packaging");
@@ -94,6 +171,22 @@ mod quick {
             "run PINHOLE_WRITE_MANUAL=1 cargo test -p pinhole-e2e --test suite manual, which brings these up to date: {stale:?}"
         );
     }
+
+    #[test]
+    fn every_help_tells_of_the_log() {
+        for (mut command, ..) in programs() {
+            command.build();
+            let inner = command
+                .get_subcommands()
+                .filter(|inner| inner.get_name() != "help");
+            for one in inner.cloned().chain([command.clone()]) {
+                let help = one.clone().render_long_help().to_string();
+                for part in ["PINHOLE_LOG", "NO_COLOR"] {
+                    assert!(help.contains(part), "{part} is not in\n{help}");
+                }
+            }
+        }
+    }
 }
 
 /// Adds the page of a command, and those of what it can be told to do.
@@ -101,7 +194,7 @@ fn pages(
     command: &Command,
     name: &str,
     (section, source): (&str, &str),
-    rest: &str,
+    (everywhere, rest): (&str, &str),
     wanted: &mut Vec<(String, Vec<u8>)>,
 ) {
     let man = Man::new(command.clone())
@@ -129,8 +222,8 @@ fn pages(
         let roff_name = inner_name.replace('-', r"\-");
         page.extend(format!(".TP\n\\fB{roff_name}\\fR({section})\n{about}\n").bytes());
         let back = format!(".SH SEE ALSO\n\\fB{}\\fR({section})\n", name.replace('-', r"\-"));
-        pages(inner, &inner_name, (section, source), &back, wanted);
+        pages(inner, &inner_name, (section, source), (everywhere, &back), wanted);
     }
-    page.extend(rest.bytes());
+    page.extend(everywhere.bytes().chain(rest.bytes()));
     wanted.push((format!("man/{name}.{section}"), page));
 }

@@ -236,7 +236,7 @@ mod quick {
         let twice = small.replace("garden", "front");
         let (_, line) = reload(&mut node, &[FRONT, &twice], "the old configuration stays");
         assert!(
-            line.contains("line 9") && line.contains("`name` \"front\""),
+            line.contains("line 10") && line.contains("`name` \"front\""),
             "{line}"
         );
         other.goes_on();

@@ -69,6 +69,8 @@ pub struct Session {
     /// Whether the connection has the node's description.
     described: bool,
     early: Vec<Candidate>,
+    /// The person knows that the node is not there yet.
+    told_nobody: bool,
     server_gone: bool,
     interrupted: bool,
     left: Option<Instant>,
@@ -92,6 +94,7 @@ impl Session {
             vain_tries: 0,
             described: false,
             early: Vec::new(),
+            told_nobody: false,
             server_gone: false,
             interrupted: false,
             left: None,
@@ -200,8 +203,26 @@ impl Session {
                     matching,
                 })
             }
-            Match::Nobody => Vec::new(),
+            Match::Nobody => self.wait_for_it(now),
         }
+    }
+
+    /// Says once that nobody of that name is there, who is, and for how long it is waited for.
+    fn wait_for_it(&mut self, now: Instant) -> Vec<Command> {
+        let Phase::Looking { until } = self.phase else {
+            return Vec::new();
+        };
+        let left = until.saturating_duration_since(now);
+        // Without patience the ending says the same.
+        if left.is_zero() || std::mem::replace(&mut self.told_nobody, true) {
+            return Vec::new();
+        }
+        vec![Command::Tell(format!(
+            "no camera called \"{}\" is on the server; there is: {}. Waiting {} s for it (--wait)",
+            printable(&self.wanted),
+            names(&self.members),
+            left.as_secs_f64().ceil(),
+        ))]
     }
 
     fn call(&mut self, id: PeerId, now: Instant) -> Vec<Command> {

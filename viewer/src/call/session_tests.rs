@@ -111,7 +111,12 @@ fn told(commands: &[Command]) -> &str {
 #[test]
 fn a_node_that_comes_later_is_called_when_it_comes() {
     let mut play = Play::new(None);
-    assert_eq!(play.on(Input::SignedIn(vec![member("desk", 3)])), []);
+    let commands = play.on(Input::SignedIn(vec![member("desk", 3)]));
+    assert_eq!(
+        told(&commands),
+        "no camera called \"porch\" is on the server; there is: \"desk\". Waiting 5 s for it (--wait)"
+    );
+    assert_eq!(play.on(Input::Presence(member("hall", 4))), [], "it is said once");
     assert_eq!(
         play.on(Input::Presence(member("porch", 8))),
         [Command::Offer(id(8))]

@@ -65,9 +65,7 @@ impl Board {
         if taken {
             return Ok(Taken::Before);
         }
-        if self.lines.is_none() {
-            self.lines = Some(open(self.gpio.driver, &self.gpio.chip)?);
-        }
+        self.open()?;
         let Some(lines) = &self.lines else {
             return Ok(Taken::Before);
         };
@@ -91,6 +89,29 @@ impl Board {
             }
         }
         Ok(Taken::Now)
+    }
+
+    /// Takes a pin where that disturbs nobody who has it already, and else looks whether it could be taken. Whether it was taken.
+    ///
+    /// # Errors
+    /// It can't be had.
+    pub fn take_gently(&mut self, part: Part) -> Result<bool, GpioError> {
+        self.open()?;
+        let lines = self.lines.as_ref().filter(|lines| !lines.is_exclusive());
+        let Some(lines) = lines else {
+            return self.take(part).map(|_| true);
+        };
+        let all = parts(&self.gpio);
+        let pin = all.into_iter().find(|(known, _)| *known == part);
+        pin.map_or(Ok(()), |(_, pin)| lines.look(&pin))?;
+        Ok(false)
+    }
+
+    fn open(&mut self) -> Result<(), GpioError> {
+        if self.lines.is_none() {
+            self.lines = Some(open(self.gpio.driver, &self.gpio.chip)?);
+        }
+        Ok(())
     }
 
     /// Of an output or a light: whether it is on in its safe state, and whether it is on while the pin is low.

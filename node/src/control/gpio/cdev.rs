@@ -14,11 +14,10 @@ use gpiocdev::{
 };
 use rustix::event::{PollFd, PollFlags, poll};
 
-use super::{FRAME, GpioError, InputLine, Lines, OutputLine, ServoLine, Wake, chips::Place, pulses::Pulses};
+use super::{
+    CONSUMER, FRAME, GpioError, InputLine, Lines, OutputLine, ServoLine, Wake, chips::Place, pulses::Pulses,
+};
 use crate::config::gpio::{Pin, Pull, Pwm};
-
-/// What the kernel's lists of lines show as the one who has them.
-const CONSUMER: &str = "pinhole-node";
 
 /// Pins through the character device.
 pub(super) struct CharacterDevice {
@@ -61,6 +60,21 @@ impl CharacterDevice {
 impl Lines for CharacterDevice {
     fn name(&self) -> &'static str {
         "cdev"
+    }
+
+    fn is_exclusive(&self) -> bool {
+        true
+    }
+
+    fn look(&self, pin: &Pin) -> Result<(), GpioError> {
+        let place = Place::of(pin, &self.chip)?;
+        match place.holder() {
+            Some(holder) => Err(GpioError::Taken {
+                pin: place.pin,
+                holder,
+            }),
+            None => Ok(()),
+        }
     }
 
     fn output(&self, pin: &Pin, high: bool) -> Result<Box<dyn OutputLine>, GpioError> {

@@ -92,6 +92,15 @@ pub trait Lines: Send {
     /// What drives, in a word: `rppal`, `cdev`.
     fn name(&self) -> &'static str;
 
+    /// Whether nobody else can take a pin that somebody has. Registers obey everybody.
+    fn is_exclusive(&self) -> bool;
+
+    /// Whether a pin is there, and nobody has it who is known: without taking it, so that nothing that hangs on it is switched.
+    ///
+    /// # Errors
+    /// There is none such, or somebody else has it.
+    fn look(&self, pin: &Pin) -> Result<(), GpioError>;
+
     /// Takes a pin as an output that has this level from the first moment. Given up, the pin keeps the level where the
     /// hardware lets it.
     ///
@@ -144,6 +153,9 @@ pub trait ServoLine: Send {
     /// The chip has gone.
     fn rest(&mut self) -> Result<(), GpioError>;
 }
+
+/// What the kernel's lists of lines show as the one who has them, where that is a node.
+pub const CONSUMER: &str = "pinhole-node";
 
 /// A servo's frame.
 pub(super) const FRAME: Duration = Duration::from_millis(20);

@@ -94,6 +94,15 @@ impl Lines for Pi {
         "rppal"
     }
 
+    fn is_exclusive(&self) -> bool {
+        false
+    }
+
+    fn look(&self, pin: &Pin) -> Result<(), GpioError> {
+        // It is given back as it was: nobody has told it to be anything.
+        self.take(pin).map(drop)
+    }
+
     fn output(&self, pin: &Pin, high: bool) -> Result<Box<dyn OutputLine>, GpioError> {
         let taken = self.take(pin)?;
         // The level before the direction: no glitch.

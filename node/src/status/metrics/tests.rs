@@ -122,7 +122,53 @@ fn sample(line: &str) -> Sample {
 }
 
 fn page(samples: &Samples) -> String {
-    metrics(samples.snapshot(&[]), Process::now())
+    metrics(samples.snapshot(&[]), Process::now(), Format::OpenMetrics)
+}
+
+/// Reads a page in Prometheus' text format 0.0.4: each family is called as its samples are.
+fn read_text(page: &str) -> Vec<Sample> {
+    let mut samples = Vec::new();
+    let (mut family, mut kind) = ("", "");
+    for line in page.lines() {
+        match line.splitn(4, ' ').collect::<Vec<_>>()[..] {
+            ["#", "HELP", name, _] => (family, kind) = (name, ""),
+            ["#", "TYPE", name, is] => {
+                assert!(
+                    name == family && ["gauge", "counter", "histogram"].contains(&is),
+                    "{line}"
+                );
+                kind = is;
+            }
+            ["#", ..] => panic!("{line}"),
+            _ => {
+                let sample = sample(line);
+                let suffix = sample.0.strip_prefix(family);
+                let suffix = suffix.unwrap_or_else(|| panic!("{family}: {line}"));
+                let is_right = match kind {
+                    "histogram" => ["_bucket", "_sum", "_count"].contains(&suffix),
+                    _ => suffix.is_empty(),
+                };
+                assert!(is_right, "{kind}: {line}");
+                samples.push(sample);
+            }
+        }
+    }
+    samples
+}
+
+#[test]
+fn both_formats_tell_the_same() {
+    let mut samples = Samples::default();
+    samples.camera(samples::live());
+    samples
+        .report
+        .viewers
+        .push(samples::viewer(4, "a \"b\"\\\n# EOF"));
+    // Not the process itself: it takes time meanwhile.
+    let page = |format| metrics(samples.snapshot(&[]), None, format);
+    let open_metrics = read(&page(Format::OpenMetrics)).samples;
+    assert!(open_metrics.len() > 50);
+    assert_eq!(read_text(&page(Format::Text)), open_metrics);
 }
 
 #[test]

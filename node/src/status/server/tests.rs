@@ -160,17 +160,18 @@ async fn the_page_and_what_machines_read_are_served() {
     );
 
     let metrics = node.get("/metrics").await;
-    assert!(metrics.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"));
+    assert!(metrics.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
     assert!(
-        metrics.contains("\npinhole_viewers 0") && metrics.ends_with("# EOF\n"),
+        metrics.contains("\npinhole_viewers 0") && !metrics.contains("# EOF"),
         "{metrics}"
     );
-    let shown = node
-        .exchange(b"GET /metrics HTTP/1.1\r\nHost: [::1]\r\nAccept: text/html,*/*\r\n\r\n")
+    let open_metrics = node
+        .exchange(b"GET /metrics HTTP/1.1\r\nHost: [::1]\r\nAccept: application/openmetrics-text\r\n\r\n")
         .await;
     assert!(
-        shown.contains("content-type: text/plain; charset=utf-8\r\n"),
-        "{shown}"
+        open_metrics.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n")
+            && open_metrics.ends_with("# EOF\n"),
+        "{open_metrics}"
     );
     node.stop().await;
 }
