@@ -80,15 +80,19 @@ impl Choice {
         }
         let can_show =
             |number: &usize| reading.has_mux(*number) && !sendable(&sections[*number].codings).is_empty();
-        let picture = held
+        let mut picture = held
             .section(Role::Picture, reading, is_video)
             .or_else(|| receiving.iter().copied().find(can_show));
         let unfit = || receiving.iter().copied().find(|number| reading.has_mux(*number));
         let anchor = picture
             .or_else(unfit)
             .or_else(|| audio(reading, |number| reading.has_mux(number)))
-            .or_else(|| data(reading, |_| true))
-            .ok_or(DescriptionError::Useless)?;
+            .or_else(|| data(reading, |_| true));
+        if anchor.is_none() {
+            // Nothing but a picture that is paused: it may be wanted later.
+            picture = reading.open(is_video).find(can_show);
+        }
+        let anchor = anchor.or(picture).ok_or(DescriptionError::Useless)?;
         let (bundled, is_grouped) = reading.bundled(anchor);
         let mut choice = Self {
             parts: vec![Part::Rejected; sections.len()],

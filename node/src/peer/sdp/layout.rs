@@ -32,6 +32,8 @@ pub(super) struct Place {
     pub(super) part: Part,
     /// Where it is for the picture, the codec in the viewer's words; where it is kept, what is told of its format.
     pub(super) coding: Option<Coding>,
+    /// The feedback that the viewer takes there, where it has said so.
+    pub(super) feedback: Option<Vec<String>>,
     pub(super) has_mux: bool,
     pub(super) has_reduced_size: bool,
 }
@@ -97,6 +99,8 @@ impl Layout {
             Part::Kept => section.codings.first().cloned(),
             _ => None,
         };
+        let number = coding.as_ref().map(|coding| coding.payload_type);
+        let feedback = number.map(|number| section.feedback(number).map(ToOwned::to_owned).collect());
         Place {
             line: section.line.clone(),
             dialect: match section.kind {
@@ -106,6 +110,7 @@ impl Layout {
             mid: section.mid.clone(),
             part,
             coding,
+            feedback,
             has_mux: section.has("rtcp-mux"),
             has_reduced_size: section.has("rtcp-rsize"),
         }
@@ -205,6 +210,7 @@ impl Layout {
             mid: Some(self.free_mid()),
             part: Part::Taken(Role::Picture),
             coding: Some(picture.clone()),
+            feedback: None,
             has_mux: true,
             has_reduced_size: true,
         };

@@ -97,6 +97,11 @@ impl Layout {
             "mid" => false,
             "rtcp-mux" => place.has_mux,
             "rtcp-rsize" => place.has_reduced_size,
+            // What was taken in an earlier description is not for always.
+            "rtcp-fb" => place.feedback.as_ref().is_none_or(|feedback| {
+                let value = attribute.value.as_deref().and_then(|value| value.split_once(' '));
+                value.is_some_and(|(_, what)| feedback.iter().any(|taken| taken == what))
+            }),
             "sendrecv" | "sendonly" | "recvonly" | "inactive" => role != Role::Data,
             _ => true,
         });

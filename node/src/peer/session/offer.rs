@@ -97,6 +97,8 @@ pub(super) fn open(
         audio: audio.to_vec(),
     };
     let viewer_setup = described.setup;
+    // A picture may be paused from the beginning.
+    let shows = described.shows || state == State::OwesOffer;
     let mut connection = setup::connection(
         &agreed,
         viewer_setup,
@@ -121,7 +123,8 @@ pub(super) fn open(
     if let Some(sound) = &mut sound {
         sound.join(&mut connection)?;
     }
-    let answer = sections(sender, sound.as_ref(), ear.as_ref()).answer(&mut connection, &layout, now)?;
+    let sending = sender.filter(|_| shows);
+    let answer = sections(sending, sound.as_ref(), ear.as_ref()).answer(&mut connection, &layout, now)?;
     let sender = match sender {
         Some(sender) => sender,
         None => connection.add_track(stream.track(&coding))?,
@@ -133,7 +136,7 @@ pub(super) fn open(
         media: Media {
             stream,
             sender,
-            shows: true,
+            shows,
             sound,
             ear,
         },
