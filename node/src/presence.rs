@@ -156,7 +156,7 @@ impl Presence {
         }
         for member in others {
             if let Some(order) = self.meeting.presence(member) {
-                self.carry_out(order).await;
+                self.carry_out(&client, order).await;
             }
         }
         let (outbox, mut mailbox) = outbound::mailbox();
@@ -192,7 +192,7 @@ impl Presence {
                     Ok(event) => {
                         next_event.set(client.wait());
                         if let Some(order) = self.hear(event, Instant::now()) {
-                            self.carry_out(order).await;
+                            self.carry_out(client, order).await;
                         }
                     }
                     Err(error) => return Over::Failed(error),
@@ -235,7 +235,8 @@ impl Presence {
     }
 
     /// Asks the engine.
-    async fn carry_out(&mut self, order: Order) {
+    async fn carry_out(&mut self, client: &Client, order: Order) {
+        let via = client.local_address();
         let request = match order {
             Order::Answer { call, sdp } => Request::Answer { call, sdp },
             Order::Candidate { call, line } => Request::Candidate { call, line },
@@ -247,6 +248,7 @@ impl Presence {
                     camera: self.camera,
                     viewer,
                     sdp,
+                    via,
                     caller,
                 }
             }

@@ -7,7 +7,8 @@ mod answer;
 mod exchange;
 
 use std::io;
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,6 +39,8 @@ struct Membership {
     server: ServerUrl,
     token: Option<Token>,
     id: PeerId,
+    /// Of ours, on the connection on which the server answered last.
+    local_address: Mutex<Option<IpAddr>>,
 }
 
 /// What [`Client::wait`] brings.
@@ -162,6 +165,7 @@ impl Client {
                     server: server.clone(),
                     token: token.cloned(),
                     id,
+                    local_address: Mutex::new(answer.local_address),
                 }),
             },
             others,
@@ -176,6 +180,15 @@ impl Client {
     /// The server.
     pub fn server(&self) -> &ServerUrl {
         &self.membership.server
+    }
+
+    /// Our address on the connection on which the last event came: the server reaches us there, so others may as well.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.membership
+            .local_address
+            .lock()
+            .ok()
+            .and_then(|address| *address)
     }
 
     /// The access token that is shown to it.
@@ -193,7 +206,12 @@ impl Client {
             patience: None,
             ..self.request(http::WAIT, String::new(), None)
         };
-        let answer = match request.exchange().await? {
+        let answer = request.exchange().await?;
+        // Nobody panics while it is locked.
+        if let Ok(mut address) = self.membership.local_address.lock() {
+            *address = answer.local_address;
+        }
+        let answer = match answer {
             // Our server says so with a status, the stock one with a 200 that has no Pragma.
             Answer { status: 503, .. }
             | Answer {

@@ -85,7 +85,8 @@ impl Network {
         })
     }
 
-    fn ip(&self, words: &[&str]) {
+    /// Runs iproute2's `ip` for what is inside.
+    pub fn ip(&self, words: &[&str]) {
         ip(&[&["-n", &self.name], words].concat());
     }
 }

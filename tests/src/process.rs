@@ -6,7 +6,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 
 use crate::guest::Job;
 use crate::log::{Log, Mark};
@@ -128,6 +128,14 @@ impl Process {
             .iter()
             .map(|ticks| ticks.parse::<u64>().expect("a number of ticks"))
             .sum()
+    }
+
+    /// Sets how many files a program on the host may have open, and returns how many it might before. What is open stays so.
+    pub fn limit_files(&self, limit: Rlimit) -> Rlimit {
+        let Body::Host(host) = &self.body else {
+            panic!("{}: files are limited on the host only", self.name);
+        };
+        prlimit(Some(host.group), Resource::Nofile, limit).expect("root may change it")
     }
 
     /// Whether it has said something that contains `pattern`.

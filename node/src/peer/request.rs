@@ -1,6 +1,9 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -45,6 +48,8 @@ pub enum Request {
         viewer: String,
         /// The offer.
         sdp: String,
+        /// Our address at which it has come, where that is known: viewers are most likely to reach us there.
+        via: Option<IpAddr>,
         /// The way back.
         caller: Box<dyn Caller>,
     },

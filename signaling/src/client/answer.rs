@@ -1,5 +1,7 @@
 //! Reading an answer: a status line, headers, and as many bytes of body as `Content-Length` says.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -14,6 +16,8 @@ pub(super) struct Answer {
     pub(super) reason: String,
     pub(super) pragma: Option<PeerId>,
     pub(super) body: Bytes,
+    /// Of ours, on the connection that it came on.
+    pub(super) local_address: Option<IpAddr>,
 }
 
 /// Why no answer came of it.
@@ -101,6 +105,7 @@ pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin), limit: usize) ->
         reason: head.reason,
         pragma: head.pragma,
         body: body.into(),
+        local_address: None,
     })
 }
 

@@ -42,6 +42,7 @@ impl Request<'_> {
     /// Connects, asks, and reads the whole answer; the connection is closed then.
     pub(super) async fn exchange(self) -> Result<Answer, ClientError> {
         let (mut stream, address) = connect(self.server).await?;
+        let local_address = stream.local_addr().ok().map(|address| address.ip());
         let outcome = match self.patience {
             None => self.ask(&mut stream).await,
             Some(patience) => timeout(patience, self.ask(&mut stream))
@@ -51,13 +52,17 @@ impl Request<'_> {
                     Err(io::Error::new(io::ErrorKind::TimedOut, what).into())
                 }),
         };
-        outcome.map_err(|error| match error {
-            ReadError::Io(source) => ClientError::Unreachable {
+        match outcome {
+            Ok(answer) => Ok(Answer {
+                local_address,
+                ..answer
+            }),
+            Err(ReadError::Io(source)) => Err(ClientError::Unreachable {
                 address: address.to_string(),
                 source,
-            },
-            ReadError::Answer(error) => error,
-        })
+            }),
+            Err(ReadError::Answer(error)) => Err(error),
+        }
     }
 
     async fn ask(&self, stream: &mut TcpStream) -> Result<Answer, ReadError> {

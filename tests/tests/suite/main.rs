@@ -11,6 +11,7 @@
 //! How many run side by side is in `.config/nextest.toml`.
 
 mod access;
+mod addresses;
 mod attack;
 mod camera_to_browser;
 mod circles;

@@ -1,6 +1,6 @@
 //! What the engine does when it is asked.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use pinhole_service::quiet::Quiet;
 use tracing::{Span, debug, info, warn};
@@ -28,6 +28,14 @@ pub(super) const CONNECTING: usize = 32;
 /// Offers that are left for those who have no session yet.
 const OFFERS_FOR_NEWCOMERS: u32 = 50;
 
+/// Who offers something.
+struct Calling {
+    call: CallId,
+    camera: CameraId,
+    viewer: String,
+    caller: Box<dyn Caller>,
+}
+
 impl Host {
     pub(super) fn take(&mut self, request: Request) {
         self.take_at(request, Instant::now());
@@ -50,12 +58,19 @@ impl Host {
                 camera,
                 viewer,
                 sdp,
+                via,
                 caller,
             } => {
                 // Not of a camera that has been removed meanwhile.
                 if self.cameras.contains_key(&camera) {
                     let _here = self.span(camera).entered();
-                    self.offered(call, camera, viewer, sdp, caller, now);
+                    let calling = Calling {
+                        call,
+                        camera,
+                        viewer,
+                        caller,
+                    };
+                    self.offered(calling, sdp, via, now);
                 }
             }
             Request::Refuse {
@@ -120,15 +135,13 @@ impl Host {
         }
     }
 
-    fn offered(
-        &mut self,
-        call: CallId,
-        camera: CameraId,
-        viewer: String,
-        sdp: String,
-        caller: Box<dyn Caller>,
-        now: Instant,
-    ) {
+    fn offered(&mut self, calling: Calling, sdp: String, via: Option<IpAddr>, now: Instant) {
+        let Calling {
+            call,
+            camera,
+            viewer,
+            caller,
+        } = calling;
         let known = self.sessions.of(call);
         // Newcomers find something left, however often the others negotiate anew.
         let left = if known.is_some() { OFFERS_FOR_NEWCOMERS } else { 0 };
@@ -167,7 +180,7 @@ impl Host {
         };
         let session = self
             .transport
-            .addresses()
+            .addresses(via)
             .map_err(SessionError::Interfaces)
             .and_then(|addresses| Session::new(viewer.clone(), offer, &addresses, &terms, self.anchor, now));
         match session {

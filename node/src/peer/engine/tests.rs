@@ -99,6 +99,7 @@ impl Scene {
             camera,
             viewer: "john".to_owned(),
             sdp: sdp.replace('\n', "\r\n"),
+            via: None,
             caller: Box::new(told.clone()),
         };
         self.host.take_at(offer, now);

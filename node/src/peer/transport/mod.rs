@@ -14,7 +14,7 @@ mod udp;
 use std::{
     future::poll_fn,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     task::{Context, Poll},
     time::Instant,
 };
@@ -89,13 +89,14 @@ impl Transport {
         self.sockets.first().map_or(0, |socket| socket.address().port())
     }
 
-    /// The addresses at which viewers may reach us.
+    /// The addresses at which viewers may reach us, those first that are in use. `via` is ours at which the viewer's offer has come,
+    /// where that is known.
     ///
     /// # Errors
     /// The network interfaces can't be read, as where the process has no file descriptor left.
-    pub(super) fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+    pub(super) fn addresses(&self, via: Option<IpAddr>) -> io::Result<Vec<SocketAddr>> {
         let sockets: Vec<_> = self.sockets.iter().map(Socket::address).collect();
-        candidates::gather(&sockets)
+        candidates::gather(&sockets, via)
     }
 
     /// Waits until there are packets. The sockets have turns: a flood on one must not keep the other's viewers waiting. Cancel safe.
