@@ -481,7 +481,7 @@ mod tests {
         );
         assert_eq!(
             error("[video]\n\nelephants = 2"),
-            "node.toml, line 3: there is no key `elephants` here; there are `bitrate`, `codec`"
+            "node.toml, line 3: there is no key `elephants` here; there are `bitrate`, `codec`, `gain`, `is_loud`, `kind`"
         );
     }
 

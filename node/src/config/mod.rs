@@ -513,7 +513,7 @@ mod tests {
             ("1", "there is no key `nam` here; did you mean `name`?"),
             ("3", "`server` is the number 8888; it has to be text"),
             ("6", "`size` is the number 720"),
-            ("7", "`fps` is the text"),
+            ("7", "`fps`: `many` is no rate"),
             (
                 "8",
                 "`controls` is a list; it has to be a section, [camera.controls]",

@@ -1,4 +1,5 @@
 //! A file's tree as serde reads it, without what can't be used.
+#![allow(clippy::result_large_err, reason = "a file is read once, and has few faults")]
 
 use std::{
     collections::{BTreeMap, HashSet},

@@ -21,11 +21,8 @@ pub struct Decoder {
 
 impl Decoder {
     pub fn new() -> Result<Self, ConvertError> {
-        let mut library = Decompressor::new().map_err(jpeg)?;
-        // A camera sends one scan, or ten of a progressive picture; a crafted JPEG with thousands would hold up the stream.
-        library.set_scan_limit(16).map_err(jpeg)?;
         Ok(Self {
-            library,
+            library: library()?,
             jpeg: Vec::new(),
             planes: Vec::new(),
         })
@@ -33,6 +30,15 @@ impl Decoder {
 
     /// Decodes `frame`, which must be at least as large as `output`: some cameras pad theirs to whole blocks.
     pub fn decode(&mut self, frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), ConvertError> {
+        let outcome = self.try_to_decode(frame, output);
+        if outcome.is_err() {
+            // What a damaged picture has left in the library must not damage the next.
+            self.library = library()?;
+        }
+        outcome
+    }
+
+    fn try_to_decode(&mut self, frame: &Frame<'_>, output: &mut Output<'_>) -> Result<(), ConvertError> {
         let traits = media::jpeg::mend(frame.data, &mut self.jpeg)
             .map_err(|flaw| ConvertError::Jpeg(flaw.to_string()))?;
         let header = self.library.read_header(&self.jpeg).map_err(jpeg)?;
@@ -101,6 +107,13 @@ impl Decoder {
             [pixel[0], pixel[1], pixel[2]]
         });
     }
+}
+
+fn library() -> Result<Decompressor, ConvertError> {
+    let mut library = Decompressor::new().map_err(jpeg)?;
+    // A camera sends one scan, or ten of a progressive picture; a crafted JPEG with thousands would hold up the stream.
+    library.set_scan_limit(16).map_err(jpeg)?;
+    Ok(library)
 }
 
 /// Larger by a few blocks is padding, smaller or much larger is another picture.

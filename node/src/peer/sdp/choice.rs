@@ -109,6 +109,8 @@ impl Choice {
         let held_data = held.section(Role::Data, reading, |kind| matches!(kind, Kind::Data(_)));
         let chosen = held_data
             .filter(|number| is_ours(*number))
+            // The first of a group can't be rejected without the others.
+            .or_else(|| data(reading, |number| choice.bundled.first() == Some(&number)))
             .or_else(|| data(reading, is_ours));
         if let Some(number) = chosen {
             choice.parts[number] = Part::Taken(Role::Data);

@@ -82,7 +82,7 @@ impl Coding {
 
     /// What both ends have agreed on when we send it: of the parameters those of the stream, and none that tell what the viewer
     /// itself could send or take (RFC 6184, section 8.2.2; RFC 7741, section 6.2).
-    fn agreed(&self) -> Self {
+    pub(super) fn agreed(&self) -> Self {
         let kept: &[&str] = match self.codec() {
             Some(Codec::H264) => &["level-asymmetry-allowed", "packetization-mode", PROFILE],
             _ => &[],

@@ -24,7 +24,7 @@ impl Layout {
     ///
     /// # Errors
     /// The core's can't be read.
-    pub(in crate::peer) fn answer(&self, core: String, has_sound: bool) -> Result<String, Error> {
+    pub(in crate::peer) fn answer(&mut self, core: String, has_sound: bool) -> Result<String, Error> {
         self.whole(SessionDescription::try_from(core)?, has_sound)
     }
 
@@ -46,9 +46,14 @@ impl Layout {
         self.whole(core, has_sound)
     }
 
-    fn whole(&self, mut core: SessionDescription, has_sound: bool) -> Result<String, Error> {
+    fn whole(&mut self, mut core: SessionDescription, has_sound: bool) -> Result<String, Error> {
         let mut given = std::mem::take(&mut core.media_descriptions);
         let (candidates, shared) = split_transport(&mut given);
+        if shared.is_empty() {
+            // Without any section of the core's there is no transport to keep one on.
+            let kept = self.places.iter_mut().filter(|place| place.part == Part::Kept);
+            kept.for_each(|place| place.part = Part::Rejected);
+        }
         let mut has_part = vec![false; self.places.len()];
         for (place, has_part) in self.places.iter().zip(&mut has_part) {
             let core_media = match place.part {
@@ -108,9 +113,13 @@ impl Layout {
         attributes.extend(place.mid_attribute());
         match (role, &place.coding) {
             (Role::Picture, Some(theirs)) => {
+                // The core's parameters are those of the first description, and an answer has the offer's (RFC 6184, section 8.2.2).
+                attributes.retain(|attribute| attribute.key != "fmtp");
+                let told = theirs.agreed();
+                attributes.extend(told.attributes().filter(|attribute| attribute.key == "fmtp"));
                 let (ours, theirs) = (self.agreed.picture.payload_type, theirs.payload_type);
                 for attribute in attributes {
-                    if ["rtpmap", "fmtp", "rtcp-fb"].contains(&attribute.key.as_str())
+                    if ["rtpmap", "rtcp-fb"].contains(&attribute.key.as_str())
                         && let Some(value) = &mut attribute.value
                         && let Some(rest) = value.strip_prefix(&format!("{ours} "))
                     {
@@ -133,7 +142,20 @@ impl Layout {
                 media.media_name.formats = vec![port];
             }
             (Role::Data, _) => media.media_name.formats.clone_from(&place.line.formats),
-            _ => {}
+            (Role::Sound | Role::Voice, _) => {
+                // The core also names what other sections, or earlier descriptions, have offered.
+                let is_offered = |number: &str| place.line.formats.iter().any(|offered| offered == number);
+                media.media_name.formats.retain(|number| is_offered(number));
+                attributes.retain(|attribute| {
+                    let number = attribute
+                        .value
+                        .as_deref()
+                        .and_then(|value| value.split(' ').next());
+                    !["rtpmap", "fmtp", "rtcp-fb"].contains(&attribute.key.as_str())
+                        || number.is_some_and(is_offered)
+                });
+            }
+            (Role::Picture, None) => {}
         }
         media
     }
@@ -204,7 +226,10 @@ fn attribute(key: &str, value: Option<&str>) -> Attribute {
 
 /// Takes the candidates out of sections, and returns them and what all sections have in common.
 fn split_transport(sections: &mut [MediaDescription]) -> (Vec<Attribute>, Vec<Attribute>) {
-    let shared = sections.first().map_or(&[][..], |media| &media.attributes);
+    let with_transport = sections
+        .iter()
+        .find(|media| media.attribute("ice-ufrag").is_some());
+    let shared = with_transport.map_or(&[][..], |media| &media.attributes);
     let shared = shared.iter().filter(|attribute| {
         ["ice-ufrag", "ice-pwd", "setup", "fingerprint"].contains(&attribute.key.as_str())
     });

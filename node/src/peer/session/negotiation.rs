@@ -93,7 +93,7 @@ impl Negotiation {
         let did_show = media.shows;
         media.shows = described.shows || self.state == State::OwesOffer;
         let goes_on = media.shows && !did_show && link.stage == Stage::Watching;
-        let answer = media.sections().answer(connection, &self.layout, now)?;
+        let answer = media.sections().answer(connection, &mut self.layout, now)?;
         self.answered(answer, link, now)?;
         if goes_on {
             // Nothing can be made of what comes after a pause without one.

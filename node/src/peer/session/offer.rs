@@ -124,7 +124,7 @@ pub(super) fn open(
         sound.join(&mut connection)?;
     }
     let sending = sender.filter(|_| shows);
-    let answer = sections(sending, sound.as_ref(), ear.as_ref()).answer(&mut connection, &layout, now)?;
+    let answer = sections(sending, sound.as_ref(), ear.as_ref()).answer(&mut connection, &mut layout, now)?;
     let sender = match sender {
         Some(sender) => sender,
         None => connection.add_track(stream.track(&coding))?,

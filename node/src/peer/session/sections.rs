@@ -25,7 +25,7 @@ impl Sections {
     pub(super) fn answer(
         &self,
         connection: &mut RTCPeerConnection,
-        layout: &Layout,
+        layout: &mut Layout,
         now: Instant,
     ) -> Result<String, Error> {
         self.direct(connection);
