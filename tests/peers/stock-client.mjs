@@ -204,7 +204,7 @@ class StockClient {
     const offer = await connection.createOffer();
     if (this.sound) offer.sdp = onlySound(offer.sdp, this.sound);
     await connection.setLocalDescription(offer);
-    const sdp = this.shape.replace.reduce((sdp, [from, to]) => sdp.replaceAll(from, to), offer.sdp);
+    const sdp = this.shape.replace.reduce((text, [from, to]) => text.replaceAll(from, to), offer.sdp);
     this.#send(member, { type: offer.type, sdp });
   }
 

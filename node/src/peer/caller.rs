@@ -81,7 +81,16 @@ impl fmt::Display for Refused {
 /// and hold anything.
 fn quoted(error: &impl fmt::Display) -> String {
     const MOST: usize = 300;
-    let text: String = error.to_string().escape_debug().take(MOST + 1).collect();
+    let text = error.to_string();
+    // Apostrophes and quotation marks stand in our own words as well, and do no harm.
+    let words = text.split_inclusive(['\'', '"']).flat_map(|part| {
+        let (part, mark) = match part.strip_suffix(['\'', '"']) {
+            Some(rest) => (rest, part.chars().next_back()),
+            None => (part, None),
+        };
+        part.escape_debug().chain(mark)
+    });
+    let text: String = words.take(MOST + 1).collect();
     if text.chars().count() > MOST {
         text.chars().take(MOST).chain(['…']).collect()
     } else {
