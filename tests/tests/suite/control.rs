@@ -338,7 +338,8 @@ mod everything {
             newest <= switched,
             "a picture of {newest} left after {switched}: {clock}"
         );
-        viewer.ask("wait_live", json!({}));
+        // The call goes on, and the page says why there is no picture.
+        viewer.ask("wait_state", json!({"state": "waiting", "trouble": "private"}));
         viewer.ask("leave", json!({}));
         node.stop();
 
