@@ -11,6 +11,8 @@ use pinhole_server::hub::{Answer, Bound, Command, Input, Limits, Refusal, Why};
 use pinhole_signaling::MemberKey;
 use room::{Room, limits, message, presence, signed_in};
 
+/// How long one that was cut off has to come back where it has a successor.
+const BACK: std::time::Duration = std::time::Duration::from_secs(3);
 const GONE: Answer = Answer::Refused(Refusal::Gone);
 
 fn client(number: u8) -> Source {
@@ -78,6 +80,8 @@ fn a_program_that_was_killed_and_started_anew_stands_in_the_list_once() {
     let old = room.sign_in_id("porch");
     assert_eq!(room.fetch(viewer), presence("porch,2,1\n"));
     assert_eq!(cut(&mut room, old), []);
+    // As long as a service manager takes to start it.
+    room.now += BACK;
     let (answer, commands) = room.sign_in("porch");
     assert_eq!(answer, signed_in(3, "porch,3,1\nviewer,1,1\n"));
     assert_eq!(went(&commands), [(old, Why::Replaced)]);
@@ -99,6 +103,45 @@ fn the_same_where_it_is_started_anew_before_its_end_is_known() {
     let (hanging, _) = room.wait(old);
     assert_eq!(room.hub.members(), 2, "both are there, as far as anybody knows");
     let commands = room.input(Input::Abandoned { request: hanging });
+    assert_eq!(went(&commands), []);
+    room.now += BACK;
+    let commands = room.input(Input::Tick);
+    assert_eq!(went(&commands), [(old, Why::Replaced)]);
+}
+
+#[test]
+fn who_renews_its_wait_is_not_replaced_by_a_namesake_that_waits() {
+    let mut room = Room::new(limits());
+    let porch = room.sign_in_id("porch");
+    let namesake = room.sign_in_id("porch");
+    room.fetch(porch);
+    room.wait(namesake);
+    for _ in 0..3 {
+        assert_eq!(went(&cut(&mut room, porch)), []);
+        room.now += BACK / 2;
+        let commands = room.input(Input::Tick);
+        assert_eq!(went(&commands), []);
+        assert_eq!(room.wait(porch).1, None);
+        room.now += BACK;
+        let commands = room.input(Input::Tick);
+        assert_eq!(went(&commands), [], "it has come back");
+    }
+    // One that signs in at that moment replaces nobody either, and may wait.
+    cut(&mut room, porch);
+    let (_, commands) = room.sign_in("porch");
+    assert_eq!(went(&commands), []);
+}
+
+#[test]
+fn one_that_was_killed_goes_soon_after_its_next_life_waits() {
+    let mut room = Room::new(limits());
+    let old = room.sign_in_id("porch");
+    cut(&mut room, old);
+    let new = room.sign_in_id("porch");
+    assert_eq!(room.hub.members(), 2);
+    room.wait(new);
+    room.now += BACK;
+    let commands = room.input(Input::Tick);
     assert_eq!(went(&commands), [(old, Why::Replaced)]);
 }
 

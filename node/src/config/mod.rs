@@ -45,6 +45,7 @@ pub use stun::{StunServer, StunServerError};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// What viewers see in their list; the host name where it is not given.
+    #[serde(deserialize_with = "name")]
     pub name: Option<String>,
     /// The server to sign in to.
     pub signaling: Signaling,
@@ -251,6 +252,18 @@ where
 }
 
 /// A number, with a point or without, or a fraction in quotes.
+/// What people read in a list, and write to say which node they mean.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if !name.is_empty() && name.trim() == name && !name.contains(char::is_control) {
+        return Ok(Some(name));
+    }
+    Err(de::Error::custom(format!(
+        "{name:?} can't be the node's `name`: it has a letter at least, and no control characters and no space at its ends; \
+         without it the host name is taken"
+    )))
+}
+
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
     struct Rate;
 
@@ -483,6 +496,22 @@ mod tests {
                 "{text:?} gives {error:?}, which lacks {expected:?}"
             );
             assert!(error.contains("node.toml"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_that_people_can_see_and_write() {
+        let read = |name: &str| load::parse(&format!("name = {name}"), "node.toml".as_ref());
+        assert_eq!(
+            read("'the porch, left'").expect("fine").display_name(),
+            "the porch, left"
+        );
+        for name in ["''", "' '", "'porch '", "\"por\\u001bch\"", "\"a\\nb\""] {
+            let error = read(name).expect_err(name).to_string();
+            assert!(
+                error.contains("line 1: ") && error.contains("can't be the node's `name`"),
+                "{error}"
+            );
         }
     }
 

@@ -39,6 +39,8 @@ struct MemberCall {
     name: String,
     /// What the member calls the call, as its newest offer says.
     tag: Option<CallTag>,
+    /// Whether it has passed to another member by nothing but the name, who has not named the call yet.
+    is_inherited: bool,
     /// Its newest offer, until the engine has said what becomes of it.
     pending: Option<u64>,
     /// Whether it has a session.
@@ -112,6 +114,7 @@ impl Meeting {
         if let (Some(made), None) = (same.next(), same.next()) {
             debug!(viewer = %name, "the viewer is back on the server");
             made.by = by;
+            made.is_inherited = true;
         }
         // The others are called by their numbers.
         if self.members.len() < MEMBERS || self.members.contains_key(&peer) {
@@ -133,6 +136,7 @@ impl Meeting {
             let by = self.address(*heir);
             if let Some(made) = self.calls.get_mut(&call) {
                 made.by = by;
+                made.is_inherited = true;
             }
             return None;
         }
@@ -154,8 +158,11 @@ impl Meeting {
         let known = self.call_of(from);
         // An offer begins a call; everything else is of the present one, or comes late.
         let present = known.filter(|call| {
-            let of = self.calls.get(call).and_then(|made| made.tag);
-            tag.is_none() || tag == of
+            let made = self.calls.get(call);
+            let of = made.and_then(|made| made.tag);
+            // Before it has our answer a viewer does not name its call. Who has come by a call has to know its name.
+            let may_be_silent = of.is_none() || made.is_some_and(|made| !made.is_inherited);
+            tag == of || (tag.is_none() && may_be_silent)
         });
         match (message, present) {
             (
@@ -213,10 +220,12 @@ impl Meeting {
             by,
             name: viewer.clone(),
             tag,
+            is_inherited: false,
             pending: None,
             is_answered: false,
         });
         made.tag = tag;
+        made.is_inherited = false;
         made.pending = Some(number);
         (OfferId { call, number, tag }, viewer)
     }

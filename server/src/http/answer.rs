@@ -27,6 +27,10 @@ const CORS: [(HeaderName, &str); 4] = [
     (ACCESS_CONTROL_EXPOSE_HEADERS, "Content-Length, X-Peer-Id"),
 ];
 
+/// The headers that a page of an origin that may use the server can send: the above, and the key of its member.
+const OF_GUESTS: &str =
+    "Content-Type, Content-Length, Connection, Cache-Control, Authorization, X-Pinhole-Key";
+
 /// `200 OK` with a body, and the id that tells what it is.
 pub(super) fn ok(content_type: HeaderValue, body: Bytes, pragma: Option<PeerId>) -> Answer {
     let answer = plain(StatusCode::OK, content_type, body);
@@ -149,7 +153,12 @@ pub(super) fn for_caller(mut answer: Answer, caller: &Caller) -> Answer {
         answer = answer.with(name, HeaderValue::from_static(value));
     }
     match caller {
-        Caller::Guest(_) => answer.with(VARY, HeaderValue::from_name(ORIGIN)),
+        Caller::Guest(_) => {
+            // Our page shows its key as well. The stock server's pages know of none.
+            let headers = HeaderValue::from_static(OF_GUESTS);
+            answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
+            answer.with(VARY, HeaderValue::from_name(ORIGIN))
+        }
         _ => answer,
     }
 }

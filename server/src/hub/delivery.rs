@@ -6,14 +6,15 @@ use pinhole_signaling::PeerId;
 
 use super::mailbox::Letter;
 use super::member::{Item, Line};
-use super::{Answer, Client, Hub, Refusal, RequestId, Why};
+use super::{Answer, Client, Hub, Refusal, RequestId};
 
 impl Hub {
-    pub(super) fn wait(&mut self, request: RequestId, id: PeerId, client: Client) {
+    pub(super) fn wait(&mut self, request: RequestId, id: PeerId, client: Client, now: Instant) {
         let Some(peer) = self.known(id, client) else {
             return self.refuse(request, Refusal::Gone);
         };
-        peer.has_waited = true;
+        peer.gives_way = None;
+        let is_first = !std::mem::replace(&mut peer.has_waited, true);
         let superseded = match &mut peer.line {
             Line::Delivering { standing_by, .. } => standing_by.replace(request),
             line @ Line::Absent { .. } => {
@@ -26,6 +27,11 @@ impl Hub {
         if let Some(older) = superseded {
             self.waits.remove(&older);
             self.refuse(older, Refusal::Superseded);
+        }
+        if is_first {
+            for former in self.predecessors(id) {
+                self.give_way(former, now);
+            }
         }
         self.serve(id);
     }
@@ -73,12 +79,11 @@ impl Hub {
             // The connection of the open wait has closed: absent from now on.
             Line::Waiting { .. } | Line::Absent { .. } => {}
         }
-        let is_replaced = peer.is_cut() && self.has_successor(id);
-        if is_replaced {
-            self.drop_peer(id, Why::Replaced);
-        } else {
-            self.serve(id);
+        let is_cut = peer.is_cut();
+        if is_cut && self.has_successor(id) {
+            self.give_way(id, now);
         }
+        self.serve(id);
     }
 
     /// Whether something waits for the end of a delivery: the member's next wait, which mostly says that the last event has arrived, and

@@ -3,6 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use pinhole_signaling::{MemberKey, Name, PeerId};
 
+use super::member::BACK;
 use crate::budget::Source;
 
 /// What happens to a hub.
@@ -149,7 +150,7 @@ impl Limits {
 
     /// No member is dropped for being away for less than this.
     pub fn shortest_absence(&self) -> Duration {
-        self.absent.min(self.first_wait)
+        self.absent.min(self.first_wait).min(BACK)
     }
 }
 

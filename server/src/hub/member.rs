@@ -1,6 +1,6 @@
 //! One member as the hub sees it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pinhole_signaling::{MemberKey, Name};
 
@@ -9,6 +9,9 @@ use super::presence::{Knowledge, News, Place};
 use super::{Event, Limits, RequestId};
 use crate::budget::Source;
 
+/// Within this a member that is there is back: who has reason to doubt its connection closes it, and opens the next.
+pub(super) const BACK: Duration = Duration::from_secs(3);
+
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) name: Name,
@@ -16,6 +19,8 @@ pub(super) struct Peer {
     /// What it shows with each request, if it has such.
     pub(super) key: Option<MemberKey>,
     pub(super) line: Line,
+    /// When it gives way to its next life, should it not wait until then.
+    pub(super) gives_way: Option<Instant>,
     /// Whether it has ever waited.
     pub(super) has_waited: bool,
     pub(super) mailbox: Mailbox,
@@ -65,6 +70,11 @@ impl Item {
 }
 
 impl Peer {
+    /// Whether nothing has been heard of it for [`BACK`] since its connection broke.
+    pub(super) fn is_dead(&self, now: Instant) -> bool {
+        matches!(self.line, Line::Absent { since, is_cut: true } if now >= since + BACK)
+    }
+
     /// Whether nothing has been heard of it since its connection broke.
     pub(super) fn is_cut(&self) -> bool {
         matches!(self.line, Line::Absent { is_cut: true, .. })
@@ -78,7 +88,10 @@ impl Peer {
             limits.first_wait
         };
         match self.line {
-            Line::Absent { since, .. } => Some(since + patience),
+            Line::Absent { since, .. } => {
+                let overdue = since + patience;
+                Some(self.gives_way.map_or(overdue, |then| then.min(overdue)))
+            }
             Line::Waiting { .. } | Line::Delivering { .. } => None,
         }
     }

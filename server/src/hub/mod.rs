@@ -33,7 +33,7 @@ pub use input::{Bound, Client, Input, Limits, Pace, Parcel, RequestId};
 
 use crate::budget::{Budget, Spent};
 use mailbox::{Letter, Mailbox};
-use member::{Line, Peer};
+use member::{BACK, Line, Peer};
 use pace::Debts;
 use presence::Board;
 
@@ -88,7 +88,7 @@ impl Hub {
                 name,
                 client,
             } => self.sign_in(request, name, client, now),
-            Input::Wait { request, id, client } => self.wait(request, id, client),
+            Input::Wait { request, id, client } => self.wait(request, id, client, now),
             Input::Send {
                 request,
                 from,
@@ -121,7 +121,7 @@ impl Hub {
 
     fn sign_in(&mut self, request: RequestId, name: Name, client: Client, now: Instant) {
         let source = client.source;
-        let replaced = self.former_lives(&name, client);
+        let replaced = self.former_lives(&name, client, now);
         let own = |id: &&PeerId| self.peers.get(id).is_some_and(|peer| peer.source == source);
         let replaced_of_source = replaced.iter().filter(own).count();
         let Bound { all, each } = self.limits.members;
@@ -187,6 +187,7 @@ impl Hub {
                 since: now,
                 is_cut: false,
             },
+            gives_way: None,
             has_waited: false,
             mailbox: Mailbox::new(mailbox::Bounds::of(&self.limits)),
             place,
@@ -198,12 +199,12 @@ impl Hub {
     }
 
     /// The members that one who signs in has been until now: with the same key; or of the same name from the same address, where
-    /// the connection broke and nothing has been heard since, as of a program that was killed and is started anew. The latter may be said
-    /// by anybody of that address, and ends nobody who is there.
-    fn former_lives(&self, name: &Name, client: Client) -> Vec<PeerId> {
+    /// the connection broke and nothing has been heard for longer than one who is there takes to come back, as of a program that was
+    /// killed and is started anew. The latter may be said by anybody of that address, and ends nobody who is there.
+    fn former_lives(&self, name: &Name, client: Client, now: Instant) -> Vec<PeerId> {
         let is_one = |peer: &Peer| {
             (client.key.is_some() && peer.key == client.key)
-                || (peer.is_cut() && peer.source == client.source && peer.name == *name)
+                || (peer.is_dead(now) && peer.source == client.source && peer.name == *name)
         };
         let peers = self.peers.iter();
         peers
@@ -222,6 +223,23 @@ impl Hub {
         self.peers.range(later).any(|(_, peer)| {
             peer.has_waited && !peer.is_cut() && peer.source == old.source && peer.name == old.name
         })
+    }
+
+    /// The members of the same name and address that have signed in before this one did, and whose connections broke.
+    fn predecessors(&self, id: PeerId) -> Vec<PeerId> {
+        let Some(new) = self.peers.get(&id) else {
+            return Vec::new();
+        };
+        let is_one = |peer: &Peer| peer.is_cut() && peer.source == new.source && peer.name == new.name;
+        let before = self.peers.range(..id).filter(|(_, peer)| is_one(peer));
+        before.map(|(&id, _)| id).collect()
+    }
+
+    /// Has a member go, should it not be back soon.
+    fn give_way(&mut self, id: PeerId, now: Instant) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.gives_way.get_or_insert(now + BACK);
+        }
     }
 
     fn send(&mut self, request: RequestId, from: PeerId, to: PeerId, parcel: Parcel, client: Client) {
@@ -268,7 +286,8 @@ impl Hub {
             .map(|(&id, _)| id)
             .collect();
         for id in overdue {
-            self.drop_peer(id, Why::Absent);
+            let is_replaced = self.peers.get(&id).is_some_and(|peer| peer.gives_way.is_some());
+            self.drop_peer(id, if is_replaced { Why::Replaced } else { Why::Absent });
         }
     }
 

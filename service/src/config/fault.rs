@@ -109,7 +109,7 @@ impl Fault {
     /// The sentence for the person.
     pub(super) fn words(&self) -> String {
         match &self.what {
-            What::Words(words) => words.trim().replace('\n', ", "),
+            What::Words(words) => harmless(&words.trim().replace('\n', ", ")),
             What::Other { found, wanted } => self.it_is(found, &self.wanted(wanted)),
             What::Choice { found, wanted } => self.it_is(found, wanted),
             What::Unknown { key, known } => unknown(key, known),
@@ -260,7 +260,11 @@ pub(super) fn clipped(written: &str) -> String {
     if start.len() < written.len() {
         start.push('…');
     }
-    // Other letters than English ones stay; what breaks a line or a terminal does not.
+    harmless(&start)
+}
+
+/// Other letters than English ones stay; what breaks a line or a terminal does not.
+fn harmless(words: &str) -> String {
     let escaped = |letter: char| {
         if letter.is_control() {
             letter.escape_default().to_string()
@@ -268,5 +272,5 @@ pub(super) fn clipped(written: &str) -> String {
             letter.to_string()
         }
     };
-    start.chars().map(escaped).collect()
+    words.chars().map(escaped).collect()
 }

@@ -39,6 +39,11 @@ pub(super) fn line(text: &str, offset: usize) -> Range<usize> {
     start..end
 }
 
+/// What stands in front of a line's `=`.
+fn key_of(line: &str) -> &str {
+    line.split('=').next().unwrap_or_default().trim()
+}
+
 fn slip(text: &str, error: &toml::de::Error) -> Slip {
     let at = error.span().unwrap_or(0..0);
     let written = clipped(text.get(at.clone()).unwrap_or_default());
@@ -57,6 +62,13 @@ fn slip(text: &str, error: &toml::de::Error) -> Slip {
         ),
         "duplicate key" => (
             format!("`{written}` stands here for a second time; remove one of the two"),
+            true,
+        ),
+        "string values must be quoted" if written.is_empty() => (
+            format!(
+                "`{}` has no value; write it behind the `=`, as key = \"text\" or key = 5",
+                clipped(key_of(this))
+            ),
             true,
         ),
         "string values must be quoted" => (

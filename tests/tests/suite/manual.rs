@@ -39,11 +39,11 @@ const VIEWER: &str = r#".SH SEE ALSO
 const DAEMON: &str = r#".SH ENVIRONMENT
 .TP
 \fBPINHOLE_LOG\fR
-What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter such as \fBpinhole_node=debug\fR. What
+What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter of several, such as \fBinfo,rtc=warn\fR. What
 is logged as a service by default is \fBinfo\fR, and nothing for the commands, whose own words are on the standard output and error.
 .TP
 \fBNO_COLOR\fR
-Set to anything, there are no colours in the log. Where standard error is no terminal there are none in any case.
+Set to anything but nothing, there are no colours in the log. Where standard error is no terminal there are none in any case.
 .SH EXIT STATUS
 .TP
 \fB0\fR

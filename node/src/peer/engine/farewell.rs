@@ -7,7 +7,7 @@ use tracing::{Span, info};
 
 use super::host::{Host, feed_of};
 use crate::peer::{
-    caller::{Refused, Reply},
+    caller::Reply,
     ending::Ending,
     id::SessionId,
     report::Stage,
@@ -22,7 +22,7 @@ impl Host {
 
     /// Ends a session that connects, for the sake of a newcomer.
     pub(super) fn displace(&mut self, id: SessionId) {
-        self.finish(id, Ending::Crowded, Reply::Refused(Refused::Flooded));
+        self.end(id, Ending::Crowded);
     }
 
     /// Ends a session with this as the last word.

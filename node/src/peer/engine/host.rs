@@ -162,8 +162,7 @@ impl Host {
             }
             Event::Candidate(candidate) => entry.caller.tell(Reply::Candidate(candidate)),
             Event::Connected if connected > self.settings.max_viewers => {
-                let why = Refused::Busy(self.settings.max_viewers);
-                self.finish(id, Ending::Crowded, Reply::Refused(why));
+                self.end(id, Ending::Crowded);
             }
             Event::Connected => {
                 static CONNECTED: Quiet = Quiet::new(100);

@@ -183,7 +183,7 @@ async fn those_who_only_call_take_nobodys_place() {
     // Where they are nobody knows. Who called first has had the most time to be heard of.
     let newcomer = scene.offers_at(100, BROWSER, start);
     assert_eq!(newcomer.words(), ["answer"]);
-    assert_eq!(calls[0].words(), ["answer", "refused: busy"]);
+    assert_eq!(calls[0].words(), ["answer", "ended: crowded"]);
     assert_eq!(calls[1].words(), ["answer"]);
     assert_eq!(scene.sessions(), CONNECTING);
     assert_eq!(scene.viewers.figures().ended(Ending::Crowded).get(), 1);

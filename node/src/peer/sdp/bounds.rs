@@ -50,6 +50,8 @@ impl Bounded {
         };
         let mut lines = 0;
         for ended in sdp.split_inclusive('\n') {
+            // The core's reader passes over these, and would read lines that were not looked at here.
+            let ended = ended.trim_start_matches('\r');
             let line = ended.trim_end();
             lines += 1;
             within(lines, LINES, "lines")?;

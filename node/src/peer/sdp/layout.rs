@@ -148,7 +148,8 @@ impl Layout {
         let is_open = |number: &usize| reading.is_open(*number);
         let mut parts: Vec<_> = self.places.iter().map(|place| place.part).collect();
         let picture = self.section(Role::Picture).filter(is_open);
-        let (bundled, is_grouped) = picture.map(|number| reading.bundled(number)).unwrap_or_default();
+        let picture = picture.ok_or(DescriptionError::OtherCodec)?;
+        let (bundled, is_grouped) = reading.bundled(picture);
         for (number, part) in parts.iter_mut().enumerate() {
             if !is_open(&number) {
                 *part = Part::Rejected;
@@ -160,8 +161,8 @@ impl Layout {
             parts,
             bundled,
             is_grouped,
-            picture,
-            has_place: picture.is_some(),
+            picture: Some(picture),
+            has_place: true,
         })
     }
 

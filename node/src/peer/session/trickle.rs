@@ -17,7 +17,13 @@ pub(super) fn take(remotes: &mut Remotes, link: &mut Link, line: &str, now: Inst
             link.pace.restart(now);
             return true;
         }
-        Err(why @ (Unfit::Known | Unfit::Name | Unfit::OtherTransport | Unfit::OtherComponent)) => {
+        Err(
+            why @ (Unfit::Known
+            | Unfit::Name
+            | Unfit::OtherTransport
+            | Unfit::OtherComponent
+            | Unfit::Nowhere),
+        ) => {
             debug!(viewer = %link.viewer, "a candidate is of no use: {why}");
         }
         // One candidate less is no reason to end: there are others.
