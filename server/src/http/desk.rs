@@ -113,9 +113,10 @@ impl Desk {
     /// Lets the hub's time pass, for ever.
     pub(super) async fn run_clock(&self) {
         loop {
-            // An absence that begins meanwhile ends after this sleep does.
+            // What begins meanwhile is due after this sleep ends.
+            let latest = Instant::now() + self.absent;
             let deadline = self.lock().hub.next_deadline().map(Instant::from_std);
-            tokio::time::sleep_until(deadline.unwrap_or_else(|| Instant::now() + self.absent)).await;
+            tokio::time::sleep_until(deadline.map_or(latest, |deadline| deadline.min(latest))).await;
             self.lock().step(Input::Tick);
         }
     }
