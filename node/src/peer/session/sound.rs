@@ -11,7 +11,7 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::setup;
+use super::{setup, stream::first_sequence};
 use crate::{
     media::{SoundCodec, SoundUnit},
     peer::{
@@ -104,7 +104,7 @@ impl SoundStream {
             payload_type,
             ssrc: rand::random(),
             timestamp_offset: rand::random(),
-            sequence: rand::random(),
+            sequence: first_sequence(),
             packets: 0,
         }
     }

@@ -33,7 +33,7 @@ impl Stream {
             codec,
             payload_type,
             ssrc: rand::random(),
-            sequence: rand::random(),
+            sequence: first_sequence(),
             timestamp_offset: rand::random(),
             units: 0,
             packets: 0,
@@ -136,12 +136,28 @@ impl Stream {
     }
 }
 
+/// The number of a stream's first packet: by chance, in the lower half of all.
+///
+/// A receiver counts by itself how often the numbers have begun anew, and takes it for never until it has got a packet (RFC 3711,
+/// section 3.3.1). Were that to happen among packets that it misses, as those before the end of its handshake, it could decrypt nothing, for
+/// as long as it stayed.
+pub(super) fn first_sequence() -> u16 {
+    rand::random::<u16>() >> 1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::media::{AccessUnit, Timestamp};
     use bytes::Bytes;
     use std::time::Duration;
+
+    #[test]
+    fn numbers_do_not_begin_anew_while_a_viewer_connects() {
+        let firsts: Vec<_> = (0..1000).map(|_| first_sequence()).collect();
+        assert!(firsts.iter().all(|first| *first < 1 << 15));
+        assert!(firsts.iter().any(|first| *first >= 1 << 14), "by chance");
+    }
 
     #[test]
     fn a_picture_is_one_time_stamp_with_a_mark_at_its_end() {
