@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
-use super::id::CameraId;
+use super::{id::CameraId, ring::Ring};
 use crate::{
     fanout::{Broadcast, Depth, Subscriber},
-    media::{AccessUnit, Codec, Rendition},
+    media::{AccessUnit, Codec, Privacy, Rendition},
 };
 
 /// The payload of one RTP packet. With the headers, SRTP's tag and a tunnel's overhead it fits into IPv6's
@@ -22,6 +22,7 @@ pub(super) struct Feed {
     rendition: Rendition,
     subscriber: Option<Subscriber<AccessUnit>>,
     cutter: Cutter,
+    ring: Ring,
     users: usize,
 }
 
@@ -45,10 +46,17 @@ pub(super) enum Uncuttable {
 pub(super) struct Packetised {
     pub(super) unit: AccessUnit,
     pub(super) payloads: Vec<Bytes>,
+    /// The feed's number of the first of them.
+    pub(super) first: u64,
 }
 
 impl Feed {
-    pub(super) fn new(camera: CameraId, broadcast: Broadcast<AccessUnit>, rendition: Rendition) -> Self {
+    pub(super) fn new(
+        camera: CameraId,
+        broadcast: Broadcast<AccessUnit>,
+        rendition: Rendition,
+        privacy: &Privacy,
+    ) -> Self {
         let cutter = match rendition.codec {
             Codec::H264 => Cutter::H264,
             // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
@@ -64,6 +72,7 @@ impl Feed {
             rendition,
             subscriber: None,
             cutter,
+            ring: Ring::new(privacy),
             users: 0,
         }
     }
@@ -89,7 +98,13 @@ impl Feed {
         self.users = self.users.saturating_sub(1);
         if self.users == 0 {
             self.subscriber = None;
+            self.ring.clear();
         }
+    }
+
+    /// What was sent last.
+    pub(super) fn ring(&self) -> &Ring {
+        &self.ring
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -110,7 +125,7 @@ impl Feed {
         }
     }
 
-    /// Cuts a unit for the wire.
+    /// Cuts a unit for the wire, and keeps what comes of it for those who miss some.
     ///
     /// # Errors
     /// The encoder delivered something that is no picture of this codec.
@@ -122,6 +137,11 @@ impl Feed {
         if payloads.is_empty() {
             return Err(Uncuttable::Empty);
         }
-        Ok(Packetised { unit, payloads })
+        let first = self.ring.keep(&payloads, unit.captured_at);
+        Ok(Packetised {
+            unit,
+            payloads,
+            first,
+        })
     }
 }

@@ -76,6 +76,7 @@ impl Talk {
         let anchor = Anchor {
             instant: now,
             timestamp: Timestamp::from_monotonic(Duration::ZERO),
+            wall: Duration::ZERO,
         };
         let terms = Terms {
             sound: with_sound,
@@ -218,7 +219,7 @@ impl Default for Packetiser {
         let rendition = Rendition::top(Codec::H264);
         let ([publisher], broadcast) =
             fanout::broadcast([rendition], &Demand::default(), &Privacy::default());
-        let mut feed = Feed::new(CameraId::default(), broadcast, rendition);
+        let mut feed = Feed::new(CameraId::default(), broadcast, rendition, &Privacy::default());
         feed.enter();
         Self { publisher, feed }
     }

@@ -22,11 +22,13 @@ mod id;
 mod places;
 mod report;
 mod request;
+mod ring;
 mod rtcp;
 mod sdp;
 mod session;
 mod sessions;
 mod sound;
+mod srtp;
 mod transport;
 mod viewers;
 

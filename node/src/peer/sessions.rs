@@ -1,4 +1,8 @@
-use std::{collections::BTreeMap, net::IpAddr, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Instant,
+};
 
 use super::{
     caller::Caller,
@@ -25,8 +29,16 @@ pub(super) struct Full;
 /// All sessions, the oldest first.
 #[derive(Default)]
 pub(super) struct Sessions {
-    all: BTreeMap<SessionId, Entry>,
+    all: BTreeMap<SessionId, Held>,
+    /// When each that waits for a time wants to be called, the first first.
+    due: BTreeSet<(Instant, SessionId)>,
     next: u64,
+}
+
+struct Held {
+    entry: Entry,
+    /// As it stands in `due`.
+    due: Option<Instant>,
 }
 
 impl Sessions {
@@ -38,22 +50,43 @@ impl Sessions {
     pub(super) fn add(&mut self, entry: Entry) -> SessionId {
         let id = self.next();
         self.next += 1;
-        self.all.insert(id, entry);
+        self.all.insert(id, Held { entry, due: None });
+        self.settle(id);
         id
     }
 
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Entry> {
-        self.all.remove(&id)
+        let held = self.all.remove(&id)?;
+        if let Some(due) = held.due {
+            self.due.remove(&(due, id));
+        }
+        Some(held.entry)
     }
 
+    /// The entry of a session. Whoever has the session do something calls [`Sessions::settle`] then.
     pub(super) fn get(&mut self, id: SessionId) -> Option<&mut Entry> {
-        self.all.get_mut(&id)
+        self.all.get_mut(&id).map(|held| &mut held.entry)
+    }
+
+    /// Asks a session when it wants to be called next.
+    pub(super) fn settle(&mut self, id: SessionId) {
+        if let Some(held) = self.all.get_mut(&id) {
+            settle(&mut self.due, id, held);
+        }
+    }
+
+    /// Does this with every session.
+    pub(super) fn each(&mut self, mut act: impl FnMut(SessionId, &mut Entry)) {
+        for (id, held) in &mut self.all {
+            act(*id, &mut held.entry);
+            settle(&mut self.due, *id, held);
+        }
     }
 
     /// The session of a call, where it has one.
     pub(super) fn of(&self, call: CallId) -> Option<SessionId> {
         let mut all = self.all.iter();
-        all.find(|(_, entry)| entry.call == call).map(|(id, _)| *id)
+        all.find(|(_, held)| held.entry.call == call).map(|(id, _)| *id)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -61,16 +94,12 @@ impl Sessions {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.all.values()
-    }
-
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (SessionId, &mut Entry)> {
-        self.all.iter_mut().map(|(id, entry)| (*id, entry))
+        self.all.values().map(|held| &held.entry)
     }
 
     /// Those of which this is true.
     pub(super) fn which(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<SessionId> {
-        let meant = self.all.iter().filter(|(_, entry)| is_meant(entry));
+        let meant = self.all.iter().filter(|(_, held)| is_meant(&held.entry));
         meant.map(|(id, _)| *id).collect()
     }
 
@@ -95,7 +124,7 @@ impl Sessions {
             })
         };
         let all = self.all.iter();
-        let connecting = all.filter_map(|(id, entry)| Some((*id, connecting(entry)?)));
+        let connecting = all.filter_map(|(id, held)| Some((*id, connecting(&held.entry)?)));
         let (ids, connecting): (Vec<_>, Vec<_>) = connecting.unzip();
         if connecting.len() < places {
             return Ok(None);
@@ -116,6 +145,24 @@ impl Sessions {
 
     /// When the first of them wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.iter().filter_map(|entry| entry.session.deadline()).min()
+        self.due.first().map(|(due, _)| *due)
     }
+
+    /// Those that want to be called by now.
+    pub(super) fn due(&self, now: Instant) -> Vec<SessionId> {
+        let due = self.due.iter().take_while(|(due, _)| *due <= now);
+        due.map(|(_, id)| *id).collect()
+    }
+}
+
+fn settle(due: &mut BTreeSet<(Instant, SessionId)>, id: SessionId, held: &mut Held) {
+    let deadline = held.entry.session.deadline();
+    if held.due == deadline {
+        return;
+    }
+    if let Some(before) = held.due {
+        due.remove(&(before, id));
+    }
+    due.extend(deadline.map(|deadline| (deadline, id)));
+    held.due = deadline;
 }

@@ -3,16 +3,13 @@
 //! What the engine does for a session is done here without sockets: it carries packets, asks the source for keyframes, and closes a session
 //! that is over.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
-
-use bytes::Bytes;
+use std::time::{Duration, Instant};
 
 use super::{
     holding::Holding,
     link::Link,
+    nonces::Nonces,
+    pump::Port,
     setting::Setting,
     source::Source,
     told::Told,
@@ -24,8 +21,8 @@ use crate::{
         ending::Ending,
         report::Stage,
         rtcp::Anchor,
-        sdp::{self, Offer},
-        session::{Event, Input, Output, Session, Terms},
+        sdp::Offer,
+        session::{Input, Session, Terms},
         transport::{Path, Protocol},
     },
 };
@@ -38,7 +35,7 @@ pub(super) struct Call {
     pub(super) now: Instant,
     pub(super) start: Instant,
     /// Until it is over.
-    session: Option<Session>,
+    pub(super) session: Option<Session>,
     pub(super) viewer: Viewer,
     pub(super) source: Source,
     pub(super) to_viewer: Link,
@@ -48,21 +45,31 @@ pub(super) struct Call {
     pub(super) heard: Instant,
     /// RTP packets that the session gave out, also those that it gave out again.
     pub(super) sent: u64,
+    /// Those of them that the session sealed itself.
+    pub(super) sealed: u64,
     /// Pictures that the session gave out.
     pub(super) given: u32,
     /// RTP packets that these came to.
     pub(super) cut: u64,
     pub(super) holding: Holding,
+    pub(super) nonces: Nonces,
 }
 
 impl Call {
     /// The viewer's offer is with the node, and the answer with the viewer.
     pub(super) fn new(setting: Setting) -> Self {
         let start = Instant::now();
-        let (viewer, offer) = Viewer::new(setting.codec, setting.wants, setting.asking, start);
+        let (viewer, offer) = Viewer::new(
+            setting.codec,
+            setting.wants,
+            setting.asking,
+            setting.ciphers,
+            start,
+        );
         let anchor = Anchor {
             instant: start,
             timestamp: Timestamp::from_monotonic(Duration::ZERO),
+            wall: Duration::ZERO,
         };
         let offer = Offer::read(offer.sdp).expect("an offer");
         let session = Session::new(
@@ -84,9 +91,11 @@ impl Call {
             told: Told::default(),
             heard: start,
             sent: 0,
+            sealed: 0,
             given: 0,
             cut: 0,
             holding: Holding::default(),
+            nonces: Nonces::default(),
         };
         call.pump();
         call
@@ -105,6 +114,11 @@ impl Call {
     /// How far the session is, while it goes on.
     pub(super) fn stage(&self) -> Option<Stage> {
         self.session.as_ref().map(Session::stage)
+    }
+
+    /// How often the numbers of a stream have begun anew.
+    pub(super) fn wraps(&self) -> u64 {
+        self.nonces.most_wraps()
     }
 
     /// Packets that the session gave out once more.
@@ -209,11 +223,17 @@ impl Call {
             count();
             self.viewer.receive(&packet, self.now);
         }
-        if self.source.deadline() <= self.now {
-            let packetised = self.source.picture(self.now);
+        if self.source.deadline() <= self.now
+            && let Some(packetised) = self.source.picture(self.now)
+        {
             self.holding.follow(&packetised.payloads);
             let sent = self.sent;
-            self.handle(Input::Picture(&packetised));
+            let mut port = Port::default();
+            if let Some(session) = &mut self.session {
+                session.picture(&packetised, self.now, &mut port);
+            }
+            self.leave(port);
+            self.pump();
             self.cut += self.sent - sent;
             self.given += u32::from(self.sent > sent);
         }
@@ -232,62 +252,6 @@ impl Call {
     pub(super) fn carry(&mut self) {
         while let Some(packet) = self.viewer.poll() {
             self.to_node.send(packet, self.now);
-        }
-    }
-
-    /// Does what the session wants done.
-    fn pump(&mut self) {
-        let Some(mut session) = self.session.take() else {
-            return;
-        };
-        while let Some(output) = session.poll() {
-            match output {
-                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
-                Output::Event(Event::Answer(sdp)) => {
-                    self.told.fragment = sdp::fragment(&sdp).unwrap_or_default().to_owned();
-                    self.viewer.accept(sdp, self.now);
-                }
-                Output::Event(Event::Offer(sdp)) => self.told.offer = Some(sdp),
-                Output::Event(Event::Connected) => self.told.connected = Some(self.now),
-                Output::Event(Event::Watching) => self.told.watching = Some(self.now),
-                Output::Event(Event::KeyframeWanted) => {
-                    self.told.keyframes_wanted += 1;
-                    self.source.request_keyframe();
-                }
-                Output::Event(Event::Ended(ending)) => {
-                    self.told.ended = Some((ending, self.now));
-                    return self.close(&mut session);
-                }
-                Output::Event(other) => panic!("nobody asked for {other:?}"),
-            }
-        }
-        self.session = Some(session);
-    }
-
-    /// Has a session say goodbye, after which it must have nothing more to do.
-    fn close(&mut self, session: &mut Session) {
-        session.handle(Input::Close, self.now);
-        while let Some(output) = session.poll() {
-            match output {
-                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
-                Output::Event(event) => panic!("{event:?} after the end"),
-            }
-        }
-        assert_eq!(
-            session.deadline(),
-            None,
-            "a closed session has nothing to wait for"
-        );
-    }
-
-    fn transmit(&mut self, path: Path, packet: Bytes) {
-        // RTP is version 2, and its payload types are not those of RTCP (RFC 5761, section 4).
-        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
-        self.sent += u64::from(is_rtp);
-        if path.peer == SocketAddr::from(VIEWER) {
-            self.to_viewer.send(packet, self.now);
-        } else {
-            self.told.strays.push((path, packet));
         }
     }
 }

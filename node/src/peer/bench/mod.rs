@@ -3,12 +3,13 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `call`, `setting`, `told` | both ends, what is between them, and the clock, which jumps to whatever comes next |
+//! | `call`, `pump`, `setting`, `told` | both ends, what is between them, and the clock, which jumps to whatever comes next |
 //! | `link` | one direction of the path: loss, delay, jitter, reordering, duplication, a bottleneck with its queue |
 //! | `viewer` | the other end, on the same core: it offers, and asks for what got lost |
 //! | `screen` | what could be decoded of what arrives, and for how long nothing could |
 //! | `source`, `picture` | a camera with its encoder, before the node's own fan-out and feed |
 //! | `holding` | what a session still holds of what it was given |
+//! | `nonces` | what its packets were sealed with: no nonce is used for two |
 //! | `connecting`, `watching`, `ending` | one behaviour each |
 //! | `runs` | many calls over paths that are drawn by lot |
 //! | `hostile` | what others, and the viewer itself, may send into a call: `dev/fuzz demux` |
@@ -21,7 +22,9 @@ mod ending;
 mod holding;
 mod hostile;
 mod link;
+mod nonces;
 mod picture;
+mod pump;
 #[cfg(test)]
 mod runs;
 mod screen;

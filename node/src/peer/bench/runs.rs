@@ -23,7 +23,7 @@ use super::{
     call::Call,
     link::{Bottleneck, Conditions},
     setting::Setting,
-    viewer::{Asking, Wants},
+    viewer::{Asking, Ciphers, Wants},
 };
 use crate::media::Codec;
 
@@ -75,6 +75,11 @@ fn draw(seed: u64) -> Setting {
             tries: 10,
         },
         wants: Wants::Video,
+        ciphers: if up_to(1.0) < 0.2 {
+            Ciphers::CounterMode
+        } else {
+            Ciphers::Any
+        },
     }
 }
 

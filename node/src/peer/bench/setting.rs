@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     link::Conditions,
-    viewer::{Asking, Wants},
+    viewer::{Asking, Ciphers, Wants},
 };
 use crate::media::Codec;
 
@@ -19,6 +19,7 @@ pub(super) struct Setting {
     pub(super) to_node: Conditions,
     pub(super) asking: Asking,
     pub(super) wants: Wants,
+    pub(super) ciphers: Ciphers,
 }
 
 impl Default for Setting {
@@ -36,6 +37,7 @@ impl Default for Setting {
             to_node: good,
             asking: Asking::default(),
             wants: Wants::Video,
+            ciphers: Ciphers::Any,
         }
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     peer::{
         CameraId,
         feed::{Feed, Packetised},
+        ring::Ring,
     },
 };
 
@@ -47,9 +48,9 @@ impl Source {
     /// A source that gives its first picture soon after `start`, in so many bits a second.
     pub(super) fn new(codec: Codec, bitrate: u64, seed: u64, start: Instant) -> Self {
         let rendition = Rendition::top(codec);
-        let ([publisher], broadcast) =
-            fanout::broadcast([rendition], &Demand::default(), &Privacy::default());
-        let mut feed = Feed::new(CameraId::default(), broadcast, rendition);
+        let privacy = Privacy::default();
+        let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &privacy);
+        let mut feed = Feed::new(CameraId::default(), broadcast, rendition, &privacy);
         feed.enter();
         Self {
             publisher,
@@ -82,8 +83,18 @@ impl Source {
         self.feed.request_keyframe();
     }
 
-    /// The picture that is due, as sessions get it.
-    pub(super) fn picture(&mut self, now: Instant) -> Packetised {
+    /// What was sent last.
+    pub(super) fn ring(&self) -> &Ring {
+        self.feed.ring()
+    }
+
+    /// Nobody watches any more.
+    pub(super) fn leave(&mut self) {
+        self.feed.leave();
+    }
+
+    /// The picture that is due, as sessions get it; while anybody watches.
+    pub(super) fn picture(&mut self, now: Instant) -> Option<Packetised> {
         let is_keyframe = self.pictures == 0 || self.publisher.take_orders(now).keyframe;
         let picture = Picture {
             number: self.pictures,
@@ -99,9 +110,10 @@ impl Source {
         self.keyframes += u32::from(is_keyframe);
         let mut context = Context::from_waker(Waker::noop());
         let Poll::Ready(Some(unit)) = self.feed.poll_unit(&mut context) else {
-            panic!("it was published just now");
+            assert!(!self.feed.is_used(), "it was published just now");
+            return None;
         };
-        self.feed.packetise(unit).expect("it is a picture")
+        Some(self.feed.packetise(unit).expect("it is a picture"))
     }
 
     /// As long as an encoder of a constant bitrate would make it.
@@ -133,7 +145,7 @@ mod tests {
             if number % 100 == 50 {
                 source.request_keyframe();
             }
-            let picture = source.picture(source.deadline());
+            let picture = source.picture(source.deadline()).expect("a picture");
             all += bytes(&picture);
             if picture.unit.is_keyframe {
                 keyframes += bytes(&picture);

@@ -11,8 +11,15 @@ use rtc::rtcp::{
     receiver_report::ReceiverReport,
 };
 
-use super::{call::Call, setting::Setting, viewer::Asking};
-use crate::peer::{report::Stage, sdp::Offer, session::Input};
+use super::{
+    call::Call,
+    setting::Setting,
+    viewer::{Asking, Ciphers},
+};
+use crate::{
+    media::Codec,
+    peer::{report::Stage, sdp::Offer, session::Input},
+};
 
 fn watching(setting: Setting) -> Call {
     let mut call = Call::new(setting);
@@ -39,6 +46,51 @@ fn a_good_path_shows_every_picture_and_asks_for_nothing() {
     assert!(missing <= ON_THEIR_WAY, "{missing} of {} pictures", call.given);
     assert!(behind(&call) <= ON_THEIR_WAY);
     assert_eq!((call.told.keyframes_wanted, call.retransmitted()), (1, 0));
+}
+
+#[test]
+fn all_packets_but_the_first_are_sealed_by_the_session() {
+    for codec in Codec::ALL {
+        let mut call = watching(Setting {
+            codec,
+            ..Setting::default()
+        });
+        call.to_viewer.change(|path| path.loss = 0.05);
+        call.run(Duration::from_secs(5));
+        assert!(call.retransmitted() > 10);
+        assert_eq!(call.sealed + 1, call.sent);
+    }
+}
+
+#[test]
+fn a_viewer_that_knows_no_gcm_is_served_by_the_core() {
+    let mut call = watching(Setting {
+        ciphers: Ciphers::CounterMode,
+        ..Setting::default()
+    });
+    call.to_viewer.change(|path| path.loss = 0.05);
+    let (shown, pictures) = (call.viewer.screen().shown(), call.source.pictures());
+    call.run(Duration::from_secs(10));
+    assert!(call.retransmitted() > 10);
+    assert_eq!((call.sealed, call.viewer.keyframe_requests()), (0, 0));
+    let shown = call.viewer.screen().shown() - shown;
+    assert!(shown + 15 >= call.source.pictures() - pictures, "{shown}");
+}
+
+#[test]
+fn sequence_numbers_begin_anew_three_times_and_nobody_notices() {
+    let mut call = watching(Setting {
+        // Of 2,000 packets a second.
+        bitrate: 18_000_000,
+        ..Setting::default()
+    });
+    call.to_viewer.change(|path| path.loss = 0.002);
+    assert!(call.run_until(Duration::from_secs(200), |call| call.wraps() == 3));
+    call.mend();
+    call.run(Duration::from_secs(1));
+    assert!(call.retransmitted() > 100, "{}", call.retransmitted());
+    assert_eq!(call.viewer.keyframe_requests(), 0);
+    assert!(behind(&call) <= ON_THEIR_WAY, "{} behind", behind(&call));
 }
 
 type Report = fn(u32) -> Vec<Box<dyn Packet>>;

@@ -9,6 +9,7 @@ use pinhole_service::quiet::Quiet;
 use tokio::sync::oneshot;
 use tracing::{Span, info, warn};
 
+use super::port::{Port, drain};
 use crate::{
     fanout::Broadcast,
     media::{Allowance, Privacy, Rendition, SoundUnit, TalkBack},
@@ -21,7 +22,7 @@ use crate::{
         report::Report,
         rtcp::Anchor,
         sdp,
-        session::{Event, Input, Output, Session},
+        session::{Event, Input},
         sessions::Sessions,
         sound::SoundFeed,
         transport::{Demux, Reflexive, Transport},
@@ -52,6 +53,8 @@ const OFFERS_PER_SECOND: u32 = 50;
 pub(super) struct Host {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
+    /// When packets are taken again.
+    pub(super) rest: Option<Instant>,
     pub(super) demux: Demux,
     pub(super) reflexive: Reflexive,
     /// The cameras, and what the log says in front of what happens to their viewers.
@@ -84,6 +87,7 @@ impl Host {
         Self {
             settings,
             transport,
+            rest: None,
             demux: Demux::default(),
             reflexive: Reflexive::default(),
             cameras: BTreeMap::new(),
@@ -109,9 +113,8 @@ impl Host {
             self.reflexive = Reflexive::default();
         }
         let now = Instant::now();
-        for (_, entry) in self.sessions.iter_mut() {
-            entry.session.handle(Input::TalkBack(settings.talk_back), now);
-        }
+        self.sessions
+            .each(|_, entry| entry.session.handle(Input::TalkBack(settings.talk_back), now));
         self.settings = settings;
     }
 
@@ -124,6 +127,7 @@ impl Host {
     pub(super) fn serve(&mut self, id: SessionId, now: Instant) {
         if let Some(entry) = self.sessions.get(id) {
             drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+            self.sessions.settle(id);
         }
         self.happen(now);
     }
@@ -133,6 +137,7 @@ impl Host {
         if let Some(entry) = self.sessions.get(id) {
             entry.session.handle(input, now);
             drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+            self.sessions.settle(id);
         }
         self.happen(now);
     }
@@ -145,7 +150,6 @@ impl Host {
     }
 
     fn happened(&mut self, id: SessionId, event: Event, now: Instant) {
-        let connected = self.sessions.connected();
         let Some(entry) = self.sessions.get(id) else {
             return;
         };
@@ -161,21 +165,17 @@ impl Host {
                 entry.caller.tell(Reply::Offer(sdp));
             }
             Event::Candidate(candidate) => entry.caller.tell(Reply::Candidate(candidate)),
-            Event::Connected if connected > self.settings.max_viewers => {
-                self.end(id, Ending::Crowded);
-            }
-            Event::Connected => {
-                static CONNECTED: Quiet = Quiet::new(100);
-                if let Some(others) = CONNECTED.may_say() {
-                    let after = entry.session.summary(now);
-                    let _here = self.cameras.get(&camera).map(Span::enter);
-                    info!(%viewer, codec = %entry.session.codec(), after = %after.lasted(), others, "viewer connected");
-                }
-                self.tally.count(self.sessions.connected());
-            }
+            Event::Connected => self.connected(id, now),
             Event::KeyframeWanted => {
                 if let Some(feed) = feed_of(&mut self.feeds, camera, entry.session.rendition()) {
                     feed.request_keyframe();
+                }
+            }
+            Event::PacketsWanted => {
+                if let Some(feed) = feed_of(&mut self.feeds, camera, entry.session.rendition()) {
+                    let mut port = Port::new(id, &mut self.transport, now);
+                    entry.session.again(feed.ring(), now, &mut port);
+                    drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
                 }
             }
             Event::Watching => {
@@ -215,6 +215,24 @@ impl Host {
         }
     }
 
+    /// A viewer is through. It may come too late for a place.
+    fn connected(&mut self, id: SessionId, now: Instant) {
+        static CONNECTED: Quiet = Quiet::new(100);
+        let connected = self.sessions.connected();
+        if connected > self.settings.max_viewers {
+            return self.end(id, Ending::Crowded);
+        }
+        self.tally.count(connected);
+        if let Some(entry) = self.sessions.get(id)
+            && let Some(others) = CONNECTED.may_say()
+        {
+            let after = entry.session.summary(now);
+            let _here = self.cameras.get(&entry.camera).map(Span::enter);
+            let (viewer, codec) = (&entry.viewer, entry.session.codec());
+            info!(%viewer, %codec, after = %after.lasted(), others, "viewer connected");
+        }
+    }
+
     /// Takes part in the sound that sessions hear, and in no other.
     pub(super) fn count_listeners(&mut self) {
         for feed in &mut self.sounds {
@@ -227,31 +245,15 @@ impl Host {
     /// Tells who watches.
     pub(super) fn answer(&mut self, question: oneshot::Sender<Report>) {
         let now = Instant::now();
-        let entries = self.sessions.iter_mut();
-        let viewers = entries.map(|(id, entry)| entry.session.report(id.0, entry.camera, now));
+        let mut viewers = Vec::with_capacity(self.sessions.len());
+        self.sessions
+            .each(|id, entry| viewers.push(entry.session.report(id.0, entry.camera, now)));
         // Who asked may have lost patience.
         let _ = question.send(Report {
-            viewers: viewers.collect(),
+            viewers,
             unsent: self.transport.unsent(),
         });
     }
-}
-
-/// Sends what a session has to send, and notes what it has to tell.
-pub(super) fn drain(
-    id: SessionId,
-    session: &mut Session,
-    transport: &mut Transport,
-    events: &mut VecDeque<(SessionId, Event)>,
-    now: Instant,
-) {
-    while let Some(output) = session.poll() {
-        match output {
-            Output::Transmit(packet) => transport.send(id, packet.path, &packet.data, now),
-            Output::Event(event) => events.push_back((id, event)),
-        }
-    }
-    transport.flush();
 }
 
 /// Connectivity checks for this description of ours are for this session.

@@ -4,10 +4,13 @@ use std::{future::poll_fn, task::Poll, time::Instant};
 
 use tracing::debug;
 
-use super::host::{Host, drain};
+use super::{
+    host::Host,
+    port::{Port, drain},
+};
 use crate::{
     media::{AccessUnit, SoundUnit, Timestamp},
-    peer::{feed::Feed, report::Stage, session::Input, sound::SoundFeed},
+    peer::{feed::Feed, report::Stage, sound::SoundFeed},
 };
 
 impl Host {
@@ -35,13 +38,20 @@ impl Host {
         };
         let now = Instant::now();
         let mut watched = false;
-        for (id, entry) in self.sessions.iter_mut() {
+        let Self {
+            sessions,
+            transport,
+            events,
+            ..
+        } = self;
+        sessions.each(|id, entry| {
             if entry.camera == camera && entry.session.rendition() == rendition {
-                entry.session.handle(Input::Picture(&packetised), now);
-                drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+                let mut port = Port::new(id, transport, now);
+                entry.session.picture(&packetised, now, &mut port);
+                drain(id, &mut entry.session, transport, events, now);
                 watched |= entry.session.stage() == Stage::Watching;
             }
-        }
+        });
         if watched {
             let captured_at = packetised.unit.captured_at;
             self.tally.figures.sent.record(start.elapsed());
@@ -66,13 +76,20 @@ impl Host {
         }
         let now = Instant::now();
         let mut sent = false;
-        for (id, entry) in self.sessions.iter_mut() {
+        let Self {
+            sessions,
+            transport,
+            events,
+            ..
+        } = self;
+        sessions.each(|id, entry| {
             if entry.session.hears() == Some(codec) {
-                entry.session.handle(Input::Sound(&unit), now);
-                drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+                let mut port = Port::new(id, transport, now);
+                entry.session.sound(&unit, now, &mut port);
+                drain(id, &mut entry.session, transport, events, now);
                 sent |= entry.session.stage() != Stage::Connecting;
             }
-        }
+        });
         if sent {
             let took = Timestamp::now().since(unit.captured_at);
             self.tally.figures.sound_captured_to_sent.record(took);
@@ -162,7 +179,7 @@ mod tests {
         privacy.set(false);
         host.broadcast(0, Some(taken));
         // Each picture that is cut for the wire has a number, and this is the first.
-        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0]);
+        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0], &elsewhere);
         let first = fresh.packetise(picture()).expect("a picture").payloads;
         host.broadcast(0, Some(picture()));
         let second = host.feeds[0].packetise(picture()).expect("a picture").payloads;

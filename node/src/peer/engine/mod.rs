@@ -4,6 +4,7 @@ mod farewell;
 mod host;
 mod media;
 mod network;
+mod port;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -95,7 +96,7 @@ impl Engine {
         let mut beat = tokio::time::interval(BEAT);
         loop {
             pulse.beat();
-            let deadline = host.sessions.deadline();
+            let (deadline, rest) = (host.sessions.deadline(), host.rest);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -105,7 +106,7 @@ impl Engine {
                 // In turns, by chance: who floods one of these must not keep the engine from the others.
                 next = async { tokio::select! {
                     request = self.requests.recv() => Next::Request(request),
-                    source = host.transport.readable() => Next::Readable(source),
+                    source = readable(&host.transport, rest) => Next::Readable(source),
                     Some(outgoing) = host.channels.outgoing.recv() => Next::Outgoing(outgoing),
                     Some(question) = self.questions.recv() => Next::Question(question),
                     servers = names.resolved() => Next::Servers(servers),
@@ -146,6 +147,14 @@ enum Next {
     Servers(Vec<SocketAddr>),
     Settings,
     Time,
+}
+
+/// Waits until there are packets, and for the end of the rest before. Cancel safe.
+async fn readable(transport: &Transport, rest: Option<Instant>) -> Source {
+    if let Some(rest) = rest {
+        tokio::time::sleep_until(rest.into()).await;
+    }
+    transport.readable().await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -1,11 +1,17 @@
 //! What comes from the network, and what is due.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use tracing::debug;
 
 use super::host::Host;
-use crate::peer::{id::SessionId, session::Input, transport::Source};
+use crate::peer::{id::SessionId, report::Stage, session::Input, transport::Source};
+
+/// Between two batches of packets. Each viewer has several to say a second, one at a time, and waking for each costs more than reading it.
+const REST: Duration = Duration::from_millis(5);
 
 impl Host {
     /// Takes the packets that have come.
@@ -19,13 +25,14 @@ impl Host {
             ..
         } = self;
         let mut touched = BTreeSet::new();
-        let mut mapped = false;
+        let (mut mapped, mut is_urgent) = (false, false);
         transport.receive(source, now, |packet| {
             let Some(id) = demux.find(packet.path, packet.data) else {
                 mapped |= reflexive.hear(packet.path.peer, packet.data, now);
                 return false;
             };
             if let Some(entry) = sessions.get(id) {
+                is_urgent |= entry.session.stage() == Stage::Connecting;
                 let input = Input::Packet {
                     path: packet.path,
                     data: packet.data,
@@ -35,6 +42,8 @@ impl Host {
             }
             true
         });
+        // Who connects is not kept waiting.
+        self.rest = (!is_urgent).then(|| now + REST);
         for id in touched {
             self.advance(id, now);
         }
@@ -45,8 +54,7 @@ impl Host {
 
     /// Has every session do what is due.
     pub(super) fn advance_due(&mut self, now: Instant) {
-        let is_due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
-        for id in self.sessions.which(|entry| is_due(entry.session.deadline())) {
+        for id in self.sessions.due(now) {
             self.advance(id, now);
         }
     }

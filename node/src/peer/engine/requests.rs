@@ -110,7 +110,7 @@ impl Host {
         self.cameras.insert(camera, span);
         let feeds = broadcast
             .renditions()
-            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition));
+            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition, &self.privacy));
         self.feeds.extend(feeds);
     }
 
@@ -182,7 +182,10 @@ impl Host {
             .transport
             .addresses(via)
             .map_err(SessionError::Interfaces)
-            .and_then(|addresses| Session::new(viewer.clone(), offer, &addresses, &terms, self.anchor, now));
+            .and_then(|addresses| {
+                let anchor = self.anchor.renewed();
+                Session::new(viewer.clone(), offer, &addresses, &terms, anchor, now)
+            });
         match session {
             Ok(session) => {
                 static CALLS: Quiet = Quiet::new(100);

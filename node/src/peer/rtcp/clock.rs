@@ -1,24 +1,23 @@
-//! The clock of sender reports.
+//! The clocks of sender reports.
 
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
-use rtc::{
-    interceptor::{Packet, TaggedPacket},
-    rtcp::sender_report::SenderReport,
-};
-
-use super::tap::Tap;
 use crate::media::Timestamp;
+
+/// From the beginning of NTP's time in 1900 to that of Unix (RFC 5905, figure 4), in seconds.
+const NTP_BEFORE_UNIX: u64 = 2_208_988_800;
 
 /// The clock of video in RTP, in ticks a second (RFC 6184, section 8.2.1; RFC 7741, section 6.1).
 pub(in crate::peer) const VIDEO_CLOCK: u32 = 90_000;
 
-/// The same moment as an [`Instant`], by which everything here is timed, and as a [`Timestamp`], by which pictures and sound
-/// are. Both are of `CLOCK_MONOTONIC`, so one moment leads to all others.
+/// The same moment as an [`Instant`], by which everything here is timed, as a [`Timestamp`], by which pictures and sound are, and by the
+/// clock on the wall. The first two are of `CLOCK_MONOTONIC`, so one moment leads to all others.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::peer) struct Anchor {
     pub(in crate::peer) instant: Instant,
     pub(in crate::peer) timestamp: Timestamp,
+    /// Since the beginning of 1970, UTC.
+    pub(in crate::peer) wall: Duration,
 }
 
 impl Anchor {
@@ -29,6 +28,7 @@ impl Anchor {
             let anchor = Self {
                 instant: Instant::now(),
                 timestamp: Timestamp::now(),
+                wall: wall(),
             };
             (anchor.instant.elapsed(), anchor)
         };
@@ -38,6 +38,24 @@ impl Anchor {
             |best, other| if other.0 < best.0 { other } else { best },
         );
         best
+    }
+
+    /// The same moment, with the wall's clock as it is now: it may have been set, above all on a board without a clock of its own.
+    pub(in crate::peer) fn renewed(self) -> Self {
+        Self {
+            wall: wall().saturating_sub(self.instant.elapsed()),
+            ..self
+        }
+    }
+
+    /// An instant after the anchor as NTP's time stamp: seconds since 1900, with 32 bits of fractions (RFC 5905, section 6).
+    pub(in crate::peer) fn ntp(self, instant: Instant) -> u64 {
+        let wall = self
+            .wall
+            .saturating_add(instant.saturating_duration_since(self.instant));
+        let fraction = (u64::from(wall.subsec_nanos()) << 32) / 1_000_000_000;
+        // The seconds begin anew in 2036.
+        wall.as_secs().wrapping_add(NTP_BEFORE_UNIX) << 32 | fraction
     }
 
     /// A time stamp for an instant, before the anchor or after it.
@@ -50,6 +68,13 @@ impl Anchor {
     }
 }
 
+fn wall() -> Duration {
+    // Before 1970 there was no RTP.
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
 /// What leads from the monotonic clock to the RTP time stamps of one stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::peer) struct StreamClock {
@@ -59,110 +84,27 @@ pub(in crate::peer) struct StreamClock {
 }
 
 impl StreamClock {
-    fn at(self, instant: Timestamp) -> u32 {
+    /// The stream's time stamp for this moment.
+    pub(in crate::peer) fn at(self, instant: Timestamp) -> u32 {
         instant.to_rtp(self.rate).wrapping_add(self.offset)
-    }
-}
-
-/// Has sender reports (RFC 3550, section 6.4.1) tell when things were captured.
-///
-/// The core pairs the wall clock with the time stamp of what it sent last, so that what a picture takes from the camera to the
-/// network would seem to be no time at all, and sound, which takes less, would play too late by the difference. Our time
-/// stamps are all of one clock: a report only has to name the same moment on both.
-pub(in crate::peer) struct CaptureClock {
-    streams: Vec<StreamClock>,
-    anchor: Anchor,
-}
-
-impl CaptureClock {
-    pub(in crate::peer) fn new(streams: Vec<StreamClock>, anchor: Anchor) -> Self {
-        Self { streams, anchor }
-    }
-}
-
-impl Tap for CaptureClock {
-    fn write(&mut self, packet: &mut TaggedPacket) -> bool {
-        if let Packet::Rtcp(packets) = &mut packet.message.packet {
-            // The wall clock in the report is that of `now`.
-            let now = self.anchor.at(packet.now);
-            for packet in packets {
-                let report = packet.as_any().downcast_ref::<SenderReport>();
-                if let Some(report) = report
-                    && let Some(stream) = self.streams.iter().find(|stream| stream.ssrc == report.ssrc)
-                {
-                    *packet = Box::new(SenderReport {
-                        rtp_time: stream.at(now),
-                        ..report.clone()
-                    });
-                }
-            }
-        }
-        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
-    use rtc::{interceptor::AttributedPacket, shared::TransportContext};
-
-    #[test]
-    fn all_streams_are_told_the_same_moment() {
-        let video = StreamClock {
-            ssrc: 1,
-            rate: 90_000,
-            offset: 7,
-        };
-        let sound = StreamClock {
-            ssrc: 2,
-            rate: 48_000,
-            offset: u32::MAX - 5,
-        };
-        let anchor = Anchor {
+    fn anchor() -> Anchor {
+        Anchor {
             instant: Instant::now(),
             timestamp: Timestamp::from_monotonic(Duration::from_secs(100)),
-        };
-        let mut clock = CaptureClock::new(vec![video, sound], anchor);
-        let (now, moment) = (
-            anchor.instant + Duration::from_secs(5),
-            Timestamp::from_monotonic(Duration::from_secs(105)),
-        );
-        let report = |ssrc| -> Box<dyn rtc::rtcp::Packet> {
-            Box::new(SenderReport {
-                ssrc,
-                rtp_time: 4711,
-                packet_count: 3,
-                ..SenderReport::default()
-            })
-        };
-        let mut written = TaggedPacket {
-            now,
-            transport: TransportContext::default(),
-            message: AttributedPacket::new(Packet::Rtcp(vec![report(1), report(2), report(3)])),
-        };
-        assert!(clock.write(&mut written), "it goes on");
-        let Packet::Rtcp(packets) = &written.message.packet else {
-            panic!("it was RTCP");
-        };
-        let told: Vec<_> = packets
-            .iter()
-            .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>())
-            .collect();
-        for (stream, report) in [video, sound].iter().zip(&told) {
-            assert_eq!(report.rtp_time, stream.at(moment));
-            assert_eq!(report.packet_count, 3);
+            wall: Duration::from_millis(1_500),
         }
-        assert_eq!(told[2].rtp_time, 4711, "not ours");
     }
 
     #[test]
     fn one_moment_on_both_clocks_leads_to_all_others() {
-        let anchor = Anchor {
-            instant: Instant::now(),
-            timestamp: Timestamp::from_monotonic(Duration::from_secs(100)),
-        };
+        let anchor = anchor();
         let by = Duration::from_millis(1500);
         let at = |instant| anchor.at(instant).as_duration().as_millis();
         assert_eq!(at(anchor.instant), 100_000);
@@ -170,5 +112,33 @@ mod tests {
         if let Some(before) = anchor.instant.checked_sub(by) {
             assert_eq!(at(before), 98_500);
         }
+    }
+
+    #[test]
+    fn ntp_counts_from_1900_in_fractions_of_two() {
+        let anchor = anchor();
+        assert_eq!(anchor.ntp(anchor.instant), (NTP_BEFORE_UNIX + 1) << 32 | 1 << 31);
+        let later = anchor.instant + Duration::from_millis(750);
+        assert_eq!(anchor.ntp(later), (NTP_BEFORE_UNIX + 2) << 32 | 1 << 30);
+        let in_2036 = Anchor {
+            wall: Duration::from_secs((1 << 32) - NTP_BEFORE_UNIX),
+            ..anchor
+        };
+        assert_eq!(in_2036.ntp(anchor.instant), 0);
+    }
+
+    #[test]
+    fn the_walls_clock_is_renewed_for_the_same_moment() {
+        let anchor = Anchor::measure();
+        let renewed = Anchor {
+            wall: Duration::ZERO,
+            ..anchor
+        }
+        .renewed();
+        assert_eq!(
+            (renewed.instant, renewed.timestamp),
+            (anchor.instant, anchor.timestamp)
+        );
+        assert!(renewed.wall.abs_diff(anchor.wall) < Duration::from_secs(60));
     }
 }

@@ -1,11 +1,13 @@
-//! What is said of media beside it (RFC 3550): read and written on its way through the core, as interceptors.
+//! What is said of media beside it (RFC 3550): written by us, and read on its way through the core.
 
 mod clock;
 mod feedback;
+mod reader;
 mod resend_limit;
-mod tap;
+mod sender;
 
-pub(super) use clock::{Anchor, CaptureClock, StreamClock, VIDEO_CLOCK};
-pub(super) use feedback::{Feedback, FeedbackReader};
+pub(super) use clock::{Anchor, StreamClock, VIDEO_CLOCK};
+pub(super) use feedback::Feedback;
+pub(super) use reader::{Inbox, Reader};
 pub(super) use resend_limit::ResendLimit;
-pub(super) use tap::Tapped;
+pub(super) use sender::{Reports, Sent};

@@ -59,9 +59,9 @@ impl Account {
             packets: self.packets,
             bytes: self.bytes,
             bits_per_second: self.bits_per_second(now),
-            keyframe_requests: link.feedback.keyframe_requests(),
-            nacked: link.feedback.nacked(),
-            reception: link.feedback.reception(),
+            keyframe_requests: link.feedback.keyframe_requests,
+            nacked: link.feedback.nacked,
+            reception: link.feedback.reception,
             round_trip: round_trip(&mut link.connection, now),
         }
     }
@@ -73,7 +73,7 @@ impl Account {
             lasted,
             packets: stream.packets(),
             kbps: stream.bits() as f64 / 1000.0 / lasted.as_secs_f64().max(0.001),
-            loss: feedback.reception().map_or(0.0, |reception| reception.loss),
+            loss: feedback.reception.map_or(0.0, |reception| reception.loss),
         }
     }
 }

@@ -1,6 +1,6 @@
 use std::io;
 
-use rtc::shared::error::Error;
+use rtc::{crypto::CryptoError, shared::error::Error};
 use rustix::io::Errno;
 
 use crate::peer::sdp::DescriptionError;
@@ -16,6 +16,8 @@ pub(in crate::peer) enum SessionError {
     NoCommonCodec,
     #[error("the session description does not fit the session: {0}")]
     Negotiation(#[from] Error),
+    #[error("there are no ciphers: {0}")]
+    Ciphers(#[from] CryptoError),
     #[error("no network interface has an address at which a viewer could reach this camera")]
     NoAddress,
     #[error("the network interfaces can't be read: {0}{advice}", advice = advice(.0))]

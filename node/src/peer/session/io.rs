@@ -6,8 +6,8 @@ use bytes::BytesMut;
 
 use super::{channel, error::SessionError};
 use crate::{
-    media::{SoundUnit, TalkBack},
-    peer::{ending::Ending, feed::Packetised, sdp::Offer, transport::Path},
+    media::TalkBack,
+    peer::{ending::Ending, sdp::Offer, transport::Path},
     voice,
 };
 
@@ -25,10 +25,6 @@ pub(in crate::peer) enum Input<'a> {
     Candidate(&'a str),
     /// Our address as the far side of a NAT sees it.
     Reflexive(SocketAddr),
-    /// An access unit to send, unless the session waits for a keyframe.
-    Picture(&'a Packetised),
-    /// 20 ms of sound to send.
-    Sound(&'a SoundUnit),
     /// A message for the channel of this number.
     Message { channel: u32, text: String },
     /// Nobody listens to the channel of this number.
@@ -51,6 +47,15 @@ pub(in crate::peer) struct Transmit {
     pub(in crate::peer) data: BytesMut,
 }
 
+/// Where a session's media go.
+pub(in crate::peer) trait Out {
+    /// Room for a packet of this length, to be written there. All of it is zero.
+    fn room(&mut self, path: Path, length: usize) -> &mut [u8];
+
+    /// A packet that the core has written.
+    fn packet(&mut self, packet: Transmit);
+}
+
 /// Something that others have to know.
 #[derive(Debug)]
 pub(in crate::peer) enum Event {
@@ -64,6 +69,8 @@ pub(in crate::peer) enum Event {
     Connected,
     /// The viewer can't decode anything before a keyframe.
     KeyframeWanted,
+    /// The viewer has missed packets that may be sent again, by [`Session::again`](super::Session::again).
+    PacketsWanted,
     /// The first picture was sent.
     Watching,
     /// Something happened to the control channel.

@@ -1,9 +1,15 @@
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, time::Instant};
 
 use rtc::peer_connection::RTCPeerConnection;
 
-use super::{channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, pace::Pace};
-use crate::peer::{report::Stage, rtcp::Feedback};
+use super::{
+    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, outgoing::Outgoing,
+    pace::Pace,
+};
+use crate::peer::{
+    report::Stage,
+    rtcp::{Feedback, Inbox, Reports, ResendLimit},
+};
 
 /// The connection of a session, and what goes over it.
 pub(super) struct Link {
@@ -12,14 +18,24 @@ pub(super) struct Link {
     pub(super) connection: RTCPeerConnection,
     pub(super) handshake: Handshake,
     pub(super) media: Media,
+    pub(super) outgoing: Outgoing,
     pub(super) channel: Channel,
-    /// What the viewer says of what it gets.
-    pub(super) feedback: Arc<Feedback>,
+    /// Where the viewer's reports are read on their way through the core.
+    pub(super) inbox: Inbox,
+    /// What they came to.
+    pub(super) feedback: Feedback,
+    /// What we report.
+    pub(super) reports: Reports,
+    pub(super) resend_limit: ResendLimit,
+    /// The packets that are to be sent again, as the viewer numbers them.
+    pub(super) missing: Vec<u16>,
     pub(super) stage: Stage,
     /// Of our connectivity checks.
     pub(super) pace: Pace,
     /// What the viewer may send.
     pub(super) inflow: Inflow,
+    /// What the timers of all sessions are counted from.
+    pub(super) origin: Instant,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
 }

@@ -2,7 +2,7 @@
 
 use rtc::rtp_transceiver::RTCRtpSenderId;
 
-use super::{sections::Sections, sound::SoundSender, stream::Stream, voice::Ear};
+use super::{rtp::Rtp, sections::Sections, sound::SoundSender, stream::Stream, voice::Ear};
 use crate::{
     media::{Codec, SoundCodec},
     peer::sdp::{Description, Layout},
@@ -20,7 +20,35 @@ pub(super) struct Media {
     pub(super) ear: Option<Ear>,
 }
 
+/// One of the streams of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which {
+    Picture,
+    Sound,
+}
+
 impl Media {
+    /// The numbers of a stream.
+    pub(super) fn rtp(&mut self, which: Which) -> Option<&mut Rtp> {
+        match which {
+            Which::Picture => Some(&mut self.stream.rtp),
+            Which::Sound => self.sound.as_mut().map(|sound| &mut sound.rtp),
+        }
+    }
+
+    /// The numbers of all streams.
+    pub(super) fn streams(&self) -> impl Iterator<Item = &Rtp> {
+        let sound = self.sound.as_ref().map(|sound| &sound.rtp);
+        [Some(&self.stream.rtp), sound].into_iter().flatten()
+    }
+
+    /// The stream of this source, as it stands in a packet, while its first packet is with the core.
+    pub(super) fn proving(&mut self, source: &[u8]) -> Option<&mut Rtp> {
+        let sound = self.sound.as_mut().map(|sound| &mut sound.rtp);
+        let mut streams = [Some(&mut self.stream.rtp), sound].into_iter().flatten();
+        streams.find(|rtp| rtp.is_proving() && rtp.ssrc().to_be_bytes() == source)
+    }
+
     /// What goes on in the sections of the connection.
     pub(super) fn sections(&self) -> Sections {
         let sender = Some(self.sender).filter(|_| self.shows);
@@ -40,7 +68,7 @@ impl Media {
     /// Sends the picture from now on by the payload type that the viewer has for it.
     pub(super) fn renumber(&mut self, layout: &Layout) {
         if let Some(number) = layout.picture_number() {
-            self.stream.renumber(number);
+            self.stream.rtp.renumber(number);
         }
     }
 

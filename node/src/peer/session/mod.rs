@@ -5,6 +5,7 @@ mod account;
 mod candidate;
 mod channel;
 mod error;
+mod grid;
 mod handshake;
 mod inflow;
 mod io;
@@ -13,9 +14,12 @@ mod media;
 mod meter;
 mod negotiation;
 mod offer;
+mod outgoing;
+mod output;
 mod pace;
 mod receive;
 mod remotes;
+mod rtp;
 mod sections;
 mod send;
 mod setup;
@@ -28,7 +32,7 @@ mod voice;
 
 use std::{
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rtc::sansio::Protocol;
@@ -39,13 +43,13 @@ use super::{
     report::{Stage, Viewer},
     rtcp::Anchor,
     sdp::Offer,
-    transport::Path,
 };
 use crate::media::{Codec, Rendition, SoundCodec};
 use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
+use output::ToDo;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -55,12 +59,9 @@ pub(super) use error::SessionError;
 pub(super) use handshake::first_message;
 pub(super) use inflow::Heard;
 pub use io::Candidate;
-pub(super) use io::{Event, Input, Output, Transmit};
+pub(super) use io::{Event, Input, Out, Output, Transmit};
 pub(super) use offer::Terms;
 pub(super) use remotes::first_named;
-
-/// A deadline that lies in the past again must not make a busy loop.
-const SOONEST: Duration = Duration::from_millis(5);
 
 /// One viewer.
 pub(super) struct Session {
@@ -68,19 +69,13 @@ pub(super) struct Session {
     negotiation: Negotiation,
     account: Account,
     to_do: ToDo,
+    /// Whether the core may have something to send.
+    stirred: bool,
+    /// Packets that it was given since it was asked last.
+    written: usize,
     /// Of the last input.
     now: Instant,
     deadline: Option<Instant>,
-}
-
-/// What the core has not been asked since the last input. Its packets it is always asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ToDo {
-    /// What it makes of what came in, and all that follows.
-    Look,
-    /// When it wants to be called next.
-    Deadline,
-    Nothing,
 }
 
 impl Session {
@@ -106,6 +101,8 @@ impl Session {
             negotiation,
             account: Account::new(now),
             to_do: ToDo::Nothing,
+            stirred: true,
+            written: 0,
             now,
             deadline: Some(now),
         };
@@ -117,11 +114,16 @@ impl Session {
     /// Takes what happens. What comes of it is told by [`Session::poll`].
     pub(super) fn handle(&mut self, input: Input<'_>, now: Instant) {
         self.now = now;
+        self.stirred = true;
         let link = &mut self.link;
         match input {
             Input::Packet { path, data } => {
                 if receive::packet(link, path, data, now) {
                     self.negotiation.remotes.hear(path.peer);
+                    if link.outgoing.goes_elsewhere(path) {
+                        // The viewer may have moved. The core knows, and by where it sends the report we do.
+                        link.reports.hasten(now);
+                    }
                 }
                 self.to_do = ToDo::Look;
             }
@@ -133,13 +135,6 @@ impl Session {
                 self.to_do = ToDo::Look;
             }
             Input::Timeout => {}
-            // The offer of video is ours, and the viewer has not agreed yet.
-            Input::Picture(_) if self.negotiation.awaits_answer() => {}
-            Input::Picture(packetised) => {
-                send::picture(link, packetised, now);
-                self.account.bits_per_second(now);
-            }
-            Input::Sound(unit) => send::sound(link, unit, now),
             Input::Offer(offer) => {
                 let taken = self.negotiation.take_offer(*offer, link, now);
                 self.negotiated(taken);
@@ -183,42 +178,6 @@ impl Session {
                 self.deadline = None;
             }
         }
-    }
-
-    /// What is to be done because of what went in, one after the other until there is no more. Then the deadline holds.
-    pub(super) fn poll(&mut self) -> Option<Output> {
-        loop {
-            if let Some(packet) = self.link.connection.poll_write() {
-                let path = Path::from(&packet.transport);
-                if self.negotiation.remotes.is_retired(path.peer) {
-                    continue;
-                }
-                self.account.count(packet.message.len());
-                self.link.handshake.sent(&packet.message);
-                return Some(Output::Transmit(Transmit {
-                    path,
-                    data: packet.message,
-                }));
-            }
-            if let Some(event) = self.link.events.pop_front() {
-                return Some(Output::Event(event));
-            }
-            match self.to_do {
-                ToDo::Look => self.look(),
-                ToDo::Deadline => {
-                    self.to_do = ToDo::Nothing;
-                    let soonest = self.now + SOONEST;
-                    let next = self.link.connection.poll_timeout();
-                    self.deadline = next.map(|deadline| self.link.pace.hold(deadline.max(soonest)));
-                }
-                ToDo::Nothing => return None,
-            }
-        }
-    }
-
-    /// When to call with [`Input::Timeout`] at the latest.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
     }
 
     /// Whether this offer continues the session; otherwise it begins another one.
@@ -283,15 +242,5 @@ impl Session {
             self.link.events.push_back(Event::Failed(error));
         }
         self.deadline = Some(self.now);
-    }
-
-    fn look(&mut self) {
-        self.to_do = match receive::look(&mut self.link, self.account.started, self.now) {
-            None => ToDo::Deadline,
-            Some(ending) => {
-                self.link.events.push_back(Event::Ended(ending));
-                ToDo::Nothing
-            }
-        };
     }
 }

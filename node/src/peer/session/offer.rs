@@ -1,6 +1,6 @@
 //! From a viewer's first offer to a connection that answers it.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Instant};
+use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
 use super::{
     candidate,
@@ -11,6 +11,7 @@ use super::{
     link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
+    outgoing::Outgoing,
     pace::Pace,
     remotes::Remotes,
     setup,
@@ -22,7 +23,7 @@ use crate::{
     media::TalkBack,
     peer::{
         report::Stage,
-        rtcp::{Anchor, CaptureClock, Feedback, FeedbackReader, ResendLimit},
+        rtcp::{Anchor, Feedback, Inbox, Reader, Reports, ResendLimit},
         sdp::{Agreed, Coding, Description, Layout, Offer, Video},
     },
     voice::Talker,
@@ -82,15 +83,12 @@ pub(super) fn open(
         Video::Absent => (offered_by_us(described.free_payload_type), State::OwesOffer),
     };
     let codec = coding.codec().ok_or(SessionError::NoCommonCodec)?;
-    let feedback = Arc::new(Feedback::default());
     let ear = terms.ear(described, now);
     let stream = Stream::new(codec, coding.payload_type);
     let sound = described.sound.as_ref().filter(|_| terms.sound);
     let mut sound = sound.map(SoundSender::new);
-    let reader = FeedbackReader::new(feedback.clone(), stream.ssrc());
-    let resend_limit = ResendLimit::new(feedback.clone());
-    let clocks = [Some(stream.clock()), sound.as_ref().map(SoundSender::clock)];
-    let clock = CaptureClock::new(clocks.into_iter().flatten().collect(), anchor);
+    let (inbox, outgoing) = (Inbox::default(), Outgoing::default());
+    let reader = Reader::new(inbox.clone(), stream.rtp.ssrc());
     let audio = sound.as_ref().map_or(&described.audio[..], SoundSender::codings);
     let agreed = Agreed {
         picture: coding.clone(),
@@ -104,8 +102,7 @@ pub(super) fn open(
         viewer_setup,
         ear.is_some(),
         reader,
-        clock,
-        resend_limit,
+        outgoing.provider()?,
         now,
     )?;
     let mut layout = Layout::new(agreed);
@@ -140,11 +137,17 @@ pub(super) fn open(
             sound,
             ear,
         },
+        outgoing,
         channel: Channel::default(),
-        feedback,
+        inbox,
+        feedback: Feedback::default(),
+        reports: Reports::new(anchor),
+        resend_limit: ResendLimit::default(),
+        missing: Vec::new(),
         stage: Stage::Connecting,
         pace: Pace::new(now),
         inflow: Inflow::default(),
+        origin: anchor.instant,
         events: VecDeque::new(),
     };
     let negotiation = Negotiation {

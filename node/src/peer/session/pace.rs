@@ -49,6 +49,11 @@ impl Pace {
         }
     }
 
+    /// Whether checks are under way.
+    pub(super) fn is_checking(&self) -> bool {
+        self.round.is_some()
+    }
+
     /// When the core's timer is to run that wants to run at `deadline`.
     pub(super) fn hold(&self, deadline: Instant) -> Instant {
         self.round

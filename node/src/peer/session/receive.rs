@@ -15,7 +15,7 @@ use rtc::{
 };
 use tracing::debug;
 
-use super::{channel::TooMany, io::Event, link::Link};
+use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp};
 use crate::peer::{ending::Ending, report::Stage, transport::Path};
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
@@ -54,10 +54,50 @@ pub(super) fn look(link: &mut Link, started: Instant, now: Instant) -> Option<En
         return Some(Ending::Closed);
     }
     messages(link, now);
-    if link.feedback.take_keyframe_request() && link.stage != Stage::Connecting {
+    said(link, now);
+    report(link, now);
+    None
+}
+
+/// Takes what the viewer's reports said.
+fn said(link: &mut Link, now: Instant) {
+    let said = link.inbox.take();
+    let picture = link.media.stream.rtp.ssrc();
+    for report in &said.receptions {
+        if report.ssrc == picture {
+            link.feedback.reports(report);
+        }
+        if let Some(round_trip) = link.reports.round_trip(report, now) {
+            link.resend_limit.measured(round_trip);
+        }
+    }
+    link.feedback.keyframe_requests += u64::from(said.keyframes);
+    if said.keyframes > 0 && link.stage != Stage::Connecting {
         link.events.push_back(Event::KeyframeWanted);
     }
-    None
+    link.feedback.nacked += said.missing.len() as u64;
+    let mut missing = said.missing;
+    missing.retain(|sequence| link.resend_limit.is_due(*sequence, now));
+    if !missing.is_empty() {
+        link.missing = missing;
+        link.events.push_back(Event::PacketsWanted);
+    }
+}
+
+/// Tells the viewer what was sent, where that is due.
+fn report(link: &mut Link, now: Instant) {
+    let streams = link.media.streams().filter_map(Rtp::sent);
+    let reports = link.reports.due(streams, now);
+    if reports.is_empty() {
+        return;
+    }
+    let message = TaggedRTCMessage {
+        now,
+        message: RTCMessage::RtcpPacket(String::new(), reports),
+    };
+    if let Err(error) = link.connection.handle_write(message) {
+        debug!(viewer = %link.viewer, "a report was not sent: {error}");
+    }
 }
 
 fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
@@ -74,6 +114,7 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
                 match state {
                     RTCPeerConnectionState::Connected if is_connecting => {
                         link.stage = Stage::AwaitingKeyframe;
+                        link.reports.start(now);
                         link.events.push_back(Event::Connected);
                         link.events.push_back(Event::KeyframeWanted);
                     }

@@ -1,54 +1,150 @@
-//! Media on its way into the core.
+//! Media on their way out.
 
-use std::time::Instant;
+use std::{mem, time::Instant};
 
+use bytes::Bytes;
 use rtc::{
     peer_connection::message::{RTCMessage, TaggedRTCMessage},
-    rtp::Packet,
     sansio::Protocol,
 };
 use tracing::debug;
 
-use super::{io::Event, link::Link};
+use super::{
+    Session,
+    io::{Event, Out, Transmit},
+    link::Link,
+    media::Which,
+    rtp::Place,
+};
 use crate::{
     media::SoundUnit,
-    peer::{feed::Packetised, report::Stage},
+    peer::{
+        feed::Packetised,
+        report::Stage,
+        ring::Ring,
+        srtp::{HEADER, OVERHEAD},
+        transport::Path,
+    },
 };
 
-/// Sends one access unit, where the viewer can make something of it.
-pub(super) fn picture(link: &mut Link, packetised: &Packetised, now: Instant) {
+/// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
+const AT_ONCE: usize = 8;
+
+impl Session {
+    /// Sends one access unit, where the viewer can make something of it. What else is to be done, [`Session::poll`] tells.
+    pub(in crate::peer) fn picture(&mut self, packetised: &Packetised, now: Instant, out: &mut impl Out) {
+        self.now = now;
+        let Packetised { unit, payloads, .. } = packetised;
+        // The offer of video is ours, and the viewer has not agreed yet.
+        if self.negotiation.awaits_answer() || !begins(&mut self.link, unit.is_keyframe) {
+            return;
+        }
+        self.link.media.stream.begin(packetised);
+        self.link.resend_limit.earn(payloads.iter().map(Bytes::len).sum());
+        let last = payloads.len().saturating_sub(1);
+        for (number, payload) in payloads.iter().enumerate() {
+            let rtp = &mut self.link.media.stream.rtp;
+            let place = rtp.place(unit.captured_at, number == last, payload.len());
+            self.packet(Which::Picture, place, payload, out);
+        }
+        self.account.bits_per_second(now);
+    }
+
+    /// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
+    pub(in crate::peer) fn sound(&mut self, unit: &SoundUnit, now: Instant, out: &mut impl Out) {
+        self.now = now;
+        if self.link.stage == Stage::Connecting {
+            return;
+        }
+        let sound = self.link.media.sound.as_mut();
+        if let Some(place) = sound.and_then(|sound| sound.place(unit)) {
+            self.packet(Which::Sound, place, &unit.data, out);
+        }
+    }
+
+    /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it.
+    pub(in crate::peer) fn again(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) {
+        self.now = now;
+        for sequence in mem::take(&mut self.link.missing) {
+            let link = &mut self.link;
+            if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
+                && link.resend_limit.spend(packet.payload.len())
+            {
+                self.packet(Which::Picture, place, &packet.payload, out);
+            }
+        }
+    }
+
+    /// Sends one packet: sealed where it is to lie, or by the core.
+    fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
+        let link = &mut self.link;
+        let Some(rtp) = link.media.rtp(which) else {
+            return;
+        };
+        if let Some((sealer, path)) = link.outgoing.ours(rtp) {
+            if self.negotiation.remotes.is_retired(path.peer) {
+                return;
+            }
+            let room = out.room(path, payload.len() + OVERHEAD);
+            let (header, rest) = room.split_at_mut(HEADER);
+            header.copy_from_slice(&rtp.header(place));
+            rest[..payload.len()].copy_from_slice(payload);
+            sealer.seal(room, place.roll_over());
+            return self.account.count(payload.len() + OVERHEAD);
+        }
+        let packet = RTCMessage::RtpPacket(String::new(), rtp.packet(place, payload));
+        let is_first = rtp.is_proving();
+        // Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
+        let message = TaggedRTCMessage {
+            now: self.now,
+            message: packet,
+        };
+        if let Err(error) = link.connection.handle_write(message) {
+            debug!(viewer = %link.viewer, "a packet was not sent: {error}");
+        }
+        self.written += 1;
+        if is_first || self.written >= AT_ONCE {
+            while let Some(packet) = self.core_packet() {
+                out.packet(packet);
+            }
+            if let Some(rtp) = self.link.media.rtp(which) {
+                rtp.was_proved();
+            }
+        }
+    }
+
+    /// What the core has to send next.
+    pub(super) fn core_packet(&mut self) -> Option<Transmit> {
+        let link = &mut self.link;
+        while let Some(packet) = link.connection.poll_write() {
+            let path = Path::from(&packet.transport);
+            if self.negotiation.remotes.is_retired(path.peer) {
+                continue;
+            }
+            self.account.count(packet.message.len());
+            link.handshake.sent(&packet.message);
+            link.outgoing.see(path, &packet.message, &mut link.media);
+            return Some(Transmit {
+                path,
+                data: packet.message,
+            });
+        }
+        self.written = 0;
+        None
+    }
+}
+
+/// Whether the viewer can make something of a picture. With its first one it watches.
+fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
-        Stage::Connecting => return,
-        _ if !link.media.shows => return,
-        Stage::AwaitingKeyframe if !packetised.unit.is_keyframe => return,
+        Stage::Connecting => false,
+        _ if !link.media.shows => false,
+        Stage::AwaitingKeyframe if !is_keyframe => false,
         Stage::AwaitingKeyframe => {
             link.stage = Stage::Watching;
             link.events.push_back(Event::Watching);
+            true
         }
-        Stage::Watching => {}
-    }
-    for packet in link.media.stream.packets_of(packetised) {
-        let message = message(packet, now);
-        let sent = link.connection.handle_write(message);
-        sent.unwrap_or_else(|error| debug!(viewer = %link.viewer, "a packet was not sent: {error}"));
-    }
-}
-
-/// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
-pub(super) fn sound(link: &mut Link, unit: &SoundUnit, now: Instant) {
-    let sound = link.media.sound.as_mut();
-    if link.stage != Stage::Connecting
-        && let Some(packet) = sound.and_then(|sound| sound.packet(unit))
-    {
-        let sent = link.connection.handle_write(message(packet, now));
-        sent.unwrap_or_else(|error| debug!(viewer = %link.viewer, "a packet was not sent: {error}"));
-    }
-}
-
-/// Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
-fn message(packet: Packet, now: Instant) -> TaggedRTCMessage {
-    TaggedRTCMessage {
-        now,
-        message: RTCMessage::RtpPacket(String::new(), packet),
+        Stage::Watching => true,
     }
 }

@@ -1,8 +1,12 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rtc::{
+    crypto::RTCCryptoProvider,
     ice::mdns::MulticastDnsMode,
-    interceptor::{NackResponderBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
+    interceptor::{ReceiverReportBuilder, Registry, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
         configuration::{
@@ -20,7 +24,7 @@ use super::{
     pace,
 };
 use crate::peer::{
-    rtcp::{CaptureClock, FeedbackReader, ResendLimit, Tapped},
+    rtcp::Reader,
     sdp::{Agreed, Coding, Setup},
 };
 
@@ -31,8 +35,6 @@ const GONE: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Each pair of addresses is checked once more than this until it answers, at the [`Pace`](super::pace::Pace).
 const CHECKS: u16 = 11;
-/// Packets kept for retransmission: two seconds at 4 Mbit/s. Their payloads are shared with all viewers.
-const RETRANSMITTABLE: u16 = 1024;
 
 /// A connection that knows these codings and nothing else. Each has a certificate of its own (the core makes
 /// it), so that none can expire in a node that runs for years. `hears` tells whether anything is to come in.
@@ -40,9 +42,8 @@ pub(super) fn connection(
     agreed: &Agreed,
     viewer: Setup,
     hears: bool,
-    feedback: FeedbackReader,
-    clock: CaptureClock,
-    resend_limit: ResendLimit,
+    reader: Reader,
+    ciphers: Arc<dyn RTCCryptoProvider>,
     now: Instant,
 ) -> Result<RTCPeerConnection, Error> {
     let mut media = MediaEngine::default();
@@ -50,23 +51,14 @@ pub(super) fn connection(
     for coding in &agreed.audio {
         media.register_codec(parameters(coding, "audio"), RtpCodecKind::Audio)?;
     }
-    let mut interceptors = Registry::new()
-        .with(
-            Slot::NackResponder,
-            NackResponderBuilder::new().with_size(RETRANSMITTABLE).build(),
-        )
-        // Between the network and what answers requests: it sees them first, and our reports last.
-        .with(Slot::from(3_500), Tapped::new(resend_limit))
-        .with(Slot::SenderReport, SenderReportBuilder::new().build())
-        // What the sender reports are written through.
-        .with(Slot::from(10_500), Tapped::new(clock))
-        // Application-ward of everything: it reads what the others have read.
-        .with(Slot::from(14_000), Tapped::new(feedback));
+    // Application-ward of what the core says itself.
+    let mut interceptors = Registry::new().with(Slot::from(14_000), reader);
     if hears {
         // By these the viewer's program learns how much is lost, and protects its voice accordingly.
         interceptors = interceptors.with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
     }
     let settings = SettingEngineBuilder::new()
+        .with_crypto_provider(ciphers)
         .with_ice_timeouts(Some(SILENT), Some(GONE), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(pace::FIRST), Some(CHECKS))
         // Names are not looked up: see `Unfit::Name`.

@@ -3,7 +3,6 @@
 use rtc::{
     media_stream::MediaStreamTrack,
     peer_connection::RTCPeerConnection,
-    rtp::{Header, Packet},
     rtp_transceiver::{
         RTCRtpSenderId,
         rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
@@ -11,18 +10,19 @@ use rtc::{
     shared::error::Error,
 };
 
-use super::{setup, stream::first_sequence};
+use super::{
+    rtp::{Place, Rtp},
+    setup,
+};
 use crate::{
     media::{SoundCodec, SoundUnit},
-    peer::{
-        rtcp::StreamClock,
-        sdp::{Coding, Sound},
-    },
+    peer::sdp::{Coding, Sound},
 };
 
-/// The sound of one session.
+/// The sound of one session. Each unit is one packet.
 pub(super) struct SoundSender {
-    stream: SoundStream,
+    codec: SoundCodec,
+    pub(super) rtp: Rtp,
     codings: Vec<Coding>,
     sender: Option<RTCRtpSenderId>,
     wanted: bool,
@@ -34,8 +34,10 @@ impl SoundSender {
         let Sound { codings, wanted } = sound;
         let first = codings.first();
         let codec = first.and_then(Coding::sound).unwrap_or(SoundCodec::Opus);
+        let payload_type = first.map_or(0, |coding| coding.payload_type);
         Self {
-            stream: SoundStream::new(codec, first.map_or(0, |coding| coding.payload_type)),
+            codec,
+            rtp: Rtp::new(payload_type, codec.clock_rate()),
             codings: codings.clone(),
             sender: None,
             wanted: *wanted,
@@ -47,14 +49,10 @@ impl SoundSender {
         &self.codings
     }
 
-    pub(super) fn clock(&self) -> StreamClock {
-        self.stream.clock()
-    }
-
     /// Takes its place in the connection.
     pub(super) fn join(&mut self, connection: &mut RTCPeerConnection) -> Result<(), Error> {
         if let Some(coding) = self.codings.first() {
-            self.sender = Some(connection.add_track(self.stream.track(coding))?);
+            self.sender = Some(connection.add_track(self.track(coding))?);
         }
         Ok(())
     }
@@ -71,57 +69,26 @@ impl SoundSender {
 
     /// The codec, while it sends.
     pub(super) fn codec(&self) -> Option<SoundCodec> {
-        self.sending().map(|_| self.stream.codec)
+        self.sending().map(|_| self.codec)
     }
 
-    /// 20 ms of sound as a packet, while it sends.
-    pub(super) fn packet(&mut self, unit: &SoundUnit) -> Option<Packet> {
+    /// The place of 20 ms of sound, while it sends.
+    pub(super) fn place(&mut self, unit: &SoundUnit) -> Option<Place> {
         self.sending()?;
-        Some(self.stream.packet(unit))
+        // The beginning of a spell of talk (RFC 3551, section 4.1).
+        let marker = unit.after_silence || self.rtp.packets() == 0;
+        Some(self.rtp.place(unit.captured_at, marker, unit.data.len()))
     }
 
     /// Packets so far.
     pub(super) fn packets(&self) -> u64 {
-        self.stream.packets
-    }
-}
-
-/// The outgoing RTP stream of one session's sound: each unit is one packet.
-struct SoundStream {
-    codec: SoundCodec,
-    payload_type: u8,
-    ssrc: u32,
-    timestamp_offset: u32,
-    sequence: u16,
-    packets: u64,
-}
-
-impl SoundStream {
-    /// A stream that begins at random numbers, as RFC 3550, section 5.1 wants.
-    fn new(codec: SoundCodec, payload_type: u8) -> Self {
-        Self {
-            codec,
-            payload_type,
-            ssrc: rand::random(),
-            timestamp_offset: rand::random(),
-            sequence: first_sequence(),
-            packets: 0,
-        }
-    }
-
-    /// How its time stamps follow from the clock.
-    fn clock(&self) -> StreamClock {
-        StreamClock {
-            ssrc: self.ssrc,
-            rate: self.codec.clock_rate(),
-            offset: self.timestamp_offset,
-        }
+        self.rtp.packets()
     }
 
     /// This stream as the core wants it described: in one media stream with the picture, so that a viewer plays them together.
     fn track(&self, coding: &Coding) -> MediaStreamTrack {
         let parameters = RTCRtpCodingParameters {
-            ssrc: Some(self.ssrc),
+            ssrc: Some(self.rtp.ssrc()),
             ..RTCRtpCodingParameters::default()
         };
         let encoding = RTCRtpEncodingParameters {
@@ -137,27 +104,6 @@ impl SoundStream {
             vec![encoding],
         )
     }
-
-    /// A unit as this viewer's packet; the payload is everybody's.
-    fn packet(&mut self, unit: &SoundUnit) -> Packet {
-        let timestamp = unit.captured_at.to_rtp(self.codec.clock_rate());
-        let header = Header {
-            version: 2,
-            // The beginning of a spell of talk (RFC 3551, section 4.1).
-            marker: unit.after_silence || self.packets == 0,
-            payload_type: self.payload_type,
-            sequence_number: self.sequence,
-            timestamp: timestamp.wrapping_add(self.timestamp_offset),
-            ssrc: self.ssrc,
-            ..Header::default()
-        };
-        self.sequence = self.sequence.wrapping_add(1);
-        self.packets += 1;
-        Packet {
-            header,
-            payload: unit.data.clone(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -168,24 +114,38 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_unit_is_one_packet_by_the_codecs_clock() {
+    fn a_spell_of_talk_begins_with_a_marker_and_numbers_follow_each_other() {
         let unit = |milliseconds, after_silence| SoundUnit {
             data: Bytes::from_static(b"sound"),
             captured_at: Timestamp::from_monotonic(Duration::from_millis(milliseconds)),
             after_silence,
         };
-        for (codec, ticks) in [(SoundCodec::Opus, 960), (SoundCodec::Pcmu, 160)] {
-            let mut stream = SoundStream::new(codec, 111);
-            let packets = [(1000, false), (1020, false), (1040, true)]
-                .map(|(milliseconds, after_silence)| stream.packet(&unit(milliseconds, after_silence)));
-            let markers = packets.each_ref().map(|packet| packet.header.marker);
-            assert_eq!(markers, [true, false, true]);
-            for pair in packets.windows(2) {
-                let (one, other) = (&pair[0].header, &pair[1].header);
-                assert_eq!(other.sequence_number, one.sequence_number.wrapping_add(1));
-                assert_eq!(other.timestamp.wrapping_sub(one.timestamp), ticks);
-            }
-            assert_eq!(stream.packets, 3);
-        }
+        let mut sound = SoundSender::new(&Sound {
+            codings: Vec::new(),
+            wanted: true,
+        });
+        assert!(
+            sound.place(&unit(1000, false)).is_none(),
+            "it is in no connection"
+        );
+        sound.sender = Some(RTCRtpSenderId::default());
+        let places = [(1000, false), (1020, false), (1040, true)].map(|(milliseconds, after_silence)| {
+            sound.place(&unit(milliseconds, after_silence)).expect("it sends")
+        });
+        assert_eq!(places.map(|place| place.marker), [true, false, true]);
+        assert!(places.windows(2).all(|pair| pair[1].number == pair[0].number + 1));
+        let stamps = places.map(|place| {
+            sound.rtp.header(place)[4..8]
+                .try_into()
+                .map(u32::from_be_bytes)
+                .expect("4 bytes")
+        });
+        assert!(
+            stamps.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == 960),
+            "20 ms at 48 kHz"
+        );
+        assert_eq!(sound.packets(), 3);
+        sound.obey(None);
+        assert!(sound.place(&unit(1060, false)).is_none());
     }
 }

@@ -1,67 +1,52 @@
 use rtc::{
     media_stream::MediaStreamTrack,
-    rtp::{Header, Packet},
     rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
 };
 
-use super::setup;
+use super::{
+    rtp::{Place, Rtp},
+    setup,
+};
 use crate::{
     media::Codec,
     peer::{
         feed::Packetised,
-        rtcp::{StreamClock, VIDEO_CLOCK},
+        ring::{self, Ring},
+        rtcp::VIDEO_CLOCK,
         sdp::Coding,
     },
 };
 
-/// The outgoing RTP stream (RFC 3550) of one session: what differs from viewer to viewer, which is the header.
+/// The picture of one session.
 pub(super) struct Stream {
     codec: Codec,
-    payload_type: u8,
-    ssrc: u32,
-    sequence: u16,
-    timestamp_offset: u32,
+    pub(super) rtp: Rtp,
+    /// Since when the packets are the feed's without a gap, where any were sent.
+    run: Option<Run>,
     units: u64,
-    packets: u64,
-    bytes: u64,
+}
+
+/// Packets that follow each other in the feed as they do in the stream.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// The first in the feed's numbers …
+    feed: u64,
+    /// … and in the stream's.
+    number: u64,
 }
 
 impl Stream {
-    /// A stream that begins at random numbers, as RFC 3550, section 5.1 wants.
     pub(super) fn new(codec: Codec, payload_type: u8) -> Self {
         Self {
             codec,
-            payload_type,
-            ssrc: rand::random(),
-            sequence: first_sequence(),
-            timestamp_offset: rand::random(),
+            rtp: Rtp::new(payload_type, VIDEO_CLOCK),
+            run: None,
             units: 0,
-            packets: 0,
-            bytes: 0,
         }
     }
 
     pub(super) fn codec(&self) -> Codec {
         self.codec
-    }
-
-    /// Takes the payload type that the viewer's answer gave the coding.
-    pub(super) fn renumber(&mut self, payload_type: u8) {
-        self.payload_type = payload_type;
-    }
-
-    /// What its receiver reports name it by.
-    pub(super) fn ssrc(&self) -> u32 {
-        self.ssrc
-    }
-
-    /// How its time stamps follow from the clock.
-    pub(super) fn clock(&self) -> StreamClock {
-        StreamClock {
-            ssrc: self.ssrc,
-            rate: VIDEO_CLOCK,
-            offset: self.timestamp_offset,
-        }
     }
 
     /// Access units so far.
@@ -71,18 +56,18 @@ impl Stream {
 
     /// Packets so far.
     pub(super) fn packets(&self) -> u64 {
-        self.packets
+        self.rtp.packets()
     }
 
     /// Bits of payload so far.
     pub(super) fn bits(&self) -> u64 {
-        self.bytes * 8
+        self.rtp.bytes() * 8
     }
 
     /// This stream as the core wants it described.
     pub(super) fn track(&self, coding: &Coding) -> MediaStreamTrack {
         let parameters = RTCRtpCodingParameters {
-            ssrc: Some(self.ssrc),
+            ssrc: Some(self.rtp.ssrc()),
             ..RTCRtpCodingParameters::default()
         };
         let encoding = RTCRtpEncodingParameters {
@@ -99,101 +84,105 @@ impl Stream {
         )
     }
 
-    /// An access unit as the packets of this viewer; the payloads are everybody's.
-    pub(super) fn packets_of<'a>(
-        &'a mut self,
-        packetised: &'a Packetised,
-    ) -> impl Iterator<Item = Packet> + 'a {
-        let timestamp = packetised
-            .unit
-            .captured_at
-            .to_rtp(VIDEO_CLOCK)
-            .wrapping_add(self.timestamp_offset);
+    /// An access unit is to be sent, all of it.
+    pub(super) fn begin(&mut self, packetised: &Packetised) {
+        let number = self.rtp.next();
+        let feed = packetised.first;
+        // After a pause, or with another feed, the viewer's numbers go on where they were.
+        let goes_on = |run: &Run| number.wrapping_sub(run.number) == feed.wrapping_sub(run.feed);
+        if !self.run.as_ref().is_some_and(goes_on) {
+            self.run = Some(Run { feed, number });
+        }
         self.units += 1;
-        let last = packetised.payloads.len().saturating_sub(1);
-        packetised
-            .payloads
-            .iter()
-            .enumerate()
-            .map(move |(number, payload)| {
-                let header = Header {
-                    version: 2,
-                    marker: number == last,
-                    payload_type: self.payload_type,
-                    sequence_number: self.sequence,
-                    timestamp,
-                    ssrc: self.ssrc,
-                    ..Header::default()
-                };
-                self.sequence = self.sequence.wrapping_add(1);
-                self.packets += 1;
-                self.bytes += payload.len() as u64;
-                Packet {
-                    header,
-                    payload: payload.clone(),
-                }
-            })
     }
-}
 
-/// The number of a stream's first packet: by chance, in the lower half of all.
-///
-/// A receiver counts by itself how often the numbers have begun anew, and takes it for never until it has got a packet (RFC 3711,
-/// section 3.3.1). Were that to happen among packets that it misses, as those before the end of its handshake, it could decrypt nothing, for
-/// as long as it stayed.
-pub(super) fn first_sequence() -> u16 {
-    rand::random::<u16>() >> 1
+    /// The packet that the viewer calls by this number, where it is still there to be sent again.
+    pub(super) fn kept(&self, sequence: u16, ring: &Ring) -> Option<(Place, ring::Packet)> {
+        let run = self.run?;
+        let number = self.rtp.number(sequence)?;
+        let packet = ring.get(run.feed + number.checked_sub(run.number)?)?;
+        let place = Place {
+            number,
+            captured_at: packet.captured_at,
+            marker: packet.marker,
+        };
+        Some((place, packet))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::media::{AccessUnit, Timestamp};
-    use bytes::Bytes;
     use std::time::Duration;
 
-    #[test]
-    fn numbers_do_not_begin_anew_while_a_viewer_connects() {
-        let firsts: Vec<_> = (0..1000).map(|_| first_sequence()).collect();
-        assert!(firsts.iter().all(|first| *first < 1 << 15));
-        assert!(firsts.iter().any(|first| *first >= 1 << 14), "by chance");
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::media::{AccessUnit, Timestamp};
+
+    /// The next picture of a feed, of so many packets.
+    fn picture(ring: &Ring, packets: usize) -> Packetised {
+        let captured_at = Timestamp::from_monotonic(Duration::from_secs(1));
+        let payloads: Vec<_> = (0..packets)
+            .map(|number| Bytes::from(vec![number as u8]))
+            .collect();
+        Packetised {
+            first: ring.keep(&payloads, captured_at),
+            unit: AccessUnit {
+                data: Bytes::new(),
+                captured_at,
+                is_keyframe: true,
+            },
+            payloads,
+        }
+    }
+
+    fn send(stream: &mut Stream, packetised: &Packetised) -> Vec<u16> {
+        stream.begin(packetised);
+        let last = packetised.payloads.len() - 1;
+        let place = |(number, payload): (usize, &Bytes)| {
+            stream
+                .rtp
+                .place(packetised.unit.captured_at, number == last, payload.len())
+        };
+        let places = packetised.payloads.iter().enumerate().map(place);
+        places.map(|place| place.number as u16).collect()
     }
 
     #[test]
-    fn a_picture_is_one_time_stamp_with_a_mark_at_its_end() {
-        let payloads = vec![Bytes::from_static(b"one"), Bytes::from_static(b"two")];
-        let picture = |milliseconds| Packetised {
-            unit: AccessUnit {
-                data: Bytes::new(),
-                captured_at: Timestamp::from_monotonic(Duration::from_millis(milliseconds)),
-                is_keyframe: true,
-            },
-            payloads: payloads.clone(),
-        };
-        let mut stream = Stream::new(Codec::Vp8, 96);
-        let first: Vec<_> = stream.packets_of(&picture(1000)).collect();
-        let second: Vec<_> = stream.packets_of(&picture(1040)).collect();
-        let headers: Vec<_> = first.iter().chain(&second).map(|packet| &packet.header).collect();
+    fn a_packet_that_is_sent_again_is_the_same() {
+        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
+        // Before the viewer came.
+        picture(&ring, 5);
+        let (one, other) = (picture(&ring, 3), picture(&ring, 2));
+        let numbers = [send(&mut stream, &one), send(&mut stream, &other)].concat();
+        let payloads: Vec<_> = one.payloads.iter().chain(&other.payloads).collect();
+        let markers = [false, false, true, false, true];
+        for ((sequence, payload), marker) in numbers.iter().zip(payloads).zip(markers) {
+            let (place, packet) = stream.kept(*sequence, &ring).expect("it is kept");
+            assert_eq!((place.number as u16, place.marker), (*sequence, marker));
+            assert_eq!(packet.payload.as_ptr(), payload.as_ptr(), "shared, not copied");
+        }
         assert!(
-            headers
-                .windows(2)
-                .all(|pair| pair[1].sequence_number == pair[0].sequence_number.wrapping_add(1))
+            stream.kept(numbers[0].wrapping_sub(1), &ring).is_none(),
+            "not this viewer's"
         );
-        assert_eq!(
-            headers.iter().map(|header| header.marker).collect::<Vec<_>>(),
-            [false, true, false, true]
+        assert!(
+            stream.kept(numbers[4].wrapping_add(1), &ring).is_none(),
+            "not sent yet"
         );
-        assert_eq!(headers[0].timestamp, headers[1].timestamp);
-        assert_eq!(
-            headers[2].timestamp.wrapping_sub(headers[0].timestamp),
-            3600,
-            "40 ms at 90 kHz"
-        );
-        assert_eq!(
-            first[0].payload.as_ptr(),
-            payloads[0].as_ptr(),
-            "shared, not copied"
-        );
-        assert_eq!((stream.units(), stream.packets(), stream.bits()), (2, 4, 96));
+        assert_eq!((stream.units(), stream.packets(), stream.bits()), (2, 5, 40));
+    }
+
+    #[test]
+    fn after_a_pause_the_numbers_go_on_and_what_was_before_is_not_mistaken() {
+        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
+        assert!(stream.kept(0, &ring).is_none(), "nothing was sent");
+        let before = send(&mut stream, &picture(&ring, 2));
+        picture(&ring, 4);
+        let after = send(&mut stream, &picture(&ring, 2));
+        assert_eq!(after[0], before[1].wrapping_add(1), "without a gap");
+        assert!(stream.kept(before[1], &ring).is_none());
+        let (_, packet) = stream.kept(after[1], &ring).expect("it is kept");
+        assert_eq!(packet.payload[..], [1]);
     }
 }

@@ -3,6 +3,8 @@ mod damage;
 mod generated;
 mod shapes;
 
+use std::time::Duration;
+
 use super::*;
 use crate::media::{SoundCodec, TalkBack, Timestamp};
 
@@ -22,6 +24,7 @@ fn answered_on(sdp: &str, terms: Terms) -> Result<(Session, String), SessionErro
     let anchor = Anchor {
         instant: now,
         timestamp: Timestamp::now(),
+        wall: Duration::ZERO,
     };
     let mut session = Session::new("viewer".into(), offer(sdp)?, &addresses(), &terms, anchor, now)?;
     match session.poll() {

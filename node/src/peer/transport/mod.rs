@@ -149,6 +149,13 @@ impl Transport {
         }
     }
 
+    /// Room for a packet of a session's media, which is sent at [`Transport::flush`] at the latest. All of it is zero.
+    pub(super) fn room(&mut self, path: Path, length: usize) -> &mut [u8] {
+        match path.protocol {
+            Protocol::Udp => self.outbox.room(&self.sockets, path.local, path.peer, length),
+        }
+    }
+
     /// Sends a datagram from whichever address the system chooses.
     pub(super) fn send_to(&mut self, peer: SocketAddr, packet: &[u8]) {
         self.outbox.push_from_anywhere(&self.sockets, peer, packet);

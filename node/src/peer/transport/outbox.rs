@@ -24,19 +24,38 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Takes a packet; sends those before it when it can't join them.
     pub(super) fn push(&mut self, sockets: &[Socket], from: SocketAddr, to: SocketAddr, packet: &[u8]) {
+        self.begin(sockets, from, to, packet.len());
+        self.batch.extend_from_slice(packet);
+    }
+
+    /// Room for a packet of this length, to be written there. All of it is zero. Sends those before it when it can't join them.
+    pub(super) fn room(
+        &mut self,
+        sockets: &[Socket],
+        from: SocketAddr,
+        to: SocketAddr,
+        length: usize,
+    ) -> &mut [u8] {
+        self.begin(sockets, from, to, length);
+        let start = self.batch.len();
+        self.batch.resize(start + length, 0);
+        &mut self.batch[start..]
+    }
+
+    /// A packet of this length is next.
+    fn begin(&mut self, sockets: &[Socket], from: SocketAddr, to: SocketAddr, length: usize) {
         let joins = !self.complete
             && self.to == Some(to)
             && self.from == Some(from)
-            && packet.len() <= self.segment
-            && self.batch.len() + packet.len() <= BATCH
+            && length <= self.segment
+            && self.batch.len() + length <= BATCH
             && socket_for(sockets, to).is_some_and(|socket| self.segments < socket.most_segments());
         if !joins {
             self.flush(sockets);
-            (self.from, self.to, self.segment) = (Some(from), Some(to), packet.len());
+            (self.from, self.to, self.segment) = (Some(from), Some(to), length);
         }
-        self.batch.extend_from_slice(packet);
         self.segments += 1;
-        self.complete = packet.len() < self.segment;
+        self.complete = length < self.segment;
     }
 
     /// [`Outbox::push`] from whichever address the system chooses.
@@ -90,12 +109,14 @@ mod tests {
         let to = SocketAddr::from(([127, 0, 0, 1], receiver[0].address().port()));
         let mut outbox = Outbox::default();
         for (number, size) in sizes.iter().enumerate() {
-            outbox.push(
-                &sender,
-                from,
-                to,
-                &vec![u8::try_from(number).expect("few"); *size],
-            );
+            let byte = u8::try_from(number).expect("few");
+            if number % 3 == 0 {
+                outbox.push(&sender, from, to, &vec![byte; *size]);
+            } else {
+                let room = outbox.room(&sender, from, to, *size);
+                assert!(room.iter().all(|byte| *byte == 0));
+                room.fill(byte);
+            }
         }
         outbox.flush(&sender);
         let (mut buffers, mut arrived) = (Buffers::default(), Vec::new());

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rtc::{
+    dtls::extension::extension_use_srtp::SrtpProtectionProfile,
     interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
@@ -11,6 +12,7 @@ use rtc::{
     rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
 };
 
+use super::Ciphers;
 use crate::media::Codec;
 
 /// ICE as browsers do it: a check every 50 ms, a path that is tried for five seconds, and patience with one that was good before
@@ -42,7 +44,7 @@ impl Default for Asking {
 }
 
 /// A connection that knows one codec of pictures, and one of sound.
-pub(super) fn connection(codec: Codec, asking: Asking, now: Instant) -> RTCPeerConnection {
+pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: Instant) -> RTCPeerConnection {
     let mut media = MediaEngine::default();
     media
         .register_codec(video(codec), RtpCodecKind::Video)
@@ -60,8 +62,14 @@ pub(super) fn connection(codec: Codec, asking: Asking, now: Instant) -> RTCPeerC
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
-        .with_srtp_replay_protection_window(REPLAY_WINDOW)
-        .build();
+        .with_srtp_replay_protection_window(REPLAY_WINDOW);
+    let settings = match ciphers {
+        Ciphers::Any => settings,
+        Ciphers::CounterMode => {
+            settings.with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80])
+        }
+    }
+    .build();
     RTCPeerConnectionBuilder::new()
         .with_media_engine(media)
         .with_interceptor_registry(interceptors)

@@ -47,6 +47,14 @@ pub(super) enum Wants {
     Sound,
 }
 
+/// What a viewer can decrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ciphers {
+    Any,
+    /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
+    CounterMode,
+}
+
 /// A viewer of one stream.
 pub(super) struct Viewer {
     connection: RTCPeerConnection,
@@ -65,9 +73,10 @@ impl Viewer {
         codec: Codec,
         wants: Wants,
         asking: Asking,
+        ciphers: Ciphers,
         now: Instant,
     ) -> (Self, RTCSessionDescription) {
-        let mut connection = connection(codec, asking, now);
+        let mut connection = connection(codec, asking, ciphers, now);
         let kind = match wants {
             Wants::Video => RtpCodecKind::Video,
             Wants::Sound => RtpCodecKind::Audio,

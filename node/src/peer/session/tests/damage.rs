@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::*;
-use crate::peer::transport::Protocol;
+use crate::peer::transport::{Path, Protocol};
 
 /// Damages a description as a broken or hostile program might.
 fn damage(sdp: &str, random: &mut StdRng) -> String {

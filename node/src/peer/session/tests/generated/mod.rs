@@ -97,6 +97,7 @@ fn run(seed: u64, account: &mut Account) -> Result<(), String> {
             let anchor = Anchor {
                 instant: now,
                 timestamp: Timestamp::now(),
+                wall: Duration::ZERO,
             };
             Session::new("viewer".into(), offer, &addresses(), &terms, anchor, now)
         });

@@ -1,0 +1,103 @@
+//! What a session wants done, as the engine does it.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{call::Call, viewer::VIEWER};
+use crate::peer::{
+    sdp,
+    session::{Event, Input, Out, Output, Session, Transmit},
+    transport::Path,
+};
+
+/// Where a session's packets leave.
+#[derive(Default)]
+pub(super) struct Port {
+    packets: Vec<(Path, Vec<u8>)>,
+    sealed: u64,
+}
+
+impl Out for Port {
+    fn room(&mut self, path: Path, length: usize) -> &mut [u8] {
+        self.sealed += 1;
+        self.packets.push((path, vec![0; length]));
+        self.packets.last_mut().map_or(&mut [], |(_, packet)| packet)
+    }
+
+    fn packet(&mut self, packet: Transmit) {
+        self.packets.push((packet.path, packet.data.to_vec()));
+    }
+}
+
+impl Call {
+    /// Does what the session wants done.
+    pub(super) fn pump(&mut self) {
+        let Some(mut session) = self.session.take() else {
+            return;
+        };
+        while let Some(output) = session.poll() {
+            match output {
+                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
+                Output::Event(Event::Answer(sdp)) => {
+                    self.told.fragment = sdp::fragment(&sdp).unwrap_or_default().to_owned();
+                    self.viewer.accept(sdp, self.now);
+                }
+                Output::Event(Event::Offer(sdp)) => self.told.offer = Some(sdp),
+                Output::Event(Event::Connected) => self.told.connected = Some(self.now),
+                Output::Event(Event::Watching) => self.told.watching = Some(self.now),
+                Output::Event(Event::KeyframeWanted) => {
+                    self.told.keyframes_wanted += 1;
+                    self.source.request_keyframe();
+                }
+                Output::Event(Event::PacketsWanted) => {
+                    let mut port = Port::default();
+                    session.again(self.source.ring(), self.now, &mut port);
+                    self.leave(port);
+                }
+                Output::Event(Event::Ended(ending)) => {
+                    self.told.ended = Some((ending, self.now));
+                    return self.close(&mut session);
+                }
+                Output::Event(other) => panic!("nobody asked for {other:?}"),
+            }
+        }
+        self.session = Some(session);
+    }
+
+    /// Has a session say goodbye, after which it must have nothing more to do.
+    pub(super) fn close(&mut self, session: &mut Session) {
+        self.source.leave();
+        session.handle(Input::Close, self.now);
+        while let Some(output) = session.poll() {
+            match output {
+                Output::Transmit(packet) => self.transmit(packet.path, packet.data.freeze()),
+                Output::Event(event) => panic!("{event:?} after the end"),
+            }
+        }
+        assert_eq!(
+            session.deadline(),
+            None,
+            "a closed session has nothing to wait for"
+        );
+    }
+
+    pub(super) fn leave(&mut self, port: Port) {
+        self.sealed += port.sealed;
+        for (path, packet) in port.packets {
+            self.transmit(path, packet.into());
+        }
+    }
+
+    fn transmit(&mut self, path: Path, packet: Bytes) {
+        self.nonces.see(&packet);
+        // RTP is version 2, and its payload types are not those of RTCP (RFC 5761, section 4).
+        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
+        self.sent += u64::from(is_rtp);
+        if path.peer == SocketAddr::from(VIEWER) {
+            self.to_viewer.send(packet, self.now);
+        } else {
+            self.told.strays.push((path, packet));
+        }
+    }
+}

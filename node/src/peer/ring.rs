@@ -1,0 +1,160 @@
+//! What was sent of a rendition, for those who missed some of it.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use crate::media::{Keeper, Privacy, Timestamp};
+
+/// Packets that are kept: two seconds at 4 Mbit/s. What is older comes too late for a picture.
+pub(super) const KEPT: usize = 1024;
+
+/// One packet as all viewers get it: what differs between them is its header.
+#[derive(Clone, Debug)]
+pub(super) struct Packet {
+    pub(super) payload: Bytes,
+    /// When its picture was captured.
+    pub(super) captured_at: Timestamp,
+    /// Whether a picture ends with it.
+    pub(super) marker: bool,
+}
+
+/// The last packets of one rendition, numbered from its beginning on. A [`Keeper`]: the privacy switch empties it.
+///
+/// Payloads are not copied. Cheap to clone; every clone is the same ring.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ring {
+    kept: Arc<Kept>,
+    privacy: Privacy,
+}
+
+#[derive(Debug, Default)]
+struct Kept(Mutex<Packets>);
+
+#[derive(Debug, Default)]
+struct Packets {
+    kept: VecDeque<Packet>,
+    /// The number of the next one.
+    next: u64,
+}
+
+impl Ring {
+    /// One that is emptied by this switch.
+    pub(super) fn new(privacy: &Privacy) -> Self {
+        let kept = Arc::<Kept>::default();
+        let keeper: Arc<dyn Keeper> = kept.clone();
+        privacy.watch_over(Arc::downgrade(&keeper));
+        Self {
+            kept,
+            privacy: privacy.clone(),
+        }
+    }
+
+    /// Keeps these, of which the last ends a picture. Returns the number of the first.
+    pub(super) fn keep(&self, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
+        let mut packets = self.kept.lock();
+        let first = packets.next;
+        packets.next += payloads.len() as u64;
+        let last = payloads.len().saturating_sub(1);
+        let all = payloads.iter().enumerate().map(|(number, payload)| Packet {
+            payload: payload.clone(),
+            captured_at,
+            marker: number == last,
+        });
+        // A picture that is longer than the ring leaves its end there.
+        packets.kept.extend(all.skip(payloads.len().saturating_sub(KEPT)));
+        let over = packets.kept.len().saturating_sub(KEPT);
+        packets.kept.drain(..over);
+        first
+    }
+
+    /// The packet of this number, while it is kept.
+    pub(super) fn get(&self, number: u64) -> Option<Packet> {
+        let packets = self.kept.lock();
+        let behind = usize::try_from(packets.next.checked_sub(number)?).ok()?;
+        let index = packets.kept.len().checked_sub(behind)?;
+        // It may have come here while the switch was being thrown.
+        let sendable = |packet: &&Packet| !self.privacy.blocks(packet.captured_at);
+        packets.kept.get(index).filter(sendable).cloned()
+    }
+
+    /// Forgets all of them, and goes on with their numbers.
+    pub(super) fn clear(&self) {
+        self.kept.forget();
+    }
+}
+
+impl Kept {
+    fn lock(&self) -> MutexGuard<'_, Packets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper for Kept {
+    fn forget(&self) {
+        // Not emptied only: nobody may watch any more, and then nobody needs the room.
+        self.lock().kept = VecDeque::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn picture(length: usize, byte: u8) -> Vec<Bytes> {
+        (0..length).map(|_| Bytes::from(vec![byte; 3])).collect()
+    }
+
+    fn at(milliseconds: u64) -> Timestamp {
+        Timestamp::from_monotonic(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn the_newest_are_kept_by_their_numbers() {
+        let ring = Ring::default();
+        assert!(ring.get(0).is_none());
+        assert_eq!(ring.keep(&picture(2, 1), at(100)), 0);
+        assert_eq!(ring.keep(&picture(KEPT - 2, 2), at(200)), 2);
+        let (first, second) = (ring.get(0).expect("kept"), ring.get(1).expect("kept"));
+        assert_eq!((first.marker, second.marker), (false, true));
+        assert_eq!(
+            (first.captured_at, ring.get(2).expect("kept").captured_at),
+            (at(100), at(200))
+        );
+        assert!(ring.get(KEPT as u64).is_none() && ring.get(u64::MAX).is_none());
+        assert_eq!(ring.keep(&picture(1, 3), at(300)), KEPT as u64);
+        assert!(ring.get(0).is_none());
+        assert_eq!(ring.get(1).expect("kept").payload[0], 1);
+        // Longer than all that is kept.
+        let first = ring.keep(&picture(KEPT + 5, 4), at(400));
+        assert!(ring.get(first + 4).is_none() && ring.get(first + 5).is_some());
+        assert!(ring.get(first + KEPT as u64 + 4).expect("kept").marker);
+    }
+
+    #[test]
+    fn the_privacy_switch_empties_it_and_its_numbers_go_on() {
+        let privacy = Privacy::default();
+        let ring = Ring::new(&privacy);
+        ring.keep(&picture(5, 1), Timestamp::now());
+        privacy.set(true);
+        assert!((0..5).all(|number| ring.get(number).is_none()));
+        privacy.set(false);
+        assert_eq!(ring.keep(&picture(1, 2), at(200)), 5, "it was on its way");
+        assert_eq!(ring.keep(&picture(1, 2), Timestamp::now()), 6);
+        assert!(ring.get(4).is_none() && ring.get(5).is_none() && ring.get(6).is_some());
+    }
+
+    #[test]
+    fn payloads_are_shared() {
+        let (ring, payloads) = (Ring::default(), picture(1, 1));
+        ring.keep(&payloads, at(0));
+        assert_eq!(ring.get(0).expect("kept").payload.as_ptr(), payloads[0].as_ptr());
+        ring.clear();
+        assert!(payloads[0].is_unique());
+    }
+}

@@ -1,0 +1,85 @@
+//! What comes out of a session.
+
+use std::time::{Duration, Instant};
+
+use rtc::sansio::Protocol;
+
+use super::{
+    Session, grid,
+    io::{Event, Output},
+    receive,
+};
+use crate::peer::report::Stage;
+
+/// A deadline that lies in the past again must not make a busy loop.
+const SOONEST: Duration = Duration::from_millis(5);
+
+/// What the core has not been asked since the last input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToDo {
+    /// What it makes of what came in, and all that follows.
+    Look,
+    /// When it wants to be called next.
+    Deadline,
+    Nothing,
+}
+
+impl Session {
+    /// What is to be done because of what went in, one after the other until there is no more. Then the deadline holds.
+    pub(in crate::peer) fn poll(&mut self) -> Option<Output> {
+        loop {
+            if self.stirred {
+                if let Some(packet) = self.core_packet() {
+                    return Some(Output::Transmit(packet));
+                }
+                self.stirred = false;
+            }
+            if let Some(event) = self.link.events.pop_front() {
+                return Some(Output::Event(event));
+            }
+            match self.to_do {
+                ToDo::Look => self.look(),
+                ToDo::Deadline => {
+                    self.to_do = ToDo::Nothing;
+                    self.deadline = self.next();
+                }
+                ToDo::Nothing => return None,
+            }
+        }
+    }
+
+    /// When something is to be done without an input.
+    fn next(&mut self) -> Option<Instant> {
+        let link = &mut self.link;
+        let soonest = self.now + SOONEST;
+        let core = link.connection.poll_timeout();
+        let core = core.map(|deadline| link.pace.hold(deadline.max(soonest)));
+        let next = [core, link.reports.next()].into_iter().flatten().min()?;
+        // Who connects, or says something, does not wait.
+        let unsent = link.channel.unsent(&mut link.connection);
+        let is_exact = link.stage == Stage::Connecting
+            || link.pace.is_checking()
+            || unsent.is_some_and(|unsent| unsent > 0);
+        Some(if is_exact {
+            next
+        } else {
+            grid::after(next, link.origin)
+        })
+    }
+
+    /// When to call with [`Input::Timeout`] at the latest.
+    pub(in crate::peer) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn look(&mut self) {
+        self.stirred = true;
+        self.to_do = match receive::look(&mut self.link, self.account.started, self.now) {
+            None => ToDo::Deadline,
+            Some(ending) => {
+                self.link.events.push_back(Event::Ended(ending));
+                ToDo::Nothing
+            }
+        };
+    }
+}
