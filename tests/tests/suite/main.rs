@@ -25,6 +25,7 @@ mod garbage;
 mod h264_camera;
 mod hardware_encoder;
 mod harness;
+mod imports;
 mod installed;
 mod installed_arm64;
 mod layers;
