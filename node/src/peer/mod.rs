@@ -10,6 +10,7 @@
 //! nothing that a viewer sends can end another one's session.
 
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 mod bench;
 mod caller;
 mod channels;
@@ -17,6 +18,7 @@ mod ending;
 mod engine;
 mod feed;
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 pub(crate) mod fuzz;
 mod id;
 mod places;

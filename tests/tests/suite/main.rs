@@ -10,6 +10,8 @@
 //!
 //! How many run side by side is in `.config/nextest.toml`.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod access;
 mod addresses;
 mod attack;
