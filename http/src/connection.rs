@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arrival;
 use crate::places::{Place, Places};
 use crate::socket::Socket;
-use crate::{Answer, Body, Gates, Limits, Receipt, Refusal, Request, Site, Source};
+use crate::{Answer, Body, Limits, Receipt, Refusal, Request, Site, Source};
 
 /// A client that dies without a word is noticed within 35 s. More often would wake telephones.
 const PROBE_AFTER: Duration = Duration::from_secs(20);
@@ -49,8 +49,13 @@ pub(crate) struct Visitor {
 
 impl Visitor {
     /// The client's address, now that the head is there, and a place for it if it has none.
-    fn identify(&mut self, gates: &Gates, headers: &HeaderMap, limits: &Limits) -> Result<IpAddr, Refusal> {
-        let client = gates.client(self.from, headers);
+    fn identify<S: Site>(
+        &mut self,
+        site: &S,
+        headers: &HeaderMap,
+        limits: &Limits,
+    ) -> Result<IpAddr, Refusal> {
+        let client = site.gates().client(self.from, headers);
         if client != self.from {
             tracing::Span::current().record("client", tracing::field::display(client));
         }
@@ -58,7 +63,7 @@ impl Visitor {
             let place = self
                 .places
                 .take(Source::of(client), limits.connections_each, self.what);
-            self.place = Some(place.ok_or_else(Refusal::too_many_of_one)?);
+            self.place = Some(place.ok_or_else(|| Full::ForOne.refusal::<S>())?);
         }
         Ok(client)
     }
@@ -206,7 +211,7 @@ async fn answer<S: Site>(
     let (head, body) = request.into_parts();
     let seated = {
         let mut visitor = visitor.lock().unwrap_or_else(PoisonError::into_inner);
-        visitor.identify(site.gates(), &head.headers, limits)
+        visitor.identify(site, &head.headers, limits)
     };
     let from = match seated {
         Ok(from) => from,
@@ -247,12 +252,15 @@ pub(crate) fn turn_away_at_once<S: Site>(stream: TcpStream, full: Full, site: &S
 }
 
 impl Full {
-    fn answer<S: Site>(self, site: &S) -> Vec<u8> {
-        let refusal = match self {
+    fn refusal<S: Site>(self) -> Refusal {
+        match self {
             Full::ForAll => Refusal::new(StatusCode::SERVICE_UNAVAILABLE, S::FULL),
-            Full::ForOne => Refusal::too_many_of_one(),
-        };
-        site.refuse(refusal).into_bytes(S::TITLE_CASE)
+            Full::ForOne => Refusal::new(StatusCode::TOO_MANY_REQUESTS, S::FULL_FOR_ONE),
+        }
+    }
+
+    fn answer<S: Site>(self, site: &S) -> Vec<u8> {
+        site.refuse(self.refusal::<S>()).into_bytes(S::TITLE_CASE)
     }
 }
 

@@ -8,8 +8,11 @@ pub trait Site: Clone + Send + Sync + 'static {
     /// in lower case.
     const TITLE_CASE: bool;
 
-    /// What whoever connects is told while all places are taken.
+    /// What whoever connects is told while all places are taken; the key that gives more of them, where there is one.
     const FULL: &'static str;
+
+    /// The same while all places of one client are taken.
+    const FULL_FOR_ONE: &'static str;
 
     /// What a request has to pass before [`Site::answer`] sees it.
     fn gates(&self) -> &Gates;

@@ -68,13 +68,14 @@ async fn serve(config: Config, file: PathBuf, is_listen_given: bool) -> anyhow::
         file,
         is_listen_given,
         config,
+        mistake: None,
         control,
     };
     let mut feed = std::pin::pin!(watchdog.run());
     notify::ready();
     loop {
         if !stop.is_cancelled() {
-            notify::status(&status(address, &reloader.config, *members.borrow_and_update()));
+            notify::status(&status(address, &reloader, *members.borrow_and_update()));
         }
         let signal = tokio::select! {
             biased;
@@ -105,17 +106,22 @@ async fn serve(config: Config, file: PathBuf, is_listen_given: bool) -> anyhow::
 }
 
 /// What goes on, for `systemctl status`.
-fn status(address: SocketAddr, config: &Config, members: usize) -> String {
+fn status(address: SocketAddr, reloader: &Reloader, members: usize) -> String {
     let members = match members {
         0 => "nobody is signed in".to_owned(),
         1 => "1 member is signed in".to_owned(),
         _ => format!("{members} members are signed in"),
     };
-    let access = match config.access.token {
+    let access = match reloader.config.access.token {
         Some(_) => "whoever has the token may",
         None => "everybody may",
     };
-    format!("listening on {address}; {members}; {access}")
+    let line = format!("listening on {address}; {members}; {access}");
+    match &reloader.mistake {
+        // First, because the line may be cut at its end.
+        Some(mistake) => format!("old configuration kept ({mistake}); {line}"),
+        None => line,
+    }
 }
 
 /// Waits until the number of members has changed, and for [`STATUS_PAUSE`] in any case.

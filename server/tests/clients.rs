@@ -30,7 +30,10 @@ async fn idle_connections_of_one_address_leave_places_for_others() {
     }
     let refused = reply(server.connect_from(HOSTILE).await).await;
     assert!(
-        refused.status() == 429 && refused.text().contains("your address"),
+        refused.status() == 429
+            && refused
+                .text()
+                .contains("`address_share` under [limits] in server.toml"),
         "{refused:?}"
     );
     assert_eq!(server.ask_from(HONEST, sign_in("honest")).await.status(), 200);

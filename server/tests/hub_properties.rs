@@ -265,7 +265,7 @@ impl World {
             [Answer::Sent] => {
                 assert_ne!(from, to);
                 let receiver = self.model.members.get_mut(&to);
-                receiver.expect("the receiver is there").due.push(event);
+                receiver.unwrap().due.push(event);
             }
             [Answer::Refused(_)] => {}
             other => panic!("{other:?}"),

@@ -369,13 +369,35 @@ fn told(manager: &UnixDatagram, says: &str) -> Vec<String> {
     all
 }
 
+/// A server with these arguments, and the service manager that it tells how it is.
+fn managed(directory: &Path, args: &[&str]) -> (Program, UnixDatagram) {
+    let socket = directory.join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let program = Program::spawn(command(args).env("NOTIFY_SOCKET", &socket));
+    (program, manager)
+}
+
+#[test]
+fn a_mistake_is_in_the_status_until_it_is_mended() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = with_token(directory.path(), "open-sesame");
+    let whole = std::fs::read_to_string(&config).unwrap();
+    let (program, manager) = managed(directory.path(), &["--config", &config]);
+    told(&manager, "STATUS=listening on ");
+    std::fs::write(&config, whole.replace("[access]", "[acces]")).unwrap();
+    program.signal(Signal::HUP);
+    let line = told(&manager, "STATUS=old configuration kept (").pop().unwrap();
+    assert!(line.contains("line 2: there is no key `acces`"), "{line}");
+    std::fs::write(&config, whole).unwrap();
+    program.signal(Signal::HUP);
+    told(&manager, "STATUS=listening on ");
+}
+
 #[test]
 fn a_service_manager_is_told_what_goes_on() {
     let directory = tempfile::tempdir().unwrap();
-    let socket = directory.path().join("notify");
-    let manager = UnixDatagram::bind(&socket).unwrap();
-    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut program = Program::spawn(command(&["--listen", "127.0.0.1:0"]).env("NOTIFY_SOCKET", &socket));
+    let (mut program, manager) = managed(directory.path(), &["--listen", "127.0.0.1:0"]);
     let address = program.address();
     told(&manager, "READY=1");
     told(

@@ -1,7 +1,7 @@
 //! Where a server is.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::http;
@@ -59,6 +59,16 @@ impl ServerUrl {
             format!("[{}]:{}", self.host, self.port)
         } else {
             format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Default for ServerUrl {
+    /// The usual server on this machine, `http://127.0.0.1:8888`.
+    fn default() -> ServerUrl {
+        ServerUrl {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port: http::PORT,
         }
     }
 }
@@ -158,6 +168,13 @@ mod tests {
             assert_eq!(url.to_string(), shown);
             assert_eq!(shown.parse(), Ok(url));
         }
+    }
+
+    #[test]
+    fn the_usual_server_is_on_this_machine() {
+        let usual = ServerUrl::default();
+        assert_eq!(usual.to_string(), "http://127.0.0.1:8888");
+        assert_eq!("http://127.0.0.1".parse(), Ok(usual));
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! ([`peers`]). Whatever a test starts dies with it. Nothing here knows the inside of a program: it reads their log
 //! lines, the wire and the picture.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 pub mod attacker;
 pub mod calm;
 pub mod cgroup;

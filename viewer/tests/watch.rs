@@ -1,5 +1,7 @@
 //! The program against a real server and a small camera node, over real sockets.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "camera/mod.rs"]
 mod camera;
 

@@ -48,13 +48,13 @@ pub struct Gates {
 }
 
 impl Gates {
-    /// `section` is where the keys `hosts` and `allow_origins` stand, for those who need them: "\[access\] in
+    /// `section` is where the keys `hosts`, `allow_origins` and `token_file` stand, for those who need them: "\[access\] in
     /// server.toml".
     pub fn new(access: Access, section: &'static str) -> Gates {
         Gates {
             host: HostGate::new(&access.hosts, section),
             page: PageGate::new(access.allow_origins.clone(), section),
-            token: TokenGate::new(access.token.clone()),
+            token: TokenGate::new(access.token.clone(), section),
             access,
         }
     }

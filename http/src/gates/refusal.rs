@@ -28,11 +28,6 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn too_many_of_one() -> Refusal {
-        let sentence = "As many connections of your address are open as one may have. Try again later.";
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, sentence)
-    }
-
     pub(crate) fn target_too_long(limit: usize) -> Refusal {
         let sentence = format!("A request's target may have at most {limit} bytes.");
         Refusal::new(StatusCode::URI_TOO_LONG, sentence)

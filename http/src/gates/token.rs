@@ -27,13 +27,15 @@ const SUSPECTS: usize = 64;
 #[derive(Debug)]
 pub(super) struct TokenGate {
     token: Option<Token>,
+    section: &'static str,
     suspects: Mutex<Suspects>,
 }
 
 impl TokenGate {
-    pub(super) fn new(token: Option<Token>) -> TokenGate {
+    pub(super) fn new(token: Option<Token>, section: &'static str) -> TokenGate {
         TokenGate {
             token,
+            section,
             suspects: Mutex::default(),
         }
     }
@@ -41,12 +43,13 @@ impl TokenGate {
     /// What a request is told that may not pass.
     pub(super) fn check(&self, headers: &HeaderMap, from: IpAddr, caller: &Caller) -> Option<Refusal> {
         let token = self.token.as_ref()?;
+        let section = self.section;
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             tracing::debug!("a request without the access token");
-            return Some(unauthorized(
-                "This server wants its access token: in a browser as the password, with any user name; elsewhere as the \
-                 header Authorization: Bearer TOKEN.",
-            ));
+            return Some(unauthorized(format!(
+                "This server wants its access token, which is in the file that `token_file` names under {section}: in a \
+                 browser as the password, with any user name; elsewhere as the header Authorization: Bearer TOKEN."
+            )));
         };
         match token.check(authorization.as_bytes()) {
             Shown::Bearer => None,
@@ -65,14 +68,17 @@ impl TokenGate {
                         "a wrong access token came from {from}; more of them from there are not logged for {minutes} min"
                     );
                 }
-                Some(unauthorized("This is not the access token of this server."))
+                Some(unauthorized(format!(
+                    "This is not the access token of this server, which is in the file that `token_file` names under \
+                     {section}."
+                )))
             }
         }
     }
 }
 
 /// Makes whoever asks show the token.
-fn unauthorized(sentence: &'static str) -> Refusal {
+fn unauthorized(sentence: String) -> Refusal {
     Refusal {
         challenge: Some(CHALLENGE),
         ..Refusal::new(StatusCode::UNAUTHORIZED, sentence)
@@ -107,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_page_from_elsewhere_has_to_know_the_token_itself() {
-        let gate = TokenGate::new(Some(Token::new("open-sesame").unwrap()));
+        let gate = TokenGate::new(
+            Some(Token::new("open-sesame").unwrap()),
+            "[access] in server.toml",
+        );
         let guest = Caller::Guest(HeaderValue::from_static("https://home.example"));
         for (authorization, caller, expected) in [
             (None, Caller::Program, Some(StatusCode::UNAUTHORIZED)),
@@ -131,8 +140,14 @@ mod tests {
             let refusal = gate.check(&headers, IpAddr::from([192, 0, 2, 1]), &caller);
             let status = refusal.as_ref().map(|refusal| refusal.status);
             assert_eq!(status, expected, "{authorization:?} {caller:?}");
-            let asks = refusal.is_some_and(|refusal| refusal.challenge.is_some());
-            assert_eq!(asks, status == Some(StatusCode::UNAUTHORIZED));
+            let wants = status == Some(StatusCode::UNAUTHORIZED);
+            let asks = refusal
+                .as_ref()
+                .is_some_and(|refusal| refusal.challenge.is_some());
+            assert_eq!(asks, wants);
+            let key = "`token_file` names under [access] in server.toml";
+            let names_key = refusal.is_some_and(|refusal| refusal.sentence.contains(key));
+            assert_eq!(names_key, wants);
         }
     }
 

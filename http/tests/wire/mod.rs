@@ -97,6 +97,7 @@ fn text(status: StatusCode, body: impl Into<bytes::Bytes>) -> Answer {
 impl Site for Echo {
     const TITLE_CASE: bool = true;
     const FULL: &'static str = "All places are taken.";
+    const FULL_FOR_ONE: &'static str = "All places of your address are taken.";
 
     fn gates(&self) -> &Gates {
         &self.gates
@@ -207,7 +208,7 @@ pub async fn until(mut happens: impl FnMut() -> bool) {
     };
     tokio::time::timeout(Duration::from_secs(60), happened)
         .await
-        .expect("it happens");
+        .unwrap();
 }
 
 #[derive(Debug)]

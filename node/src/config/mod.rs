@@ -70,7 +70,7 @@ pub struct Config {
 }
 
 /// `[signaling]`
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Signaling {
     /// The server's address, `http://HOST:PORT`.
@@ -122,19 +122,6 @@ pub struct Http {
     pub hosts: Vec<HostName>,
     /// Pages from elsewhere that may read the status.
     pub allow_origins: Vec<AllowedOrigin>,
-}
-
-impl Default for Signaling {
-    fn default() -> Self {
-        let server = "http://127.0.0.1:8888"
-            .parse()
-            .unwrap_or_else(|_| unreachable!("a literal that parses"));
-        Self {
-            server,
-            token_file: None,
-            token: None,
-        }
-    }
 }
 
 impl Default for Video {
@@ -251,7 +238,6 @@ where
         .map_err(de::Error::custom)
 }
 
-/// A number, with a point or without, or a fraction in quotes.
 /// What people read in a list, and write to say which node they mean.
 fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = String::deserialize(deserializer)?;
@@ -264,6 +250,7 @@ fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     )))
 }
 
+/// A number, with a point or without, or a fraction in quotes.
 fn frame_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FrameRate, D::Error> {
     struct Rate;
 

@@ -10,11 +10,14 @@ use super::Timestamp;
 /// Whether the node's owner wants to be left alone: no picture and no sound may leave. One for the whole node; every
 /// clone is the same switch.
 ///
-/// Nothing that was captured before the switch was thrown leaves after it, whether or not it is back by then. Three things see to that:
+/// No stream has anything in it after the switch was thrown that was captured before, whether or not it is back by then. Three things
+/// see to that:
 ///
 /// - whoever captures opens its device with a [`Permit`], closes it when that has ended, and lets nothing out that came meanwhile;
 /// - whatever keeps captured media for others is a [`Keeper`], which the switch empties;
 /// - whoever publishes, takes from a queue or sends asks [`Privacy::blocks`], for what was on its way between two of these.
+///
+/// Pictures as files are kept by whoever throws it (`control`), who drops them.
 #[derive(Clone, Debug)]
 pub struct Privacy(Arc<Switch>);
 

@@ -5,11 +5,12 @@
 //! connectivity check and then by address, and what goes out leaves in batches. It is asked by [`Calls`], and what it has to tell
 //! goes back by the [`Caller`] that comes with each offer: how viewers come to call is nobody's business here.
 //!
-//! Invariants: an access unit is packetised once per codec; a viewer starts at a keyframe; a session ends at
+//! Invariants: an access unit is packetised once per rendition; a viewer starts at a keyframe; a session ends at
 //! once when its call is hung up or with a DTLS close, and otherwise seconds after the viewer fell silent;
 //! nothing that a viewer sends can end another one's session.
 
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 mod bench;
 mod caller;
 mod channels;
@@ -17,6 +18,7 @@ mod ending;
 mod engine;
 mod feed;
 #[cfg(any(test, fuzzing))]
+#[allow(clippy::expect_used, reason = "a test fails by panicking")]
 pub(crate) mod fuzz;
 mod id;
 mod places;

@@ -1,7 +1,7 @@
 //! Runs capture, encode and fanout: one OS thread per camera.
 //!
 //! Invariants: the device is open only while somebody watches (and a moment longer); however many watch,
-//! there is one encoder per codec; tracks outlive the camera, so viewers stay connected through an unplug; a
+//! there is one encoder per rendition; tracks outlive the camera, so viewers stay connected through an unplug; a
 //! fault is logged once per change, not once per try.
 
 mod account;

@@ -120,6 +120,9 @@ impl pinhole_http::Site for Office {
 
     const FULL: &'static str = "Too many are asking for the status right now.";
 
+    const FULL_FOR_ONE: &'static str =
+        "As many connections of your address are open as one may have. Try again later.";
+
     fn gates(&self) -> &Gates {
         &self.gates
     }

@@ -13,6 +13,8 @@ pub(super) struct Reloader {
     pub(super) is_listen_given: bool,
     /// What runs.
     pub(super) config: Config,
+    /// What was wrong with the file at the last reload, where the old configuration stayed.
+    pub(super) mistake: Option<String>,
     pub(super) control: Control,
 }
 
@@ -20,10 +22,16 @@ impl Reloader {
     /// Obeys the file as it is now. With a mistake in it everything stays as it was. Members stay signed in.
     pub(super) fn reload(&mut self) {
         notify::reloading();
-        match Config::read(&self.file) {
-            Ok(config) => self.apply(config),
-            Err(error) => tracing::warn!("the old configuration stays: {error}"),
-        }
+        self.mistake = match Config::read(&self.file) {
+            Ok(config) => {
+                self.apply(config);
+                None
+            }
+            Err(error) => {
+                tracing::warn!("the old configuration stays: {error}");
+                Some(error.to_string())
+            }
+        };
         notify::ready();
     }
 

@@ -69,7 +69,11 @@ impl pinhole_http::Site for Site {
     // The stock client finds `Content-Length`, not `content-length`.
     const TITLE_CASE: bool = true;
 
-    const FULL: &'static str = "The server has as many connections as it may.";
+    const FULL: &'static str =
+        "The server has as many connections as it may (`connections` under [limits] in server.toml).";
+
+    const FULL_FOR_ONE: &'static str = "As many connections of your address are open as one may have (`address_share` \
+                                        under [limits] in server.toml). Try again later.";
 
     fn gates(&self) -> &Gates {
         &self.gates

@@ -5,6 +5,8 @@
 //! libFuzzer (`dev/fuzz`), which finds out what leads to where nothing has led before, and takes as long as it is given. The seeds
 //! (`seeds/TARGET`) and words (`dictionaries/TARGET`, in libFuzzer's format) are the same for both.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod mutate;
 mod words;
 

@@ -6,78 +6,47 @@ use std::path::{Path, PathBuf};
 
 use pinhole_e2e::programs::repository;
 
-/// A room of the node, and the rooms that it must not know.
+use super::imports::{Source, Words};
+
+/// Every room of the node, and the rooms that it may know.
 const ROOMS: &[(&str, &[&str])] = &[
-    (
-        "figures",
-        &[
-            "control", "media", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config",
-            "status", "system", "app", "voice",
-        ],
-    ),
-    (
-        "media",
-        &[
-            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "config", "status",
-            "app", "voice",
-        ],
-    ),
-    (
-        "capture",
-        &[
-            "control", "encode", "fanout", "pipeline", "peer", "presence", "config", "status", "app", "voice",
-        ],
-    ),
-    (
-        "encode",
-        &[
-            "control", "capture", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
-            "voice",
-        ],
-    ),
-    (
-        "fanout",
-        &[
-            "control", "capture", "encode", "pipeline", "peer", "presence", "config", "status", "app",
-            "voice",
-        ],
-    ),
+    ("args", &[]),
+    ("figures", &[]),
+    ("media", &[]),
+    ("retry", &[]),
+    ("capture", &["media"]),
+    ("encode", &["media"]),
+    ("fanout", &["figures", "media"]),
+    ("config", &["media"]),
+    ("control", &["config", "figures", "media"]),
     (
         "pipeline",
-        &["control", "peer", "presence", "config", "status", "app", "voice"],
+        &["capture", "encode", "fanout", "figures", "media", "retry"],
     ),
+    ("voice", &["capture", "encode", "figures", "media", "retry"]),
+    ("peer", &["fanout", "figures", "media", "voice"]),
+    ("presence", &["media", "peer"]),
     (
-        "peer",
+        "status",
         &[
-            "capture", "control", "encode", "pipeline", "presence", "status", "app",
+            "control", "fanout", "figures", "media", "peer", "pipeline", "presence", "voice",
         ],
     ),
     (
-        "presence",
+        "app",
         &[
-            "control", "capture", "encode", "fanout", "pipeline", "status", "app", "voice",
+            "capture", "config", "control", "encode", "fanout", "media", "peer", "pipeline", "presence",
+            "status", "voice",
         ],
     ),
     (
-        "config",
+        "check",
         &[
-            "control", "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
-            "voice",
+            "app", "capture", "config", "control", "encode", "peer", "presence", "status", "voice",
         ],
     ),
-    (
-        "voice",
-        &[
-            "control", "fanout", "pipeline", "peer", "presence", "config", "status", "app",
-        ],
-    ),
-    ("status", &["capture", "encode", "config", "app"]),
-    (
-        "control",
-        &[
-            "capture", "encode", "fanout", "pipeline", "peer", "presence", "status", "app",
-        ],
-    ),
+    ("devices", &["capture", "control", "encode", "media"]),
+    ("fuzz", &["capture", "config", "encode", "media", "peer"]),
 ];
 
 /// A crate of others, and the only places that may know it.
@@ -123,9 +92,11 @@ const CRATES: &[(&str, &[&str])] = &[
 
 /// What thinks without IO and without a clock: it is told the time.
 const PURE: &[&str] = &[
+    "node/src/control/room",
     "node/src/peer/sdp",
     "node/src/peer/session",
     "node/src/presence/meeting",
+    "server/src/hub",
 ];
 
 /// What it must not mention, as parts of paths.
@@ -135,35 +106,45 @@ const IMPURE: &[&[&str]] = &[
     &["quinn_udp"],
     &["std", "fs"],
     &["std", "thread"],
+    &["std", "process"],
+    &["std", "os"],
+    &["TcpListener"],
+    &["TcpStream"],
+    &["ToSocketAddrs"],
+    &["UdpSocket"],
     &["Instant", "now"],
     &["SystemTime"],
     &["Timestamp", "now"],
 ];
 
+/// What it must not call: each asks the clock.
+const CLOCKS: &[&str] = &["elapsed"];
+
 mod quick {
     use super::*;
 
     #[test]
-    fn rooms_know_only_the_rooms_below_them() {
-        let mut faults = Vec::new();
+    fn rooms_know_only_the_rooms_that_they_may() {
+        let (mut faults, mut seen) = (Vec::new(), BTreeSet::new());
         let node = repository().join("node/src");
         for (path, source) in sources(&node) {
             let module = module_of(path.strip_prefix(&node).expect("found below"));
-            let Some((_, forbidden)) = ROOMS
-                .iter()
-                .find(|(room, _)| module.first().is_some_and(|first| first == room))
-            else {
+            // The crate's root only lists them.
+            let Some(own) = module.first() else { continue };
+            let Some((own, allowed)) = ROOMS.iter().find(|(room, _)| own == room) else {
+                faults.push(format!("{own} is not listed"));
                 continue;
             };
-            for import in imports(&source) {
-                if let Some(room) =
-                    room_of(&import, &module).filter(|room| forbidden.contains(&room.as_str()))
-                {
+            seen.insert(own);
+            for import in Source::read(&source).paths {
+                let room = room_of(&import, &module);
+                if let Some(room) = room.filter(|room| room != own && !allowed.contains(&room.as_str())) {
                     faults.push(format!("{} knows {room}: {}", path.display(), import.join("::")));
                 }
             }
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
+        assert_eq!(seen.len(), ROOMS.len(), "some have moved away");
     }
 
     #[test]
@@ -176,7 +157,7 @@ mod quick {
                     .expect("found below")
                     .to_string_lossy()
                     .into_owned();
-                for import in imports(&source) {
+                for import in Source::read(&source).paths {
                     let Some((name, places)) = CRATES.iter().find(|(name, _)| import[0] == *name) else {
                         continue;
                     };
@@ -192,7 +173,8 @@ mod quick {
     #[test]
     fn what_thinks_without_io_knows_neither_io_nor_a_clock() {
         let (mut faults, mut seen) = (Vec::new(), BTreeSet::new());
-        for (path, source) in sources(&repository().join("node/src")) {
+        let all = ["node/src", "server/src"].map(|root| sources(&repository().join(root)));
+        for (path, source) in all.into_iter().flatten() {
             let place = path.strip_prefix(repository()).expect("found below");
             let place = place.to_string_lossy();
             let pure = PURE.iter().find(|pure| is_within(&place, pure));
@@ -200,53 +182,73 @@ mod quick {
                 continue;
             };
             seen.insert(pure);
-            // Tests stand at the end of a file.
-            let code = source.split("\n#[cfg(test)]\nmod tests {").next();
-            for import in imports(code.unwrap_or_default()) {
-                let mentions = |name: &[&str]| import.windows(name.len()).any(|part| part == name);
-                if IMPURE.iter().any(|name| mentions(name)) {
-                    faults.push(format!("{place} knows {}", import.join("::")));
-                }
-            }
+            let found = impurities(without_tests(&source));
+            faults.extend(found.iter().map(|found| format!("{place} knows {found}")));
         }
         assert!(faults.is_empty(), "{}", faults.join("\n"));
         assert_eq!(seen.len(), PURE.len(), "some have moved away");
     }
 
     #[test]
-    fn a_forbidden_import_is_found_in_every_spelling() {
+    fn io_and_clocks_are_found_in_every_spelling() {
+        for (source, found) in [
+            (
+                "use std::{fs, net::{SocketAddr, UdpSocket}};",
+                &["std::fs", "std::net::UdpSocket"][..],
+            ),
+            (
+                "fn f() { net::TcpStream::connect(x) }",
+                &["net::TcpStream::connect"],
+            ),
+            ("fn f() { let now = Instant::now(); }", &["Instant::now"]),
+            ("fn f() { since.elapsed() > x }", &["elapsed"]),
+            (
+                "use std::{net::IpAddr, time::Instant}; // Instant::now, a.elapsed()",
+                &[],
+            ),
+        ] {
+            assert_eq!(impurities(source), found, "{source}");
+        }
+    }
+
+    #[test]
+    fn a_room_is_found_in_every_spelling() {
         let module = ["capture".to_owned(), "v4l2".to_owned(), "open".to_owned()];
+        let rooms = |source: &str| -> Vec<String> {
+            let paths = Source::read(source).paths.into_iter();
+            paths.filter_map(|path| room_of(&path, &module)).collect()
+        };
         for source in [
             "use crate::encode::Encoder;",
             "pub(crate) use crate::{media::Frame, encode::{Encoder, Other}};",
             "use super::super::super::encode;",
             "use super::{super::super::{encode::X}};",
+            "mod inner { use super::super::super::super::encode; }",
             "fn f() { crate::encode::g(); }",
         ] {
-            let found = imports(source)
-                .iter()
-                .any(|import| room_of(import, &module).as_deref() == Some("encode"));
-            assert!(found, "{source}: {:?}", imports(source));
+            assert!(rooms(source).contains(&"encode".to_owned()), "{source}");
         }
         for source in [
-            "// use crate::encode::X;",
             "use crate::capture::encode;",
             "use super::encode;",
-            "let a = b.encode::<u8>();",
+            "mod inner { use super::super::super::encode; }",
             "pub(in crate::encode) fn f() {}",
         ] {
-            let found = imports(source)
-                .iter()
-                .any(|import| room_of(import, &module).as_deref() == Some("encode"));
-            assert!(!found, "{source}: {:?}", imports(source));
+            assert!(!rooms(source).contains(&"encode".to_owned()), "{source}");
         }
-        assert_eq!(imports("use v4l::{Device, io};")[0][0], "v4l");
-        assert!(
-            imports("let d = v4l::Device::new(0);")
-                .iter()
-                .any(|import| import[0] == "v4l")
-        );
     }
+}
+
+/// What a source mentions of [`IMPURE`] and [`CLOCKS`].
+fn impurities(source: &str) -> Vec<String> {
+    let Source { paths, members, .. } = Source::read(source);
+    let is_impure = |path: &Words| {
+        let mentions = |name: &&[&str]| path.windows(name.len()).any(|part| part == *name);
+        IMPURE.iter().any(mentions)
+    };
+    let paths = paths.into_iter().filter(is_impure).map(|path| path.join("::"));
+    let calls = members.into_iter().filter(|name| CLOCKS.contains(&name.as_str()));
+    paths.chain(calls).collect()
 }
 
 /// Whether `place` is `allowed`, its file, or below it.
@@ -302,90 +304,10 @@ fn room_of(import: &[String], module: &[String]) -> Option<String> {
     }
 }
 
-/// Every path in `source` outside of comments: those of `use` items, their braces spread out, and those written in full
-/// elsewhere. A string with a path in it counts as well; none has been in the way so far.
-pub(super) fn imports(source: &str) -> Vec<Vec<String>> {
-    let code: String = source
-        .lines()
-        .map(|line| format!("{}\n", line.split("//").next().unwrap_or("")))
-        .collect();
-    let code = without_visibilities(&code);
-    let mut found = BTreeSet::new();
-    let mut rest = code.as_str();
-    while let Some(start) = rest.find(|c: char| c.is_alphabetic() || c == '_') {
-        let glued = rest[..start].ends_with("::") || rest[..start].ends_with('.');
-        rest = &rest[start..];
-        let end = rest
-            .find(|c: char| !c.is_alphanumeric() && c != '_')
-            .unwrap_or(rest.len());
-        let word = &rest[..end];
-        rest = &rest[end..];
-        if word == "use" {
-            let end = rest.find(';').unwrap_or(rest.len());
-            spread(&rest[..end], &[], &mut found);
-            rest = &rest[end..];
-        } else if rest.starts_with("::") && !glued {
-            let path = rest
-                .find(|c: char| !c.is_alphanumeric() && c != '_' && c != ':')
-                .unwrap_or(rest.len());
-            let whole = format!("{word}{}", &rest[..path]);
-            found.insert(
-                whole
-                    .split("::")
-                    .filter(|part| !part.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-            );
-            rest = &rest[path..];
-        }
-    }
-    found.into_iter().collect()
-}
-
-/// The source with `pub` for each `pub(in some::place)`: who may see a thing is no import of that place.
-fn without_visibilities(source: &str) -> String {
-    let mut parts = source.split("pub(in ");
-    let first = parts.next().unwrap_or_default();
-    let others = parts.map(|part| part.split_once(')').map_or(part, |(_, rest)| rest));
-    [first].into_iter().chain(others).collect::<Vec<_>>().join("pub")
-}
-
-/// `a::{b, c::{d}}` as `a::b` and `a::c::d`.
-fn spread(tree: &str, before: &[String], found: &mut BTreeSet<Vec<String>>) {
-    let mut depth = 0;
-    let mut start = 0;
-    let mut branches = Vec::new();
-    for (at, c) in tree.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                branches.push(&tree[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    branches.push(&tree[start..]);
-    for branch in branches
-        .into_iter()
-        .map(str::trim)
-        .filter(|branch| !branch.is_empty())
-    {
-        let (path, inner) = branch
-            .split_once('{')
-            .map_or((branch, None), |(path, inner)| (path, Some(inner)));
-        let path = path.split(" as ").next().unwrap_or(path);
-        let parts = path
-            .split("::")
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(str::to_owned);
-        let whole: Vec<String> = before.iter().cloned().chain(parts).collect();
-        match inner {
-            Some(inner) => spread(inner.trim_end().strip_suffix('}').unwrap_or(inner), &whole, found),
-            None if !whole.is_empty() => drop(found.insert(whole)),
-            None => {}
-        }
-    }
+/// A source without its tests, which stand at its end.
+pub(super) fn without_tests(source: &str) -> &str {
+    source
+        .split("\n#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default()
 }

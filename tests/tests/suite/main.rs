@@ -10,6 +10,8 @@
 //!
 //! How many run side by side is in `.config/nextest.toml`.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod access;
 mod addresses;
 mod attack;
@@ -25,6 +27,7 @@ mod garbage;
 mod h264_camera;
 mod hardware_encoder;
 mod harness;
+mod imports;
 mod installed;
 mod installed_arm64;
 mod layers;

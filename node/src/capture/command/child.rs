@@ -5,9 +5,9 @@
 )]
 
 use std::{
-    io,
+    io::{self, PipeReader},
     os::unix::process::CommandExt,
-    process::{self, ChildStderr, ChildStdout, ExitStatus, Stdio},
+    process::{self, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -50,8 +50,8 @@ pub(super) struct Child {
     process: process::Child,
     group: Pid,
     reaped: bool,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+    pub(super) stdout: PipeReader,
+    pub(super) stderr: PipeReader,
 }
 
 impl Child {
@@ -60,12 +60,14 @@ impl Child {
         let Some((program, arguments)) = words.split_first() else {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         };
+        let (stdout, its_stdout) = io::pipe()?;
+        let (stderr, its_stderr) = io::pipe()?;
         let mut command = process::Command::new(program);
         command
             .args(arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(its_stdout)
+            .stderr(its_stderr)
             .process_group(0);
         for name in OURS {
             command.env_remove(name);
@@ -88,11 +90,10 @@ impl Child {
                 }
             });
         }
-        let mut process = command.spawn()?;
+        let process = command.spawn()?;
+        // It holds the pipes' other ends, and they end only when nobody does.
+        drop(command);
         let group = Pid::from_child(&process);
-        let (Some(stdout), Some(stderr)) = (process.stdout.take(), process.stderr.take()) else {
-            unreachable!("both were asked for");
-        };
         let child = Self {
             process,
             group,

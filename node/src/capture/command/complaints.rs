@@ -1,6 +1,5 @@
 use std::{
-    io::Read,
-    process::ChildStderr,
+    io::{PipeReader, Read},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -45,7 +44,7 @@ impl Complaints {
     }
 
     /// Reads what is there, once. `false` at the end.
-    pub(super) fn read(&mut self, stderr: &mut ChildStderr) -> bool {
+    pub(super) fn read(&mut self, stderr: &mut PipeReader) -> bool {
         let mut bytes = [0; 4096];
         match stderr.read(&mut bytes) {
             Ok(0) => return false,
