@@ -9,7 +9,7 @@ use super::{
     holding::Holding,
     link::Link,
     nonces::Nonces,
-    pump::Port,
+    port::Port,
     setting::Setting,
     source::Source,
     told::Told,

@@ -3,7 +3,7 @@
 //!
 //! | file | what it is |
 //! |---|---|
-//! | `call`, `pump`, `setting`, `told` | both ends, what is between them, and the clock, which jumps to whatever comes next |
+//! | `call`, `pump`, `port`, `setting`, `told` | both ends, what is between them, and the clock, which jumps to whatever comes next |
 //! | `link` | one direction of the path: loss, delay, jitter, reordering, duplication, a bottleneck with its queue |
 //! | `viewer` | the other end, on the same core: it offers, and asks for what got lost |
 //! | `screen` | what could be decoded of what arrives, and for how long nothing could |
@@ -24,6 +24,7 @@ mod hostile;
 mod link;
 mod nonces;
 mod picture;
+mod port;
 mod pump;
 #[cfg(test)]
 mod runs;

@@ -4,31 +4,12 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-use super::{call::Call, viewer::VIEWER};
+use super::{call::Call, port::Port, viewer::VIEWER};
 use crate::peer::{
     sdp,
-    session::{Event, Input, Out, Output, Session, Transmit},
+    session::{Event, Input, Output, Session},
     transport::Path,
 };
-
-/// Where a session's packets leave.
-#[derive(Default)]
-pub(super) struct Port {
-    packets: Vec<(Path, Vec<u8>)>,
-    sealed: u64,
-}
-
-impl Out for Port {
-    fn room(&mut self, path: Path, length: usize) -> &mut [u8] {
-        self.sealed += 1;
-        self.packets.push((path, vec![0; length]));
-        self.packets.last_mut().map_or(&mut [], |(_, packet)| packet)
-    }
-
-    fn packet(&mut self, packet: Transmit) {
-        self.packets.push((packet.path, packet.data.to_vec()));
-    }
-}
 
 impl Call {
     /// Does what the session wants done.

@@ -10,7 +10,7 @@ use tracing::debug;
 use super::host::Host;
 use crate::peer::{id::SessionId, report::Stage, session::Input, transport::Source};
 
-/// Between two batches of packets. Each viewer has several to say a second, one at a time, and waking for each costs more than reading it.
+/// Between two times that the packets which have come are read. Each viewer has several to say a second, one at a time, and waking for each costs more than reading it.
 const REST: Duration = Duration::from_millis(5);
 
 impl Host {
@@ -26,7 +26,7 @@ impl Host {
         } = self;
         let mut touched = BTreeSet::new();
         let (mut mapped, mut is_urgent) = (false, false);
-        transport.receive(source, now, |packet| {
+        let is_more = transport.receive(source, now, |packet| {
             let Some(id) = demux.find(packet.path, packet.data) else {
                 mapped |= reflexive.hear(packet.path.peer, packet.data, now);
                 return false;
@@ -42,8 +42,8 @@ impl Host {
             }
             true
         });
-        // Who connects is not kept waiting.
-        self.rest = (!is_urgent).then(|| now + REST);
+        // Who connects is not kept waiting, and nobody is by a flood.
+        self.rest = (!is_urgent && !is_more).then(|| now + REST);
         for id in touched {
             self.advance(id, now);
         }

@@ -49,7 +49,6 @@ use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
-use output::ToDo;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -76,6 +75,16 @@ pub(super) struct Session {
     /// Of the last input.
     now: Instant,
     deadline: Option<Instant>,
+}
+
+/// What the core has not been asked since the last input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ToDo {
+    /// What it makes of what came in, and all that follows.
+    Look,
+    /// When it wants to be called next.
+    Deadline,
+    Nothing,
 }
 
 impl Session {

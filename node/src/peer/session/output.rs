@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rtc::sansio::Protocol;
 
 use super::{
-    Session, grid,
+    Session, ToDo, grid,
     io::{Event, Output},
     receive,
 };
@@ -13,16 +13,6 @@ use crate::peer::report::Stage;
 
 /// A deadline that lies in the past again must not make a busy loop.
 const SOONEST: Duration = Duration::from_millis(5);
-
-/// What the core has not been asked since the last input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ToDo {
-    /// What it makes of what came in, and all that follows.
-    Look,
-    /// When it wants to be called next.
-    Deadline,
-    Nothing,
-}
 
 impl Session {
     /// What is to be done because of what went in, one after the other until there is no more. Then the deadline holds.

@@ -109,8 +109,13 @@ impl Transport {
         poll_fn(ready).await
     }
 
-    /// Hands the packets of one batch to `each`, which tells whether it is one of a session.
-    pub(super) fn receive(&mut self, source: Source, now: Instant, mut each: impl FnMut(Packet<'_>) -> bool) {
+    /// Hands the packets of one batch to `each`, which tells whether it is one of a session. Returns whether there may be more.
+    pub(super) fn receive(
+        &mut self,
+        source: Source,
+        now: Instant,
+        mut each: impl FnMut(Packet<'_>) -> bool,
+    ) -> bool {
         let Self {
             sockets,
             buffers,
@@ -119,7 +124,7 @@ impl Transport {
             ..
         } = self;
         let Some(socket) = sockets.get(source.0) else {
-            return;
+            return false;
         };
         *next = source.0 + 1;
         let outcome = socket.receive(buffers, |datagram| {
@@ -133,11 +138,12 @@ impl Transport {
                 checks.see(path.peer, data, now);
             }
         });
-        if let Err(error) = outcome
-            && error.kind() != io::ErrorKind::WouldBlock
-        {
-            debug!("receiving: {error}");
-        }
+        outcome.unwrap_or_else(|error| {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                debug!("receiving: {error}");
+            }
+            false
+        })
     }
 
     /// Sends a packet of a session, at [`Transport::flush`] at the latest, unless nobody has asked for it ([`Checks`]). Never waits.

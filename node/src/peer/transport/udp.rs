@@ -87,12 +87,12 @@ impl Socket {
         self.io.poll_recv_ready(context).map(|_| ())
     }
 
-    /// Hands every datagram of one batch to `each`; an error of kind `WouldBlock` when there is none.
+    /// Hands every datagram of one batch to `each`; an error of kind `WouldBlock` when there is none. Returns whether there may be more.
     pub(super) fn receive(
         &self,
         buffers: &mut Buffers,
         mut each: impl FnMut(Datagram<'_>),
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH];
         let count = {
             let mut slices: Vec<_> = buffers
@@ -115,7 +115,7 @@ impl Socket {
                 });
             }
         }
-        Ok(())
+        Ok(count == BATCH)
     }
 
     /// Sends `contents`, as datagrams of `segment` bytes where that is given. Never waits: without room in the

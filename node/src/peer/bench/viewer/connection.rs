@@ -12,7 +12,6 @@ use rtc::{
     rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
 };
 
-use super::Ciphers;
 use crate::media::Codec;
 
 /// ICE as browsers do it: a check every 50 ms, a path that is tried for five seconds, and patience with one that was good before
@@ -41,6 +40,14 @@ impl Default for Asking {
             tries: 10,
         }
     }
+}
+
+/// What a viewer can decrypt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::peer::bench) enum Ciphers {
+    Any,
+    /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
+    CounterMode,
 }
 
 /// A connection that knows one codec of pictures, and one of sound.

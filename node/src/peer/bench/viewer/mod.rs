@@ -28,7 +28,7 @@ use super::screen::Screen;
 use crate::{media::Codec, peer::session::first_message};
 use connection::connection;
 
-pub(super) use connection::Asking;
+pub(super) use connection::{Asking, Ciphers};
 
 /// Where the node is, and where the viewer.
 pub(super) const NODE: ([u8; 4], u16) = ([192, 0, 2, 1], 5000);
@@ -45,14 +45,6 @@ pub(super) enum Wants {
     Video,
     /// A desktop without a camera: video is for the node to offer.
     Sound,
-}
-
-/// What a viewer can decrypt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ciphers {
-    Any,
-    /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
-    CounterMode,
 }
 
 /// A viewer of one stream.
