@@ -1,9 +1,6 @@
 //! One reading of a file, which finds all that is wrong with it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use toml::{
@@ -16,9 +13,12 @@ use super::{
     source::{File, ROOT, Repairs, node_of},
     syntax::{self, slips},
 };
+use crate::file;
 
 /// Who has more to mend than this begins with these.
 const MOST_MISTAKES: usize = 100;
+/// A configuration is some kilobytes long. What is longer than this is another file, or has no end.
+const MOST_BYTES: u64 = 1 << 20;
 /// So often a file is read: a mistake is left out after each time, and what follows from it.
 const MOST_PASSES: usize = 3 * MOST_MISTAKES;
 
@@ -77,9 +77,9 @@ impl Source {
     /// Reads a file.
     ///
     /// # Errors
-    /// It can't be read, or is no text.
+    /// It can't be read, is no file or too long for a configuration, or is no text.
     pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = fs::read(path).map_err(|cause| ConfigError::Unreadable {
+        let bytes = file::read(path, MOST_BYTES).map_err(|cause| ConfigError::Unreadable {
             path: path.to_owned(),
             cause,
         })?;
