@@ -194,7 +194,7 @@ impl Config {
         let with_encoders = self.cameras.iter().enumerate().filter_map(|(index, camera)| {
             let (key, mistake) = self.contradiction_of(camera)?;
             let words = if several {
-                format!("{}: {mistake}", camera.title())
+                format!("{}: {mistake}", self.cameras.title(camera))
             } else {
                 mistake.to_owned()
             };
@@ -625,7 +625,7 @@ mod tests {
             ),
             (
                 "11",
-                "the `device` of camera and of camera b is C920",
+                "the `device` of the camera without a name and of camera b is C920",
             ),
             ("14", "two [[camera]] sections have the `name` \"b\""),
             ("15", "`device` has no `command`, and needs one"),
