@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 /// What every help ends with.
 const ENVIRONMENT: &str = "Environment:\n  \
-    PINHOLE_LOG  what to log: error, warn, info, debug, trace, or a filter such as pinhole_node=debug\n  \
+    PINHOLE_LOG  what to log: error, warn, info, debug, trace or off, or of a part of the program as pinhole_node=debug\n  \
     NO_COLOR     set to anything: no colours";
 
 /// Streams a camera over WebRTC to whoever calls.
@@ -55,7 +55,7 @@ pub enum Command {
 /// The configuration of a command, in either way.
 #[derive(Debug, clap::Args)]
 pub struct Configuration {
-    /// The configuration. Without it, it is /etc/pinhole/node.toml, or the defaults where there is none.
+    /// The configuration, which has to be there. Without it, it is /etc/pinhole/node.toml, or the defaults where there is none.
     file: Option<PathBuf>,
     /// The configuration, as the node itself is told it.
     #[arg(long, value_name = "FILE", conflicts_with = "file")]

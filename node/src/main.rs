@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     }
     let outcome = match args.command {
         Some(Command::Check { offline, .. }) => check(file.as_deref(), offline),
-        Some(Command::Safe { .. }) => safe(file.as_deref().unwrap_or(DEFAULT_CONFIG.as_ref())),
+        Some(Command::Safe { .. }) => safe(file.as_deref()),
         Some(Command::Devices { json }) => devices(json),
         None => run(file),
     };
@@ -114,8 +114,13 @@ fn check(file: Option<&Path>, offline: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn safe(file: &Path) -> anyhow::Result<()> {
-    let control::Remains { pins, mut unread } = control::Record::of_service().remains(file);
+fn safe(file: Option<&Path>) -> anyhow::Result<()> {
+    // As at a start: a file that was asked for has to be there. Whoever mistypes its name would think that the outputs are safe.
+    let configured = match file {
+        Some(file) => config::gpio::of_file(file),
+        None => config::gpio::of_file_or_default(DEFAULT_CONFIG.as_ref()),
+    };
+    let control::Remains { pins, mut unread } = control::Record::of_service().remains(configured);
     if pins.is_empty() && !unread.is_empty() {
         return Err(unread.swap_remove(0).into());
     }

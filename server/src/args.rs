@@ -10,7 +10,7 @@ use crate::config::listen_address;
 
 /// What every help ends with.
 const ENVIRONMENT: &str = "Environment:\n  \
-    PINHOLE_LOG  what to log: error, warn, info, debug, trace, or a filter such as pinhole_server=debug\n  \
+    PINHOLE_LOG  what to log: error, warn, info, debug, trace or off, or of a part of the program as pinhole_server=debug\n  \
     NO_COLOR     set to anything: no colours";
 
 /// The signaling server and the viewer page for Pinhole camera nodes.

@@ -1,11 +1,11 @@
 //! The server's configuration: TOML, every key optional, valid by construction.
 
-use std::fmt;
+mod limit;
+
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use pinhole_http::{AllowedOrigin, HostName, TrustedProxy};
 pub use pinhole_service::config::ConfigError;
 use pinhole_service::config::{Objection, Source};
@@ -65,35 +65,33 @@ impl Access {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The most members (nodes and viewers) at a time.
-    #[serde(deserialize_with = "within::<1, MOST_MEMBERS, _>")]
+    #[serde(deserialize_with = "limit::members")]
     pub members: usize,
     /// The most connections at a time. Each member takes one while it waits, and one more to send.
-    #[serde(deserialize_with = "within::<4, 1_000_000, _>")]
+    #[serde(deserialize_with = "limit::connections")]
     pub connections: usize,
     /// The most bytes of one message.
-    #[serde(rename = "message_size", deserialize_with = "size::<1024, MAX_MESSAGE, _>")]
+    #[serde(rename = "message_size", deserialize_with = "limit::message_size")]
     pub message_bytes: usize,
     /// The most messages that wait for one member.
-    #[serde(deserialize_with = "within::<1, 100_000, _>")]
+    #[serde(deserialize_with = "limit::mailbox_messages")]
     pub mailbox_messages: usize,
     /// The most bytes of messages that wait for one member; at least one message of the largest size fits in any case.
-    #[serde(rename = "mailbox_size", deserialize_with = "size::<1024, MOST_BYTES, _>")]
+    #[serde(rename = "mailbox_size", deserialize_with = "limit::mailbox_size")]
     pub mailbox_bytes: usize,
     /// The most bytes that are held for others: messages that wait or are on their way, members, and answers that nobody has
     /// read yet.
-    #[serde(rename = "memory", deserialize_with = "size::<LEAST_MEMORY, MOST_BYTES, _>")]
+    #[serde(rename = "memory", deserialize_with = "limit::memory")]
     pub memory_bytes: usize,
     /// How much one address may have of members, connections, memory and each mailbox, in percent. Some of each it may have in
     /// any case.
-    #[serde(deserialize_with = "within::<1, 100, _>")]
+    #[serde(deserialize_with = "limit::address_share")]
     pub address_share: usize,
     /// How long a request may take to arrive.
-    #[serde(deserialize_with = "timeout")]
+    #[serde(deserialize_with = "limit::request_timeout")]
     pub request_timeout: Duration,
 }
 
-/// The members that there really can be follow from the memory, and from what clients read of a roster.
-const MOST_MEMBERS: usize = 1_000_000;
 /// One address may have so many members in any case, if there may be so many.
 const LEAST_MEMBERS: usize = 16;
 /// So many messages of one address may wait for a member in any case: a call is an offer and some dozens of candidates.
@@ -104,8 +102,6 @@ const AT_ONCE: u32 = 100;
 const SIGN_IN_EVERY: Duration = Duration::from_millis(200);
 /// Every client waits as soon as it is signed in. On a bad network it may have to connect for it a few times.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
-const MOST_BYTES: usize = 1 << 30;
-const LEAST_MEMORY: usize = 1 << 20;
 /// The bytes of a name as people give them.
 const USUAL_NAME: usize = 24;
 /// What a client needs of the memory besides its messages.
@@ -276,67 +272,6 @@ fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
 enum Address {
     Text(String),
     Port(i64),
-}
-
-/// A number between two bounds.
-fn within<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
-    from: D,
-) -> Result<usize, D::Error> {
-    let number = i64::deserialize(from)?;
-    usize::try_from(number)
-        .ok()
-        .filter(|number| (LEAST..=MOST).contains(number))
-        .ok_or_else(|| D::Error::custom(format!("{number} is not from {LEAST} to {MOST}")))
-}
-
-/// A number of bytes between two bounds: "256KiB", "1MiB", or a plain number.
-fn size<'de, const LEAST: usize, const MOST: usize, D: Deserializer<'de>>(
-    from: D,
-) -> Result<usize, D::Error> {
-    let size = Written::deserialize(from)?.to_string();
-    let bytes: ByteSize = size
-        .parse()
-        .map_err(|_| D::Error::custom(format!("`{size}` is not a size, such as \"256KiB\" or \"1MiB\"")))?;
-    let shown = |bytes: usize| ByteSize(bytes as u64).display().iec();
-    usize::try_from(bytes.as_u64())
-        .ok()
-        .filter(|bytes| (LEAST..=MOST).contains(bytes))
-        .ok_or_else(|| D::Error::custom(format!("{size} is not from {} to {}", shown(LEAST), shown(MOST))))
-}
-
-/// A time between a second and an hour: "10s", "1m 30s".
-fn timeout<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = Written::deserialize(from)?.to_string();
-    let wrong = || D::Error::custom(format!("`{text}` is not a time from 1s to 1h, such as \"10s\""));
-    let timeout = humantime::parse_duration(&text).map_err(|_| wrong())?;
-    if (SHORTEST..=LONGEST).contains(&timeout) {
-        Ok(timeout)
-    } else {
-        Err(wrong())
-    }
-}
-
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(3600);
-
-/// What stands in the file, with a unit or without.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "it needs a number with its unit in quotes, such as \"10s\" or \"256KiB\""
-)]
-enum Written {
-    Text(String),
-    Number(u64),
-}
-
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Written::Text(text) => f.write_str(text),
-            Written::Number(number) => number.fmt(f),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ fn every_mistake_is_a_line_at_the_start_and_in_the_check() {
         let lines: Vec<_> = says.lines().collect();
         let expected = [
             "line 2: there is no key `membrs`",
-            "line 3: 0 is not from 4",
+            "line 3: `connections` is 0; it must be 4",
             "line 5: `hosts` is the text",
             "line 6: access.token_file: can't read",
         ];

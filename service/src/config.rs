@@ -354,6 +354,298 @@ mod tests {
     }
 
     #[test]
+    fn common_slips_are_told_with_what_to_write() {
+        for (line, expected) in [
+            ("gain = 7,5", "`7,5` has a comma; a number has a point: 7.5"),
+            (
+                "gain = -7,5 # loud",
+                "`-7,5` has a comma; a number has a point: -7.5",
+            ),
+            ("is_loud = True", "`True` is written in small letters: true"),
+            ("is_loud = FALSE", "`FALSE` is written in small letters: false"),
+            (
+                "is_loud = yes",
+                "`yes` has to be true where something is switched, and in quotes, \"yes\", where a text belongs",
+            ),
+            (
+                "is_loud = Off",
+                "`Off` has to be false where something is switched, and in quotes, \"Off\", where a text belongs",
+            ),
+            (
+                "codec = “VP8”",
+                "`“VP8”` has curly quotes, “, as text programs make them; write straight ones: \"VP8\"",
+            ),
+            (
+                "codec = ‘VP8’",
+                "`‘VP8’` has curly quotes, ‘, as text programs make them; write straight ones: \"VP8\"",
+            ),
+            (
+                "codec = \"VP8”",
+                "this text has a curly quote, ”, where it ends; write the straight one with which it begins",
+            ),
+            (
+                "“codec” = 1",
+                "a key has no quotes, and this one has a curly one, “; leave it out",
+            ),
+            (
+                "codec = VP8 # as it is",
+                "`VP8` is text, and text has to be in quotes: \"VP8\"",
+            ),
+            (
+                "codec = true colours",
+                "`true colours` is text, and text has to be in quotes: \"true colours\"",
+            ),
+            (
+                "codec = the \"VP8\"",
+                "`the \"VP8\"` is text, and text has to be in quotes: 'the \"VP8\"'",
+            ),
+            (
+                "codec = 127.0.0.1:80",
+                "`127.0.0.1:80` is text, and text has to be in quotes: \"127.0.0.1:80\"",
+            ),
+            (
+                "codec = /dev/video0",
+                "`/dev/video0` is text, and text has to be in quotes: \"/dev/video0\"",
+            ),
+            (
+                "codec = VP8\"",
+                "the text `VP8\"` has no quote where it begins: write \"VP8\"",
+            ),
+            (
+                "codec = \"C:\\VP8\"",
+                "a backslash in a text in double quotes stands for a special letter; put the text into single quotes, or write \\\\ \
+                 for each",
+            ),
+            ("bitrate = 07", "`07` begins with a zero; write 7"),
+            (
+                "gain = 1.",
+                "`1.` is no number as TOML has them, which are written as 7, -7 or 7.5",
+            ),
+            ("gain = 30;", "`30;` has something behind its value; write 30"),
+            (
+                "codec = \"a\";",
+                "there is a `;` at the end of this line; remove it",
+            ),
+            ("gain = 30,", "there is a `,` at the end of this line; remove it"),
+            (
+                "codec = \"a\", bitrat = 5",
+                "`codec` has its value already, and `bitrat = 5` is too much; write what comes next into a line of its own",
+            ),
+            (
+                "codec = \"a\" // VP8",
+                "a comment begins with `#`, and not with `//`",
+            ),
+            ("codec == \"a\"", "there are two `=` behind `codec`; write one"),
+            (
+                "codec =",
+                "`codec` has no value; write it behind a `=`, as key = \"text\" or key = 5",
+            ),
+            (
+                "bitrate = 2026-13-45",
+                "`2026-13-45` is text, and text has to be in quotes: \"2026-13-45\"",
+            ),
+        ] {
+            let text = format!("[video]\n{line}\nbitrat = 1");
+            let rest = "there is no key `bitrat` here; did you mean `bitrate`?";
+            assert_eq!(mistakes(&text), at(&[(2, expected), (3, rest)]), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_a_key_hides_nothing_behind_it() {
+        for (line, expected) in [
+            ("// VP8", "a comment begins with `#`, and not with `//`"),
+            (
+                "name: a",
+                "`name` has a colon behind it; write a `=`, as name = ...",
+            ),
+            (
+                "name",
+                "`name` has no value; write it behind a `=`, as key = \"text\" or key = 5",
+            ),
+            (
+                "my name = \"a\"",
+                "`my name` can't be a key, which is one word of letters, digits, `-` and `_`",
+            ),
+        ] {
+            let text = format!("[[light]]\n{line}\npin = 1\nlevl = 5\n[video]\nbitrat = 1");
+            let levl = "there is no key `levl` here; did you mean `level`?";
+            let rest = "there is no key `bitrat` here; did you mean `bitrate`?";
+            assert_eq!(
+                mistakes(&text),
+                at(&[(2, expected), (4, levl), (6, rest)]),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_in_which_something_is_wrong_is_told_where_it_begins() {
+        for (text, expected) in [
+            (
+                "name = \"a\"\nhosts = [\"a\", \"b\"\n\n[video]\nbitrate = \"many\"\nkind = 5\n[[light]]\n[vido]",
+                &[(2, "the list of `hosts` that begins here has no `]` at its end")][..],
+            ),
+            (
+                "hosts = [\n  \"a\",\n  \"b\",\nname = 5",
+                &[(1, "the list of `hosts` that begins here has no `]` at its end")],
+            ),
+            (
+                // What it has swallowed is not missing.
+                "nme = 1\n[[light]]\nname = [\"a\"\npin = 7\n[video]\nbitrate = -1",
+                &[
+                    (1, "there is no key `nme` here; did you mean `name`?"),
+                    (3, "the list of `name` that begins here has no `]` at its end"),
+                ],
+            ),
+            (
+                "[[light]]\nlevel = 300\n[[light]]\npin = { number = [1\n}\nname = \"a\"",
+                &[
+                    (1, "this [[light]] has no `name`, and needs one"),
+                    (1, "this [[light]] has no `pin`, and needs one"),
+                    (
+                        2,
+                        "`level` is the number 300; it has to be a whole number from 0 to 255",
+                    ),
+                    (4, "the list of `number` that begins here has no `]` at its end"),
+                ],
+            ),
+            (
+                "light = [{ name = \"a\", pin = 1 ]\nnme = 5",
+                &[(1, "what stands in braces begins here, and has no `}` at its end")],
+            ),
+            (
+                "hosts = [\"a\" \"b\"]\nnme = 1",
+                &[
+                    (
+                        1,
+                        "a comma is missing here, in front of what comes next in the list or the braces",
+                    ),
+                    (2, "there is no key `nme` here; did you mean `name`?"),
+                ],
+            ),
+            (
+                "hosts = [a, b]\nnme = 1",
+                &[
+                    (1, "`a` is text, and text has to be in quotes: \"a\""),
+                    (2, "there is no key `nme` here; did you mean `name`?"),
+                ],
+            ),
+            (
+                "name = \"a\n[video]\nbitrate = -1",
+                &[(1, "a quote is missing at the end of a text")],
+            ),
+            (
+                "hosts = [\"a\", \"b]\n[video]\nbitrate = -1",
+                &[(1, "a quote is missing at the end of a text")],
+            ),
+        ] {
+            assert_eq!(mistakes(text), at(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_bracket_is_the_only_mistake_from_there_on() {
+        for (header, expected) in [
+            ("[video", "a bracket is missing: write [video]"),
+            ("[video # how", "a bracket is missing: write [video]"),
+            ("video]", "a bracket is missing: write [video]"),
+            ("light]]", "brackets are missing: write [[light]]"),
+            (
+                "[[light]",
+                "a bracket is missing: there have to be two on each side, [[light]]",
+            ),
+            (
+                "[[light",
+                "a bracket is missing: there have to be two on each side, [[light]]",
+            ),
+        ] {
+            let text =
+                format!("nme = 1\n{header}\nbitrate = -1\n[video]\nbitrat = 1\n[[light]]\nlevel = 300");
+            let expected = [
+                (1, "there is no key `nme` here; did you mean `name`?"),
+                (2, expected),
+            ];
+            assert_eq!(mistakes(&text), at(&expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_a_section_that_has_to_be_several_only_the_first_fault_is_told() {
+        let within = "[light.pin] belongs to the [[light]] above it, and there is none; write [[light]] in front of it, and its keys between \
+                      them";
+        let single = "`light` is a section; it has to be written as [[light]], with two brackets";
+        let bitrat = "there is no key `bitrat` here; did you mean `bitrate`?";
+        for (text, expected) in [
+            (
+                "[light.pin]\nx = 5\n[video]\nbitrat = 1",
+                &[(1, within), (4, bitrat)][..],
+            ),
+            (
+                "[light.pin]\nx = 5\n[[light]]\nname = \"a\"\n[light.pin]\n[video]\nbitrat = 1",
+                &[(1, within), (7, bitrat)],
+            ),
+            (
+                "[light]\nname = \"a\"\npin = 1\n[[light]]\nname = \"b\"\npin = 2",
+                &[(1, single)],
+            ),
+            (
+                "[[light]]\nname = \"a\"\npin = 1\n[light]\nname = \"b\"\npin = 2",
+                &[(4, single)],
+            ),
+            ("[light]\nname = \"a\"\n[light]\nname = \"b\"", &[(3, single)]),
+            ("[light]\n[light.pin]\nx = 1", &[(1, single)]),
+        ] {
+            assert_eq!(mistakes(text), at(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_where_a_list_belongs_is_told_as_the_list_of_its_words() {
+        let list = |text: &str| {
+            let told = mistakes(&format!("hosts = '{text}'")).remove(0).1;
+            told.split_once("it has to be ")
+                .expect("what it has to be")
+                .1
+                .to_owned()
+        };
+        for (text, expected) in [
+            ("a", "a list: write [\"a\"]"),
+            ("ffmpeg -i x", "a list: write [\"ffmpeg\", \"-i\", \"x\"]"),
+            (" a,  b, c ", "a list: write [\"a\", \"b\", \"c\"]"),
+            (
+                "ffmpeg -vf fps=1,scale=2",
+                "a list: write [\"ffmpeg\", \"-vf\", \"fps=1,scale=2\"]",
+            ),
+            (
+                "1 2 3 4 5 6 7 8 9",
+                "a list: write [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", ...]",
+            ),
+            // How a shell splits these is not for us to guess.
+            ("sh -c \"a b\"", "a list in square brackets"),
+            ("a | b", "a list in square brackets"),
+            ("", "a list in square brackets"),
+        ] {
+            assert_eq!(list(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_password_of_an_address_is_not_repeated() {
+        for text in [
+            "hosts = \"ffmpeg -i rtsp://me:secret@192.0.2.9/1 -f x\"",
+            "hosts = rtsp://me:secret@192.0.2.9/1",
+            "[video]\nkind = \"rtsp://secret@192.0.2.9\"",
+        ] {
+            let told = mistakes(text).remove(0).1;
+            assert!(
+                told.contains("rtsp://...@192.0.2.9") && !told.contains("secret"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
     fn no_mistake_hides_another_and_none_is_told_that_only_follows() {
         let text = "nme = \"a\"\n[video]\nbitrate = \"many\"\ncodc = 1\nkind = \"bad\"\n[[light]]\nname = 5\nlevel = 300\n\
                     [[light]]\n[[light]]\npin = 7\nlevl = 3\n[vido]\n";

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod config;
+mod file;
 pub mod log;
 pub mod notify;
 pub mod quiet;

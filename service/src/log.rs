@@ -1,38 +1,40 @@
 //! The log: to the journal with its fields where standard error leads there, else as text to standard error.
 
+mod filter;
 mod journal;
 mod text;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
-use tracing::{Subscriber, warn};
+use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
+    Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan, util::SubscriberInitExt,
 };
 
-/// The environment variable with the filter, as `info` or `pinhole_node=debug`.
+/// The environment variable with the filter, as `debug` or `pinhole_node=debug`: a level is that of everything, and one of a target
+/// changes that target only.
 pub const FILTER: &str = "PINHOLE_LOG";
 
 /// The environment variable that switches colours off, whatever it says (<https://no-color.org>).
 const NO_COLOR: &str = "NO_COLOR";
 
-/// Logs from here on. `usual` is the filter where [`FILTER`] is not set; `program` is the name in the journal.
+/// Logs from here on. `usual` is the filter where [`FILTER`] says nothing else; `program` is the name in the journal.
 pub fn start(program: &'static str, usual: &str) {
-    let (filter, mistake) = match std::env::var(FILTER) {
-        Ok(wanted) if !wanted.trim().is_empty() => match EnvFilter::try_new(&wanted) {
-            Ok(filter) => (filter, None),
-            Err(error) => (EnvFilter::new(usual), Some(error)),
-        },
-        _ => (EnvFilter::new(usual), None),
-    };
+    let wanted = std::env::var_os(FILTER).unwrap_or_default();
+    // What is no text is no directive either, and named with the others.
+    let (filter, mistakes) = filter::filter(usual, &wanted.to_string_lossy());
     let registry = tracing_subscriber::registry().with(filter);
     if libsystemd::logging::connected_to_journal() {
         registry.with(journal::Layer::new(program)).init();
     } else {
         registry.with(text_layer(has_colours(), io::stderr)).init();
     }
-    if let Some(error) = mistake {
-        warn!("{FILTER} is not a log filter ({error}); logging as usual, which is {usual}");
+    // Not in the log, which may be silent by the same filter.
+    for mistake in mistakes {
+        let _ = writeln!(
+            io::stderr(),
+            "{program}: {FILTER}: {mistake}; this part is ignored"
+        );
     }
 }
 

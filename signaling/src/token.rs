@@ -5,13 +5,14 @@
 //! `Debug` nor any error shows it.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::fs::OFlags;
 use subtle::ConstantTimeEq;
 
 /// The fewest characters. Whoever can reach a server can try tokens, as many as the network carries.
@@ -90,15 +91,20 @@ impl Token {
     /// Reads a file with one line.
     ///
     /// # Errors
-    /// It can't be read, everybody can read it, or it holds no token. The error names the file.
+    /// It can't be read or is no file, everybody can read it, or it holds no token. The error names the file.
     pub fn read(path: &Path) -> Result<Token, TokenFileError> {
         let unreadable = |cause| TokenFileError::Unreadable {
             path: path.to_owned(),
             cause,
         };
-        let file = File::open(path).map_err(unreadable)?;
+        let file = open(path).map_err(unreadable)?;
         // Of the open file, not of the name, which may be another one's meanwhile.
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode();
+        let about = file.metadata().map_err(unreadable)?;
+        let kind = about.file_type();
+        if !(kind.is_file() || (is_own(path) && kind.is_fifo())) {
+            return Err(unreadable(io::Error::other("it is not a file")));
+        }
+        let mode = about.permissions().mode();
         if mode & 0o006 != 0 {
             return Err(TokenFileError::Exposed {
                 path: path.to_owned(),
@@ -159,6 +165,22 @@ pub enum Shown {
     Basic,
     /// Not the token.
     Wrong,
+}
+
+/// Whether it is a descriptor of this program. A pipe there, as a shell makes it of `<(command)`, has somebody who writes.
+fn is_own(path: &Path) -> bool {
+    let own = ["/dev/stdin", "/dev/fd", "/proc/self/fd"];
+    own.iter().any(|own| path.starts_with(own))
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    if !is_own(path) {
+        // To open a pipe in the file system waits for who writes to it, and there may be nobody.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
 }
 
 /// The directory below which systemd hands secrets to services (systemd.exec(5), LoadCredential=).
@@ -285,6 +307,33 @@ mod tests {
                 authorization.escape_ascii()
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once_and_a_pipe_of_our_own_is_read() {
+        use std::os::fd::AsRawFd;
+
+        let directory = std::env::temp_dir().join(format!("pinhole-token-pipe-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let pipe = directory.join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [
+            pipe.as_path(),
+            &directory,
+            "/dev/zero".as_ref(),
+            "/dev/null".as_ref(),
+        ] {
+            let error = Token::read(path).unwrap_err().to_string();
+            let expected = format!("can't read the access token {}: it is not a file", path.display());
+            assert_eq!(error, expected);
+        }
+        fs::remove_dir_all(&directory).unwrap();
+        let (reader, writer) = io::pipe().unwrap();
+        io::Write::write_all(&mut &writer, SECRET.as_bytes()).unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(Token::read(path.as_ref()).unwrap(), token());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::receive::Codec;
 
 /// What every help ends with.
 const ENVIRONMENT: &str = "Environment:\n  \
-    PINHOLE_LOG         what to log: error, warn, info, debug, trace, or a filter such as pinhole_view=debug\n  \
+    PINHOLE_LOG         what to log: error, warn, info, debug, trace or off, or of a part of the program as pinhole_view=debug\n  \
     PINHOLE_TOKEN_FILE  as --token-file\n  \
     NO_COLOR            set to anything: no colours";
 

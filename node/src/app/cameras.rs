@@ -120,7 +120,7 @@ impl Cameras {
                 }
                 (CameraChanged::Added, None, Some(camera)) => {
                     if let Err(error) = self.add(config, camera, tasks, stop).await {
-                        error!("{} is not started: {error:#}", camera.title());
+                        error!("{} is not started: {error:#}", config.cameras.title(camera));
                     }
                 }
                 (CameraChanged::Device, Some(place), Some(camera)) => {
@@ -178,7 +178,8 @@ impl Cameras {
     ) -> anyhow::Result<()> {
         let id = CameraId(self.next);
         let name = camera.name.clone();
-        let title = camera.title();
+        let title = config.cameras.title(camera);
+        let thread = format!("the thread of the {}", title.trim_start_matches("the "));
         let span = match &name {
             Some(name) => info_span!("camera", %name),
             None => Span::none(),
@@ -191,11 +192,10 @@ impl Cameras {
             publishers.into(),
             demand,
             self.privacy.clone(),
-            self.watchdog
-                .pulse(format!("the thread of the {title}"), CAMERA_PATIENCE),
+            self.watchdog.pulse(thread.clone(), CAMERA_PATIENCE),
             span.clone(),
         )
-        .with_context(|| format!("the thread of the {title}"))?;
+        .context(thread)?;
         self.next += 1;
         self.eyes.open(id, pipeline.reins(), &camera.controls);
         let (membership, settings) = watch::channel(membership(config, camera));

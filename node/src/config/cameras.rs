@@ -83,19 +83,20 @@ impl Cameras {
     pub fn before(&self, camera: &Camera) -> Vec<(String, String)> {
         let before = self.0.iter().take_while(|other| other.name != camera.name);
         let same = before.filter(|other| other.device.may_be_same(&camera.device));
-        let title = |other: &Camera| match other.name {
-            Some(_) => other.title(),
-            None => "the camera without a name".to_owned(),
-        };
-        same.map(|other| (title(other), other.device.to_string()))
+        same.map(|other| (self.title(other), other.device.to_string()))
             .collect()
+    }
+
+    /// How messages call one of them, of which one at most has no name of its own.
+    pub fn title(&self, camera: &Camera) -> String {
+        title(camera.name.as_deref(), self.0.len() > 1)
     }
 
     /// What two sections can't have in common.
     pub(super) fn objections(&self) -> Vec<Objection> {
         let mut objections = Vec::new();
         for (index, camera) in self.0.iter().enumerate() {
-            for (key, words, other) in camera.mistakes(&self.0[..index]) {
+            for (key, words, other) in self.mistakes(camera, &self.0[..index]) {
                 let objection = Objection::new(format!("camera.{index}.{key}"), words);
                 objections.push(match other {
                     Some(other) => objection.with(format!("camera.{other}.{key}")),
@@ -106,39 +107,16 @@ impl Cameras {
         objections
     }
 
-    /// The camera of this name.
-    pub fn called(&self, name: Option<&str>) -> Option<&Camera> {
-        self.0.iter().find(|camera| camera.name.as_deref() == name)
-    }
-}
-
-impl Camera {
-    /// How messages call it: `camera front`.
-    pub fn title(&self) -> String {
-        match &self.name {
-            Some(name) => format!("camera {name}"),
-            None => "camera".to_owned(),
-        }
-    }
-
-    /// The name of its member on the server, of a node of this name.
-    pub fn member(&self, node: &str) -> Name {
-        match &self.name {
-            Some(name) => Name::from(format!("{node} {name}")),
-            None => Name::from(node),
-        }
-    }
-
-    /// What is wrong with it behind those in front of it: which of its keys, and in words.
-    fn mistakes(&self, before: &[Camera]) -> Vec<Mistake> {
+    /// What is wrong with one behind those in front of it: which of its keys, and in words.
+    fn mistakes(&self, camera: &Camera, before: &[Camera]) -> Vec<Mistake> {
         let mut mistakes = Vec::new();
-        if self.device == "pattern".into() && self.format.is_some() {
+        if camera.device == "pattern".into() && camera.format.is_some() {
             let words = "`format` is for cameras; the pattern has no choice of formats";
             mistakes.push(("format", words.to_owned(), None));
         }
-        let same_name = before.iter().position(|other| other.name == self.name);
+        let same_name = before.iter().position(|other| other.name == camera.name);
         if let Some(other) = same_name {
-            let words = match &self.name {
+            let words = match &camera.name {
                 None => "two [[camera]] sections have no `name`, and viewers could not tell them apart; give each one, as name = \
                          \"garden\""
                     .to_owned(),
@@ -148,10 +126,12 @@ impl Camera {
             };
             mistakes.push(("name", words, Some(other)));
         }
-        let same_device = before.iter().position(|other| self.device.is_same(&other.device));
+        let same_device = before
+            .iter()
+            .position(|other| camera.device.is_same(&other.device));
         if let Some(other) = same_device {
-            let (one, two) = (before[other].title(), self.title());
-            let words = match &self.device {
+            let (one, two) = (self.title(&before[other]), self.title(camera));
+            let words = match &camera.device {
                 device if device.is_auto() => format!(
                     "the `device` of {one} and of {two} is \"auto\", which takes the first camera that nobody else names; name the device \
                      of one of them (`pinhole-node devices` lists them)"
@@ -164,6 +144,30 @@ impl Camera {
             mistakes.push(("device", words, Some(other)));
         }
         mistakes
+    }
+
+    /// The camera of this name.
+    pub fn called(&self, name: Option<&str>) -> Option<&Camera> {
+        self.0.iter().find(|camera| camera.name.as_deref() == name)
+    }
+}
+
+/// How messages call the camera of this name, `camera front`; one without is plainly `camera` unless there are `several`.
+pub(super) fn title(name: Option<&str>, several: bool) -> String {
+    match name {
+        Some(name) => format!("camera {name}"),
+        None if several => "the camera without a name".to_owned(),
+        None => "camera".to_owned(),
+    }
+}
+
+impl Camera {
+    /// The name of its member on the server, of a node of this name.
+    pub fn member(&self, node: &str) -> Name {
+        match &self.name {
+            Some(name) => Name::from(format!("{node} {name}")),
+            None => Name::from(node),
+        }
     }
 }
 
@@ -236,6 +240,23 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_without_a_name_is_told_from_others() {
+        let titles = |text: &str| {
+            let config = parse(text).expect(text);
+            let cameras = config.cameras.iter();
+            cameras
+                .map(|camera| config.cameras.title(camera))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(titles(""), ["camera"]);
+        assert_eq!(titles("[[camera]]\nname = \"front\""), ["camera front"]);
+        assert_eq!(
+            titles("[[camera]]\n[[camera]]\nname = \"front\"\ndevice = \"pattern\""),
+            ["the camera without a name", "camera front"]
+        );
+    }
+
+    #[test]
     fn a_camera_knows_those_in_front_of_it_that_may_be_the_same() {
         let camera =
             |name: &str, device: &str| format!("[[camera]]\nname = \"{name}\"\ndevice = \"{device}\"\n");
@@ -284,7 +305,7 @@ mod tests {
             ),
             (
                 "[[camera]]\n[[camera]]\nname = \"b\"",
-                "of camera and of camera b is \"auto\"",
+                "of the camera without a name and of camera b is \"auto\"",
             ),
             (
                 "[[camera]]\nname = \"a\"\ndevice = \"0\"\n[[camera]]\nname = \"b\"\ndevice = \"/dev/video0\"",

@@ -1,4 +1,4 @@
-use super::{Camera, Config, Http, Microphone, Signaling, Speaker, Video, Webrtc};
+use super::{Camera, Config, Http, Microphone, Signaling, Speaker, Video, Webrtc, cameras::title};
 use crate::media::TalkBack;
 
 /// What a new configuration changes, by what has to be done about it.
@@ -35,6 +35,8 @@ pub struct CameraChange {
     pub name: Option<String>,
     /// What has changed.
     pub what: CameraChanged,
+    /// How it is called.
+    title: String,
 }
 
 /// What has changed of a camera.
@@ -165,10 +167,7 @@ fn talk_back(speaker: &Option<Speaker>) -> TalkBack {
 
 impl CameraChange {
     fn words(&self) -> String {
-        let camera = match &self.name {
-            Some(name) => format!("camera {name}"),
-            None => "camera".to_owned(),
-        };
+        let camera = self.title.clone();
         match self.what {
             CameraChanged::Removed => format!("{camera} removed"),
             CameraChanged::Added => format!("{camera} added"),
@@ -180,9 +179,11 @@ impl CameraChange {
 
 /// The cameras that are others now; those that have gone first, so that their devices are free for those that come.
 fn cameras(old: &Config, new: &Config) -> Vec<CameraChange> {
+    let several = old.cameras.len().max(new.cameras.len()) > 1;
     let change = |camera: &Camera, what| CameraChange {
         name: camera.name.clone(),
         what,
+        title: title(camera.name.as_deref(), several),
     };
     let is_gone = |before: &&Camera| new.cameras.called(before.name.as_deref()).is_none();
     let removed = old.cameras.iter().filter(is_gone);
@@ -326,12 +327,12 @@ mod tests {
             (
                 vec![""],
                 vec!["[[camera]]\n", front],
-                "camera, camera front added",
+                "the camera without a name, camera front added",
             ),
             (
                 vec![""],
                 vec!["[[camera]]\ndevice = \"pattern\"\n", front],
-                "camera, camera front added",
+                "the camera without a name, camera front added",
             ),
             // It takes the first that nobody names.
             (

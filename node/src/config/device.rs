@@ -106,6 +106,10 @@ impl<'de> Deserialize<'de> for Device {
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Device, E> {
                 match name.split_once("://") {
                     Some((scheme, _)) => Err(E::custom(needs_a_command(scheme))),
+                    None if name.trim().is_empty() || name.contains('\0') => Err(E::custom(
+                        "`device` is empty; write a camera as \"/dev/video0\" (`pinhole-node devices` lists them), or \"auto\" for the first \
+                         one that opens",
+                    )),
                     None => Ok(name.into()),
                 }
             }
@@ -119,21 +123,41 @@ impl<'de> Deserialize<'de> for Device {
     }
 }
 
-/// What it takes to show a camera of the network, which is not read here. Its address may hold a password, and is not repeated.
+/// What it takes to show what an address leads to, which is not read here. It may hold a password, and is not repeated.
 fn needs_a_command(scheme: &str) -> String {
-    let how = match scheme.to_ascii_lowercase().as_str() {
-        "rtsp" | "rtsps" => {
-            r#"device = { command = ["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", "rtsp://...", "-an", "-c:v", "copy", "-f", "h264", "-"], format = "h264" }"#
-        }
-        _ => {
-            r#"device = { command = ["ffmpeg", "-v", "error", "-i", "http://...", "-an", "-c:v", "mjpeg", "-f", "mjpeg", "-"], format = "mjpeg" }"#
-        }
+    let ffmpeg = |before: &str, address: &str, after: &str, format: &str| {
+        format!(
+            r#"with ffmpeg installed: device = {{ command = ["ffmpeg", "-v", "error", {before}"-i", "{address}", "-an", {after}, "-f", "{format}", "-"], format = "{format}" }}"#
+        )
     };
-    let scheme = scheme.escape_debug();
+    let small = scheme.to_ascii_lowercase();
+    let address = format!("{small}://...");
+    let (copied, encoded) = (r#""-c:v", "copy""#, r#""-c:v", "mjpeg""#);
+    let how = match small.as_str() {
+        "rtsp" | "rtsps" => ffmpeg(r#""-rtsp_transport", "tcp", "#, &address, copied, "h264"),
+        // Of cameras these are MJPEG in most cases.
+        "http" | "https" => ffmpeg("", &address, encoded, "mjpeg"),
+        "rtmp" | "rtmps" | "srt" | "tcp" | "udp" => ffmpeg("", &address, copied, "h264"),
+        "file" => ffmpeg(r#""-re", "-stream_loop", "-1", "#, "/...", encoded, "mjpeg"),
+        "v4l" | "v4l2" => {
+            return format!(
+                "`device` is an address, {small}://, and a camera of this machine is named by its path alone, as \"/dev/video0\" \
+                 (`pinhole-node devices` lists them)"
+            );
+        }
+        _ => r#"where a program can read that: device = { command = ["PROGRAM", "ARGUMENT"], format = "h264" }, or another format that it writes"#
+            .to_owned(),
+    };
+    let scheme = clipped(&small);
     format!(
-        "`device` is an address, {scheme}://, and a camera of the network has to be read by a command; with ffmpeg installed: {how} \
-         (\"A camera of the network\" in docs/cameras.md)"
+        "`device` is an address, {scheme}://, and what it leads to has to be read by a command; {how} (\"A camera of the network\" in \
+         docs/cameras.md)"
     )
+}
+
+/// Enough of it to be known again.
+fn clipped(scheme: &str) -> String {
+    scheme.chars().take(20).flat_map(char::escape_debug).collect()
 }
 
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

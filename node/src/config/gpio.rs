@@ -362,21 +362,26 @@ struct Alone {
     gpio: Gpio,
 }
 
-/// What a file says of `[gpio]`, also where the rest of it can't be used; the defaults where there is no file.
+/// What a file says of `[gpio]`, also where the rest of it can't be used.
 ///
 /// # Errors
-/// It can't be read, is no TOML, or this section has a mistake.
+/// It is not there or can't be read, is no TOML, or this section has a mistake.
 pub fn of_file(path: &Path) -> Result<Gpio, ConfigError> {
-    let read = || {
-        let source = Source::of_file(path)?;
-        let mut reading = source.read::<Alone>();
-        if let Some(file) = &reading.value {
-            let objections = file.gpio.objections();
-            reading.object(objections);
-        }
-        reading.finish()
-    };
-    Ok(or_default(read())?.gpio)
+    let source = Source::of_file(path)?;
+    let mut reading = source.read::<Alone>();
+    if let Some(file) = &reading.value {
+        let objections = file.gpio.objections();
+        reading.object(objections);
+    }
+    Ok(reading.finish()?.gpio)
+}
+
+/// [`of_file`], where there may be no file: then nothing hangs on the pins.
+///
+/// # Errors
+/// The file is there, and can't be read or is not valid.
+pub fn of_file_or_default(path: &Path) -> Result<Gpio, ConfigError> {
+    or_default(of_file(path))
 }
 
 /// What [`of_file`] reads.

@@ -89,6 +89,7 @@ pub struct Signaling {
 #[serde(default, deny_unknown_fields)]
 pub struct Video {
     /// The encoders' rate.
+    #[serde(deserialize_with = "bitrate")]
     pub bitrate: Bitrate,
     /// What may encode.
     pub encoders: Encoders,
@@ -103,6 +104,7 @@ pub struct Webrtc {
     /// STUN servers, for viewers outside of this network.
     pub ice_servers: Vec<StunServer>,
     /// Viewers at the same time.
+    #[serde(deserialize_with = "viewers")]
     pub max_viewers: usize,
 }
 
@@ -179,7 +181,7 @@ impl Config {
         let with_encoders = self.cameras.iter().enumerate().filter_map(|(index, camera)| {
             let (key, mistake) = self.contradiction_of(camera)?;
             let words = if several {
-                format!("{}: {mistake}", camera.title())
+                format!("{}: {mistake}", self.cameras.title(camera))
             } else {
                 mistake.to_owned()
             };
@@ -236,6 +238,39 @@ where
     String::deserialize(deserializer)?
         .parse()
         .map_err(de::Error::custom)
+}
+
+/// Less than this is no picture any more, and more than a network carries for several viewers is a slip of the unit.
+const BITRATES: std::ops::RangeInclusive<u64> = 10_000..=100_000_000;
+
+fn bitrate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bitrate, D::Error> {
+    let bitrate = Bitrate::deserialize(deserializer)?;
+    if BITRATES.contains(&bitrate.bps()) {
+        return Ok(bitrate);
+    }
+    Err(de::Error::custom(format!(
+        "`bitrate` of the picture is {bitrate}; it must be 10k to 100M"
+    )))
+}
+
+/// More than this no machine encrypts for.
+const MOST_VIEWERS: usize = 1000;
+
+fn viewers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = i64::deserialize(deserializer)?;
+    let viewers = usize::try_from(number).ok();
+    viewers
+        .filter(|viewers| (1..=MOST_VIEWERS).contains(viewers))
+        .ok_or_else(|| {
+            let none = if number == 0 {
+                ", with which nobody could watch"
+            } else {
+                ""
+            };
+            de::Error::custom(format!(
+                "`max_viewers` is {number}{none}; it must be 1 to {MOST_VIEWERS}"
+            ))
+        })
 }
 
 /// What people read in a list, and write to say which node they mean.
@@ -404,6 +439,47 @@ mod tests {
             ),
             ("[webrtc]\nudp_port = 70000", "line 2"),
             (
+                "[webrtc]\nmax_viewers = 0",
+                "line 2: `max_viewers` is 0, with which nobody could watch; it must be 1 to 1000",
+            ),
+            (
+                "[webrtc]\nmax_viewers = 1001",
+                "`max_viewers` is 1001; it must be 1 to 1000",
+            ),
+            (
+                "[webrtc]\nmax_viewers = -1",
+                "`max_viewers` is -1; it must be 1 to 1000",
+            ),
+            (
+                "[video]\nbitrate = 10_000_000_000",
+                "line 2: `bitrate` of the picture is 10000.0 Mbit/s; it must be 10k to 100M",
+            ),
+            (
+                "[video]\nbitrate = 2",
+                "`bitrate` of the picture is 2 bit/s; it must be 10k to 100M",
+            ),
+            (
+                "[[camera]]\ndevice = \"\"",
+                "line 2: `device` is empty; write a camera as \"/dev/video0\"",
+            ),
+            ("[[camera]]\ndevice = \" \"", "`device` is empty"),
+            (
+                "[[camera]]\ndevice = { command = \"ffmpeg -i x\", format = \"h264\" }",
+                "line 2: `command` is the text \"ffmpeg -i x\"; it has to be a list: write [\"ffmpeg\", \"-i\", \"x\"]",
+            ),
+            (
+                "[[camera]]\nfps = 7,5",
+                "line 2: `7,5` has a comma; a number has a point: 7.5",
+            ),
+            (
+                "[speaker]\nduck = True",
+                "line 2: `True` is written in small letters: true",
+            ),
+            (
+                "[camera.controls]\nbrightness = 5",
+                "node.toml, line 1: [camera.controls] belongs to the [[camera]] above it, and there is none; write [[camera]] in front",
+            ),
+            (
                 "[webrtc]\nice_servers = [\"turn:relay.example.org\"]",
                 "TURN relays are not supported",
             ),
@@ -534,7 +610,10 @@ mod tests {
                 "8",
                 "`controls` is a list; it has to be a section, [camera.controls]",
             ),
-            ("11", "the `device` of camera and of camera b is C920"),
+            (
+                "11",
+                "the `device` of the camera without a name and of camera b is C920",
+            ),
             ("14", "two [[camera]] sections have the `name` \"b\""),
             ("15", "`device` has no `command`, and needs one"),
             ("15", "there is no key `comand` here; did you mean `command`?"),
@@ -602,7 +681,20 @@ mod tests {
                 "RTSPS://192.0.2.9/1",
                 "\"-c:v\", \"copy\", \"-f\", \"h264\", \"-\"], format = \"h264\" }",
             ),
-            ("http://192.0.2.9/mjpeg", "format = \"mjpeg\" }"),
+            (
+                "http://192.0.2.9/mjpeg",
+                "\"-i\", \"http://...\", \"-an\", \"-c:v\", \"mjpeg\"",
+            ),
+            (
+                "HTTPS://192.0.2.9/mjpeg",
+                "\"-i\", \"https://...\", \"-an\", \"-c:v\", \"mjpeg\"",
+            ),
+            (
+                "rtmp://192.0.2.9/secret",
+                "\"-i\", \"rtmp://...\", \"-an\", \"-c:v\", \"copy\"",
+            ),
+            ("udp://192.0.2.9:5000", "\"-i\", \"udp://...\""),
+            ("file:///secret.mp4", "\"-stream_loop\", \"-1\", \"-i\", \"/...\""),
         ] {
             let error = read(&format!("[[camera]]\ndevice = \"{address}\"")).expect_err(address);
             assert!(error.contains(part) && error.contains("line 2"), "{error}");
@@ -611,6 +703,25 @@ mod tests {
             let how = error.split_once("ffmpeg installed: ").expect("the command").1;
             let how = how.split_once(" (\"A camera").expect("the page").0;
             read(&format!("[[camera]]\n{how}")).expect(how);
+        }
+    }
+
+    #[test]
+    fn an_address_that_no_program_is_known_for_is_named_as_well() {
+        for (address, expected) in [
+            (
+                "onvif://secret@192.0.2.9",
+                "an address, onvif://, and what it leads to has to be read by a command; where a program",
+            ),
+            (
+                "v4l2:///dev/video0",
+                "an address, v4l2://, and a camera of this machine is named by its path alone",
+            ),
+            ("\\u001b[2J://x", "an address, \\u{1b}[2j://"),
+        ] {
+            let error = read(&format!("[[camera]]\ndevice = \"{address}\"")).expect_err(address);
+            assert!(error.contains(expected) && !error.contains("secret"), "{error}");
+            assert!(!error.contains("http") && !error.contains("ffmpeg"), "{error}");
         }
     }
 

@@ -52,11 +52,10 @@ impl Record {
         fs::rename(&new, path)
     }
 
-    /// What a node that was killed may have left on, if its configuration was that file: first what it had in use, and then what its
-    /// next start finds in the file.
-    pub fn remains(&self, file: &Path) -> Remains {
+    /// What a node that was killed may have left on: first what it had in use, and then what its next start finds in its configuration.
+    pub fn remains(&self, configured: Result<Gpio, ConfigError>) -> Remains {
         let mut remains = Remains::default();
-        for found in [self.read(), gpio::of_file(file).map(Some)] {
+        for found in [self.read(), configured.map(Some)] {
             match found {
                 Ok(Some(gpio)) if !remains.pins.contains(&gpio) => remains.pins.push(gpio),
                 Ok(_) => {}
@@ -95,7 +94,7 @@ mod tests {
         record.write(&first).expect("written");
         let remains = |text: &str| {
             fs::write(&file, text).expect("written");
-            let Remains { pins, unread } = record.remains(&file);
+            let Remains { pins, unread } = record.remains(gpio::of_file(&file));
             let pins = pins.iter().map(|gpio| gpio.outputs[0].pin.to_string());
             let unread = unread.iter().map(ConfigError::to_string);
             (pins.collect::<Vec<_>>(), unread.collect::<Vec<_>>().join("; "))
@@ -112,6 +111,19 @@ mod tests {
             assert_eq!(pins, ["23"]);
             assert!(unread.contains("node.toml, line"), "{unread}");
         }
+        // Nor does a file that is gone; but that is told, since it was named.
+        fs::remove_file(&file).expect("it is there");
+        let Remains { pins, unread } = record.remains(gpio::of_file(&file));
+        assert_eq!((pins.len(), unread.len()), (1, 1));
+        assert!(
+            unread[0].to_string().contains("node.toml can't be read"),
+            "{unread:?}"
+        );
+        let Remains { pins, unread } = Record(None).remains(gpio::of_file_or_default(&file));
+        assert!(
+            pins == [Gpio::default()] && unread.is_empty(),
+            "{pins:?} {unread:?}"
+        );
         // A record that can't be read does not keep the file from being obeyed.
         fs::write(directory.join(FILE), "[gpio").expect("written");
         let (pins, unread) = remains(&light("24"));

@@ -58,6 +58,7 @@ impl fmt::Display for Bitrate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             bps if bps >= 1_000_000 => write!(f, "{:.1} Mbit/s", bps as f64 / 1e6),
+            bps if bps < 1000 => write!(f, "{bps} bit/s"),
             bps => write!(f, "{} kbit/s", bps / 1000),
         }
     }
@@ -94,6 +95,15 @@ mod tests {
         assert_eq!("1.5M".parse(), Ok(Bitrate::from_bps(1_500_000)));
         assert_eq!("800k".parse(), Ok(Bitrate::from_bps(800_000)));
         assert_eq!("64000".parse(), Ok(Bitrate::from_bps(64_000)));
+    }
+
+    #[test]
+    fn it_is_told_in_the_unit_that_fits() {
+        let told = |bps| Bitrate::from_bps(bps).to_string();
+        assert_eq!(
+            [7, 800_000, 2_000_000].map(told),
+            ["7 bit/s", "800 kbit/s", "2.0 Mbit/s"]
+        );
     }
 
     #[test]

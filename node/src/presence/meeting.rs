@@ -309,7 +309,7 @@ fn messages(reply: Reply, goes_on: bool, is_ours: bool) -> Vec<Message> {
         Reply::Offer(sdp) => vec![description(DescriptionKind::Offer, sdp)],
         Reply::Candidate(candidate) => vec![Message::Candidate(Candidate {
             sdp_mid: candidate.mid,
-            sdp_mline_index: 0,
+            sdp_mline_index: candidate.section,
             candidate: candidate.line,
         })],
         Reply::Refused(why) => {

@@ -185,7 +185,8 @@ impl Parts<'_> {
         missing.dedup();
         for camera in &self.cameras {
             if matches!(camera.condition.state, pipeline::State::Faulted { .. }) {
-                missing.push(words::camera(camera.name, &camera.condition.state));
+                let several = self.cameras.len() > 1;
+                missing.push(words::camera(camera.name, several, &camera.condition.state));
             }
         }
         missing.extend(self.microphone.missing());

@@ -90,7 +90,8 @@ impl Watch {
 
     /// How the node is, in one line of words.
     pub fn line(&self) -> String {
-        let cameras = self.cameras.iter().map(CameraWatch::line);
+        let several = self.cameras.len() > 1;
+        let cameras = self.cameras.iter().map(|camera| camera.line(several));
         let cameras = cameras.collect::<Vec<_>>().join("; ");
         // Sound is told of where it is or should be: most nodes have none, and where nobody listens nothing is amiss.
         let sound = match &self.microphone.borrow().state {
@@ -132,8 +133,8 @@ impl CameraWatch {
         }
     }
 
-    fn line(&self) -> String {
-        let camera = camera(self.name.as_deref(), &self.condition.borrow().state);
+    fn line(&self, several: bool) -> String {
+        let camera = camera(self.name.as_deref(), several, &self.condition.borrow().state);
         match &*self.overload.borrow() {
             Some(Overload { rate, size, .. }) => {
                 format!("{camera}, of which this machine has time for {size} at {rate}")
@@ -179,17 +180,22 @@ pub(super) fn signaling(standing: &Standing) -> String {
     }
 }
 
-pub(super) fn camera(name: Option<&str>, state: &pipeline::State) -> String {
-    let camera = name.map_or("camera".to_owned(), |name| format!("camera {name}"));
-    match (state, name) {
-        (pipeline::State::Idle, _) => format!("{camera} closed, as nobody watches"),
-        (pipeline::State::Opening, _) => format!("{camera} opening"),
-        (pipeline::State::Private, _) => format!("{camera} closed by the privacy switch"),
-        (pipeline::State::Live { format, .. }, _) => {
+pub(super) fn camera(name: Option<&str>, several: bool, state: &pipeline::State) -> String {
+    let camera = match name {
+        Some(name) => format!("camera {name}"),
+        // One at most.
+        None if several => "the camera without a name".to_owned(),
+        None => "camera".to_owned(),
+    };
+    match state {
+        pipeline::State::Idle => format!("{camera} closed, as nobody watches"),
+        pipeline::State::Opening => format!("{camera} opening"),
+        pipeline::State::Private => format!("{camera} closed by the privacy switch"),
+        pipeline::State::Live { format, .. } => {
             format!("{camera} live {} at {}", format.size, format.rate)
         }
-        (pipeline::State::Faulted { why }, None) => format!("no picture: {why}"),
-        (pipeline::State::Faulted { why }, Some(_)) => format!("no picture of {camera}: {why}"),
+        pipeline::State::Faulted { why } if name.is_none() && !several => format!("no picture: {why}"),
+        pipeline::State::Faulted { why } => format!("no picture of {camera}: {why}"),
     }
 }
 
@@ -253,6 +259,27 @@ mod tests {
             watch
                 .line()
                 .contains("no picture of camera front: it was unplugged; camera garden closed"),
+            "{}",
+            watch.line()
+        );
+    }
+
+    #[test]
+    fn the_line_tells_a_camera_without_a_name_from_others() {
+        let samples = Samples::of(&[None, Some("garden")]);
+        let watch = samples.watch();
+        assert!(
+            watch
+                .line()
+                .contains("the camera without a name closed, as nobody watches; camera garden closed"),
+            "{}",
+            watch.line()
+        );
+        samples.camera(samples::faulted());
+        assert!(
+            watch
+                .line()
+                .contains("no picture of the camera without a name: it was unplugged; camera garden"),
             "{}",
             watch.line()
         );

@@ -1,5 +1,7 @@
 use std::fs;
 
+use bytesize::ByteSize;
+
 use super::*;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -112,19 +114,56 @@ fn an_error_names_the_line_and_what_is_allowed() {
             "line 2",
             "`10.0.0.0/33` is no address of a proxy; write it as",
         ),
-        ("[limits]\nmembers = 0", "line 2", "0 is not from 1 to"),
+        (
+            "[limits]\nmembers = 0",
+            "line 2",
+            "`members` is 0; it must be 1 to 1000000",
+        ),
         (
             "[limits]\n\nconnections = -4",
             "line 3",
-            "-4 is not from 4 to 1000000",
+            "`connections` is -4; it must be 4 to 1000000",
         ),
         (
             "[limits]\nmessage_size = \"1GiB\"",
             "line 2",
-            "1GiB is not from 1.0 KiB to",
+            "`message_size` is 1GiB; it must be 1.0 KiB to",
         ),
-        ("[limits]\nmemory = \"big\"", "line 2", "`big` is not a size"),
-        ("[limits]\nrequest_timeout = 10", "line 2", "such as \"10s\""),
+        (
+            "[limits]\nmemory = \"big\"",
+            "line 2",
+            "`memory` is `big`, which is not a size, such as \"256KiB\"",
+        ),
+        (
+            "[limits]\nmemory = 1",
+            "line 2",
+            "`memory` is 1; it must be 1.0 MiB to 1.0 GiB",
+        ),
+        (
+            "[limits]\nmailbox_size = -1",
+            "line 2",
+            "`mailbox_size` must be a number of bytes, or one with its unit in quotes",
+        ),
+        (
+            "[limits]\nmailbox_messages = 0",
+            "line 2",
+            "`mailbox_messages` is 0; it must be 1 to 100000",
+        ),
+        (
+            "[limits]\naddress_share = 101",
+            "line 2",
+            "`address_share` is 101; it must be 1 to 100",
+        ),
+        (
+            "[limits]\nrequest_timeout = 10",
+            "line 2",
+            "`request_timeout` is `10`; it must be a time from 1s to 1h, such as \"10s\"",
+        ),
+        (
+            "[limits]\nrequest_timeout = true",
+            "line 2",
+            "`request_timeout` must be a time from 1s to 1h",
+        ),
         (
             "[limits]\nrequest_timeout = \"2 days\"",
             "line 2",

@@ -54,10 +54,10 @@ pub(super) enum What {
 pub(super) enum Wanted {
     /// As these words say.
     Words(String),
-    /// A list; this one, if it is one that lacks its brackets only.
+    /// A list; this one, if it is a text that could be one.
     List(Option<String>),
-    /// Several sections of a name, where there is one.
-    Sections,
+    /// Several sections of a name, where there is one; where there is none, but a section within one, that is named.
+    Sections { within: Option<String> },
     /// One section, where there is something else.
     Section,
     /// One section, where there are several.
@@ -110,6 +110,16 @@ impl Fault {
     pub(super) fn words(&self) -> String {
         match &self.what {
             What::Words(words) => harmless(&words.trim().replace('\n', ", ")),
+            What::Other {
+                wanted: Wanted::Sections { within: Some(inner) },
+                ..
+            } => {
+                let path = self.path();
+                format!(
+                    "[{path}.{inner}] belongs to the [[{path}]] above it, and there is none; write [[{path}]] in front of it, and its keys \
+                     between them"
+                )
+            }
             What::Other { found, wanted } => self.it_is(found, &self.wanted(wanted)),
             What::Choice { found, wanted } => self.it_is(found, wanted),
             What::Unknown { key, known } => unknown(key, known),
@@ -121,6 +131,17 @@ impl Fault {
                 None => format!("there is no `{key}`, and it is needed"),
             },
             What::MadeUp(_, key) => format!("there is no `{key}`, and it is needed"),
+        }
+    }
+
+    /// The name of the list of sections that it has to be, and is not.
+    pub(super) fn wants_sections(&self) -> Option<String> {
+        match &self.what {
+            What::Other {
+                wanted: Wanted::Sections { .. },
+                ..
+            } => Some(self.path()),
+            _ => None,
         }
     }
 
@@ -139,7 +160,7 @@ impl Fault {
             Wanted::Words(words) => words.clone(),
             Wanted::List(None) => "a list in square brackets".to_owned(),
             Wanted::List(Some(list)) => format!("a list: write {list}"),
-            Wanted::Sections => format!("written as [[{}]], with two brackets", self.path()),
+            Wanted::Sections { .. } => format!("written as [[{}]], with two brackets", self.path()),
             Wanted::Section if self.is_in_list => format!("a section, [[{}]]", self.path()),
             Wanted::Section => format!("a section, [{}]", self.path()),
             Wanted::OneSection => format!("one section: write [{}], with single brackets", self.path()),
@@ -254,13 +275,53 @@ fn text(written: &str) -> String {
     format!("the text \"{}\"", clipped(written))
 }
 
-/// What somebody wrote, in one line and not too long.
+/// What somebody wrote, in one line, not too long, and without the password of an address.
 pub(super) fn clipped(written: &str) -> String {
+    let written = without_password(written);
     let mut start: String = written.chars().take(MOST).collect();
     if start.len() < written.len() {
         start.push('…');
     }
     harmless(&start)
+}
+
+/// Addresses without who one is there: messages go to logs, which others read.
+fn without_password(written: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = written;
+    while let Some((before, address)) = rest.split_once("://") {
+        let end = address.find(|letter: char| letter.is_whitespace() || "/\"'".contains(letter));
+        let (place, behind) = address.split_at(end.unwrap_or(address.len()));
+        let place = match place.rsplit_once('@') {
+            Some((_, host)) => format!("...@{host}"),
+            None => place.to_owned(),
+        };
+        shown.push_str(before);
+        shown.push_str("://");
+        shown.push_str(&place);
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// A text as the list that it may have been meant as: of its words, as a command has them, or of what stands between commas. `None`
+/// where that would have to be guessed, as with quotes of a shell.
+pub(super) fn as_list(written: &str) -> Option<String> {
+    const MOST_WORDS: usize = 8;
+    let is_of_a_shell = |letter: char| "'\"\\|&;<>$`*".contains(letter);
+    let mut words: Vec<_> = written.split_whitespace().collect();
+    if words.is_empty() || written.contains(is_of_a_shell) {
+        return None;
+    }
+    let (_, front) = words.split_last()?;
+    if front.iter().all(|word| word.ends_with(',')) {
+        words = words.iter().map(|word| word.trim_end_matches(',')).collect();
+    }
+    let more = if words.len() > MOST_WORDS { ", ..." } else { "" };
+    let quoted = words.iter().take(MOST_WORDS);
+    let quoted: Vec<_> = quoted.map(|word| format!("\"{}\"", clipped(word))).collect();
+    Some(format!("[{}{more}]", quoted.join(", ")))
 }
 
 /// Other letters than English ones stay; what breaks a line or a terminal does not.

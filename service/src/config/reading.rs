@@ -1,7 +1,7 @@
 //! One reading of a file, which finds all that is wrong with it.
 
 use std::{
-    fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -13,12 +13,16 @@ use toml::{
 
 use super::{
     ConfigError, Mistake,
+    fault::What,
     source::{File, ROOT, Repairs, node_of},
-    syntax::{self, slips},
+    syntax::{self, Reach, Slip, slips},
 };
+use crate::file;
 
 /// Who has more to mend than this begins with these.
 const MOST_MISTAKES: usize = 100;
+/// A configuration is some kilobytes long. What is longer than this is another file, or has no end.
+const MOST_BYTES: u64 = 1 << 20;
 /// So often a file is read: a mistake is left out after each time, and what follows from it.
 const MOST_PASSES: usize = 3 * MOST_MISTAKES;
 
@@ -27,6 +31,10 @@ const MOST_PASSES: usize = 3 * MOST_MISTAKES;
 pub struct Source {
     path: PathBuf,
     text: String,
+    /// The same without what the library stops at.
+    readable: String,
+    /// What that is.
+    lost: Vec<toml::de::Error>,
 }
 
 /// A file as far as it can be read, and what is wrong with it.
@@ -40,8 +48,32 @@ pub struct Reading<'s, T> {
     source: &'s Source,
     tree: DeTable<'s>,
     repairs: Repairs,
-    /// Where, and what. The place is not known of what the file does not say.
-    found: Vec<(Option<usize>, String)>,
+    /// What in it is no TOML, and was guessed at.
+    guesses: Vec<Guess>,
+    found: Vec<Found>,
+}
+
+/// Something that is wrong.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    /// Where it stands. That is not known of what the file does not say.
+    offset: Option<usize>,
+    words: String,
+    /// A key is missing, rather than wrong.
+    is_missing: bool,
+    /// It is one section of this name, and there have to be several.
+    sections: Option<String>,
+}
+
+/// What was read in a way that nobody may have meant.
+#[derive(Debug)]
+struct Guess {
+    /// This part: what is wrong there is not what is wrong with the file.
+    wrong: Range<usize>,
+    /// What lacks a key in this part may have been given it.
+    lacking: Range<usize>,
+    /// It goes on to the end, so the file may say more than was read.
+    is_open: bool,
 }
 
 /// What is wrong with values that are right each for itself.
@@ -77,9 +109,9 @@ impl Source {
     /// Reads a file.
     ///
     /// # Errors
-    /// It can't be read, or is no text.
+    /// It can't be read, is no file or too long for a configuration, or is no text.
     pub fn of_file(path: &Path) -> Result<Self, ConfigError> {
-        let bytes = fs::read(path).map_err(|cause| ConfigError::Unreadable {
+        let bytes = file::read(path, MOST_BYTES).map_err(|cause| ConfigError::Unreadable {
             path: path.to_owned(),
             cause,
         })?;
@@ -101,37 +133,93 @@ impl Source {
 
     /// A text as if it were that file's.
     pub fn new(text: impl Into<String>, path: &Path) -> Self {
+        let text = text.into();
+        let (_, errors) = DeTable::parse_recoverable(&text);
+        let mut readable = text.clone();
+        let mut lost = Vec::new();
+        for error in syntax::lost(&text, &errors) {
+            let line = syntax::line(&text, error.span().map_or(0, |span| span.start));
+            // As long as before: everything else stays where it is.
+            readable.replace_range(line.clone(), &" ".repeat(line.len()));
+            if lost.len() <= MOST_MISTAKES {
+                lost.push(error.clone());
+            }
+        }
         Self {
             path: path.to_owned(),
-            text: text.into(),
+            text,
+            readable,
+            lost,
         }
     }
 
     /// Reads all of it, however much is wrong with it: that is told at the end ([`Reading::finish`]).
     pub fn read<T: DeserializeOwned>(&self) -> Reading<'_, T> {
-        let (tree, errors) = DeTable::parse_recoverable(&self.text);
+        let (tree, mut errors) = DeTable::parse_recoverable(&self.readable);
+        errors.extend(self.lost.iter().cloned());
         let slips = slips(&self.text, &errors);
+        let guesses = slips.iter().map(|slip| self.guess(slip)).collect();
         let mut reading = Reading {
             value: None,
             source: self,
             tree: tree.into_inner(),
             repairs: Repairs::default(),
+            guesses,
             found: Vec::new(),
         };
         reading.fill();
-        // What is no TOML was guessed at. What is wrong with the guess is not what is wrong with the file.
-        let is_guess = |offset: usize| {
-            slips.iter().any(|slip| {
-                let line = syntax::line(&self.text, slip.at.start);
-                line.contains(&offset) || (!slip.is_local && offset >= line.start)
-            })
+        // Of a name that is a section here, and several there, the first fault is the only one: with it the other is none.
+        let follows = |slip: &Slip| {
+            let is_within = |name: &str, of: &str| {
+                name.strip_prefix(of)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            let mut listed = reading.found.iter().filter_map(|found| found.sections.as_deref());
+            let name = slip.repeated_in.as_deref();
+            name.is_some_and(|name| listed.any(|of| is_within(name, of)))
         };
-        reading.found.retain(|(offset, _)| !offset.is_some_and(is_guess));
-        let slips = slips.into_iter();
+        let (following, slips): (Vec<_>, Vec<_>) = slips.into_iter().partition(follows);
+        let untold: Vec<_> = following.iter().map(|slip| slip.at.start).collect();
         reading
-            .found
-            .extend(slips.map(|slip| (Some(slip.at.start), slip.words)));
+            .guesses
+            .retain(|guess| !untold.iter().any(|offset| guess.wrong.contains(offset)));
+        let guesses = &reading.guesses;
+        reading.found.retain(|found| {
+            !guesses
+                .iter()
+                .any(|guess| guess.spoils(found.offset, found.is_missing))
+        });
+        reading.found.extend(slips.into_iter().map(|slip| Found {
+            offset: Some(slip.at.start),
+            words: slip.words,
+            is_missing: false,
+            sections: None,
+        }));
         reading
+    }
+
+    fn guess(&self, slip: &Slip) -> Guess {
+        let line = syntax::line(&self.text, slip.at.start);
+        let section = syntax::section(&self.text, line.start);
+        let whole = section.start..usize::MAX;
+        let (wrong, lacking) = match slip.reach {
+            Reach::Line => (line.start..line.end + 1, line),
+            Reach::Key => (line.start..line.end + 1, section),
+            Reach::Rest => (line.start..usize::MAX, whole),
+        };
+        Guess {
+            wrong,
+            lacking,
+            is_open: slip.reach == Reach::Rest,
+        }
+    }
+}
+
+impl Guess {
+    /// Whether what was found there is only about what was guessed.
+    fn spoils(&self, offset: Option<usize>, is_missing: bool) -> bool {
+        let part = if is_missing { &self.lacking } else { &self.wrong };
+        offset.map_or(self.is_open, |offset| part.contains(&offset))
     }
 }
 
@@ -152,7 +240,12 @@ impl<T: DeserializeOwned> Reading<'_, T> {
             };
             let mended = self.repairs.mend(&fault);
             if mended != Some(false) {
-                self.found.push((fault.offset, fault.words()));
+                self.found.push(Found {
+                    offset: fault.offset,
+                    words: fault.words(),
+                    is_missing: matches!(fault.what, What::Missing(_) | What::MadeUp(..)),
+                    sections: fault.wants_sections(),
+                });
             }
             if mended.is_none() || self.found.len() > MOST_MISTAKES {
                 return;
@@ -172,8 +265,16 @@ impl<T> Reading<'_, T> {
             if places.iter().any(|place| place.is_touched) {
                 continue;
             }
-            let offset = places.iter().find_map(|place| place.offset);
-            self.found.push((offset, objection.words));
+            let is_guess = |place: &Place| self.guesses.iter().any(|guess| guess.spoils(place.offset, false));
+            if places.iter().any(is_guess) {
+                continue;
+            }
+            self.found.push(Found {
+                offset: places.iter().find_map(|place| place.offset),
+                words: objection.words,
+                is_missing: false,
+                sections: None,
+            });
         }
     }
 
@@ -185,15 +286,15 @@ impl<T> Reading<'_, T> {
         if let (Some(value), true) = (self.value, self.found.is_empty()) {
             return Ok(value);
         }
-        let Source { path, text } = self.source;
-        self.found.sort_by_key(|(offset, _)| offset.unwrap_or(usize::MAX));
+        let Source { path, text, .. } = self.source;
+        self.found.sort_by_key(|found| found.offset.unwrap_or(usize::MAX));
         self.found.dedup();
         let more = self.found.len().saturating_sub(MOST_MISTAKES);
         let mistakes = self.found.into_iter().take(MOST_MISTAKES);
         let mut mistakes: Vec<_> = mistakes
-            .map(|(offset, words)| Mistake {
-                line: offset.map(|offset| line_of(text, offset)),
-                words,
+            .map(|found| Mistake {
+                line: found.offset.map(|offset| line_of(text, offset)),
+                words: found.words,
             })
             .collect();
         if more > 0 {

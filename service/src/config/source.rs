@@ -19,7 +19,7 @@ use toml::{
     de::{DeArray, DeInteger, DeTable, DeValue},
 };
 
-use super::fault::{Fault, Node, Wanted, What, choice, clipped};
+use super::fault::{Fault, Node, Wanted, What, as_list, choice, clipped};
 
 /// The table that the file itself is: no value has this place.
 pub(super) const ROOT: Node = 0;
@@ -112,6 +112,8 @@ impl<'de> Deserializer<'de> for File<'_> {
 #[derive(Clone, Copy)]
 struct Value<'t> {
     value: &'t Spanned<DeValue<'t>>,
+    /// It begins with its key: it has neither a header of its own nor a `=`.
+    is_implied: bool,
     repairs: &'t Repairs,
 }
 
@@ -143,10 +145,25 @@ impl<'t> Value<'t> {
     fn list(&self) -> Result<&'t DeArray<'t>, Fault> {
         match self.value.get_ref() {
             DeValue::Array(list) => Ok(list),
-            DeValue::Table(_) => Err(self.other(Wanted::Sections)),
-            DeValue::String(text) => Err(self.other(Wanted::List(Some(format!("[\"{}\"]", clipped(text)))))),
+            DeValue::Table(table) => {
+                let within = self.header_within(table);
+                Err(self.other(Wanted::Sections { within }))
+            }
+            DeValue::String(text) => Err(self.other(Wanted::List(as_list(text)))),
             _ => Err(self.other(Wanted::List(None))),
         }
+    }
+
+    /// Which section within it there is, if it has no header of its own: `controls` where `[camera.controls]` is all that the file says of
+    /// `camera`.
+    fn header_within(&self, table: &DeTable<'_>) -> Option<String> {
+        // A section begins in front of its name, with the bracket.
+        let is_headed = |key: &Spanned<_>, value: &Spanned<DeValue<'_>>| {
+            value.get_ref().is_table() && value.span().start < key.span().start
+        };
+        let mut inner = table.iter().filter(|(key, value)| is_headed(key, value));
+        let (key, _) = inner.next().filter(|_| self.is_implied)?;
+        Some(clipped(key.get_ref()))
     }
 
     fn section(&self) -> Result<Keys<'t>, Fault> {
@@ -323,7 +340,11 @@ impl<'de> SeqAccess<'de> for Elements<'_> {
         let Some(value) = self.elements.find(|value| !repairs.leaves(node_of(value))) else {
             return Ok(None);
         };
-        let read = seed.deserialize(Value { value, repairs });
+        let read = seed.deserialize(Value {
+            value,
+            is_implied: false,
+            repairs,
+        });
         let read = read.map_err(|fault| fault.within(node_of(value), value.span().start).in_list());
         read.map(Some)
     }
@@ -392,12 +413,15 @@ impl<'de> MapAccess<'de> for Keys<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         match self.current.take() {
-            Some(Entry::Given { key, value, .. }) => {
+            Some(Entry::Given { key, offset, value }) => {
                 let read = seed.deserialize(Value {
                     value,
+                    is_implied: value.span().start == offset,
                     repairs: self.repairs,
                 });
-                let within = |fault: Fault| fault.within(node_of(value), value.span().start);
+                // What is not there has no place; its key has one.
+                let place = value.span().start.max(offset);
+                let within = |fault: Fault| fault.within(node_of(value), place);
                 read.map_err(|fault| within(fault).under(self.table, key))
             }
             Some(Entry::MadeUp { key, attempt }) => {

@@ -14,6 +14,7 @@ mod quick {
         let output = Command::new(binary(program))
             .args(arguments)
             .env_remove("PINHOLE_LOG")
+            .env_remove("RUNTIME_DIRECTORY")
             .output();
         let Output {
             status,
@@ -70,7 +71,7 @@ mod quick {
                 "line 2: `device` is an address, rtsp://",
                 "line 4: there is no key `udp_prt` here; did you mean `udp_port`?",
                 "line 5: `ice_servers` is the text \"turn:a\"; it has to be a list: write [\"turn:a\"]",
-                "line 6: `max_viewers` is the text \"20\"; it has to be a whole number, 0 or more, without quotes",
+                "line 6: `max_viewers` is the text \"20\"; it has to be a whole number, without quotes",
                 "line 8: `a b` is no host name",
             ];
             assert_eq!(lines.len(), expected.len(), "{said}");
@@ -105,6 +106,66 @@ mod quick {
             &["watch", "porch", "--ice-server", "turn:relay.example.org"],
         ] {
             assert_eq!(run("pinhole-view", arguments).0, 2, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_read_has_to_be_a_file() {
+        let folder = Scratch::new("command-line");
+        let missing = folder.path().join("missing.toml").display().to_string();
+        let pipe = folder.path().join("pipe").display().to_string();
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("it is a program of every system").success());
+        let named = |path: &str, why: &str| format!("the configuration {path} can't be read: {why}");
+        for program in ["pinhole-node", "pinhole-server"] {
+            for (path, why) in [
+                (pipe.as_str(), "it is a pipe, and not a file"),
+                ("/dev/zero", "it is a device, and not a file"),
+            ] {
+                for arguments in [&["check", "--offline", path][..], &["--config", path]] {
+                    let (status, said) = run(program, arguments);
+                    assert!(
+                        status == 78 && said.contains(&named(path, why)),
+                        "{status} {said}"
+                    );
+                }
+            }
+        }
+        // Whoever mistypes the name has to know that no output is safe.
+        let (status, said) = run("pinhole-node", &["safe", &missing]);
+        assert!(
+            status == 78 && said.contains(&named(&missing, "No such file")),
+            "{status} {said}"
+        );
+        for (path, why) in [
+            (missing.as_str(), "No such file or directory (os error 2)"),
+            (&pipe, "it is not a file"),
+            ("/dev/zero", "it is not a file"),
+        ] {
+            let (status, said) = run("pinhole-view", &["--token-file", path, "list"]);
+            let expected = format!("pinhole-view: can't read the access token {path}: {why}\n");
+            assert_eq!((status, said), (1, expected));
+        }
+    }
+
+    #[test]
+    fn a_log_filter_that_can_not_be_read_is_named() {
+        let folder = Scratch::new("command-line");
+        let valid = file(&folder, "");
+        for program in ["pinhole-node", "pinhole-server"] {
+            let output = Command::new(binary(program))
+                .args(["check", "--offline", &valid])
+                .env("PINHOLE_LOG", "inof,rtc=warn")
+                .output()
+                .expect("it is built");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{said}");
+            assert!(
+                said.starts_with(&format!(
+                    "{program}: PINHOLE_LOG: `inof` is no level; write error, warn,"
+                )),
+                "{said}"
+            );
         }
     }
 }

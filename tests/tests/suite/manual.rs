@@ -39,8 +39,9 @@ const VIEWER: &str = r#".SH SEE ALSO
 const DAEMON: &str = r#".SH ENVIRONMENT
 .TP
 \fBPINHOLE_LOG\fR
-What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter of several, such as \fBinfo,rtc=warn\fR. What
-is logged as a service by default is \fBinfo\fR, and nothing for the commands, whose own words are on the standard output and error.
+What to log: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, \fBoff\fR, or a level for a part of the program, such as
+\fBrtc=warn\fR, beside which the rest stays as it is; several with commas between them. What is logged as a service by default is \fBinfo\fR, and
+nothing for the commands, whose own words are on the standard output and error.
 .TP
 \fBNO_COLOR\fR
 Set to anything but nothing, there are no colours in the log. Where standard error is no terminal there are none in any case.
@@ -62,8 +63,8 @@ The configuration can't be used (EX_CONFIG of \fIsysexits.h\fR). It stays so unt
 const TERMINAL: &str = r#".SH ENVIRONMENT
 .TP
 \fBPINHOLE_LOG\fR
-What to log, on the standard error: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, or a filter such as
-\fBpinhole_view=debug\fR.
+What to log, on the standard error: \fBerror\fR, \fBwarn\fR, \fBinfo\fR, \fBdebug\fR, \fBtrace\fR, \fBoff\fR, or a level for a part of the
+program, such as \fBpinhole_view=debug\fR, beside which the rest stays as it is; several with commas between them.
 .TP
 \fBPINHOLE_TOKEN_FILE\fR
 As \fB\-\-token\-file\fR.

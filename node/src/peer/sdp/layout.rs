@@ -229,10 +229,12 @@ impl Layout {
         }
     }
 
-    /// The `mid` of the section that speaks for all.
-    pub(in crate::peer) fn first_mid(&self) -> &str {
-        let first = self.bundled.first().and_then(|number| self.places.get(*number));
-        first.and_then(|place| place.mid.as_deref()).unwrap_or("0")
+    /// The number of the section that speaks for all, counted from 0, and its `mid`.
+    pub(in crate::peer) fn first(&self) -> (u16, &str) {
+        let number = self.bundled.first().copied().unwrap_or_default();
+        let mid = self.places.get(number).and_then(|place| place.mid.as_deref());
+        // A description has some sections at most.
+        (u16::try_from(number).unwrap_or_default(), mid.unwrap_or("0"))
     }
 
     fn free_mid(&self) -> String {

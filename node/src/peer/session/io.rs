@@ -90,6 +90,8 @@ pub(in crate::peer) enum Event {
 pub struct Candidate {
     /// The `mid` of the section that it is told with; it is for all of them.
     pub mid: String,
+    /// The number of that section in the descriptions, counted from 0.
+    pub section: u16,
     /// The candidate line, without `a=`.
     pub line: String,
 }

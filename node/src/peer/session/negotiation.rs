@@ -158,8 +158,10 @@ impl Negotiation {
         if std::mem::replace(&mut self.told_reflexive, true) {
             return None;
         }
+        let (section, mid) = self.layout.first();
         Some(Candidate {
-            mid: self.layout.first_mid().to_owned(),
+            mid: mid.to_owned(),
+            section,
             line: candidate::reflexive(address),
         })
     }

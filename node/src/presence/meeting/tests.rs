@@ -285,6 +285,7 @@ fn a_viewer_that_outlives_the_server_is_known_by_its_name() {
             1,
             Reply::Candidate(crate::peer::Candidate {
                 mid: "0".to_owned(),
+                section: 0,
                 line: "candidate".to_owned(),
             })
         ),
@@ -405,4 +406,20 @@ fn who_names_its_calls_is_told_why_one_ends() {
             }
         }
     }
+}
+
+#[test]
+fn a_candidate_names_its_section_in_both_ways() {
+    let candidate = crate::peer::Candidate {
+        mid: "video".to_owned(),
+        section: 2,
+        line: "candidate".to_owned(),
+    };
+    let told = super::messages(Reply::Candidate(candidate), true, true);
+    let expected = Candidate {
+        sdp_mid: "video".to_owned(),
+        sdp_mline_index: 2,
+        candidate: "candidate".to_owned(),
+    };
+    assert_eq!(told, [Message::Candidate(expected)]);
 }

@@ -121,6 +121,26 @@ fn of_several_transports_that_of_the_picture_is_taken() {
 }
 
 #[test]
+fn a_candidate_of_ours_names_the_section_that_speaks_for_all_by_its_place_too() {
+    let behind_sound = NO_BUNDLE
+        .replacen("m=video", &format!("{AUDIO}m=video"), 1)
+        .replacen("a=fingerprint", "a=group:BUNDLE 0 1\na=fingerprint", 1);
+    for (sdp, expected) in [(NO_BUNDLE, ("0", 0)), (&behind_sound, ("0", 1))] {
+        let (mut session, answer) = answered_on(sdp, with_sound()).expect("an answer");
+        let address = "203.0.113.7:5000".parse().expect("an address");
+        session.handle(Input::Reflexive(address), session.now);
+        let told = std::iter::from_fn(|| event(&mut session)).find_map(|event| match event {
+            Event::Candidate(candidate) => Some(candidate),
+            _ => None,
+        });
+        let told = told.expect("a candidate");
+        assert_eq!((told.mid.as_str(), told.section), expected, "{answer}");
+        let head = heads(&answer)[usize::from(told.section)];
+        assert!(head.starts_with("m=video 9"), "{head}");
+    }
+}
+
+#[test]
 fn candidates_that_can_not_be_used_are_passed_over() {
     let (session, _) = answered(ZONE).expect("an answer");
     assert_eq!(checked(session), ["10.9.0.2:50001"]);
