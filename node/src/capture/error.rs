@@ -131,8 +131,8 @@ pub enum CaptureError {
     },
     /// What comes in at an HDMI input is more than the device is made for.
     #[error(
-        "{device} has a signal that is out of its range; set the source to less, as 1080p at 30 Hz or 720p at 60 Hz, or tell it by an `edid` \
-         in [[camera]] what this device takes"
+        "{device} has a signal that is out of its range; set the source to less, as 1080p at 30 Hz or 720p at 60 Hz, or show it an \
+         `edid` in [[camera]] that offers no more"
     )]
     SignalOutOfRange {
         /// The device.

@@ -259,7 +259,11 @@ mod tests {
             at += 1 + length;
         }
         assert_eq!(at, end, "the blocks fill what they should");
-        assert_eq!(kinds, [2, 1, 4, 7, 3], "pictures, sound, loudspeakers, capability, HDMI");
+        assert_eq!(
+            kinds,
+            [2, 1, 4, 7, 3],
+            "pictures, sound, loudspeakers, capability, HDMI"
+        );
         assert!(extension[end..BLOCK - 1].iter().all(|byte| *byte == 0));
     }
 

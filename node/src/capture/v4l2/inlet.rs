@@ -2,6 +2,7 @@
 
 use std::io;
 
+use pinhole_service::quiet::Quiet;
 use rustix::io::Errno;
 use v4l::Device;
 
@@ -91,7 +92,11 @@ pub fn show_edid(
         (Ok(_), _) => {}
     }
     receiver::set_edid(device, input, edid.bytes()).map_err(|error| not_taken(name, &edid, error))?;
-    tracing::info!(device = %name, blocks = edid.blocks(), "EDID set: the source can see what to send now");
+    // A device that forgets it is shown it at each try.
+    static SET: Quiet = Quiet::new(5);
+    if let Some(others) = SET.may_say() {
+        tracing::info!(device = %name, blocks = edid.blocks(), others, "EDID set: the source can see what to send now");
+    }
     Ok(())
 }
 
