@@ -66,7 +66,9 @@ fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
         // By the node that runs already, in most cases.
         CaptureError::Busy { .. } => Finding::new("camera", Verdict::Note, said(error.to_string())),
         // What is plugged in may be switched on later, and the node waits for it.
-        CaptureError::NoSignal { .. } | CaptureError::SignalNotStable { .. } => {
+        CaptureError::NoSignal { .. }
+        | CaptureError::SignalNotStable { .. }
+        | CaptureError::SignalChanged { .. } => {
             Finding::new("camera", Verdict::Note, said(error.to_string()))
         }
         _ => Finding::fails("camera", said(with_cause(error))),
