@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use pinhole_node::{
     capture::{self, Controls, Others, OwnEncoding, Want},
     encode::{Converter, Planes},
-    media::{Frame, Timestamp},
+    media::{Frame, Inlet, Timestamp},
 };
 
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -59,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         want.controls.insert(name.to_owned(), value.parse()?);
     }
 
-    let camera = capture::camera(&device, Others::default());
+    let camera = capture::camera(&device, Others::default(), Inlet::default());
     let asked = Instant::now();
     let mut source = camera.open(&want)?;
     println!(

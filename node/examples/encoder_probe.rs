@@ -21,7 +21,7 @@ use pinhole_node::{
         Chosen, Converter, Intake, Planes, Selection, Way,
         m2m::{self, CodedFormat},
     },
-    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, Orders},
+    media::{AccessUnit, Bitrate, Codec, Frame, FrameRate, Inlet, Orders},
 };
 
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -74,7 +74,7 @@ fn main() -> anyhow::Result<()> {
         },
         controls: Controls::new(),
     };
-    let mut source = capture::camera(&device, capture::Others::default()).open(&want)?;
+    let mut source = capture::camera(&device, capture::Others::default(), Inlet::default()).open(&want)?;
     println!("camera {}", source.format());
     let mut converter = Converter::new();
     let mut studio = Studio {

@@ -11,7 +11,7 @@ use pinhole_node::{
     capture::{self, Controls, OwnEncoding, Want},
     encode::{Way, m2m::CodedFormat},
     fanout::{self, Demand, Depth},
-    media::{AccessUnit, Bitrate, Codec, FrameRate, Privacy, Rendition},
+    media::{AccessUnit, Bitrate, Codec, FrameRate, Inlet, Privacy, Rendition},
     pipeline::{Pipeline, Settings},
 };
 use pinhole_service::watchdog::Watchdog;
@@ -60,7 +60,7 @@ async fn main() -> anyhow::Result<()> {
     let (publishers, broadcast) = fanout::broadcast([rendition], &demand, &privacy);
     let pulse = Watchdog::default().pulse("the camera's thread", Duration::from_secs(60));
     let pipeline = Pipeline::start(
-        capture::camera(&device, capture::Others::default()),
+        capture::camera(&device, capture::Others::default(), Inlet::default()),
         settings.clone(),
         publishers.into(),
         demand,
@@ -79,7 +79,7 @@ async fn main() -> anyhow::Result<()> {
             unit = viewer.next() => unit.context("the pipeline has ended")?,
             _ = hangup.recv() => {
                 println!("opening anew");
-                pipeline.replace(capture::camera(&device, capture::Others::default()), settings.clone());
+                pipeline.replace(capture::camera(&device, capture::Others::default(), Inlet::default()), settings.clone());
                 continue;
             }
         };

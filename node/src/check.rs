@@ -65,15 +65,33 @@ fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
     let failure = |error: &CaptureError| match error {
         // By the node that runs already, in most cases.
         CaptureError::Busy { .. } => Finding::new("camera", Verdict::Note, said(error.to_string())),
+        // What is plugged in may be switched on later, and the node waits for it.
+        CaptureError::NoSignal { .. }
+        | CaptureError::SignalNotStable { .. }
+        | CaptureError::SignalChanged { .. } => {
+            Finding::new("camera", Verdict::Note, said(error.to_string()))
+        }
         _ => Finding::fails("camera", said(with_cause(error))),
     };
+    let mut findings: Vec<_> = camera
+        .prepare()
+        .err()
+        .map(|error| Finding::fails("edid", said(with_cause(&error))))
+        .into_iter()
+        .collect();
     let mut source = match camera.open(&want) {
         Ok(source) => source,
-        Err(error) => return vec![failure(&error)],
+        Err(error) => {
+            findings.push(failure(&error));
+            return findings;
+        }
     };
-    let described = format!("{}, {}", camera.describe(), source.format());
+    let mut described = format!("{}, {}", camera.describe(), source.format());
+    if let Some(signal) = source.signal() {
+        described = format!("{described}, of the signal {signal} at its input");
+    }
     let is_test_picture = wanted.device == "auto".into() && camera.describe() == capture::Pattern.describe();
-    let mut findings = vec![match source.next(FIRST_PICTURE) {
+    findings.push(match source.next(FIRST_PICTURE) {
         Ok(Some(_)) if is_test_picture => Finding::new(
             "camera",
             Verdict::Note,
@@ -85,7 +103,7 @@ fn camera(config: &Config, wanted: &config::Camera) -> Vec<Finding> {
             said(format!("{described}: no picture within {FIRST_PICTURE:?}")),
         ),
         Err(error) => failure(&error),
-    }];
+    });
     for (control, value) in &wanted.controls {
         let one = capture::Controls::from([(control.clone(), *value)]);
         findings.push(match source.set_controls(&one) {

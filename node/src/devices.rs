@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     capture::{
         alsa::{Ability, Card, discover as sound_cards},
-        v4l2::{self, Description, Found},
+        v4l2::{self, Description, Found, Input, State},
     },
     control::gpio::{self, Chip},
     encode::{
@@ -218,6 +218,7 @@ impl fmt::Display for Camera {
         for name in &description.names {
             writeln!(f, "    {}", name.display())?;
         }
+        inputs(&description.inputs, f)?;
         for format in description.formats.iter().filter(|format| format.usable) {
             // Each size with the most that it can do; a program gets all rates (JSON).
             let sizes: Vec<_> = format
@@ -269,9 +270,44 @@ impl fmt::Display for Camera {
     }
 }
 
+/// Where there is something to choose or to know: the one input of a webcam is neither.
+fn inputs(inputs: &[Input], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if inputs.len() == 1 && inputs[0].hdmi.is_none() {
+        return Ok(());
+    }
+    for input in inputs {
+        let Input {
+            number,
+            name,
+            selected,
+            hdmi,
+        } = input;
+        write!(f, "    input {number}, {name}")?;
+        if inputs.len() > 1 && *selected {
+            write!(f, " (selected)")?;
+        }
+        if let Some(hdmi) = hdmi {
+            match &hdmi.state {
+                State::Signal { timings } => write!(f, ": signal {timings}")?,
+                State::NoSignal => write!(f, ": no signal")?,
+                State::NotStable => write!(f, ": a signal that is not stable")?,
+                State::OutOfRange => write!(f, ": a signal that is out of range")?,
+                State::Unknown if *selected => write!(f, ": it can't be told whether there is a signal")?,
+                State::Unknown => write!(f, ": its signal is known when it is selected")?,
+            }
+            if hdmi.edid_blocks == Some(0) {
+                write!(f, "; no EDID, so no source sends")?;
+            }
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::v4l2::Hdmi;
 
     fn devices(offers: Offers) -> Devices {
         Devices {
@@ -314,6 +350,69 @@ mod tests {
         let json = serde_json::to_value(&devices).expect("plain data");
         assert_eq!(json["cameras"][0]["path"], "/dev/video0");
         assert_eq!(json["cameras"][0]["error"], "not allowed to open it");
+    }
+
+    #[test]
+    fn inputs_are_listed_where_there_is_something_to_know() {
+        let hdmi = |state, edid_blocks| Some(Hdmi { state, edid_blocks });
+        let input = |number, selected, hdmi| Input {
+            number,
+            name: format!("Port {number}"),
+            selected,
+            hdmi,
+        };
+        let signal = || State::Signal {
+            timings: "1920x1080 30 fps".to_owned(),
+        };
+        for (inputs, expected) in [
+            (vec![input(0, true, None)], vec![]),
+            (
+                vec![input(0, true, hdmi(signal(), Some(2)))],
+                vec!["    input 0, Port 0: signal 1920x1080 30 fps"],
+            ),
+            (
+                vec![input(0, true, hdmi(State::NoSignal, Some(0)))],
+                vec!["    input 0, Port 0: no signal; no EDID, so no source sends"],
+            ),
+            (
+                vec![input(0, true, None), input(1, false, hdmi(State::Unknown, None))],
+                vec![
+                    "    input 0, Port 0 (selected)",
+                    "    input 1, Port 1: its signal is known when it is selected",
+                ],
+            ),
+        ] {
+            let devices = devices(Offers::Known(Description {
+                names: Vec::new(),
+                inputs,
+                formats: Vec::new(),
+                controls: Vec::new(),
+            }));
+            let text = devices.to_string();
+            let listed: Vec<_> = text.lines().filter(|line| line.contains("input ")).collect();
+            assert_eq!(listed, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_program_gets_the_signal_with_its_state() {
+        let hdmi = Hdmi {
+            state: State::Signal {
+                timings: "1280x720 60 fps".to_owned(),
+            },
+            edid_blocks: Some(2),
+        };
+        let json = serde_json::to_value(&hdmi).expect("plain data");
+        let expected = serde_json::json!({"state": "signal", "timings": "1280x720 60 fps", "edid_blocks": 2});
+        assert_eq!(json, expected);
+        let none = Hdmi {
+            state: State::NoSignal,
+            edid_blocks: None,
+        };
+        assert_eq!(
+            serde_json::to_value(&none).expect("plain data")["state"],
+            "no_signal"
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) fn device(config: &Config, camera: &config::Camera) -> Box<dyn Camera
                 named: config.cameras.named_besides(camera),
                 before: config.cameras.before(camera),
             };
-            capture::camera(name, others)
+            capture::camera(name, others, camera.inlet())
         }
         Device::Command(command) => {
             let Written { pixel, colour } = command.format;

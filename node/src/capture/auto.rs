@@ -7,12 +7,15 @@ use std::{
 use pinhole_service::quiet::Quiet;
 
 use super::{Camera, CaptureError, Pattern, V4l2Camera, VideoSource, Want, v4l2};
+use crate::media::Inlet;
 
 /// The first camera that opens, or else, where there has never been one, the test picture. It says which, once for each change.
 #[derive(Default)]
 pub struct Auto {
     /// What it leaves to others, by the names that a configuration gives them.
     others: Vec<String>,
+    /// How whichever it takes is to be set.
+    inlet: Inlet,
     /// What was opened last.
     chosen: Mutex<Option<Choice>>,
     /// Those that were tried; each remembers what it has said.
@@ -28,9 +31,10 @@ enum Choice {
 
 impl Auto {
     /// The first camera that is none of `others`, which are named as in [`V4l2Camera::new`].
-    pub fn besides(others: Vec<String>) -> Self {
+    pub fn besides(others: Vec<String>, inlet: Inlet) -> Self {
         Self {
             others,
+            inlet,
             ..Self::default()
         }
     }
@@ -50,6 +54,10 @@ impl Auto {
         let mut found = v4l2::discover();
         found.retain(|found| !reserved.contains(&v4l2::node_of(&found.path)));
         found
+    }
+
+    fn camera(&self, found: v4l2::Found) -> V4l2Camera {
+        V4l2Camera::new(found.path.to_string_lossy()).at(self.inlet.clone())
     }
 
     fn chosen(&self) -> Option<Choice> {
@@ -74,8 +82,8 @@ impl Camera for Auto {
         let mut failures = Vec::new();
         let mut cameras = self.cameras.lock().unwrap_or_else(PoisonError::into_inner);
         for found in self.candidates() {
-            let name = found.path.to_string_lossy().into_owned();
-            let camera = cameras.entry(found.path).or_insert_with(|| V4l2Camera::new(name));
+            let path = found.path.clone();
+            let camera = cameras.entry(path).or_insert_with(|| self.camera(found));
             match camera.open(want) {
                 Ok(source) => {
                     static CHOSEN: Quiet = Quiet::new(10);
@@ -115,6 +123,13 @@ impl Camera for Auto {
             tracing::info!(why, "device = \"auto\": showing the test picture");
         }
         Pattern.open(want)
+    }
+
+    /// Any of them may be the one, so what one of them lacks keeps nothing from the others.
+    fn prepare(&self) -> Result<(), CaptureError> {
+        let candidates = self.candidates().into_iter();
+        let outcomes: Vec<_> = candidates.map(|found| self.camera(found).prepare()).collect();
+        outcomes.into_iter().collect()
     }
 
     fn describe(&self) -> String {

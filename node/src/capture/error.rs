@@ -1,6 +1,6 @@
 use std::io;
 
-use crate::media::PixelFormat;
+use crate::media::{PixelFormat, VideoInput};
 
 /// Why a camera delivers no pictures.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +105,57 @@ pub enum CaptureError {
         /// Why.
         reason: String,
     },
+    /// It has no such input.
+    #[error("{device} has no input {wanted}; it has {known}; `input` in [[camera]] names one")]
+    NoSuchInput {
+        /// The device.
+        device: String,
+        /// As the configuration names it.
+        wanted: VideoInput,
+        /// All that it has: "0 (Webcam), 1 (HDMI)".
+        known: String,
+    },
+    /// Nothing comes in at an HDMI input.
+    #[error("{device} has no signal; switch on what is plugged into its HDMI input, or look at the cable")]
+    NoSignal {
+        /// The device.
+        device: String,
+    },
+    /// Something comes in at an HDMI input that can't be followed (yet).
+    #[error(
+        "{device} has a signal that is not stable; if that lasts, try another cable, or another resolution at the source"
+    )]
+    SignalNotStable {
+        /// The device.
+        device: String,
+    },
+    /// What comes in at an HDMI input is more than the device is made for.
+    #[error(
+        "{device} has a signal that is out of its range; set the source to less, as 1080p at 30 Hz or 720p at 60 Hz, or show it an \
+         `edid` in [[camera]] that offers no more"
+    )]
+    SignalOutOfRange {
+        /// The device.
+        device: String,
+    },
+    /// The source at an HDMI input sends something else than before.
+    #[error("{device} has another signal: {is} instead of {was}; opening it anew")]
+    SignalChanged {
+        /// The device.
+        device: String,
+        /// What it was set up for.
+        was: String,
+        /// What comes.
+        is: String,
+    },
+    /// An EDID can't be set.
+    #[error("{device} does not take the EDID of `edid` in [[camera]]: {reason}")]
+    EdidRefused {
+        /// The device.
+        device: String,
+        /// Why.
+        reason: String,
+    },
     /// It was there and has gone.
     #[error("{device} was unplugged")]
     Unplugged {
@@ -183,6 +234,10 @@ impl CaptureError {
             | CaptureError::Busy { .. }
             | CaptureError::Shared { .. }
             | CaptureError::NoProducer { .. }
+            | CaptureError::NoSignal { .. }
+            | CaptureError::SignalNotStable { .. }
+            | CaptureError::SignalOutOfRange { .. }
+            | CaptureError::SignalChanged { .. }
             | CaptureError::Unplugged { .. }
             | CaptureError::Stalled { .. }
             | CaptureError::CommandEnded { .. }
@@ -192,6 +247,8 @@ impl CaptureError {
             | CaptureError::CommandNotStarted { .. }
             | CaptureError::CommandGarbage { .. }
             | CaptureError::NotACamera { .. }
+            | CaptureError::NoSuchInput { .. }
+            | CaptureError::EdidRefused { .. }
             | CaptureError::NoUsableFormat { .. }
             | CaptureError::NoSuchFormat { .. }
             | CaptureError::UnknownControl { .. }

@@ -26,7 +26,7 @@ pub use slate::Slate;
 pub use sound::{Microphone, Shape, Sound, SoundError, SoundSource, microphone};
 pub use v4l2::V4l2Camera;
 
-use crate::media::{Bitrate, Frame, FrameRate, FrameSize, PixelFormat, VideoFormat};
+use crate::media::{Bitrate, Frame, FrameRate, FrameSize, Inlet, PixelFormat, VideoFormat};
 
 /// What the configuration asks of a camera; it delivers what comes nearest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,16 @@ pub trait Camera: Send + Sync {
     /// What keeps it from delivering; [`CaptureError::is_transient`] tells whether trying again later can help.
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError>;
 
+    /// Does what the device needs before anybody watches, where it is there. Nothing is captured. What keeps it from being opened is told
+    /// by [`Camera::open`] only.
+    ///
+    /// # Errors
+    ///
+    /// What the configuration asks for can't be done.
+    fn prepare(&self) -> Result<(), CaptureError> {
+        Ok(())
+    }
+
     /// The device in words, for a log: `the pattern`, `/dev/video0`.
     fn describe(&self) -> String;
 
@@ -78,6 +88,11 @@ pub trait Camera: Send + Sync {
 pub trait VideoSource: Send {
     /// What every frame is.
     fn format(&self) -> VideoFormat;
+
+    /// What the source at its input sends, in words, where that is not its own: `1920x1080 30 fps`.
+    fn signal(&self) -> Option<String> {
+        None
+    }
 
     /// The newest frame, waiting at most `patience` for one: `None` means that there was none. Frames that were
     /// not fetched in time are lost, as [`Frame::sequence`] shows. Of a source that encodes by itself it is the oldest that
@@ -130,11 +145,12 @@ pub struct Others {
     pub before: Vec<(String, String)>,
 }
 
-/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes.
-pub fn camera(device: &str, others: Others) -> Box<dyn Camera> {
+/// The camera that a configuration's `device` names: `auto`, `pattern`, or what [`V4l2Camera::new`] takes; and how it is to be set, where it is
+/// one of the kernel's.
+pub fn camera(device: &str, others: Others, inlet: Inlet) -> Box<dyn Camera> {
     match device {
-        "auto" => Box::new(Auto::besides(others.named)),
+        "auto" => Box::new(Auto::besides(others.named, inlet)),
         "pattern" => Box::new(Pattern),
-        device => Box::new(V4l2Camera::new(device).behind(others.before)),
+        device => Box::new(V4l2Camera::new(device).behind(others.before).at(inlet)),
     }
 }

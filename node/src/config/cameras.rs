@@ -4,8 +4,8 @@ use pinhole_service::config::Objection;
 use pinhole_signaling::Name;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Device, frame_rate, pixel_format};
-use crate::media::{FrameRate, FrameSize, PixelFormat};
+use super::{Device, Edid, frame_rate, inlet, pixel_format};
+use crate::media::{FrameRate, FrameSize, PixelFormat, VideoInput};
 
 /// `[[camera]]`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -16,7 +16,13 @@ pub struct Camera {
     pub name: Option<String>,
     /// Where its pictures come from.
     pub device: Device,
-    /// The picture to ask for; the camera's nearest is taken. What a command writes raw is of this size.
+    /// Which of the device's connectors; `None` leaves the one that is selected.
+    #[serde(deserialize_with = "inlet::input")]
+    pub input: Option<VideoInput>,
+    /// What the source at an HDMI input is told.
+    pub edid: Edid,
+    /// The picture to ask for; the camera's nearest is taken, of an HDMI input what its source sends. What a command writes raw is of this
+    /// size.
     pub size: FrameSize,
     /// Frames per second to ask for.
     #[serde(deserialize_with = "frame_rate")]
@@ -37,6 +43,8 @@ impl Default for Camera {
         Self {
             name: None,
             device: "auto".into(),
+            input: None,
+            edid: Edid::default(),
             size: FrameSize {
                 width: 1280,
                 height: 720,
@@ -92,6 +100,14 @@ impl Cameras {
         title(camera.name.as_deref(), self.0.len() > 1)
     }
 
+    /// Reads the files that they name.
+    pub(super) fn read_files(&mut self) -> Vec<Objection> {
+        let cameras = self.0.iter_mut().enumerate();
+        cameras
+            .filter_map(|(index, camera)| camera.read_edid(index))
+            .collect()
+    }
+
     /// What two sections can't have in common.
     pub(super) fn objections(&self) -> Vec<Objection> {
         let mut objections = Vec::new();
@@ -114,6 +130,7 @@ impl Cameras {
             let words = "`format` is for cameras; the pattern has no choice of formats";
             mistakes.push(("format", words.to_owned(), None));
         }
+        mistakes.extend(camera.pointless());
         let same_name = before.iter().position(|other| other.name == camera.name);
         if let Some(other) = same_name {
             let words = match &camera.name {
@@ -168,6 +185,23 @@ impl Camera {
             Some(name) => Name::from(format!("{node} {name}")),
             None => Name::from(node),
         }
+    }
+
+    /// Keys of the kernel's devices, where there is none.
+    fn pointless(&self) -> Vec<Mistake> {
+        let is_device = matches!(&self.device, Device::Name(name) if name != "pattern");
+        let given = [
+            ("input", self.input.is_some()),
+            ("edid", self.edid != Edid::default()),
+        ];
+        let given = given.into_iter().filter(|(_, is_given)| *is_given && !is_device);
+        let words = |key| {
+            format!(
+                "`{key}` is for devices of the kernel that have inputs, and `device` is {}; remove it",
+                self.device
+            )
+        };
+        given.map(|(key, _)| (key, words(key), None)).collect()
     }
 }
 

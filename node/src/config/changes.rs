@@ -46,7 +46,7 @@ pub enum CameraChanged {
     Removed,
     /// It is new.
     Added,
-    /// It has to be opened anew: another device, size, rate, format or encoder.
+    /// It has to be opened anew: another device, input, EDID, size, rate, format or encoder.
     Device,
     /// Its controls, and nothing that is more work.
     Controls,
@@ -205,12 +205,16 @@ fn is_opened_anew(before: &Camera, old: &Config, camera: &Camera, new: &Config) 
     let Camera {
         name: _, // the same
         device,
+        input,
+        edid, // with what its file held
         size,
         fps,
         format,
         controls: _, // obeyed while it is open
     } = camera;
     *device != before.device
+        || *input != before.input
+        || *edid != before.edid
         || *size != before.size
         || *fps != before.fps
         || *format != before.format
@@ -243,6 +247,8 @@ mod tests {
                 &[],
             ),
             ("[[camera]]\ndevice = \"pattern\"", "camera", &[]),
+            ("[[camera]]\ninput = 1", "camera", &[]),
+            ("[[camera]]\nedid = \"keep\"", "camera", &[]),
             ("[[camera]]\nsize = \"640x480\"", "camera", &[]),
             ("[[camera]]\nfps = 15", "camera", &[]),
             ("[[camera]]\nformat = \"MJPEG\"", "camera", &[]),

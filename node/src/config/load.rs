@@ -5,12 +5,12 @@ use pinhole_signaling::Token;
 
 use super::Config;
 
-/// Reads and checks a configuration file, and the tokens that it names.
+/// Reads and checks a configuration file, and the tokens and EDIDs that it names.
 ///
 /// # Errors
 /// One of them can't be read or is not valid. All mistakes are told, in the order of the file.
 pub fn load(path: &Path) -> Result<Config, ConfigError> {
-    read(&Source::of_file(path)?, tokens)
+    read(&Source::of_file(path)?, files)
 }
 
 /// [`load`], where there may be no file: then all keys have their defaults.
@@ -21,7 +21,7 @@ pub fn load_or_default(path: &Path) -> Result<Config, ConfigError> {
     or_default(load(path))
 }
 
-/// What [`load`] makes of a text that is that of `path`, but for the tokens, which stand in other files.
+/// What [`load`] makes of a text that is that of `path`, but for what stands in other files.
 ///
 /// # Errors
 /// It is not valid.
@@ -40,6 +40,13 @@ fn read(
         reading.object(objections);
     }
     reading.finish()
+}
+
+/// Reads the other files.
+fn files(config: &mut Config) -> Vec<Objection> {
+    let mut objections = tokens(config);
+    objections.extend(config.cameras.read_files());
+    objections
 }
 
 /// Reads the files with the tokens.

@@ -9,6 +9,7 @@ mod control;
 mod device;
 mod encoders;
 pub mod gpio;
+mod inlet;
 mod listen;
 mod load;
 mod microphone;
@@ -32,6 +33,7 @@ pub use control::{Allow, Control};
 pub use device::{Command, Device, Written};
 pub use encoders::{Encoder, Encoders};
 pub use gpio::Gpio;
+pub use inlet::Edid;
 pub use listen::{Listen, ListenError};
 pub use load::{load, load_or_default, parse};
 pub use microphone::Microphone;
@@ -329,6 +331,7 @@ fn pixel_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pix
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::VideoInput;
 
     fn read(text: &str) -> Result<Config, String> {
         parse(text, "node.toml".as_ref()).map_err(|error| error.to_string())
@@ -352,6 +355,7 @@ mod tests {
         expected.http.token_file = expected.signaling.token_file.clone();
         expected.cameras = Camera {
             name: Some("front".to_owned()),
+            input: Some(VideoInput::Number(0)),
             controls: [("brightness".to_owned(), 128)].into(),
             ..Camera::default()
         }
@@ -394,12 +398,12 @@ mod tests {
             .filter(|part| part.starts_with("[[camera]]"))
             .map(str::to_owned)
             .collect();
-        assert_eq!((in_file.len(), in_page.len()), (5, 6));
+        assert_eq!((in_file.len(), in_page.len()), (5, 7));
         for sample in in_file.into_iter().chain(in_page) {
             for camera in read(&sample).expect(&sample).cameras.iter() {
                 let is_real = match &camera.device {
                     Device::Command(_) => true,
-                    Device::Name(name) => name.starts_with("/dev/v4l/by-id/"),
+                    Device::Name(name) => name.starts_with("/dev/v4l/by-id/") || name == "unicam",
                 };
                 assert!(is_real, "{sample}");
             }

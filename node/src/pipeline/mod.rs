@@ -1,8 +1,8 @@
 //! Runs capture, encode and fanout: one OS thread per camera.
 //!
-//! Invariants: the device is open only while somebody watches (and a moment longer); however many watch,
-//! there is one encoder per rendition; tracks outlive the camera, so viewers stay connected through an unplug; a
-//! fault is logged once per change, not once per try.
+//! Invariants: the device is open only while somebody watches (and a moment longer), but for what has to be done
+//! before ([`Camera::prepare`]); however many watch, there is one encoder per rendition; tracks outlive the camera, so
+//! viewers stay connected through an unplug; a fault is logged once per change, not once per try.
 
 mod account;
 mod coded;
@@ -135,6 +135,7 @@ impl Pipeline {
             controls_changed: false,
             pulse,
             complaints: Complaints::default(),
+            unprepared: None,
         };
         let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
             let _here = span.entered();

@@ -230,6 +230,7 @@ fn a_camera_of_many_damaged_pictures_is_complained_of_once_in_a_minute() {
         controls_changed: false,
         pulse: Watchdog::default().pulse("a camera's thread", Duration::from_secs(20)),
         complaints: Complaints::default(),
+        unprepared: None,
     };
     let log = Log::default();
     let writer = log.clone();

@@ -76,6 +76,8 @@ pub(super) struct Work {
     pub(super) controls_changed: bool,
     pub(super) pulse: Pulse,
     pub(super) complaints: Complaints,
+    /// What was said last of why the camera can't be prepared.
+    pub(super) unprepared: Option<String>,
 }
 
 /// What may be said of a camera in a minute, however often it comes and goes, and over all times that it is opened.
@@ -86,6 +88,7 @@ pub(super) struct Complaints {
     recoveries: Quiet,
     damage: Quiet,
     controls: Quiet,
+    preparations: Quiet,
 }
 
 impl Default for Complaints {
@@ -95,6 +98,7 @@ impl Default for Complaints {
             recoveries: Quiet::new(10),
             damage: Quiet::new(1),
             controls: Quiet::new(5),
+            preparations: Quiet::new(5),
         }
     }
 }
@@ -121,6 +125,7 @@ impl Work {
     /// Until it is told to stop.
     pub(super) fn run(&mut self) {
         let mut retry = Retry::default();
+        self.prepare();
         loop {
             let seen = self.demand.seen();
             self.pulse.beat();
@@ -128,8 +133,14 @@ impl Work {
                 return;
             }
             match self.obey(None) {
-                Open::IsReplaced => retry.forget(),
-                Open::MayBeBack => retry.hurry(),
+                Open::IsReplaced => {
+                    retry.forget();
+                    self.prepare();
+                }
+                Open::MayBeBack => {
+                    retry.hurry();
+                    self.prepare();
+                }
                 Open::GoesOn => {}
             }
             if !self.is_watched() {
@@ -170,6 +181,21 @@ impl Work {
                 }
             }
         }
+    }
+
+    /// Has the camera do what it needs before anybody watches. In privacy it is not touched; it is prepared when it is opened, too.
+    fn prepare(&mut self) {
+        if self.privacy.is_on() {
+            return;
+        }
+        let mistake = self.camera.prepare().err().map(|error| error.to_string());
+        if let Some(mistake) = &mistake
+            && self.unprepared.as_ref() != Some(mistake)
+            && let Some(others) = self.complaints.preparations.may_say()
+        {
+            warn!(others, "{mistake}");
+        }
+        self.unprepared = mistake;
     }
 
     /// Frees the encoders.

@@ -27,6 +27,7 @@ mod garbage;
 mod h264_camera;
 mod hardware_encoder;
 mod harness;
+mod hdmi;
 mod imports;
 mod installed;
 mod installed_arm64;

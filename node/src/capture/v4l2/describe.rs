@@ -9,10 +9,15 @@ use v4l::{Device, frameinterval::FrameIntervalEnum, framesize::FrameSizeEnum, vi
 use super::{
     DeviceName, controls,
     discover::Found,
+    inlet,
     ioctl::{self, Dialect},
-    mode,
+    mode, receiver,
+    signal::Signal,
 };
-use crate::{capture::CaptureError, media::PixelFormat};
+use crate::{
+    capture::CaptureError,
+    media::{FrameRate, PixelFormat},
+};
 
 /// Where udev keeps the names of cameras that stay the same whatever order they are plugged in.
 const LASTING_NAMES: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
@@ -22,10 +27,55 @@ const LASTING_NAMES: [&str; 2] = ["/dev/v4l/by-id", "/dev/v4l/by-path"];
 pub struct Description {
     /// Its names that last, of which any can be `device` in the configuration.
     pub names: Vec<PathBuf>,
+    /// Its inputs, in the order of their numbers.
+    pub inputs: Vec<Input>,
     /// Its formats.
     pub formats: Vec<Format>,
     /// Its controls.
     pub controls: Vec<Control>,
+}
+
+/// An input of a camera: what `input` in the configuration chooses among. Most have one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Input {
+    /// Its number.
+    pub number: u32,
+    /// What the driver calls it.
+    pub name: String,
+    /// Whether pictures come from it at present.
+    pub selected: bool,
+    /// Of an input for HDMI or the like, what comes in there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hdmi: Option<Hdmi>,
+}
+
+/// What comes in at an input for HDMI or the like.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Hdmi {
+    /// How the signal is.
+    #[serde(flatten)]
+    pub state: State,
+    /// How many blocks the EDID has that the source sees: without any it does not send. `None` where the driver does not tell.
+    pub edid_blocks: Option<usize>,
+}
+
+/// How a signal is. Only that of the selected input is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// There is one.
+    Signal {
+        /// As `1920x1080 30 fps`.
+        timings: String,
+    },
+    /// There is none.
+    NoSignal,
+    /// It is not stable.
+    NotStable,
+    /// It is more than the device is made for.
+    OutOfRange,
+    /// It can't be told.
+    Unknown,
 }
 
 /// A format of a camera.
@@ -79,12 +129,54 @@ pub fn describe(camera: &Found) -> Result<Description, CaptureError> {
         .map_err(|error| name.error("list its formats", error))?;
     Ok(Description {
         names: lasting_names(&camera.path),
+        inputs: inputs(&device, &name),
         formats: formats
             .iter()
             .map(|fourcc| offer(&device, v4l::FourCC::new(fourcc)))
             .collect(),
         controls: controls::describe(&device, &name)?,
     })
+}
+
+fn inputs(device: &Device, name: &DeviceName) -> Vec<Input> {
+    let selected = receiver::selected(device).ok();
+    let describe = |input: receiver::Input| {
+        let is_selected = selected == Some(input.index);
+        let hdmi = || Hdmi {
+            state: if is_selected {
+                state(device, name)
+            } else {
+                State::Unknown
+            },
+            edid_blocks: receiver::edid(device, input.index)
+                .ok()
+                .map(|bytes| bytes.len() / receiver::EDID_BLOCK),
+        };
+        Input {
+            number: input.index,
+            selected: is_selected,
+            hdmi: input.has_timings.then(hdmi),
+            name: input.name,
+        }
+    };
+    receiver::inputs(device).into_iter().map(describe).collect()
+}
+
+/// How the signal of the selected input is.
+fn state(device: &Device, name: &DeviceName) -> State {
+    /// Shown where a signal does not tell its rate, which none does that there is.
+    const UNTOLD: FrameRate = FrameRate::per_second(1);
+    match receiver::query(device) {
+        Ok(found) => found.timings().map_or(State::Unknown, |timings| State::Signal {
+            timings: Signal::of(&timings, UNTOLD).to_string(),
+        }),
+        Err(error) => match inlet::no_signal(name, error) {
+            CaptureError::NoSignal { .. } => State::NoSignal,
+            CaptureError::SignalNotStable { .. } => State::NotStable,
+            CaptureError::SignalOutOfRange { .. } => State::OutOfRange,
+            _ => State::Unknown,
+        },
+    }
 }
 
 fn offer(device: &Device, fourcc: v4l::FourCC) -> Format {

@@ -308,7 +308,7 @@ pub fn set_control(device: &Device, id: u32, value: i32) -> io::Result<()> {
 }
 
 /// A text of the kernel: ends at the first zero, and may be cut within a character.
-fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).trim().to_owned()
 }

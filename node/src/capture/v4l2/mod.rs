@@ -13,10 +13,13 @@ mod describe;
 mod discover;
 mod encoder;
 mod flags;
+mod inlet;
 mod ioctl;
 mod mode;
 mod open;
 mod queue;
+mod receiver;
+mod signal;
 mod stream;
 
 use std::{
@@ -27,17 +30,20 @@ use std::{
 
 use rustix::io::Errno;
 
-pub use describe::{Control, Description, describe};
+pub use describe::{Control, Description, Hdmi, Input, State, describe};
 pub use discover::{Found, discover, node_of, resolve};
 pub use mode::{Mode, modes, usable_formats};
 
 use super::{Camera, CaptureError, VideoSource, Want};
+use crate::media::Inlet;
 
 /// A camera of the kernel, by the name that a configuration gives it.
 pub struct V4l2Camera {
     name: String,
     /// Other cameras that keep their devices, each as what messages call it, and its device as above.
     before: Vec<(String, String)>,
+    /// Its input, and what the source there is told.
+    inlet: Inlet,
     /// What was said last of how it is set up.
     said: Mutex<Option<open::Report>>,
 }
@@ -49,6 +55,7 @@ impl V4l2Camera {
         Self {
             name: name.into(),
             before: Vec::new(),
+            inlet: Inlet::default(),
             said: Mutex::default(),
         }
     }
@@ -56,6 +63,11 @@ impl V4l2Camera {
     /// The same where these cameras keep theirs: what messages call each, and its device by a name as above.
     pub fn behind(self, before: Vec<(String, String)>) -> Self {
         Self { before, ..self }
+    }
+
+    /// The same at this input.
+    pub fn at(self, inlet: Inlet) -> Self {
+        Self { inlet, ..self }
     }
 
     /// That nobody in front of it has the device at `path` under another name. Opened one after the other, each would find it free.
@@ -88,9 +100,21 @@ impl Camera for V4l2Camera {
     fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
         let path = discover::resolve(&self.name)?;
         self.check_free(&path)?;
-        let (source, report) = open::open(&path, want)?;
+        let (source, report) = open::open(&path, want, &self.inlet)?;
         self.say(report);
         Ok(Box::new(source))
+    }
+
+    /// An HDMI source sends to nobody who shows it no EDID, and needs seconds to begin. So it is shown one here, and not only when
+    /// somebody watches.
+    fn prepare(&self) -> Result<(), CaptureError> {
+        let Ok(path) = discover::resolve(&self.name) else {
+            return Ok(());
+        };
+        match self.check_free(&path) {
+            Ok(()) => open::prepare(&path, &self.inlet),
+            Err(_) => Ok(()),
+        }
     }
 
     fn describe(&self) -> String {

@@ -77,6 +77,16 @@ pub fn modes(device: &Device, dialect: Dialect, want: &Want) -> io::Result<Vec<M
     Ok(modes)
 }
 
+/// The formats alone, each once: what has a source sends pictures of its source's size, whatever the driver lists.
+pub fn without_sizes(mut modes: Vec<Mode>) -> Vec<Mode> {
+    for mode in &mut modes {
+        mode.size = None;
+        mode.rates.clear();
+    }
+    modes.dedup();
+    modes
+}
+
 /// Whether encoders take pictures of that size.
 pub fn is_possible(size: FrameSize) -> bool {
     let possible = 16..=8192;

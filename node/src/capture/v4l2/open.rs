@@ -9,14 +9,16 @@ use super::{
     discover::is_camera,
     encoder::Encoder,
     flags::{CAP_META_CAPTURE, CAP_VIDEO_M2M, CAP_VIDEO_M2M_MPLANE, CAP_VIDEO_OUTPUT},
+    inlet,
     ioctl::{self, Dialect},
     mode::{self, Mode},
     queue::Queue,
+    signal::Signal,
     stream::Source,
 };
 use crate::{
     capture::{CaptureError, Controls, Want},
-    media::{FrameRate, FrameSize, PixelFormat, VideoFormat},
+    media::{FrameRate, FrameSize, Inlet, PixelFormat, VideoFormat},
 };
 
 /// One in the encoder's hands, one being filled, and two between, so that a late encoder costs no frame.
@@ -25,22 +27,31 @@ const BUFFERS: u32 = 4;
 const BUFFERS_IN_ORDER: u32 = 8;
 
 /// Opens the device, sets it up as near to `want` as it goes, and starts it. Also tells what was chosen and why.
-pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> {
-    let name = DeviceName::of(path);
-    let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
-        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
-            device: name.to_string(),
+pub fn open(path: &Path, want: &Want, inlet: &Inlet) -> Result<(Source, Report), CaptureError> {
+    let (device, name, dialect) = take(path)?;
+    let mut mistakes = Vec::new();
+    let signal = signal(&device, &name, want, inlet, &mut mistakes)?;
+    // What the source sends is what there is, whatever is asked for.
+    let want = &match signal {
+        Some(Signal { size, rate, .. }) => Want {
+            size,
+            rate,
+            ..want.clone()
         },
-        _ => name.error("open", source),
-    })?;
-    let dialect = check(&device, &name)?;
-
-    let modes =
+        None => want.clone(),
+    };
+    let mut modes =
         mode::modes(&device, dialect, want).map_err(|source| name.error("list its formats", source))?;
+    if signal.is_some() {
+        modes = mode::without_sizes(modes);
+    }
     let (mode, rate) = choice::choose(&modes, want).ok_or_else(|| unusable(&name, &modes, want))?;
     let format =
         set_format(&device, dialect, &name, mode, want)?.ok_or_else(|| unusable(&name, &modes, want))?;
-    let rate = set_rate(&device, dialect, &name, rate)?;
+    let rate = match signal {
+        Some(signal) => signal.rate_of(format.size),
+        None => set_rate(&device, dialect, &name, rate)?,
+    };
     let encoder = match format.pixel {
         PixelFormat::H264 => {
             let encoder = Encoder::set_up(&device, rate, &want.controls);
@@ -50,6 +61,7 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
     };
     // A wrong control is no reason for no picture; a device that has gone says so at the next step.
     let mistake = controls::set(&device, &name, &want.controls, &Controls::new()).err();
+    mistakes.extend(mistake.map(|error| error.to_string()));
     let format = VideoFormat { rate, ..format };
     let buffers = if format.pixel == PixelFormat::H264 {
         BUFFERS_IN_ORDER
@@ -63,11 +75,58 @@ pub fn open(path: &Path, want: &Want) -> Result<(Source, Report), CaptureError> 
         tracing::debug!(device = %name, "it does not lend its memory to other devices: {error}");
     }
     let report = Report {
-        mistake: mistake.map(|error| error.to_string()),
+        mistakes,
+        signal,
         ..Report::new(&name, &format, &modes, want)
     };
     let source = Source::new(device, name, format, queue, encoder, want.controls.clone());
-    Ok((source, report))
+    Ok((source.of_signal(signal), report))
+}
+
+/// Has the source at an HDMI input see what it may send. Of a device that is not there, is no camera or is in use by somebody else nothing
+/// is said.
+pub fn prepare(path: &Path, inlet: &Inlet) -> Result<(), CaptureError> {
+    let Ok((device, name, _)) = take(path) else {
+        return Ok(());
+    };
+    let Ok(input) = inlet::choose(&device, &name, inlet.input.as_ref()) else {
+        return Ok(());
+    };
+    match inlet::show_edid(&device, &name, input.as_ref(), &inlet.edid) {
+        Err(error) if error.is_transient() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Takes hold of a camera.
+fn take(path: &Path) -> Result<(Device, DeviceName, Dialect), CaptureError> {
+    let name = DeviceName::of(path);
+    let device = Device::with_path(path).map_err(|source| match source.raw_os_error() {
+        Some(libc::ENOENT | libc::ENXIO | libc::ENODEV) => CaptureError::NotFound {
+            device: name.to_string(),
+        },
+        _ => name.error("open", source),
+    })?;
+    let dialect = check(&device, &name)?;
+    Ok((device, name, dialect))
+}
+
+/// Selects the input, and where it is one for HDMI or the like sets the device up for what comes there.
+fn signal(
+    device: &Device,
+    name: &DeviceName,
+    want: &Want,
+    inlet: &Inlet,
+    mistakes: &mut Vec<String>,
+) -> Result<Option<Signal>, CaptureError> {
+    let input = inlet::select(device, name, inlet.input.as_ref())?;
+    // A wrong one is no reason for no picture: the source may know another.
+    let mistake = inlet::show_edid(device, name, input.as_ref(), &inlet.edid).err();
+    mistakes.extend(mistake.map(|error| error.to_string()));
+    match input.filter(|input| input.has_timings) {
+        Some(input) => inlet::lock_on(device, name, &input, want.rate),
+        None => Ok(None),
+    }
 }
 
 /// What came of the wishes, for the log.
@@ -77,8 +136,10 @@ pub struct Report {
     format: String,
     colours: String,
     why: String,
-    /// What is wrong with the controls.
-    mistake: Option<String>,
+    /// What its source sends, where it has one.
+    signal: Option<Signal>,
+    /// What is wrong with the EDID and the controls.
+    mistakes: Vec<String>,
 }
 
 impl Report {
@@ -98,7 +159,8 @@ impl Report {
                 _ => format.colour.to_string(),
             },
             why,
-            mistake: None,
+            signal: None,
+            mistakes: Vec::new(),
         }
     }
 
@@ -108,12 +170,19 @@ impl Report {
             format,
             colours,
             why,
-            mistake,
+            signal,
+            mistakes,
         } = self;
-        if let Some(mistake) = mistake {
+        for mistake in mistakes {
             tracing::warn!("{mistake}");
         }
-        tracing::info!(device, format, colours, why, "camera set up");
+        let signal = signal.map(|signal| {
+            if signal.interlaced {
+                tracing::warn!(%device, %signal, "the signal is interlaced, and moving edges are torn; set its source to a progressive mode");
+            }
+            tracing::field::display(signal)
+        });
+        tracing::info!(device, format, signal, colours, why, "camera set up");
     }
 }
 
@@ -284,10 +353,14 @@ mod tests {
             encoder_formats: Vec::new(),
             controls: Controls::new(),
         };
-        let missing = open(Path::new("/dev/no-such-video"), &want).err().unwrap();
+        let open = |path: &str| open(Path::new(path), &want, &Inlet::default()).err().unwrap();
+        let missing = open("/dev/no-such-video");
         assert!(matches!(missing, CaptureError::NotFound { .. }), "{missing}");
-        let null = open(Path::new("/dev/null"), &want).err().unwrap();
+        let null = open("/dev/null");
         assert!(matches!(null, CaptureError::NotACamera { .. }), "{null}");
         assert!(!null.is_transient());
+        for path in ["/dev/no-such-video", "/dev/null"] {
+            assert!(prepare(Path::new(path), &Inlet::default()).is_ok(), "{path}");
+        }
     }
 }

@@ -11,7 +11,10 @@ use super::{
     DeviceName, controls,
     encoder::Encoder,
     flags::{BUF_FLAG_ERROR, BUF_FLAG_TIMESTAMP_MASK, BUF_FLAG_TIMESTAMP_MONOTONIC},
+    inlet,
     queue::{Buffer, Queue},
+    receiver,
+    signal::Signal,
 };
 use crate::{
     capture::{CaptureError, Controls, VideoSource},
@@ -38,6 +41,8 @@ pub struct Source {
     count: Count,
     /// The controls that were set.
     controls: Controls,
+    /// What it is set up for, where it does not make its pictures itself.
+    signal: Option<Signal>,
     /// The buffer that the caller's frame lies in.
     held: Option<Buffer>,
     health: Health,
@@ -99,8 +104,24 @@ impl Source {
             encoder,
             count: Count::default(),
             controls,
+            signal: None,
             held: None,
             health: Health::default(),
+        }
+    }
+
+    /// The same, set up for what the source at its input sends; it fails when that changes.
+    pub fn of_signal(self, signal: Option<Signal>) -> Self {
+        Self { signal, ..self }
+    }
+
+    /// What was captured of one signal is nothing of another: the device is opened anew for that.
+    fn check_signal(&self) -> Result<(), CaptureError> {
+        match &self.signal {
+            Some(signal) if receiver::has_changed(&self.device) => {
+                inlet::check(&self.device, &self.name, signal)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -113,6 +134,7 @@ impl Source {
                 .queue
                 .wait(left.min(LONGEST_POLL))
                 .map_err(|error| self.error("wait", error))?;
+            self.check_signal()?;
             if ready && self.take_good()? {
                 return Ok(true);
             }
@@ -197,6 +219,10 @@ impl Source {
 impl VideoSource for Source {
     fn format(&self) -> VideoFormat {
         self.format
+    }
+
+    fn signal(&self) -> Option<String> {
+        self.signal.map(|signal| signal.to_string())
     }
 
     fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError> {
