@@ -95,6 +95,7 @@ const PURE: &[&str] = &[
     "node/src/control/room",
     "node/src/peer/sdp",
     "node/src/peer/session",
+    "node/src/peer/srtp",
     "node/src/presence/meeting",
     "server/src/hub",
 ];
