@@ -58,6 +58,11 @@ impl Ring {
         let mut packets = self.kept.lock();
         let first = packets.next;
         packets.next += payloads.len() as u64;
+        // Asked behind the lock: whoever throws the switch now empties the ring after this.
+        if self.privacy.blocks(captured_at) {
+            packets.kept.clear();
+            return first;
+        }
         let last = payloads.len().saturating_sub(1);
         let all = payloads.iter().enumerate().map(|(number, payload)| Packet {
             payload: payload.clone(),
@@ -76,9 +81,8 @@ impl Ring {
         let packets = self.kept.lock();
         let behind = usize::try_from(packets.next.checked_sub(number)?).ok()?;
         let index = packets.kept.len().checked_sub(behind)?;
-        // It may have come here while the switch was being thrown.
-        let sendable = |packet: &&Packet| !self.privacy.blocks(packet.captured_at);
-        packets.kept.get(index).filter(sendable).cloned()
+        let may_leave = |packet: &&Packet| !self.privacy.blocks(packet.captured_at);
+        packets.kept.get(index).filter(may_leave).cloned()
     }
 
     /// Forgets all of them, and goes on with their numbers.

@@ -32,6 +32,8 @@ pub(super) struct Sessions {
     all: BTreeMap<SessionId, Held>,
     /// When each that waits for a time wants to be called, the first first.
     due: BTreeSet<(Instant, SessionId)>,
+    /// Those that connect.
+    connecting: BTreeSet<SessionId>,
     next: u64,
 }
 
@@ -57,6 +59,7 @@ impl Sessions {
 
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let held = self.all.remove(&id)?;
+        self.connecting.remove(&id);
         if let Some(due) = held.due {
             self.due.remove(&(due, id));
         }
@@ -70,8 +73,14 @@ impl Sessions {
 
     /// Asks a session when it wants to be called next.
     pub(super) fn settle(&mut self, id: SessionId) {
-        if let Some(held) = self.all.get_mut(&id) {
-            settle(&mut self.due, id, held);
+        let Some(held) = self.all.get_mut(&id) else {
+            return;
+        };
+        settle(&mut self.due, id, held);
+        if held.entry.session.stage() == Stage::Connecting {
+            self.connecting.insert(id);
+        } else {
+            self.connecting.remove(&id);
         }
     }
 
@@ -137,10 +146,14 @@ impl Sessions {
             .ok_or(Full)
     }
 
+    /// How many connect.
+    pub(super) fn connecting(&self) -> usize {
+        self.connecting.len()
+    }
+
     /// How many can send.
     pub(super) fn connected(&self) -> usize {
-        let connected = |entry: &&Entry| entry.session.stage() != Stage::Connecting;
-        self.iter().filter(connected).count()
+        self.all.len() - self.connecting.len()
     }
 
     /// When the first of them wants to be called.

@@ -193,6 +193,11 @@ impl Call {
         }
     }
 
+    /// When the session wants to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.session.as_ref().and_then(Session::deadline)
+    }
+
     /// When the next thing happens.
     fn next(&self) -> Instant {
         let session = self.session.as_ref().and_then(Session::deadline);

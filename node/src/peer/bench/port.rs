@@ -13,10 +13,10 @@ pub(super) struct Port {
 }
 
 impl Out for Port {
-    fn room(&mut self, path: Path, length: usize) -> &mut [u8] {
+    fn room(&mut self, path: Path, length: usize) -> Option<&mut [u8]> {
         self.sealed += 1;
         self.packets.push((path, vec![0; length]));
-        self.packets.last_mut().map_or(&mut [], |(_, packet)| packet)
+        self.packets.last_mut().map(|(_, packet)| packet.as_mut_slice())
     }
 
     fn packet(&mut self, packet: Transmit) {

@@ -68,6 +68,10 @@ fn a_viewer_that_knows_no_gcm_is_served_by_the_core() {
         ciphers: Ciphers::CounterMode,
         ..Setting::default()
     });
+    for _ in 0..100 {
+        call.run(Duration::from_millis(33));
+        assert!(behind(&call) <= ON_THEIR_WAY, "nothing waits in the core");
+    }
     call.to_viewer.change(|path| path.loss = 0.05);
     let (shown, pictures) = (call.viewer.screen().shown(), call.source.pictures());
     call.run(Duration::from_secs(10));
@@ -91,6 +95,22 @@ fn sequence_numbers_begin_anew_three_times_and_nobody_notices() {
     assert!(call.retransmitted() > 100, "{}", call.retransmitted());
     assert_eq!(call.viewer.keyframe_requests(), 0);
     assert!(behind(&call) <= ON_THEIR_WAY, "{} behind", behind(&call));
+}
+
+#[test]
+fn connected_sessions_wake_on_one_grid() {
+    let mut call = watching(Setting::default());
+    let mut wakes = 0;
+    let mut before = call.deadline();
+    for _ in 0..1000 {
+        call.run(Duration::from_millis(5));
+        let deadline = call.deadline().expect("checks of consent go on");
+        let line = (deadline - call.start).as_micros();
+        assert_eq!(line % 250_000, 0, "{line}");
+        wakes += u32::from(Some(deadline) != before);
+        before = Some(deadline);
+    }
+    assert!((5..=21).contains(&wakes), "{wakes} in 5 s");
 }
 
 type Report = fn(u32) -> Vec<Box<dyn Packet>>;

@@ -8,10 +8,12 @@ use std::{
 use tracing::debug;
 
 use super::host::Host;
-use crate::peer::{id::SessionId, report::Stage, session::Input, transport::Source};
+use crate::peer::{id::SessionId, session::Input, transport::Source};
 
 /// Between two times that the packets which have come are read. Each viewer has several to say a second, one at a time, and waking for each costs more than reading it.
 const REST: Duration = Duration::from_millis(5);
+/// Packets that come in a rest where nobody sends more than viewers have to say.
+const FEW: usize = 64;
 
 impl Host {
     /// Takes the packets that have come.
@@ -25,14 +27,14 @@ impl Host {
             ..
         } = self;
         let mut touched = BTreeSet::new();
-        let (mut mapped, mut is_urgent) = (false, false);
+        let (mut mapped, mut count) = (false, 0);
         let is_more = transport.receive(source, now, |packet| {
+            count += 1;
             let Some(id) = demux.find(packet.path, packet.data) else {
                 mapped |= reflexive.hear(packet.path.peer, packet.data, now);
                 return false;
             };
             if let Some(entry) = sessions.get(id) {
-                is_urgent |= entry.session.stage() == Stage::Connecting;
                 let input = Input::Packet {
                     path: packet.path,
                     data: packet.data,
@@ -42,8 +44,9 @@ impl Host {
             }
             true
         });
-        // Who connects is not kept waiting, and nobody is by a flood.
-        self.rest = (!is_urgent && !is_more).then(|| now + REST);
+        // Who connects is not kept waiting, and where there is much the kernel's room would run out.
+        let may_rest = !is_more && count <= FEW && sessions.connecting() == 0;
+        self.rest = may_rest.then(|| now + REST);
         for id in touched {
             self.advance(id, now);
         }

@@ -34,7 +34,7 @@ pub(in crate::peer) struct Said {
     pub(in crate::peer) receptions: Vec<ReceptionReport>,
 }
 
-/// Where a [`Reader`] leaves what it has read, until the session looks; which it does after each packet, so it stays small.
+/// Where a [`Reader`] leaves what it has read, until the session looks; which it does after each batch of packets.
 #[derive(Clone, Debug, Default)]
 pub(in crate::peer) struct Inbox(Arc<Mutex<Said>>);
 

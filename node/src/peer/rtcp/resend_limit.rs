@@ -54,15 +54,9 @@ impl ResendLimit {
         self.budget = (self.budget + bytes / SHARE).min(MOST);
     }
 
-    /// Whether a packet of so many bytes may be sent again. Who still misses one that may not asks again.
-    pub(in crate::peer) fn spend(&mut self, bytes: usize) -> bool {
-        let left = self.budget.checked_sub(bytes);
-        self.budget = left.unwrap_or(self.budget);
-        left.is_some()
-    }
-
-    /// Whether the packet of this number is not on its way already. If so, it is from now on.
-    pub(in crate::peer) fn is_due(&mut self, sequence: u16, now: Instant) -> bool {
+    /// Whether the packet of this number and so many bytes is to be sent again: it is not on its way already, and there is a budget for it. If
+    /// so, it is on its way from now on. Who still misses one that was refused asks again.
+    pub(in crate::peer) fn takes(&mut self, sequence: u16, bytes: usize, now: Instant) -> bool {
         if self.resent.is_empty() {
             self.resent = vec![None; REMEMBERED].into_boxed_slice();
         }
@@ -70,10 +64,14 @@ impl ResendLimit {
         let is_on_its_way = last.is_some_and(|(packet, at)| {
             packet == sequence && now.saturating_duration_since(at) < self.round_trip
         });
-        if !is_on_its_way {
-            *last = Some((sequence, now));
+        match self.budget.checked_sub(bytes) {
+            Some(left) if !is_on_its_way => {
+                *last = Some((sequence, now));
+                self.budget = left;
+                true
+            }
+            _ => false,
         }
-        !is_on_its_way
     }
 }
 
@@ -85,7 +83,7 @@ mod tests {
 
     /// What is left of a request for these packets.
     fn due(limit: &mut ResendLimit, sequences: &[u16], now: Instant) -> Vec<u16> {
-        let due = |sequence: &u16| limit.is_due(*sequence, now);
+        let due = |sequence: &u16| limit.takes(*sequence, 1, now);
         sequences.iter().copied().filter(due).collect()
     }
 
@@ -119,6 +117,7 @@ mod tests {
     fn whatever_is_asked_for_costs_no_more_memory() {
         let mut limit = ResendLimit::default();
         assert!(limit.resent.is_empty());
+        limit.earn(MOST * SHARE);
         let all: Vec<_> = (0..=u16::MAX).collect();
         assert_eq!(due(&mut limit, &all, Instant::now()), all);
         assert_eq!(limit.resent.len(), REMEMBERED);
@@ -127,11 +126,24 @@ mod tests {
     #[test]
     fn half_of_the_stream_may_be_sent_again_and_a_keyframe_at_once() {
         let mut limit = ResendLimit::default();
-        let spent = |limit: &mut ResendLimit| (0..).take_while(|_| limit.spend(1000)).count();
+        let now = Instant::now();
+        let mut next = 0;
+        let mut spent = |limit: &mut ResendLimit| {
+            let first = next;
+            while limit.takes(next, 1000, now) {
+                next += 1;
+            }
+            usize::from(next - first)
+        };
         assert_eq!(spent(&mut limit), FIRST / 1000);
         limit.earn(20_000);
         assert_eq!(spent(&mut limit), 10);
         limit.earn(100_000_000);
         assert_eq!(spent(&mut limit), MOST / 1000, "no more is saved up");
+        limit.earn(2000);
+        assert!(
+            limit.takes(next, 1000, now),
+            "it was refused, and is not taken to be on its way"
+        );
     }
 }

@@ -49,8 +49,8 @@ pub(in crate::peer) struct Transmit {
 
 /// Where a session's media go.
 pub(in crate::peer) trait Out {
-    /// Room for a packet of this length, to be written there. All of it is zero.
-    fn room(&mut self, path: Path, length: usize) -> &mut [u8];
+    /// Room for a packet of this length, to be written there. All of it is zero. None where nothing may be sent (RFC 7675).
+    fn room(&mut self, path: Path, length: usize) -> Option<&mut [u8]>;
 
     /// A packet that the core has written.
     fn packet(&mut self, packet: Transmit);

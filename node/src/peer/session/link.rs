@@ -1,4 +1,4 @@
-use std::{collections::VecDeque, time::Instant};
+use std::collections::VecDeque;
 
 use rtc::peer_connection::RTCPeerConnection;
 
@@ -34,8 +34,6 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     /// What the viewer may send.
     pub(super) inflow: Inflow,
-    /// What the timers of all sessions are counted from.
-    pub(super) origin: Instant,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
 }

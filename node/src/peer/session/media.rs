@@ -68,7 +68,7 @@ impl Media {
     /// Sends the picture from now on by the payload type that the viewer has for it.
     pub(super) fn renumber(&mut self, layout: &Layout) {
         if let Some(number) = layout.picture_number() {
-            self.stream.rtp.renumber(number);
+            self.stream.renumber(number);
         }
     }
 

@@ -5,7 +5,6 @@ mod account;
 mod candidate;
 mod channel;
 mod error;
-mod grid;
 mod handshake;
 mod inflow;
 mod io;
@@ -27,6 +26,7 @@ mod sound;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod trickle;
 mod voice;
 
@@ -49,6 +49,7 @@ use account::Account;
 use link::Link;
 use negotiation::Negotiation;
 use offer::Opened;
+use timer::Timer;
 
 pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
@@ -74,7 +75,7 @@ pub(super) struct Session {
     written: usize,
     /// Of the last input.
     now: Instant,
-    deadline: Option<Instant>,
+    timer: Timer,
 }
 
 /// What the core has not been asked since the last input.
@@ -113,7 +114,7 @@ impl Session {
             stirred: true,
             written: 0,
             now,
-            deadline: Some(now),
+            timer: Timer::new(anchor.instant, now),
         };
         let told = session.negotiation.answered(answer, &mut session.link, now);
         session.negotiated(told);
@@ -129,17 +130,23 @@ impl Session {
             Input::Packet { path, data } => {
                 if receive::packet(link, path, data, now) {
                     self.negotiation.remotes.hear(path.peer);
-                    if link.outgoing.goes_elsewhere(path) {
-                        // The viewer may have moved. The core knows, and by where it sends the report we do.
+                    if link.outgoing.is_lost() {
+                        // ICE has begun anew. Where the core sends the report to, the media go as well.
                         link.reports.hasten(now);
                     }
                 }
+                // RFC 7983: a message, or a handshake.
+                if matches!(data.first(), Some(20..=63)) {
+                    self.timer.hurry(now);
+                }
                 self.to_do = ToDo::Look;
             }
-            Input::Timeout if self.deadline.is_some_and(|deadline| deadline <= now) => {
-                link.pace.runs(now);
-                if let Err(error) = link.connection.handle_timeout(now) {
-                    debug!(viewer = %link.viewer, "the core's timer failed: {error}");
+            Input::Timeout if self.timer.is_due(now) => {
+                if self.timer.is_core_due(now) {
+                    link.pace.runs(now);
+                    if let Err(error) = link.connection.handle_timeout(now) {
+                        debug!(viewer = %link.viewer, "the core's timer failed: {error}");
+                    }
                 }
                 self.to_do = ToDo::Look;
             }
@@ -158,7 +165,7 @@ impl Session {
             Input::Answer(_) => debug!(viewer = %link.viewer, "an answer to nothing"),
             Input::Candidate(line) => {
                 if trickle::take(&mut self.negotiation.remotes, link, line, now) {
-                    self.deadline = Some(now);
+                    self.timer.call_at_once(now);
                 }
             }
             Input::Reflexive(address) => {
@@ -170,7 +177,8 @@ impl Session {
             Input::Message { channel, text } => {
                 link.channel.send(channel, text, &mut link.connection, now);
                 // SCTP repeats what gets lost, by a timer that may not have run before.
-                self.deadline = Some(now);
+                self.timer.hurry(now);
+                self.timer.call_at_once(now);
             }
             Input::CloseChannel(number) => link.channel.close(number, &mut link.connection),
             // Who was not heard at the beginning of the call stays so until the next one.
@@ -184,7 +192,7 @@ impl Session {
                     debug!(viewer = %link.viewer, "close: {error}");
                 }
                 self.to_do = ToDo::Nothing;
-                self.deadline = None;
+                self.timer.stop();
             }
         }
     }
@@ -250,6 +258,6 @@ impl Session {
         if let Err(error) = outcome {
             self.link.events.push_back(Event::Failed(error));
         }
-        self.deadline = Some(self.now);
+        self.timer.call_at_once(self.now);
     }
 }

@@ -66,7 +66,10 @@ impl Negotiation {
         now: Instant,
     ) -> Result<(), SessionError> {
         let Link {
-            connection, media, ..
+            connection,
+            media,
+            outgoing,
+            ..
         } = link;
         // Both offered at once: ours gives way, and follows later.
         if self.state == State::AwaitsAnswer {
@@ -82,6 +85,7 @@ impl Negotiation {
         if self.fragment != described.fragment {
             self.fragment.clone_from(&described.fragment);
             self.remotes.forget();
+            outgoing.restarts();
         }
         self.remotes.add(connection, &offer.candidates());
         media.obey(described);

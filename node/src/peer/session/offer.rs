@@ -147,7 +147,6 @@ pub(super) fn open(
         stage: Stage::Connecting,
         pace: Pace::new(now),
         inflow: Inflow::default(),
-        origin: anchor.instant,
         events: VecDeque::new(),
     };
     let negotiation = Negotiation {

@@ -19,6 +19,8 @@ pub(super) struct Outgoing {
     witness: Witness,
     sealer: Option<Sealer>,
     path: Option<Path>,
+    /// Whether the path may be another one by now.
+    is_lost: bool,
 }
 
 impl Outgoing {
@@ -35,9 +37,14 @@ impl Outgoing {
         self.sealer.as_ref().zip(self.path).filter(|_| rtp.is_ours())
     }
 
-    /// Whether packets go elsewhere than here.
-    pub(super) fn goes_elsewhere(&self, path: Path) -> bool {
-        self.path.is_some_and(|known| known != path)
+    /// ICE begins anew. The core has no path meanwhile; ours goes on, as RFC 8445 wants it, until the core shows the next.
+    pub(super) fn restarts(&mut self) {
+        self.is_lost = true;
+    }
+
+    /// Whether the path may be another one by now.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 
     /// Looks at a packet of the core's: where it sends what is no check, our packets go as well; and by the first packet of a stream it
@@ -46,7 +53,7 @@ impl Outgoing {
         if packet.first().is_none_or(|kind| *kind < NOT_STUN) {
             return;
         }
-        self.path = Some(path);
+        (self.path, self.is_lost) = (Some(path), false);
         let Some(rtp) = packet.get(8..12).and_then(|source| media.proving(source)) else {
             return;
         };

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rtc::sansio::Protocol;
 
 use super::{
-    Session, ToDo, grid,
+    Session, ToDo,
     io::{Event, Output},
     receive,
 };
@@ -31,35 +31,31 @@ impl Session {
                 ToDo::Look => self.look(),
                 ToDo::Deadline => {
                     self.to_do = ToDo::Nothing;
-                    self.deadline = self.next();
+                    self.set_timer();
                 }
                 ToDo::Nothing => return None,
             }
         }
     }
 
-    /// When something is to be done without an input.
-    fn next(&mut self) -> Option<Instant> {
+    fn set_timer(&mut self) {
         let link = &mut self.link;
         let soonest = self.now + SOONEST;
         let core = link.connection.poll_timeout();
         let core = core.map(|deadline| link.pace.hold(deadline.max(soonest)));
-        let next = [core, link.reports.next()].into_iter().flatten().min()?;
-        // Who connects, or says something, does not wait.
-        let unsent = link.channel.unsent(&mut link.connection);
-        let is_exact = link.stage == Stage::Connecting
-            || link.pace.is_checking()
-            || unsent.is_some_and(|unsent| unsent > 0);
-        Some(if is_exact {
-            next
-        } else {
-            grid::after(next, link.origin)
-        })
+        // Who connects, or waits for what we have said, is not kept waiting.
+        let mut waits = || {
+            link.channel
+                .unsent(&mut link.connection)
+                .is_some_and(|unsent| unsent > 0)
+        };
+        let exact = link.stage == Stage::Connecting || link.pace.is_checking() || waits();
+        self.timer.set(core, link.reports.next(), exact, self.now);
     }
 
-    /// When to call with [`Input::Timeout`] at the latest.
+    /// When to call with [`Input::Timeout`](super::Input::Timeout) at the latest.
     pub(in crate::peer) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        self.timer.deadline()
     }
 
     fn look(&mut self) {

@@ -16,7 +16,7 @@ use rtc::{
 use tracing::debug;
 
 use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp};
-use crate::peer::{ending::Ending, report::Stage, transport::Path};
+use crate::peer::{ending::Ending, report::Stage, ring, transport::Path};
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
 /// handshake that a lossy path has stopped.
@@ -77,7 +77,8 @@ fn said(link: &mut Link, now: Instant) {
     }
     link.feedback.nacked += said.missing.len() as u64;
     let mut missing = said.missing;
-    missing.retain(|sequence| link.resend_limit.is_due(*sequence, now));
+    missing.retain(|sequence| link.media.stream.may_be_kept(*sequence));
+    missing.truncate(ring::KEPT);
     if !missing.is_empty() {
         link.missing = missing;
         link.events.push_back(Event::PacketsWanted);

@@ -72,9 +72,9 @@ impl Rtp {
         }
     }
 
-    /// Takes the payload type that the viewer's answer gave the coding.
-    pub(super) fn renumber(&mut self, payload_type: u8) {
-        self.payload_type = payload_type;
+    /// Takes another payload type. Returns whether it is another one.
+    pub(super) fn renumber(&mut self, payload_type: u8) -> bool {
+        std::mem::replace(&mut self.payload_type, payload_type) != payload_type
     }
 
     /// What its receiver reports name it by.

@@ -65,10 +65,14 @@ impl Session {
     /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it.
     pub(in crate::peer) fn again(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) {
         self.now = now;
-        for sequence in mem::take(&mut self.link.missing) {
+        let missing = mem::take(&mut self.link.missing);
+        if self.negotiation.awaits_answer() || !self.link.media.shows {
+            return;
+        }
+        for sequence in missing {
             let link = &mut self.link;
             if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
-                && link.resend_limit.spend(packet.payload.len())
+                && link.resend_limit.takes(sequence, packet.payload.len(), now)
             {
                 self.packet(Which::Picture, place, &packet.payload, out);
             }
@@ -85,11 +89,16 @@ impl Session {
             if self.negotiation.remotes.is_retired(path.peer) {
                 return;
             }
-            let room = out.room(path, payload.len() + OVERHEAD);
+            let Some(room) = out.room(path, payload.len() + OVERHEAD) else {
+                return;
+            };
             let (header, rest) = room.split_at_mut(HEADER);
             header.copy_from_slice(&rtp.header(place));
             rest[..payload.len()].copy_from_slice(payload);
-            sealer.seal(room, place.roll_over());
+            if !sealer.seal(room, place.roll_over()) {
+                // Nothing must leave that could be read.
+                room.fill(0);
+            }
             return self.account.count(payload.len() + OVERHEAD);
         }
         let packet = RTCMessage::RtpPacket(String::new(), rtp.packet(place, payload));
@@ -102,6 +111,7 @@ impl Session {
         if let Err(error) = link.connection.handle_write(message) {
             debug!(viewer = %link.viewer, "a packet was not sent: {error}");
         }
+        self.stirred = true;
         self.written += 1;
         if is_first || self.written >= AT_ONCE {
             while let Some(packet) = self.core_packet() {

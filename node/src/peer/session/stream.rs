@@ -49,6 +49,14 @@ impl Stream {
         self.codec
     }
 
+    /// Takes the payload type that the viewer's answer gave the coding. What was sent by another one is not sent again: with it the header
+    /// would be another one, for the same nonce.
+    pub(super) fn renumber(&mut self, payload_type: u8) {
+        if self.rtp.renumber(payload_type) {
+            self.run = None;
+        }
+    }
+
     /// Access units so far.
     pub(super) fn units(&self) -> u64 {
         self.units
@@ -94,6 +102,13 @@ impl Stream {
             self.run = Some(Run { feed, number });
         }
         self.units += 1;
+    }
+
+    /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
+    pub(super) fn may_be_kept(&self, sequence: u16) -> bool {
+        let oldest = self.rtp.next().saturating_sub(ring::KEPT as u64);
+        let oldest = self.run.map_or(u64::MAX, |run| run.number.max(oldest));
+        self.rtp.number(sequence).is_some_and(|number| number >= oldest)
     }
 
     /// The packet that the viewer calls by this number, where it is still there to be sent again.
@@ -174,14 +189,31 @@ mod tests {
     }
 
     #[test]
+    fn what_was_sent_by_another_payload_type_is_not_sent_again() {
+        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
+        let before = send(&mut stream, &picture(&ring, 2));
+        stream.renumber(96);
+        assert!(stream.kept(before[0], &ring).is_some(), "nothing has changed");
+        stream.renumber(97);
+        assert!(stream.kept(before[0], &ring).is_none());
+        let after = send(&mut stream, &picture(&ring, 2));
+        assert!(stream.kept(before[1], &ring).is_none() && stream.kept(after[0], &ring).is_some());
+    }
+
+    #[test]
     fn after_a_pause_the_numbers_go_on_and_what_was_before_is_not_mistaken() {
         let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
-        assert!(stream.kept(0, &ring).is_none(), "nothing was sent");
+        assert!(
+            stream.kept(0, &ring).is_none() && !stream.may_be_kept(0),
+            "nothing was sent"
+        );
         let before = send(&mut stream, &picture(&ring, 2));
         picture(&ring, 4);
         let after = send(&mut stream, &picture(&ring, 2));
         assert_eq!(after[0], before[1].wrapping_add(1), "without a gap");
         assert!(stream.kept(before[1], &ring).is_none());
+        assert!(!stream.may_be_kept(before[1]) && stream.may_be_kept(after[1]));
+        assert!(!stream.may_be_kept(after[1].wrapping_add(1)));
         let (_, packet) = stream.kept(after[1], &ring).expect("it is kept");
         assert_eq!(packet.payload[..], [1]);
     }

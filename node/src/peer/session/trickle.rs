@@ -9,12 +9,16 @@ use super::{
     link::Link,
     remotes::{Remotes, Unfit},
 };
+use crate::peer::report::Stage;
 
 /// Takes a candidate line. Returns whether there is something new to check.
 pub(super) fn take(remotes: &mut Remotes, link: &mut Link, line: &str, now: Instant) -> bool {
     match remotes.try_add(&mut link.connection, line) {
         Ok(()) => {
-            link.pace.restart(now);
+            // Once there is a path the core checks no other.
+            if link.stage == Stage::Connecting || link.pace.is_checking() {
+                link.pace.restart(now);
+            }
             return true;
         }
         Err(

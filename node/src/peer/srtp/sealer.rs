@@ -72,7 +72,7 @@ fn gcm(algorithm: AeadAlgorithm) -> Option<&'static ring::aead::Algorithm> {
     }
 }
 
-/// A key that is wiped when it is not needed any more. Its place does not change, so that no copy of it is left behind.
+/// A key that is wiped when it is not needed any more. Its place does not change from here on, so that no further copy is left behind.
 struct Key(Box<ManuallyDrop<LessSafeKey>>);
 
 impl Key {

@@ -3,7 +3,7 @@
 //! A viewer names addresses, and we check whether it is there (RFC 8445, section 7.2). It may name anybody's. So checks are few
 //! and slow until one is answered, and nothing else goes there at all: that we send media only with consent is RFC 7675. Who
 //! answers proves it by a number that only the check to its address had. Without IO: every packet of a session passes here on its
-//! way out, and those that come in are shown.
+//! way out, or whoever sends it asks whether its peer is welcome; those that come in are shown.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -74,8 +74,7 @@ impl Checks {
         now: Instant,
     ) -> bool {
         let binding = Binding::of(packet);
-        let known = self.addresses.get(&path.peer);
-        let is_welcome = known.is_some_and(|address| address.is_welcome(now));
+        let is_welcome = self.is_welcome(path.peer, now);
         match binding {
             None => return is_welcome,
             _ if !is_welcome && !may_be_checked(path.peer, path.local.ip().is_loopback()) => return false,
@@ -109,6 +108,13 @@ impl Checks {
         }
         address.used = now;
         true
+    }
+
+    /// Whether somebody at this address has answered, and not long ago.
+    pub(super) fn is_welcome(&self, peer: SocketAddr, now: Instant) -> bool {
+        self.addresses
+            .get(&peer)
+            .is_some_and(|address| address.is_welcome(now))
     }
 
     /// Looks at a packet that came for a session.

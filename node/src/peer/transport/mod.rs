@@ -155,7 +155,12 @@ impl Transport {
         }
     }
 
-    /// Room for a packet of a session's media, which is sent at [`Transport::flush`] at the latest. All of it is zero.
+    /// Whether media may be sent to the end of a path: somebody there has answered a check not long ago.
+    pub(super) fn is_welcome(&self, path: Path, now: Instant) -> bool {
+        self.checks.is_welcome(path.peer, now)
+    }
+
+    /// Room for a packet of a session's media to where they are welcome, which is sent at [`Transport::flush`] at the latest. All of it is zero.
     pub(super) fn room(&mut self, path: Path, length: usize) -> &mut [u8] {
         match path.protocol {
             Protocol::Udp => self.outbox.room(&self.sockets, path.local, path.peer, length),
