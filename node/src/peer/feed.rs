@@ -137,7 +137,7 @@ impl Feed {
         if payloads.is_empty() {
             return Err(Uncuttable::Empty);
         }
-        let first = self.ring.keep(&payloads, unit.captured_at);
+        let first = self.ring.keep(&payloads, unit.captured_at, unit.is_keyframe);
         Ok(Packetised {
             unit,
             payloads,

@@ -11,6 +11,7 @@
 
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]
+#[cfg_attr(not(test), allow(dead_code, reason = "fuzzing takes a part of it"))]
 mod bench;
 mod caller;
 mod channels;

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,6 +12,9 @@ use crate::media::{Keeper, Privacy, Timestamp};
 
 /// Packets that are kept: two seconds at 4 Mbit/s. What is older comes too late for a picture.
 pub(super) const KEPT: usize = 1024;
+
+/// A keyframe is fresh for so long: sooner there is no other one, whoever asks (`fanout`'s desk). What follows it meanwhile is not much more.
+const FRESH: Duration = Duration::from_millis(400);
 
 /// One packet as all viewers get it: what differs between them is its header.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ struct Packets {
     kept: VecDeque<Packet>,
     /// The number of the next one.
     next: u64,
+    /// The number with which the last keyframe begins.
+    keyframe: Option<u64>,
 }
 
 impl Ring {
@@ -53,8 +59,8 @@ impl Ring {
         }
     }
 
-    /// Keeps these, of which the last ends a picture. Returns the number of the first.
-    pub(super) fn keep(&self, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
+    /// Keeps the packets of a picture. Returns the number of the first.
+    pub(super) fn keep(&self, payloads: &[Bytes], captured_at: Timestamp, is_keyframe: bool) -> u64 {
         let mut packets = self.kept.lock();
         let first = packets.next;
         packets.next += payloads.len() as u64;
@@ -62,6 +68,9 @@ impl Ring {
         if self.privacy.blocks(captured_at) {
             packets.kept.clear();
             return first;
+        }
+        if is_keyframe {
+            packets.keyframe = Some(first);
         }
         let last = payloads.len().saturating_sub(1);
         let all = payloads.iter().enumerate().map(|(number, payload)| Packet {
@@ -79,10 +88,23 @@ impl Ring {
     /// The packet of this number, while it is kept.
     pub(super) fn get(&self, number: u64) -> Option<Packet> {
         let packets = self.kept.lock();
-        let behind = usize::try_from(packets.next.checked_sub(number)?).ok()?;
-        let index = packets.kept.len().checked_sub(behind)?;
-        let may_leave = |packet: &&Packet| !self.privacy.blocks(packet.captured_at);
-        packets.kept.get(index).filter(may_leave).cloned()
+        let packet = packets.kept.get(packets.index(number)?);
+        packet.filter(|packet| self.may_leave(packet)).cloned()
+    }
+
+    /// The last keyframe and all that follows it, with the number of the first packet, where all is kept and the keyframe is fresh.
+    pub(super) fn since_keyframe(&self) -> Option<(u64, Vec<Packet>)> {
+        let packets = self.kept.lock();
+        let first = packets.keyframe?;
+        let index = packets.index(first)?;
+        let (keyframe, newest) = (packets.kept.get(index)?, packets.kept.back()?);
+        let is_fresh = newest.captured_at.since(keyframe.captured_at) < FRESH;
+        let all = packets.kept.range(index..);
+        (is_fresh && self.may_leave(keyframe)).then(|| (first, all.cloned().collect()))
+    }
+
+    fn may_leave(&self, packet: &Packet) -> bool {
+        !self.privacy.blocks(packet.captured_at)
     }
 
     /// Forgets all of them, and goes on with their numbers.
@@ -94,6 +116,14 @@ impl Ring {
 impl Kept {
     fn lock(&self) -> MutexGuard<'_, Packets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Packets {
+    /// Where the packet of this number is, while it is kept.
+    fn index(&self, number: u64) -> Option<usize> {
+        let behind = usize::try_from(self.next.checked_sub(number)?).ok()?;
+        self.kept.len().checked_sub(behind)
     }
 }
 
@@ -110,6 +140,11 @@ mod tests {
 
     use super::*;
 
+    /// Keeps a picture that is no keyframe.
+    fn keep(ring: &Ring, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
+        ring.keep(payloads, captured_at, false)
+    }
+
     fn picture(length: usize, byte: u8) -> Vec<Bytes> {
         (0..length).map(|_| Bytes::from(vec![byte; 3])).collect()
     }
@@ -122,8 +157,8 @@ mod tests {
     fn the_newest_are_kept_by_their_numbers() {
         let ring = Ring::default();
         assert!(ring.get(0).is_none());
-        assert_eq!(ring.keep(&picture(2, 1), at(100)), 0);
-        assert_eq!(ring.keep(&picture(KEPT - 2, 2), at(200)), 2);
+        assert_eq!(keep(&ring, &picture(2, 1), at(100)), 0);
+        assert_eq!(keep(&ring, &picture(KEPT - 2, 2), at(200)), 2);
         let (first, second) = (ring.get(0).expect("kept"), ring.get(1).expect("kept"));
         assert_eq!((first.marker, second.marker), (false, true));
         assert_eq!(
@@ -131,11 +166,11 @@ mod tests {
             (at(100), at(200))
         );
         assert!(ring.get(KEPT as u64).is_none() && ring.get(u64::MAX).is_none());
-        assert_eq!(ring.keep(&picture(1, 3), at(300)), KEPT as u64);
+        assert_eq!(keep(&ring, &picture(1, 3), at(300)), KEPT as u64);
         assert!(ring.get(0).is_none());
         assert_eq!(ring.get(1).expect("kept").payload[0], 1);
         // Longer than all that is kept.
-        let first = ring.keep(&picture(KEPT + 5, 4), at(400));
+        let first = keep(&ring, &picture(KEPT + 5, 4), at(400));
         assert!(ring.get(first + 4).is_none() && ring.get(first + 5).is_some());
         assert!(ring.get(first + KEPT as u64 + 4).expect("kept").marker);
     }
@@ -144,21 +179,48 @@ mod tests {
     fn the_privacy_switch_empties_it_and_its_numbers_go_on() {
         let privacy = Privacy::default();
         let ring = Ring::new(&privacy);
-        ring.keep(&picture(5, 1), Timestamp::now());
+        keep(&ring, &picture(5, 1), Timestamp::now());
         privacy.set(true);
         assert!((0..5).all(|number| ring.get(number).is_none()));
         privacy.set(false);
-        assert_eq!(ring.keep(&picture(1, 2), at(200)), 5, "it was on its way");
-        assert_eq!(ring.keep(&picture(1, 2), Timestamp::now()), 6);
+        assert_eq!(keep(&ring, &picture(1, 2), at(200)), 5, "it was on its way");
+        assert_eq!(keep(&ring, &picture(1, 2), Timestamp::now()), 6);
         assert!(ring.get(4).is_none() && ring.get(5).is_none() && ring.get(6).is_some());
     }
 
     #[test]
     fn payloads_are_shared() {
         let (ring, payloads) = (Ring::default(), picture(1, 1));
-        ring.keep(&payloads, at(0));
+        keep(&ring, &payloads, at(0));
         assert_eq!(ring.get(0).expect("kept").payload.as_ptr(), payloads[0].as_ptr());
         ring.clear();
         assert!(payloads[0].is_unique());
+    }
+
+    #[test]
+    fn a_newcomer_is_given_what_follows_a_fresh_keyframe() {
+        let ring = Ring::default();
+        assert!(ring.since_keyframe().is_none());
+        keep(&ring, &picture(2, 1), at(0));
+        assert!(ring.since_keyframe().is_none(), "there was no keyframe");
+        ring.keep(&picture(3, 2), at(33), true);
+        keep(&ring, &picture(1, 3), at(66));
+        let (first, packets) = ring.since_keyframe().expect("it is fresh");
+        assert_eq!((first, packets.len()), (2, 4));
+        assert_eq!(
+            packets.iter().map(|packet| packet.payload[0]).collect::<Vec<_>>(),
+            [2, 2, 2, 3]
+        );
+        keep(&ring, &picture(1, 4), at(432));
+        assert!(ring.since_keyframe().is_some());
+        keep(&ring, &picture(1, 5), at(433));
+        assert!(ring.since_keyframe().is_none(), "another one may be made by now");
+        ring.keep(&picture(KEPT + 1, 6), at(466), true);
+        assert!(ring.since_keyframe().is_none(), "its beginning is not kept");
+        ring.keep(&picture(1, 7), at(500), true);
+        ring.clear();
+        assert!(ring.since_keyframe().is_none());
+        keep(&ring, &picture(1, 8), at(533));
+        assert!(ring.since_keyframe().is_none(), "nor after that");
     }
 }

@@ -109,7 +109,15 @@ fn a_handshake_that_a_path_stops_is_given_up_in_its_time() {
 
 #[test]
 fn nothing_is_sent_before_a_keyframe() {
-    let mut call = Call::new(Setting::default());
+    let far = Conditions {
+        delay: Duration::from_millis(150),
+        ..Conditions::default()
+    };
+    let mut call = Call::new(Setting {
+        to_viewer: far,
+        to_node: far,
+        ..Setting::default()
+    });
     // A source that is under way: its first keyframe is long over.
     let connected = |call: &Call| call.told.connected.is_some();
     assert!(call.run_until(CONNECT, connected));
@@ -118,6 +126,28 @@ fn nothing_is_sent_before_a_keyframe() {
     assert!(call.run_until(CONNECT, |call| call.stage() == Some(Stage::Watching)));
     assert_eq!(call.source.keyframes(), keyframes + 1, "it was asked for");
     assert_eq!(call.told.keyframes_wanted, 1);
+}
+
+#[test]
+fn who_connects_soon_after_a_keyframe_begins_with_it() {
+    for codec in Codec::ALL {
+        let mut call = Call::new(Setting {
+            codec,
+            ..Setting::default()
+        });
+        call.connect();
+        assert!(call.lasts() < Duration::from_millis(400), "{:?}", call.lasts());
+        call.run(Duration::from_secs(2));
+        assert_eq!(
+            (call.source.keyframes(), call.viewer.keyframe_requests()),
+            (1, 0),
+            "no other one was made"
+        );
+        let missing = call.source.pictures() - call.viewer.screen().shown();
+        assert!(missing <= 1, "{missing} of all since the first are not shown");
+        let last = call.viewer.screen().last().expect("a picture");
+        assert!(call.source.pictures() - 1 - last.number <= 1);
+    }
 }
 
 /// A desktop without a camera, whose offer has sound only.

@@ -29,7 +29,14 @@ impl Call {
                 Output::Event(Event::Watching) => self.told.watching = Some(self.now),
                 Output::Event(Event::KeyframeWanted) => {
                     self.told.keyframes_wanted += 1;
-                    self.source.request_keyframe();
+                    let (mut port, sent) = (Port::default(), self.sent);
+                    let pictures = session.catch_up(self.source.ring(), self.now, &mut port);
+                    self.leave(port);
+                    self.given += pictures;
+                    self.cut += self.sent - sent;
+                    if pictures == 0 {
+                        self.source.request_keyframe();
+                    }
                 }
                 Output::Event(Event::PacketsWanted) => {
                     let mut port = Port::default();

@@ -168,7 +168,11 @@ impl Host {
             Event::Connected => self.connected(id, now),
             Event::KeyframeWanted => {
                 if let Some(feed) = feed_of(&mut self.feeds, camera, entry.session.rendition()) {
-                    feed.request_keyframe();
+                    let mut port = Port::new(id, &mut self.transport, now);
+                    if entry.session.catch_up(feed.ring(), now, &mut port) == 0 {
+                        feed.request_keyframe();
+                    }
+                    drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
                 }
             }
             Event::PacketsWanted => {

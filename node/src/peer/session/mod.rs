@@ -55,7 +55,7 @@ pub(super) use account::Summary;
 pub(super) use channel::{Event as ChannelEvent, LONGEST};
 pub use channel::{LABEL, PAGE};
 pub(super) use error::SessionError;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) use handshake::first_message;
 pub(super) use inflow::Heard;
 pub use io::Candidate;

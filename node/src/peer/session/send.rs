@@ -39,7 +39,7 @@ impl Session {
         if self.negotiation.awaits_answer() || !begins(&mut self.link, unit.is_keyframe) {
             return;
         }
-        self.link.media.stream.begin(packetised);
+        self.link.media.stream.begin(packetised.first, 1);
         self.link.resend_limit.earn(payloads.iter().map(Bytes::len).sum());
         let last = payloads.len().saturating_sub(1);
         for (number, payload) in payloads.iter().enumerate() {
@@ -60,6 +60,30 @@ impl Session {
         if let Some(place) = sound.and_then(|sound| sound.place(unit)) {
             self.packet(Which::Sound, place, &unit.data, out);
         }
+    }
+
+    /// Sends a viewer that waits for a keyframe the last one and what follows it, where that is fresh: in a crowd that comes at once, hardly anybody
+    /// waits for the next. Returns how many pictures these were.
+    pub(in crate::peer) fn catch_up(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) -> u32 {
+        self.now = now;
+        if self.link.stage != Stage::AwaitingKeyframe || self.negotiation.awaits_answer() {
+            return 0;
+        }
+        let Some((first, packets)) = ring.since_keyframe() else {
+            return 0;
+        };
+        if !begins(&mut self.link, true) {
+            return 0;
+        }
+        let units = packets.iter().filter(|packet| packet.marker).count() as u32;
+        self.link.media.stream.begin(first, units.into());
+        for packet in packets {
+            let (rtp, bytes) = (&mut self.link.media.stream.rtp, packet.payload.len());
+            let place = rtp.place(packet.captured_at, packet.marker, bytes);
+            self.link.resend_limit.earn(bytes);
+            self.packet(Which::Picture, place, &packet.payload, out);
+        }
+        units
     }
 
     /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it.

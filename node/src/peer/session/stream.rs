@@ -10,7 +10,6 @@ use super::{
 use crate::{
     media::Codec,
     peer::{
-        feed::Packetised,
         ring::{self, Ring},
         rtcp::VIDEO_CLOCK,
         sdp::Coding,
@@ -92,16 +91,15 @@ impl Stream {
         )
     }
 
-    /// An access unit is to be sent, all of it.
-    pub(super) fn begin(&mut self, packetised: &Packetised) {
+    /// So many access units are to be sent, all of them, which begin with this number of the feed.
+    pub(super) fn begin(&mut self, feed: u64, units: u64) {
         let number = self.rtp.next();
-        let feed = packetised.first;
         // After a pause, or with another feed, the viewer's numbers go on where they were.
         let goes_on = |run: &Run| number.wrapping_sub(run.number) == feed.wrapping_sub(run.feed);
         if !self.run.as_ref().is_some_and(goes_on) {
             self.run = Some(Run { feed, number });
         }
-        self.units += 1;
+        self.units += units;
     }
 
     /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
@@ -132,7 +130,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::media::{AccessUnit, Timestamp};
+    use crate::{
+        media::{AccessUnit, Timestamp},
+        peer::feed::Packetised,
+    };
 
     /// The next picture of a feed, of so many packets.
     fn picture(ring: &Ring, packets: usize) -> Packetised {
@@ -141,7 +142,7 @@ mod tests {
             .map(|number| Bytes::from(vec![number as u8]))
             .collect();
         Packetised {
-            first: ring.keep(&payloads, captured_at),
+            first: ring.keep(&payloads, captured_at, true),
             unit: AccessUnit {
                 data: Bytes::new(),
                 captured_at,
@@ -152,7 +153,7 @@ mod tests {
     }
 
     fn send(stream: &mut Stream, packetised: &Packetised) -> Vec<u16> {
-        stream.begin(packetised);
+        stream.begin(packetised.first, 1);
         let last = packetised.payloads.len() - 1;
         let place = |(number, payload): (usize, &Bytes)| {
             stream
