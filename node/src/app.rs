@@ -8,6 +8,7 @@ mod reload;
 mod sound;
 
 use std::{
+    num::NonZeroUsize,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -95,6 +96,7 @@ pub async fn run(config: Config, file: PathBuf) -> anyhow::Result<()> {
         privacy: privacy.clone(),
         ears: Some(Arc::new(Ears(control.handle()))),
         intake: Some(speaker.intake()),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     });
 
     // First the engine says goodbye to the viewers, then each camera's presence delivers that and signs out.

@@ -90,8 +90,13 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
 }
 
 fn start_feed(network: &Network) -> anyhow::Result<Process> {
+    start_feed_with(network, &[])
+}
+
+/// The same with more to say to it.
+pub fn start_feed_with(network: &Network, words: &[&str]) -> anyhow::Result<Process> {
     let mut command = network.command(std::env::current_exe()?);
-    command.args(["feed", &server_url()]);
+    command.args(["feed", &server_url()]).args(words);
     let (node, _) = Process::spawn("feed", command);
     node.wait_for_line(SIGNED_IN);
     Ok(node)
@@ -140,7 +145,7 @@ fn crowds(network: &Network, what: &str, node: &Process, program: &Path) -> anyh
 }
 
 /// Everybody got the picture; gives the fps of who got the fewest.
-fn assert_fed(gained: &[Count], viewers: usize, seconds: f64, node: &Process) -> anyhow::Result<f64> {
+pub fn assert_fed(gained: &[Count], viewers: usize, seconds: f64, node: &Process) -> anyhow::Result<f64> {
     let fewest = gained.iter().map(|count| count.frames).min().unwrap_or_default();
     let least_fps = fewest as f64 / seconds;
     if gained.len() != viewers || least_fps < LEAST_FPS {

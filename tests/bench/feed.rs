@@ -1,6 +1,7 @@
 //! The node without its encoder: pictures that were encoded beforehand go the way of a camera that encodes itself, through
 //! fan-out and peers. What this process uses is what the viewers cost, and nothing else.
 
+use std::num::NonZeroUsize;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -26,7 +27,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{CROWDS, NODE, loudspeaker};
+use crate::{NODE, loudspeaker};
 
 const SIZE: FrameSize = FrameSize {
     width: 1280,
@@ -42,10 +43,12 @@ const KEYFRAME_EVERY: u32 = 60;
 /// for it.
 const NOISE: i16 = 6;
 const PATIENCE: Duration = Duration::from_secs(5);
+/// More than any crowd.
+const MAX_VIEWERS: usize = 1000;
 
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
-/// With a loudspeaker it plays, to nobody, whatever viewers say.
-pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
+/// With a loudspeaker it plays, to nobody, whatever viewers say. So many threads send to a crowd; with none given, as many as the node has.
+pub fn run(server: &str, has_loudspeaker: bool, threads: Option<NonZeroUsize>) -> anyhow::Result<()> {
     // The node says when it is signed in, which is waited for.
     log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
@@ -74,7 +77,7 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
         let watchdog = Watchdog::default();
         let (_viewers, settings) = watch::channel(peer::Settings {
-            max_viewers: CROWDS.into_iter().max().unwrap_or(1),
+            max_viewers: MAX_VIEWERS,
             stun_servers: Vec::new(),
             sound: false,
             talk_back: if speaker.is_some() {
@@ -90,6 +93,7 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
             privacy,
             ears: None,
             intake: speaker.as_ref().map(|speaker| speaker.intake()),
+            threads: threads.map_or_else(thread::available_parallelism, Ok)?,
         });
         let camera = CameraId::default();
         let open = Request::Open {

@@ -15,6 +15,7 @@ mod loudspeaker;
 mod machine;
 mod sound;
 mod talk;
+mod threads;
 mod usage;
 mod viewer;
 
@@ -37,8 +38,9 @@ fn main() -> anyhow::Result<()> {
     match words[..] {
         [] => bench(&Part::ALL),
         ["crowd", server, manner] => crowd::run(server, manner),
-        ["feed", server] => feed::run(server, false),
-        ["feed", server, "loudspeaker"] => feed::run(server, true),
+        ["feed", server] => feed::run(server, false, None),
+        ["feed", server, "loudspeaker"] => feed::run(server, true, None),
+        ["feed", server, "threads", count] => feed::run(server, false, Some(count.parse()?)),
         _ => {
             let parts: anyhow::Result<Vec<_>> = words.iter().map(|word| Part::named(word)).collect();
             bench(&parts?)
@@ -52,16 +54,18 @@ enum Part {
     Software,
     Passthrough,
     Rush,
+    Threads,
     Sound,
     Browser,
     Inputs,
 }
 
 impl Part {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Software,
         Self::Passthrough,
         Self::Rush,
+        Self::Threads,
         Self::Sound,
         Self::Browser,
         Self::Inputs,
@@ -72,12 +76,13 @@ impl Part {
             "software" => Self::Software,
             "passthrough" => Self::Passthrough,
             "rush" => Self::Rush,
+            "threads" => Self::Threads,
             "sound" => Self::Sound,
             "browser" => Self::Browser,
             "inputs" => Self::Inputs,
             _ => {
                 bail!(
-                    "there is no part {word:?}: software, passthrough, rush, sound, browser, inputs, or nothing for all of them"
+                    "there is no part {word:?}: software, passthrough, rush, threads, sound, browser, inputs, or nothing for all of them"
                 )
             }
         })
@@ -89,6 +94,7 @@ impl Part {
             Self::Software => fanout::software(&network()),
             Self::Passthrough => fanout::passthrough(&network()),
             Self::Rush => fanout::rush(&network()),
+            Self::Threads => threads::measure(&network()),
             Self::Sound => sound::measure(&network()),
             Self::Browser => browser::measure(&network()),
             Self::Inputs => inputs::measure(),

@@ -16,6 +16,8 @@ pub struct Usage {
     pub wall: f64,
     /// CPU time, user and system, in ms per second of wall time.
     pub cpu: f64,
+    /// What of it was that of the threads which help with a crowd.
+    pub helpers: f64,
     /// The CPU time of all processes and the kernel, likewise.
     pub machine: f64,
     /// Resident memory at the end, in KiB.
@@ -29,8 +31,12 @@ pub struct Started {
     watched: Watched,
     at: Instant,
     cpu: Duration,
+    helpers: Duration,
     machine: Duration,
 }
+
+/// What the names of those threads begin with.
+const HELPER: &str = "fan-out ";
 
 impl Watched {
     /// The child that runs `program`.
@@ -58,12 +64,22 @@ impl Watched {
             watched: self,
             at: Instant::now(),
             cpu: self.cpu()?,
+            helpers: self.helpers()?,
             machine: machine()?,
         })
     }
 
     fn cpu(self) -> anyhow::Result<Duration> {
         Ok(Stat::read(&format!("/proc/{}/stat", self.0))?.cpu)
+    }
+
+    fn helpers(self) -> anyhow::Result<Duration> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.0))?.flatten();
+        // They come and go.
+        let threads =
+            threads.filter_map(|thread| Stat::read(&format!("{}/stat", thread.path().display())).ok());
+        let helpers = threads.filter(|thread| thread.name.starts_with(HELPER));
+        Ok(helpers.map(|helper| helper.cpu).sum())
     }
 }
 
@@ -82,6 +98,7 @@ impl Started {
         Ok(Usage {
             wall,
             cpu: per_second(self.watched.cpu()?.saturating_sub(self.cpu)),
+            helpers: per_second(self.watched.helpers()?.saturating_sub(self.helpers)),
             machine: per_second(machine()?.saturating_sub(self.machine)),
             rss: kib("VmRSS:")?,
             peak: kib("VmHWM:")?,
@@ -90,6 +107,7 @@ impl Started {
 }
 
 struct Stat {
+    name: String,
     parent: u32,
     cpu: Duration,
 }
@@ -98,11 +116,13 @@ impl Stat {
     fn read(path: &str) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path)?;
         // The second field is a name, in which anything may be.
-        let (_, rest) = text.rsplit_once(") ").context("no name in it")?;
+        let (name, rest) = text.rsplit_once(") ").context("no name in it")?;
+        let (_, name) = name.split_once('(').context("no name in it")?;
         let fields: Vec<_> = rest.split(' ').collect();
         let field = |number: usize| fields.get(number - 3).context("too few fields");
         let (user, system): (u64, u64) = (field(14)?.parse()?, field(15)?.parse()?);
         Ok(Self {
+            name: name.to_owned(),
             parent: field(4)?.parse()?,
             cpu: ticks(user + system),
         })

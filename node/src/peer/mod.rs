@@ -30,6 +30,7 @@ mod rtcp;
 mod sdp;
 mod session;
 mod sessions;
+mod shard;
 mod sound;
 mod srtp;
 mod transport;

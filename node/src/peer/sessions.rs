@@ -1,3 +1,5 @@
+//! All sessions, in as many shards as there are threads to work with them.
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -5,60 +7,62 @@ use std::{
 };
 
 use super::{
-    caller::Caller,
-    id::{CallId, CameraId, SessionId},
+    id::{CallId, SessionId},
     places::{self, Connecting, Origin},
     report::Stage,
-    session::Session,
+    shard::{Entry, Held, Outcome, Shard, Task},
+    transport::{Lane, Path},
 };
-
-/// A session, and whose it is.
-pub(super) struct Entry {
-    pub(super) call: CallId,
-    pub(super) camera: CameraId,
-    /// What the viewer calls itself.
-    pub(super) viewer: String,
-    pub(super) caller: Box<dyn Caller>,
-    pub(super) session: Session,
-}
 
 /// All places are taken by those who have no less right to them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// All sessions, the oldest first.
-#[derive(Default)]
+/// All sessions. Their numbers are in the order of their beginning.
 pub(super) struct Sessions {
-    all: BTreeMap<SessionId, Held>,
+    /// At least one. A session is in the one that its number, divided by how many there are, leaves over.
+    shards: Vec<Shard>,
     /// When each that waits for a time wants to be called, the first first.
     due: BTreeSet<(Instant, SessionId)>,
     /// Those that connect.
     connecting: BTreeSet<SessionId>,
+    /// The number of the next session is at least this.
     next: u64,
 }
 
-struct Held {
-    entry: Entry,
-    /// As it stands in `due`.
-    due: Option<Instant>,
-}
-
 impl Sessions {
-    /// The number of the next session.
+    /// One shard for each of these ways out.
+    pub(super) fn new(first: Lane, others: impl IntoIterator<Item = Lane>) -> Self {
+        let mut shards = vec![Shard::new(first)];
+        shards.extend(others.into_iter().map(Shard::new));
+        Self {
+            shards,
+            due: BTreeSet::new(),
+            connecting: BTreeSet::new(),
+            next: 0,
+        }
+    }
+
+    /// The number of the next session: such that it joins the smallest shard.
     pub(super) fn next(&self) -> SessionId {
-        SessionId(self.next)
+        let shards = self.shards.len() as u64;
+        let numbers = (self.next..self.next + shards).map(SessionId);
+        let smallest = numbers.min_by_key(|id| self.shard(*id).map_or(0, BTreeMap::len));
+        smallest.unwrap_or(SessionId(self.next))
     }
 
     pub(super) fn add(&mut self, entry: Entry) -> SessionId {
         let id = self.next();
-        self.next += 1;
-        self.all.insert(id, Held { entry, due: None });
+        self.next = id.0 + 1;
+        if let Some(shard) = self.shard_mut(id) {
+            shard.insert(id, Held::new(entry));
+        }
         self.settle(id);
         id
     }
 
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Entry> {
-        let held = self.all.remove(&id)?;
+        let held = self.shard_mut(id)?.remove(&id)?;
         self.connecting.remove(&id);
         if let Some(due) = held.due {
             self.due.remove(&(due, id));
@@ -68,48 +72,103 @@ impl Sessions {
 
     /// The entry of a session. Whoever has the session do something calls [`Sessions::settle`] then.
     pub(super) fn get(&mut self, id: SessionId) -> Option<&mut Entry> {
-        self.all.get_mut(&id).map(|held| &mut held.entry)
+        self.shard_mut(id)?.get_mut(&id).map(|held| &mut held.entry)
     }
 
     /// Asks a session when it wants to be called next.
     pub(super) fn settle(&mut self, id: SessionId) {
-        let Some(held) = self.all.get_mut(&id) else {
+        let Self {
+            shards,
+            due,
+            connecting,
+            ..
+        } = self;
+        let index = index(id, shards.len());
+        let shard = shards.get_mut(index).map(Shard::all_mut);
+        let Some(held) = shard.and_then(|shard| shard.get_mut(&id)) else {
             return;
         };
-        settle(&mut self.due, id, held);
+        settle(due, id, held);
         if held.entry.session.stage() == Stage::Connecting {
-            self.connecting.insert(id);
+            connecting.insert(id);
         } else {
-            self.connecting.remove(&id);
+            connecting.remove(&id);
         }
     }
 
     /// Does this with every session.
     pub(super) fn each(&mut self, mut act: impl FnMut(SessionId, &mut Entry)) {
-        for (id, held) in &mut self.all {
+        for (id, held) in self.shards.iter_mut().flat_map(Shard::all_mut) {
             act(*id, &mut held.entry);
             settle(&mut self.due, *id, held);
         }
     }
 
+    /// Looks where a unit may go. Returns how many sessions there is work with.
+    pub(super) fn prepare(&mut self, task: &Task, is_welcome: impl Fn(Path) -> bool) -> usize {
+        let shards = self.shards.iter_mut();
+        shards.map(|shard| shard.prepare(task, &is_welcome)).sum()
+    }
+
+    /// The shards, to be brought back in the same order.
+    pub(super) fn shards(&mut self) -> &mut Vec<Shard> {
+        &mut self.shards
+    }
+
+    /// What came of the last task, a shard after the other.
+    pub(super) fn outcome(&mut self) -> Outcome {
+        let mut whole = Outcome::default();
+        for shard in &mut self.shards {
+            let outcome = shard.outcome();
+            whole.outputs.extend(outcome.outputs);
+            whole.moved.extend(outcome.moved);
+            whole.served |= outcome.served;
+        }
+        for id in &whole.moved {
+            self.settle(*id);
+        }
+        whole
+    }
+
+    /// Packets that the kernel did not take from shards, since the start.
+    pub(super) fn unsent(&self) -> u64 {
+        self.shards.iter().map(Shard::unsent).sum()
+    }
+
     /// The session of a call, where it has one.
     pub(super) fn of(&self, call: CallId) -> Option<SessionId> {
-        let mut all = self.all.iter();
-        all.find(|(_, held)| held.entry.call == call).map(|(id, _)| *id)
+        let mut all = self.all();
+        all.find(|(_, held)| held.entry.call == call).map(|(id, _)| id)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.shards.iter().map(|shard| shard.all().len()).sum()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.all.values().map(|held| &held.entry)
+        self.all().map(|(_, held)| &held.entry)
     }
 
-    /// Those of which this is true.
+    /// Those of which this is true, the oldest first.
     pub(super) fn which(&self, is_meant: impl Fn(&Entry) -> bool) -> Vec<SessionId> {
-        let meant = self.all.iter().filter(|(_, held)| is_meant(&held.entry));
-        meant.map(|(id, _)| *id).collect()
+        let meant = self.all().filter(|(_, held)| is_meant(&held.entry));
+        let meant: BTreeSet<_> = meant.map(|(id, _)| id).collect();
+        meant.into_iter().collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (SessionId, &Held)> {
+        let all = self.shards.iter().flat_map(Shard::all);
+        all.map(|(id, held)| (*id, held))
+    }
+
+    fn shard(&self, of: SessionId) -> Option<&BTreeMap<SessionId, Held>> {
+        let index = index(of, self.shards.len());
+        self.shards.get(index).map(Shard::all)
+    }
+
+    fn shard_mut(&mut self, of: SessionId) -> Option<&mut BTreeMap<SessionId, Held>> {
+        let index = index(of, self.shards.len());
+        self.shards.get_mut(index).map(Shard::all_mut)
     }
 
     /// Makes a place among those who connect, of which there are `places`, for a newcomer who says that it is at this address.
@@ -132,9 +191,11 @@ impl Sessions {
                 heard: heard.map(|heard| heard.at),
             })
         };
-        let all = self.all.iter();
-        let connecting = all.filter_map(|(id, held)| Some((*id, connecting(&held.entry)?)));
-        let (ids, connecting): (Vec<_>, Vec<_>) = connecting.unzip();
+        let all = self.all();
+        let connecting: BTreeMap<_, _> = all
+            .filter_map(|(id, held)| Some((id, connecting(&held.entry)?)))
+            .collect();
+        let (ids, connecting): (Vec<_>, Vec<_>) = connecting.into_iter().unzip();
         if connecting.len() < places {
             return Ok(None);
         }
@@ -153,7 +214,7 @@ impl Sessions {
 
     /// How many can send.
     pub(super) fn connected(&self) -> usize {
-        self.all.len() - self.connecting.len()
+        self.len() - self.connecting.len()
     }
 
     /// When the first of them wants to be called.
@@ -166,6 +227,11 @@ impl Sessions {
         let due = self.due.iter().take_while(|(due, _)| *due <= now);
         due.map(|(_, id)| *id).collect()
     }
+}
+
+/// In which of so many shards a session is.
+fn index(id: SessionId, shards: usize) -> usize {
+    (id.0 % shards.max(1) as u64) as usize
 }
 
 fn settle(due: &mut BTreeSet<(Instant, SessionId)>, id: SessionId, held: &mut Held) {

@@ -64,7 +64,7 @@ impl Host {
             kbps = summary.kbps.round() as u64,
             loss = %summary.loss(),
             viewers = self.sessions.len(),
-            unsent = self.transport.unsent(),
+            unsent = self.unsent(),
             "session ended: {why}"
         );
     }

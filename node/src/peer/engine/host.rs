@@ -9,10 +9,13 @@ use pinhole_service::quiet::Quiet;
 use tokio::sync::oneshot;
 use tracing::{Span, info, warn};
 
-use super::port::{Port, drain};
+use super::{
+    crew::Crew,
+    parts::{Parts, Settings},
+    port::{Port, drain},
+};
 use crate::{
-    fanout::Broadcast,
-    media::{Allowance, Privacy, Rendition, SoundUnit, TalkBack},
+    media::{Allowance, Privacy, Rendition},
     peer::{
         caller::{Refused, Reply},
         channels::Channels,
@@ -31,23 +34,13 @@ use crate::{
     voice::Intake,
 };
 
-/// What the engine is told by the configuration, and may be told anew while it runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settings {
-    /// Viewers that are connected at the same time; one more is refused.
-    pub max_viewers: usize,
-    /// Hosts and ports of the STUN servers that are asked for our address on the far side of a NAT.
-    pub stun_servers: Vec<(String, u16)>,
-    /// Who may be heard; the default is for a node with a loudspeaker.
-    pub talk_back: TalkBack,
-    /// Whether those who call are offered sound.
-    pub sound: bool,
-}
-
 /// Offers that are read at once, and each second, whoever makes them: a certificate is made for each, and an answer. Several times what
 /// a crowd needs that comes back to a node that has been restarted, and a twentieth of a core at the worst.
 const OFFERS_AT_ONCE: u32 = 100;
 const OFFERS_PER_SECOND: u32 = 50;
+
+/// Threads that are of use: no board has a network that takes more than these can send.
+const MOST_THREADS: usize = 8;
 
 /// What the sessions happen in.
 pub(super) struct Host {
@@ -62,6 +55,8 @@ pub(super) struct Host {
     pub(super) feeds: Vec<Feed>,
     pub(super) sounds: Vec<SoundFeed>,
     pub(super) sessions: Sessions,
+    /// Who helps with a crowd.
+    pub(super) crew: Crew,
     pub(super) channels: Channels,
     pub(super) privacy: Privacy,
     /// Where viewers are heard.
@@ -75,15 +70,19 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(
-        settings: Settings,
-        transport: Transport,
-        sound: &Broadcast<SoundUnit>,
-        privacy: Privacy,
-        channels: Channels,
-        intake: Option<Intake>,
-        tally: Tally,
-    ) -> Self {
+    pub(super) fn new(parts: Parts, tally: Tally) -> Self {
+        let Parts {
+            transport,
+            settings,
+            sound,
+            privacy,
+            ears,
+            intake,
+            threads,
+        } = parts;
+        let settings = settings.borrow().clone();
+        let helpers = (1..threads.get().min(MOST_THREADS)).map(|_| transport.lane());
+        let sessions = Sessions::new(transport.lane(), helpers);
         Self {
             settings,
             transport,
@@ -96,8 +95,9 @@ impl Host {
                 .renditions()
                 .map(|codec| SoundFeed::new(sound.clone(), codec))
                 .collect(),
-            sessions: Sessions::default(),
-            channels,
+            sessions,
+            crew: Crew::default(),
+            channels: Channels::new(ears),
             privacy,
             intake,
             anchor: Anchor::measure(),
@@ -246,16 +246,22 @@ impl Host {
         }
     }
 
+    /// Packets that the kernel did not take, since the start.
+    pub(super) fn unsent(&self) -> u64 {
+        self.transport.unsent() + self.sessions.unsent()
+    }
+
     /// Tells who watches.
     pub(super) fn answer(&mut self, question: oneshot::Sender<Report>) {
         let now = Instant::now();
         let mut viewers = Vec::with_capacity(self.sessions.len());
         self.sessions
             .each(|id, entry| viewers.push(entry.session.report(id.0, entry.camera, now)));
+        viewers.sort_by_key(|viewer| viewer.session);
         // Who asked may have lost patience.
         let _ = question.send(Report {
             viewers,
-            unsent: self.transport.unsent(),
+            unsent: self.unsent(),
         });
     }
 }

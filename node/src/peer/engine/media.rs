@@ -4,13 +4,10 @@ use std::{future::poll_fn, task::Poll, time::Instant};
 
 use tracing::debug;
 
-use super::{
-    host::Host,
-    port::{Port, drain},
-};
+use super::host::Host;
 use crate::{
     media::{AccessUnit, SoundUnit, Timestamp},
-    peer::{feed::Feed, report::Stage, sound::SoundFeed},
+    peer::{feed::Feed, session::Output, shard::Task, sound::SoundFeed},
 };
 
 impl Host {
@@ -36,24 +33,17 @@ impl Host {
                 return debug!(codec = %rendition.codec, "an access unit can't be cut into packets: {error}");
             }
         };
+        let captured_at = packetised.unit.captured_at;
         let now = Instant::now();
-        let mut watched = false;
-        let Self {
-            sessions,
-            transport,
-            events,
-            ..
-        } = self;
-        sessions.each(|id, entry| {
-            if entry.camera == camera && entry.session.rendition() == rendition {
-                let mut port = Port::new(id, transport, now);
-                entry.session.picture(&packetised, now, &mut port);
-                drain(id, &mut entry.session, transport, events, now);
-                watched |= entry.session.stage() == Stage::Watching;
-            }
-        });
-        if watched {
-            let captured_at = packetised.unit.captured_at;
+        let served = self.share(
+            Task::Picture {
+                camera,
+                rendition,
+                packetised,
+            },
+            now,
+        );
+        if served {
             self.tally.figures.sent.record(start.elapsed());
             self.tally
                 .figures
@@ -74,27 +64,35 @@ impl Host {
         if self.privacy.blocks(unit.captured_at) {
             return;
         }
-        let now = Instant::now();
-        let mut sent = false;
-        let Self {
-            sessions,
-            transport,
-            events,
-            ..
-        } = self;
-        sessions.each(|id, entry| {
-            if entry.session.hears() == Some(codec) {
-                let mut port = Port::new(id, transport, now);
-                entry.session.sound(&unit, now, &mut port);
-                drain(id, &mut entry.session, transport, events, now);
-                sent |= entry.session.stage() != Stage::Connecting;
-            }
-        });
-        if sent {
-            let took = Timestamp::now().since(unit.captured_at);
+        let (captured_at, now) = (unit.captured_at, Instant::now());
+        if self.share(Task::Sound { codec, unit }, now) {
+            let took = Timestamp::now().since(captured_at);
             self.tally.figures.sound_captured_to_sent.record(took);
         }
         self.happen(now);
+    }
+
+    /// Has all sessions that it concerns do something, a crowd by several threads at once. Returns whether anybody got something of a unit.
+    /// What they had to tell is for [`Host::happen`].
+    pub(super) fn share(&mut self, task: Task, now: Instant) -> bool {
+        let Self {
+            sessions,
+            transport,
+            crew,
+            events,
+            ..
+        } = self;
+        let crowd = sessions.prepare(&task, |path| transport.is_welcome(path, now));
+        crew.work(sessions.shards(), task, crowd, now);
+        let outcome = sessions.outcome();
+        for (id, output) in outcome.outputs {
+            match output {
+                Output::Transmit(packet) => transport.send(id, packet.path, &packet.data, now),
+                Output::Event(event) => events.push_back((id, event)),
+            }
+        }
+        transport.flush();
+        outcome.served
     }
 }
 
@@ -126,6 +124,8 @@ pub(super) async fn next_sound(feeds: &mut [SoundFeed]) -> (usize, Option<SoundU
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use bytes::Bytes;
     use tokio::sync::watch;
     use tracing::Span;
@@ -166,6 +166,7 @@ mod tests {
             privacy: privacy.clone(),
             ears: None,
             intake: None,
+            threads: NonZeroUsize::MIN,
         });
         let mut host = engine.host;
         host.take(Request::Open {

@@ -1,36 +1,33 @@
-//! One task with all sessions of all cameras.
+//! One task with all sessions of all cameras. In a crowd other threads send for it.
 
+mod crew;
 mod farewell;
 mod host;
 mod media;
 mod network;
+mod parts;
 mod port;
 mod requests;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, time::Instant};
 
 use pinhole_service::watchdog::{BEAT, Pulse};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    channels::{Channels, Ears, Outgoing},
+    channels::Outgoing,
     ending::Ending,
     report::Report,
     request::{Calls, Request},
     transport::{Names, Source, Transport},
     viewers::{Questions, Tally, Viewers},
 };
-use crate::{
-    fanout::Broadcast,
-    media::{Privacy, SoundUnit},
-    voice::Intake,
-};
 use host::Host;
 
-pub use host::Settings;
+pub use parts::{Parts, Settings};
 
 /// Serves all viewers.
 pub struct Engine {
@@ -41,38 +38,15 @@ pub struct Engine {
     viewers: Viewers,
 }
 
-/// What an engine is made of.
-pub struct Parts {
-    /// What carries packets.
-    pub transport: Transport,
-    /// What the configuration says, at any time.
-    pub settings: watch::Receiver<Settings>,
-    /// The sound of all cameras.
-    pub sound: Broadcast<SoundUnit>,
-    /// What was captured before this is switched on is not sent any more.
-    pub privacy: Privacy,
-    /// Who takes part in viewers' control channels; without, there are none.
-    pub ears: Option<Arc<dyn Ears>>,
-    /// Where viewers are heard, as far as the settings allow it.
-    pub intake: Option<Intake>,
-}
-
 impl Engine {
     /// One without cameras, and where it is asked to serve some ([`Request::Open`]).
     pub fn new(parts: Parts) -> (Self, Calls) {
-        let Parts {
-            transport,
-            settings: mut changes,
-            sound,
-            privacy,
-            ears,
-            intake,
-        } = parts;
-        let settings = changes.borrow_and_update().clone();
+        let mut changes = parts.settings.clone();
+        // What holds by now, the host reads.
+        changes.mark_unchanged();
         let (tally, questions, viewers) = Tally::new();
         let (calls, requests) = Calls::new();
-        let channels = Channels::new(ears);
-        let host = Host::new(settings, transport, &sound, privacy, channels, intake, tally);
+        let host = Host::new(parts, tally);
         let engine = Self {
             host,
             changes,

@@ -8,7 +8,7 @@ use std::{
 use tracing::debug;
 
 use super::host::Host;
-use crate::peer::{id::SessionId, session::Input, transport::Source};
+use crate::peer::{id::SessionId, session::Input, shard::Task, transport::Source};
 
 /// Between two times that the packets which have come are read. Each viewer has several to say a second, one at a time, and waking for each costs more than reading it.
 const REST: Duration = Duration::from_millis(5);
@@ -57,8 +57,19 @@ impl Host {
 
     /// Has every session do what is due.
     pub(super) fn advance_due(&mut self, now: Instant) {
-        for id in self.sessions.due(now) {
-            self.advance(id, now);
+        let due = self.sessions.due(now);
+        if due.is_empty() {
+            return;
+        }
+        self.share(Task::Time(due.clone()), now);
+        for id in &due {
+            self.sessions.settle(*id);
+        }
+        self.happen(now);
+        for id in due {
+            if let Some(entry) = self.sessions.get(id) {
+                self.channels.weigh(id, &mut entry.session);
+            }
         }
     }
 

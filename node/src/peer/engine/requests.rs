@@ -18,7 +18,8 @@ use crate::{
         request::Request,
         sdp::Offer,
         session::{Input, Session, SessionError, Terms, first_named},
-        sessions::{Entry, Full},
+        sessions::Full,
+        shard::Entry,
     },
     voice::Talker,
 };

@@ -1,4 +1,7 @@
+mod crowd;
+
 use std::{
+    num::NonZeroUsize,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -6,12 +9,13 @@ use std::{
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
-use super::{requests::CONNECTING, *};
+use super::{crew::Crew, requests::CONNECTING, *};
 use crate::{
     fanout::{self, Demand},
-    media::{Codec, Rendition},
+    media::{Codec, Privacy, Rendition},
     peer::{
         CallId, Caller, CameraId, Refused, Reply,
+        id::SessionId,
         session::Input,
         transport::{Path, Protocol},
     },
@@ -68,10 +72,13 @@ impl Scene {
             privacy,
             ears: None,
             intake: None,
+            threads: const { NonZeroUsize::new(3).expect("more than none") },
         });
         let Engine {
             mut host, viewers, ..
         } = engine;
+        // Two of them are a crowd.
+        host.crew = Crew::greater_than(1);
         host.take(Request::Open {
             camera: CAMERA,
             broadcast,

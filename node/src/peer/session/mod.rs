@@ -43,6 +43,7 @@ use super::{
     report::{Stage, Viewer},
     rtcp::Anchor,
     sdp::Offer,
+    transport::Path,
 };
 use crate::media::{Codec, Rendition, SoundCodec};
 use account::Account;
@@ -215,6 +216,11 @@ impl Session {
     /// The codec in which this viewer hears us, while it does.
     pub(super) fn hears(&self) -> Option<SoundCodec> {
         self.link.media.hears()
+    }
+
+    /// Where its media go, once that is known.
+    pub(super) fn way(&self) -> Option<Path> {
+        self.link.outgoing.path()
     }
 
     pub(super) fn stage(&self) -> Stage {

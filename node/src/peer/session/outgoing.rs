@@ -37,6 +37,11 @@ impl Outgoing {
         self.sealer.as_ref().zip(self.path).filter(|_| rtp.is_ours())
     }
 
+    /// Where the core has sent last what is no check.
+    pub(super) fn path(&self) -> Option<Path> {
+        self.path
+    }
+
     /// ICE begins anew. The core has no path meanwhile; ours goes on, as RFC 8445 wants it, until the core shows the next.
     pub(super) fn restarts(&mut self) {
         self.is_lost = true;

@@ -3,6 +3,7 @@
 mod candidates;
 mod checks;
 mod demux;
+mod lane;
 mod names;
 mod outbox;
 mod path;
@@ -15,6 +16,7 @@ use std::{
     future::poll_fn,
     io,
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
@@ -27,6 +29,7 @@ use udp::{Buffers, Socket};
 
 pub(super) use checks::{Checks, may_be_checked};
 pub(super) use demux::Demux;
+pub(super) use lane::{Lane, is_check};
 pub(super) use names::Names;
 pub(super) use path::{Path, Protocol};
 pub(super) use reflexive::Reflexive;
@@ -46,7 +49,7 @@ pub enum TransportError {
 
 /// All that carries packets: one UDP port for all viewers of all cameras.
 pub struct Transport {
-    sockets: Vec<Socket>,
+    sockets: Arc<[Socket]>,
     buffers: Buffers,
     outbox: Outbox,
     checks: Checks,
@@ -75,7 +78,7 @@ impl Transport {
             cause,
         })?;
         Ok(Self {
-            sockets,
+            sockets: sockets.into(),
             buffers: Buffers::default(),
             outbox: Outbox::default(),
             checks: Checks::default(),
@@ -144,6 +147,11 @@ impl Transport {
             }
             false
         })
+    }
+
+    /// Another way out, by the same sockets.
+    pub(super) fn lane(&self) -> Lane {
+        Lane::new(self.sockets.clone())
     }
 
     /// Sends a packet of a session, at [`Transport::flush`] at the latest, unless nobody has asked for it ([`Checks`]). Never waits.

@@ -57,6 +57,7 @@ impl Node {
             privacy,
             ears: None,
             intake: None,
+            threads: std::num::NonZeroUsize::MIN,
         });
         let presence = watch::Sender::new(Standing {
             server: "http://192.0.2.1:8888".to_owned(),
