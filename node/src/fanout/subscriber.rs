@@ -72,6 +72,11 @@ impl Subscriber<AccessUnit> {
     pub fn request_keyframe(&self) {
         self.track.state().desk.want_keyframe();
     }
+
+    /// Whether what makes the pictures makes a keyframe when it is asked for one.
+    pub fn is_on_request(&self) -> bool {
+        self.track.state().on_request
+    }
 }
 
 impl<U: Unit> Drop for Subscriber<U> {

@@ -5,7 +5,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
-use super::{id::CameraId, ring::Ring};
+use super::{
+    id::CameraId,
+    ring::{self, Ring},
+};
 use crate::{
     fanout::{Broadcast, Depth, Subscriber},
     media::{AccessUnit, Codec, Privacy, Rendition},
@@ -107,6 +110,16 @@ impl Feed {
         &self.ring
     }
 
+    /// Whether a keyframe can be had by asking for one.
+    pub(super) fn is_on_request(&self) -> bool {
+        self.subscriber.as_ref().is_none_or(Subscriber::is_on_request)
+    }
+
+    /// What a newcomer begins with, where that is better than a keyframe that is still to be made: the packets, with the number of the first.
+    pub(super) fn group(&self) -> Option<(u64, Vec<ring::Packet>)> {
+        self.ring.since_keyframe(self.is_on_request())
+    }
+
     pub(super) fn is_used(&self) -> bool {
         self.users > 0
     }
@@ -137,7 +150,9 @@ impl Feed {
         if payloads.is_empty() {
             return Err(Uncuttable::Empty);
         }
-        let first = self.ring.keep(&payloads, unit.captured_at, unit.is_keyframe);
+        let first = self
+            .ring
+            .keep(&payloads, unit.captured_at, unit.is_keyframe, self.is_on_request());
         Ok(Packetised {
             unit,
             payloads,

@@ -30,7 +30,8 @@ impl Call {
                 Output::Event(Event::KeyframeWanted) => {
                     self.told.keyframes_wanted += 1;
                     let (mut port, sent) = (Port::default(), self.sent);
-                    let pictures = session.catch_up(self.source.ring(), self.now, &mut port);
+                    let group = || self.source.ring().since_keyframe(true);
+                    let pictures = session.catch_up(group, self.now, &mut port);
                     self.leave(port);
                     self.given += pictures;
                     self.cut += self.sent - sent;

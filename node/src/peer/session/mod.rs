@@ -23,6 +23,7 @@ mod sections;
 mod send;
 mod setup;
 mod sound;
+mod stamps;
 mod stream;
 #[cfg(test)]
 mod tests;

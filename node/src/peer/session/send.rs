@@ -15,13 +15,14 @@ use super::{
     link::Link,
     media::Which,
     rtp::Place,
+    stamps::Stamps,
 };
 use crate::{
     media::SoundUnit,
     peer::{
         feed::Packetised,
         report::Stage,
-        ring::Ring,
+        ring::{Packet, Ring},
         srtp::{HEADER, OVERHEAD},
         transport::Path,
     },
@@ -62,24 +63,35 @@ impl Session {
         }
     }
 
-    /// Sends a viewer that waits for a keyframe the last one and what follows it, where that is fresh: in a crowd that comes at once, hardly anybody
-    /// waits for the next. Returns how many pictures these were.
-    pub(in crate::peer) fn catch_up(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) -> u32 {
+    /// Sends a viewer that waits for a keyframe the last one and what follows it, where there is such a `group`: in a crowd that comes at once, hardly
+    /// anybody waits for the next. Their time stamps are drawn together, so that a viewer is at the last of them at once. Returns how many pictures
+    /// these were.
+    pub(in crate::peer) fn catch_up(
+        &mut self,
+        group: impl FnOnce() -> Option<(u64, Vec<Packet>)>,
+        now: Instant,
+        out: &mut impl Out,
+    ) -> u32 {
         self.now = now;
         if self.link.stage != Stage::AwaitingKeyframe || self.negotiation.awaits_answer() {
             return 0;
         }
-        let Some((first, packets)) = ring.since_keyframe() else {
+        let Some((first, packets)) = group() else {
             return 0;
         };
-        if !begins(&mut self.link, true) {
+        let Some(newest) = packets.last().filter(|_| begins(&mut self.link, true)) else {
             return 0;
-        }
-        let units = packets.iter().filter(|packet| packet.marker).count() as u32;
-        self.link.media.stream.begin(first, units.into());
+        };
+        let (stamps, units) = (
+            Stamps::drawn_together(newest.captured_at),
+            packets.iter().filter(|packet| packet.marker).count() as u32,
+        );
+        let stream = &mut self.link.media.stream;
+        stream.begin_with(first, stamps);
+        stream.begin(first, units.into());
         for packet in packets {
             let (rtp, bytes) = (&mut self.link.media.stream.rtp, packet.payload.len());
-            let place = rtp.place(packet.captured_at, packet.marker, bytes);
+            let place = rtp.place(stamps.of(packet.captured_at), packet.marker, bytes);
             self.link.resend_limit.earn(bytes);
             self.packet(Which::Picture, place, &packet.payload, out);
         }

@@ -6,6 +6,7 @@ use rtc::{
 use super::{
     rtp::{Place, Rtp},
     setup,
+    stamps::Stamps,
 };
 use crate::{
     media::Codec,
@@ -32,6 +33,7 @@ struct Run {
     feed: u64,
     /// … and in the stream's.
     number: u64,
+    stamps: Stamps,
 }
 
 impl Stream {
@@ -97,9 +99,19 @@ impl Stream {
         // After a pause, or with another feed, the viewer's numbers go on where they were.
         let goes_on = |run: &Run| number.wrapping_sub(run.number) == feed.wrapping_sub(run.feed);
         if !self.run.as_ref().is_some_and(goes_on) {
-            self.run = Some(Run { feed, number });
+            self.begin_with(feed, Stamps::default());
         }
         self.units += units;
+    }
+
+    /// What follows begins with this number of the feed, and has these time stamps, which it keeps when it is sent again.
+    pub(super) fn begin_with(&mut self, feed: u64, stamps: Stamps) {
+        let number = self.rtp.next();
+        self.run = Some(Run {
+            feed,
+            number,
+            stamps,
+        });
     }
 
     /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
@@ -116,7 +128,7 @@ impl Stream {
         let packet = ring.get(run.feed + number.checked_sub(run.number)?)?;
         let place = Place {
             number,
-            captured_at: packet.captured_at,
+            captured_at: run.stamps.of(packet.captured_at),
             marker: packet.marker,
         };
         Some((place, packet))
@@ -142,7 +154,7 @@ mod tests {
             .map(|number| Bytes::from(vec![number as u8]))
             .collect();
         Packetised {
-            first: ring.keep(&payloads, captured_at, true),
+            first: ring.keep(&payloads, captured_at, true, true),
             unit: AccessUnit {
                 data: Bytes::new(),
                 captured_at,
