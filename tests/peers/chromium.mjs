@@ -387,8 +387,15 @@ class Viewer {
     this.#page = await this.#context.newPage();
     this.#page.on("console", (message) => console.error(`page ${message.type()}:`, message.text()));
     this.#page.on("pageerror", (error) => console.error("page error:", error.stack ?? error.message));
+    // A guest that is just plugged in changes the network, and Chromium gives up what it loads at that moment.
+    let torn = false;
+    this.#page.on("requestfailed", (request) => { torn ||= request.failure()?.errorText === "net::ERR_NETWORK_CHANGED"; });
     try {
-      const answer = await this.#page.goto(url, { waitUntil: "load" });
+      let answer = await this.#page.goto(url, { waitUntil: "load" });
+      while (torn) {
+        torn = false;
+        answer = await this.#page.reload({ waitUntil: "load" });
+      }
       return { status: answer?.status() ?? null };
     } catch (error) {
       // What comes of a 401 where nobody answers the browser's question: its own page, which tells nothing.
