@@ -150,9 +150,12 @@ impl Feed {
         if payloads.is_empty() {
             return Err(Uncuttable::Empty);
         }
-        let first = self
-            .ring
-            .keep(&payloads, unit.captured_at, unit.is_keyframe, self.is_on_request());
+        let first = self.ring.keep(
+            &payloads,
+            unit.captured_at,
+            unit.is_keyframe,
+            self.is_on_request(),
+        );
         Ok(Packetised {
             unit,
             payloads,

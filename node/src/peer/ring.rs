@@ -143,7 +143,10 @@ impl Packets {
 
     /// Whether all that is kept is what a newcomer may be given: a keyframe and what follows it.
     fn is_group(&self, now: Timestamp) -> bool {
-        let keyframe = self.kept.front().filter(|_| self.keyframe.and_then(|first| self.index(first)) == Some(0));
+        let keyframe = self
+            .kept
+            .front()
+            .filter(|_| self.keyframe.and_then(|first| self.index(first)) == Some(0));
         self.bytes <= MOST_BYTES && keyframe.is_some_and(|first| now.since(first.captured_at) < LONGEST)
     }
 
@@ -251,7 +254,10 @@ mod tests {
         keep(&ring, &picture(1, 4), at(432));
         assert!(ring.since_keyframe(true).is_some());
         keep(&ring, &picture(1, 5), at(433));
-        assert!(ring.since_keyframe(true).is_none(), "another one may be made by now");
+        assert!(
+            ring.since_keyframe(true).is_none(),
+            "another one may be made by now"
+        );
         ring.keep(&picture(KEPT + 1, 6), at(466), true, true);
         assert!(ring.since_keyframe(true).is_none(), "its beginning is not kept");
         ring.keep(&picture(1, 7), at(500), true, true);

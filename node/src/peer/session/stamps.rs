@@ -23,7 +23,9 @@ impl Stamps {
 
     /// The time stamp of a picture that was captured then.
     pub(super) fn of(self, captured_at: Timestamp) -> Timestamp {
-        let age = self.newest.map_or(Duration::ZERO, |newest| newest.since(captured_at));
+        let age = self
+            .newest
+            .map_or(Duration::ZERO, |newest| newest.since(captured_at));
         let newest = self.newest.filter(|_| !age.is_zero());
         newest.map_or(captured_at, |newest| {
             Timestamp::from_monotonic(newest.as_duration().saturating_sub(age / PART))

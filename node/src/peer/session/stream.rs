@@ -107,11 +107,7 @@ impl Stream {
     /// What follows begins with this number of the feed, and has these time stamps, which it keeps when it is sent again.
     pub(super) fn begin_with(&mut self, feed: u64, stamps: Stamps) {
         let number = self.rtp.next();
-        self.run = Some(Run {
-            feed,
-            number,
-            stamps,
-        });
+        self.run = Some(Run { feed, number, stamps });
     }
 
     /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
