@@ -238,28 +238,6 @@ async fn one_address_that_says_a_lot_keeps_nobody_out_and_gets_no_more_than_the_
 }
 
 #[tokio::test]
-async fn of_a_flood_of_offers_few_are_read_and_a_newcomer_gets_in() {
-    let mut scene = Scene::new(200);
-    let start = Instant::now();
-    // One member, which has a session, negotiates anew a thousand times a second.
-    let taken = |told: &Told| told.words() == ["answer"];
-    let mut answered = 0;
-    for number in 0..3000 {
-        let now = start + Duration::from_millis(number);
-        answered += usize::from(taken(&scene.offers_at(1, BROWSER, now)));
-        if number % 100 == 99 {
-            let newcomer = scene.offers_at(1000 + number, BROWSER, now);
-            assert_eq!(newcomer.words(), ["answer"], "after {number} ms");
-        }
-    }
-    assert!((100..=50 + 3 * 50).contains(&answered), "{answered} of 3000");
-    // Now everybody is new.
-    let later = start + Duration::from_secs(60);
-    let told = (0..1000).filter(|call| taken(&scene.offers_at(10_000 + call, BROWSER, later)));
-    assert_eq!(told.count(), 100);
-}
-
-#[tokio::test]
 async fn an_offer_continues_its_session_or_begins_another_one() {
     let mut scene = Scene::new(1);
     let first = scene.offers(1, BROWSER);

@@ -66,3 +66,25 @@ async fn what_goes_wrong_in_a_helper_ends_the_engine() {
     let panic = outcome.expect_err("it went wrong");
     assert_eq!(panic.downcast_ref(), Some(&"on purpose"));
 }
+
+#[tokio::test]
+async fn of_a_flood_of_offers_few_are_read_and_a_newcomer_gets_in() {
+    let mut scene = Scene::new(200);
+    let start = Instant::now();
+    // One member, which has a session, negotiates anew a thousand times a second.
+    let taken = |told: &Told| told.words() == ["answer"];
+    let mut answered = 0;
+    for number in 0..3000 {
+        let now = start + Duration::from_millis(number);
+        answered += usize::from(taken(&scene.offers_at(1, BROWSER, now)));
+        if number % 100 == 99 {
+            let newcomer = scene.offers_at(1000 + number, BROWSER, now);
+            assert_eq!(newcomer.words(), ["answer"], "after {number} ms");
+        }
+    }
+    assert!((100..=50 + 3 * 50).contains(&answered), "{answered} of 3000");
+    // Now everybody is new.
+    let later = start + Duration::from_secs(60);
+    let told = (0..1000).filter(|call| taken(&scene.offers_at(10_000 + call, BROWSER, later)));
+    assert_eq!(told.count(), 100);
+}
