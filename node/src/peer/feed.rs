@@ -7,7 +7,7 @@ use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
 use super::{
     id::CameraId,
-    ring::{self, Ring},
+    ring::{Group, Ring},
 };
 use crate::{
     fanout::{Broadcast, Depth, Subscriber},
@@ -51,6 +51,8 @@ pub(super) struct Packetised {
     pub(super) payloads: Vec<Bytes>,
     /// The feed's number of the first of them.
     pub(super) first: u64,
+    /// Where these are kept, and what was before them.
+    pub(super) ring: Ring,
 }
 
 impl Feed {
@@ -115,9 +117,9 @@ impl Feed {
         self.subscriber.as_ref().is_none_or(Subscriber::is_on_request)
     }
 
-    /// What a newcomer begins with, where that is better than a keyframe that is still to be made: the packets, with the number of the first.
-    pub(super) fn group(&self) -> Option<(u64, Vec<ring::Packet>)> {
-        self.ring.since_keyframe(self.is_on_request())
+    /// What a newcomer begins with, where that is better than a keyframe that is still to be made.
+    pub(super) fn group(&self) -> Option<Group> {
+        self.ring.group(self.is_on_request())
     }
 
     pub(super) fn is_used(&self) -> bool {
@@ -150,16 +152,12 @@ impl Feed {
         if payloads.is_empty() {
             return Err(Uncuttable::Empty);
         }
-        let first = self.ring.keep(
-            &payloads,
-            unit.captured_at,
-            unit.is_keyframe,
-            self.is_on_request(),
-        );
+        let first = self.ring.keep(&payloads, unit.captured_at, unit.is_keyframe);
         Ok(Packetised {
             unit,
             payloads,
             first,
+            ring: self.ring.clone(),
         })
     }
 }

@@ -13,13 +13,10 @@ use crate::media::{Keeper, Privacy, Timestamp};
 /// Packets that are kept: two seconds at 4 Mbit/s. What is older comes too late for a picture.
 pub(super) const KEPT: usize = 1024;
 
-/// A keyframe is fresh for so long: sooner there is no other one, whoever asks (`fanout`'s desk). What follows it meanwhile is not much more.
+/// A keyframe is fresh for so long. Sooner hardly any other one is made, whoever asks (`fanout`'s desk), and what follows it meanwhile is not much more.
 const FRESH: Duration = Duration::from_millis(400);
-
-/// From a source that makes no keyframe when it is asked for one, a newcomer is given what came since the last, however long ago that was, …
+/// From a source that makes no keyframe when it is asked for one, a newcomer is given what came since the last, if that was no longer ago.
 const LONGEST: Duration = Duration::from_secs(4);
-/// … and so many bytes at most, which a good path carries within a third of a second.
-const MOST_BYTES: usize = 4 << 20;
 
 /// One packet as all viewers get it: what differs between them is its header.
 #[derive(Clone, Debug)]
@@ -50,8 +47,15 @@ struct Packets {
     next: u64,
     /// The number with which the last keyframe begins.
     keyframe: Option<u64>,
-    /// Of what is kept.
-    bytes: usize,
+}
+
+/// A keyframe and what has followed it until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    /// The number with which it begins.
+    pub(super) first: u64,
+    /// When the newest picture was captured.
+    pub(super) newest: Timestamp,
 }
 
 impl Ring {
@@ -66,20 +70,14 @@ impl Ring {
         }
     }
 
-    /// Keeps the packets of a picture, from a source that makes keyframes on request or does not. Returns the number of the first.
-    pub(super) fn keep(
-        &self,
-        payloads: &[Bytes],
-        captured_at: Timestamp,
-        is_keyframe: bool,
-        on_request: bool,
-    ) -> u64 {
+    /// Keeps the packets of a picture. Returns the number of the first.
+    pub(super) fn keep(&self, payloads: &[Bytes], captured_at: Timestamp, is_keyframe: bool) -> u64 {
         let mut packets = self.kept.lock();
         let first = packets.next;
         packets.next += payloads.len() as u64;
         // Asked behind the lock: whoever throws the switch now empties the ring after this.
         if self.privacy.blocks(captured_at) {
-            packets.forget();
+            packets.kept.clear();
             return first;
         }
         if is_keyframe {
@@ -91,10 +89,16 @@ impl Ring {
             captured_at,
             marker: number == last,
         });
-        packets.kept.extend(all);
-        packets.bytes += payloads.iter().map(Bytes::len).sum::<usize>();
-        packets.cut(captured_at, on_request);
+        // A picture that is longer than the ring leaves its end there.
+        packets.kept.extend(all.skip(payloads.len().saturating_sub(KEPT)));
+        let over = packets.kept.len().saturating_sub(KEPT);
+        packets.kept.drain(..over);
         first
+    }
+
+    /// The number of the next packet.
+    pub(super) fn next(&self) -> u64 {
+        self.kept.lock().next
     }
 
     /// The packet of this number, while it is kept.
@@ -104,17 +108,15 @@ impl Ring {
         packet.filter(|packet| self.may_leave(packet)).cloned()
     }
 
-    /// The last keyframe and all that follows it, with the number of the first packet, where all is kept, and the keyframe is fresh or no other
-    /// can be had.
-    pub(super) fn since_keyframe(&self, on_request: bool) -> Option<(u64, Vec<Packet>)> {
+    /// The last keyframe and all that follows it, where all is kept, and the keyframe is fresh or none can be had by asking for it.
+    pub(super) fn group(&self, on_request: bool) -> Option<Group> {
         let packets = self.kept.lock();
         let first = packets.keyframe?;
-        let index = packets.index(first)?;
-        let (keyframe, newest) = (packets.kept.get(index)?, packets.kept.back()?);
+        let (keyframe, newest) = (packets.kept.get(packets.index(first)?)?, packets.kept.back()?);
+        let newest = newest.captured_at;
         let lasts = if on_request { FRESH } else { LONGEST };
-        let is_fresh = newest.captured_at.since(keyframe.captured_at) < lasts;
-        let all = packets.kept.range(index..);
-        (is_fresh && self.may_leave(keyframe)).then(|| (first, all.cloned().collect()))
+        let is_of_use = newest.since(keyframe.captured_at) < lasts && self.may_leave(keyframe);
+        is_of_use.then_some(Group { first, newest })
     }
 
     fn may_leave(&self, packet: &Packet) -> bool {
@@ -134,33 +136,6 @@ impl Kept {
 }
 
 impl Packets {
-    /// Lets go of what is of no use any more.
-    fn cut(&mut self, now: Timestamp, on_request: bool) {
-        while self.kept.len() > KEPT && (on_request || !self.is_group(now)) {
-            self.pop();
-        }
-    }
-
-    /// Whether all that is kept is what a newcomer may be given: a keyframe and what follows it.
-    fn is_group(&self, now: Timestamp) -> bool {
-        let keyframe = self
-            .kept
-            .front()
-            .filter(|_| self.keyframe.and_then(|first| self.index(first)) == Some(0));
-        self.bytes <= MOST_BYTES && keyframe.is_some_and(|first| now.since(first.captured_at) < LONGEST)
-    }
-
-    fn pop(&mut self) {
-        if let Some(packet) = self.kept.pop_front() {
-            self.bytes -= packet.payload.len();
-        }
-    }
-
-    /// Not emptied only: nobody may watch any more, and then nobody needs the room.
-    fn forget(&mut self) {
-        (self.kept, self.bytes) = (VecDeque::new(), 0);
-    }
-
     /// Where the packet of this number is, while it is kept.
     fn index(&self, number: u64) -> Option<usize> {
         let behind = usize::try_from(self.next.checked_sub(number)?).ok()?;
@@ -170,7 +145,8 @@ impl Packets {
 
 impl Keeper for Kept {
     fn forget(&self) {
-        self.lock().forget();
+        // Not emptied only: nobody may watch any more, and then nobody needs the room.
+        self.lock().kept = VecDeque::new();
     }
 }
 
@@ -182,7 +158,7 @@ mod tests {
 
     /// Keeps a picture that is no keyframe.
     fn keep(ring: &Ring, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
-        ring.keep(payloads, captured_at, false, true)
+        ring.keep(payloads, captured_at, false)
     }
 
     fn picture(length: usize, byte: u8) -> Vec<Bytes> {
@@ -240,54 +216,29 @@ mod tests {
     #[test]
     fn a_newcomer_is_given_what_follows_a_fresh_keyframe() {
         let ring = Ring::default();
-        assert!(ring.since_keyframe(true).is_none());
+        assert_eq!(ring.group(true), None);
         keep(&ring, &picture(2, 1), at(0));
-        assert!(ring.since_keyframe(true).is_none(), "there was no keyframe");
-        ring.keep(&picture(3, 2), at(33), true, true);
+        assert_eq!(ring.group(true), None, "there was no keyframe");
+        ring.keep(&picture(3, 2), at(33), true);
         keep(&ring, &picture(1, 3), at(66));
-        let (first, packets) = ring.since_keyframe(true).expect("it is fresh");
-        assert_eq!((first, packets.len()), (2, 4));
-        assert_eq!(
-            packets.iter().map(|packet| packet.payload[0]).collect::<Vec<_>>(),
-            [2, 2, 2, 3]
-        );
-        keep(&ring, &picture(1, 4), at(432));
-        assert!(ring.since_keyframe(true).is_some());
-        keep(&ring, &picture(1, 5), at(433));
-        assert!(
-            ring.since_keyframe(true).is_none(),
-            "another one may be made by now"
-        );
-        ring.keep(&picture(KEPT + 1, 6), at(466), true, true);
-        assert!(ring.since_keyframe(true).is_none(), "its beginning is not kept");
-        ring.keep(&picture(1, 7), at(500), true, true);
-        ring.clear();
-        assert!(ring.since_keyframe(true).is_none());
-        keep(&ring, &picture(1, 8), at(533));
-        assert!(ring.since_keyframe(true).is_none(), "nor after that");
-    }
-
-    #[test]
-    fn where_no_keyframe_can_be_had_a_newcomer_is_given_the_whole_group() {
-        let ring = Ring::default();
-        let keep = |packets, milliseconds, is_keyframe| {
-            ring.keep(&picture(packets, 1), at(milliseconds), is_keyframe, false)
+        let group = Group {
+            first: 2,
+            newest: at(66),
         };
-        let first = keep(3, 0, true);
-        for number in 1..=90 {
-            keep(20, 33 * number, false);
-        }
-        let (begins, packets) = ring.since_keyframe(false).expect("it is kept");
-        assert_eq!((begins, packets.len()), (first, 3 + 90 * 20));
-        assert!(ring.since_keyframe(true).is_none(), "another one can be had");
-        keep(1, 4000, false);
-        assert!(ring.since_keyframe(false).is_none(), "that would be too much");
-        assert_eq!(ring.kept.lock().kept.len(), KEPT);
-        // One of many bytes.
-        let large: Vec<_> = (0..2000).map(|_| Bytes::from(vec![7; 3000])).collect();
-        ring.keep(&large, at(5000), true, false);
-        assert!(ring.since_keyframe(false).is_none());
-        let kept = ring.kept.lock();
-        assert_eq!((kept.kept.len(), kept.bytes), (KEPT, KEPT * 3000));
+        assert_eq!((ring.group(true), ring.next()), (Some(group), 6));
+        keep(&ring, &picture(1, 4), at(432));
+        assert!(ring.group(true).is_some());
+        keep(&ring, &picture(1, 5), at(433));
+        assert_eq!(ring.group(true), None, "another one may be made by now");
+        assert!(ring.group(false).is_some(), "unless none is made for the asking");
+        keep(&ring, &picture(1, 5), at(4033));
+        assert_eq!(ring.group(false), None, "that was long ago");
+        ring.keep(&picture(KEPT + 1, 6), at(4066), true);
+        assert_eq!(ring.group(false), None, "its beginning is not kept");
+        ring.keep(&picture(1, 7), at(4100), true);
+        ring.clear();
+        assert_eq!(ring.group(false), None);
+        keep(&ring, &picture(1, 8), at(4133));
+        assert_eq!(ring.group(false), None, "nor after that");
     }
 }

@@ -49,6 +49,8 @@ pub(super) struct Call {
     pub(super) sealed: u64,
     /// Pictures that the session gave out.
     pub(super) given: u32,
+    /// How often a picture has ended, with those that were sent again.
+    pub(super) ended: u32,
     /// RTP packets that these came to.
     pub(super) cut: u64,
     pub(super) holding: Holding,
@@ -93,6 +95,7 @@ impl Call {
             sent: 0,
             sealed: 0,
             given: 0,
+            ended: 0,
             cut: 0,
             holding: Holding::default(),
             nonces: Nonces::default(),
@@ -232,7 +235,7 @@ impl Call {
             && let Some(packetised) = self.source.picture(self.now)
         {
             self.holding.follow(&packetised.payloads);
-            let sent = self.sent;
+            let (sent, ended) = (self.sent, self.ended);
             let mut port = Port::default();
             if let Some(session) = &mut self.session {
                 session.picture(&packetised, self.now, &mut port);
@@ -240,7 +243,7 @@ impl Call {
             self.leave(port);
             self.pump();
             self.cut += self.sent - sent;
-            self.given += u32::from(self.sent > sent);
+            self.given += self.ended - ended;
         }
         let deadline = self.session.as_ref().and_then(Session::deadline);
         if deadline.is_some_and(|deadline| deadline <= self.now) {

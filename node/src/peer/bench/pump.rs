@@ -11,6 +11,9 @@ use crate::peer::{
     transport::Path,
 };
 
+/// Of the second byte of an RTP packet: a picture ends with it.
+const MARKER: u8 = 0x80;
+
 impl Call {
     /// Does what the session wants done.
     pub(super) fn pump(&mut self) {
@@ -29,13 +32,13 @@ impl Call {
                 Output::Event(Event::Watching) => self.told.watching = Some(self.now),
                 Output::Event(Event::KeyframeWanted) => {
                     self.told.keyframes_wanted += 1;
-                    let (mut port, sent) = (Port::default(), self.sent);
-                    let group = || self.source.ring().since_keyframe(true);
-                    let pictures = session.catch_up(group, self.now, &mut port);
+                    let (mut port, sent, ended) = (Port::default(), self.sent, self.ended);
+                    let ring = self.source.ring();
+                    let begins = session.catch_up(ring.group(true), ring, self.now, &mut port);
                     self.leave(port);
-                    self.given += pictures;
+                    self.given += self.ended - ended;
                     self.cut += self.sent - sent;
-                    if pictures == 0 {
+                    if !begins {
                         self.source.request_keyframe();
                     }
                 }
@@ -83,6 +86,7 @@ impl Call {
         // RTP is version 2, and its payload types are not those of RTCP (RFC 5761, section 4).
         let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
         self.sent += u64::from(is_rtp);
+        self.ended += u32::from(is_rtp && packet[1] & MARKER != 0);
         if path.peer == SocketAddr::from(VIEWER) {
             self.to_viewer.send(packet, self.now);
         } else {

@@ -169,7 +169,7 @@ impl Host {
             Event::KeyframeWanted => {
                 if let Some(feed) = feed_of(&mut self.feeds, camera, entry.session.rendition()) {
                     let mut port = Port::new(id, &mut self.transport, now);
-                    if entry.session.catch_up(|| feed.group(), now, &mut port) == 0 {
+                    if !entry.session.catch_up(feed.group(), feed.ring(), now, &mut port) {
                         feed.request_keyframe();
                     }
                     drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, outgoing::Outgoing,
-    pace::Pace,
+    catching::Catching, channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media,
+    outgoing::Outgoing, pace::Pace,
 };
 use crate::peer::{
     report::Stage,
@@ -30,6 +30,8 @@ pub(super) struct Link {
     /// The packets that are to be sent again, as the viewer numbers them.
     pub(super) missing: Vec<u16>,
     pub(super) stage: Stage,
+    /// While a newcomer is sent what was before it came.
+    pub(super) catching: Option<Catching>,
     /// Of our connectivity checks.
     pub(super) pace: Pace,
     /// What the viewer may send.

@@ -3,6 +3,7 @@
 
 mod account;
 mod candidate;
+mod catching;
 mod channel;
 mod error;
 mod handshake;

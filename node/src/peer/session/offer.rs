@@ -145,6 +145,7 @@ pub(super) fn open(
         resend_limit: ResendLimit::default(),
         missing: Vec::new(),
         stage: Stage::Connecting,
+        catching: None,
         pace: Pace::new(now),
         inflow: Inflow::default(),
         events: VecDeque::new(),

@@ -15,14 +15,13 @@ use super::{
     link::Link,
     media::Which,
     rtp::Place,
-    stamps::Stamps,
 };
 use crate::{
     media::SoundUnit,
     peer::{
         feed::Packetised,
         report::Stage,
-        ring::{Packet, Ring},
+        ring::Ring,
         srtp::{HEADER, OVERHEAD},
         transport::Path,
     },
@@ -32,9 +31,13 @@ use crate::{
 const AT_ONCE: usize = 8;
 
 impl Session {
-    /// Sends one access unit, where the viewer can make something of it. What else is to be done, [`Session::poll`] tells.
+    /// Sends one access unit, where the viewer can make something of it; to one that catches up what follows for it. What else is to be done,
+    /// [`Session::poll`] tells.
     pub(in crate::peer) fn picture(&mut self, packetised: &Packetised, now: Instant, out: &mut impl Out) {
         self.now = now;
+        if self.catches_up() {
+            return self.go_on(&packetised.ring, out);
+        }
         let Packetised { unit, payloads, .. } = packetised;
         // The offer of video is ours, and the viewer has not agreed yet.
         if self.negotiation.awaits_answer() || !begins(&mut self.link, unit.is_keyframe) {
@@ -63,41 +66,6 @@ impl Session {
         }
     }
 
-    /// Sends a viewer that waits for a keyframe the last one and what follows it, where there is such a `group`: in a crowd that comes at once, hardly
-    /// anybody waits for the next. Their time stamps are drawn together, so that a viewer is at the last of them at once. Returns how many pictures
-    /// these were.
-    pub(in crate::peer) fn catch_up(
-        &mut self,
-        group: impl FnOnce() -> Option<(u64, Vec<Packet>)>,
-        now: Instant,
-        out: &mut impl Out,
-    ) -> u32 {
-        self.now = now;
-        if self.link.stage != Stage::AwaitingKeyframe || self.negotiation.awaits_answer() {
-            return 0;
-        }
-        let Some((first, packets)) = group() else {
-            return 0;
-        };
-        let Some(newest) = packets.last().filter(|_| begins(&mut self.link, true)) else {
-            return 0;
-        };
-        let (stamps, units) = (
-            Stamps::drawn_together(newest.captured_at),
-            packets.iter().filter(|packet| packet.marker).count() as u32,
-        );
-        let stream = &mut self.link.media.stream;
-        stream.begin_with(first, stamps);
-        stream.begin(first, units.into());
-        for packet in packets {
-            let (rtp, bytes) = (&mut self.link.media.stream.rtp, packet.payload.len());
-            let place = rtp.place(stamps.of(packet.captured_at), packet.marker, bytes);
-            self.link.resend_limit.earn(bytes);
-            self.packet(Which::Picture, place, &packet.payload, out);
-        }
-        units
-    }
-
     /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it.
     pub(in crate::peer) fn again(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) {
         self.now = now;
@@ -116,7 +84,7 @@ impl Session {
     }
 
     /// Sends one packet: sealed where it is to lie, or by the core.
-    fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
+    pub(super) fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
         let link = &mut self.link;
         let Some(rtp) = link.media.rtp(which) else {
             return;
@@ -181,7 +149,7 @@ impl Session {
 }
 
 /// Whether the viewer can make something of a picture. With its first one it watches.
-fn begins(link: &mut Link, is_keyframe: bool) -> bool {
+pub(super) fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
         Stage::Connecting => false,
         _ if !link.media.shows => false,

@@ -110,6 +110,11 @@ impl Stream {
         self.run = Some(Run { feed, number, stamps });
     }
 
+    /// An access unit was sent up to its end, or not yet.
+    pub(super) fn count(&mut self, is_end: bool) {
+        self.units += u64::from(is_end);
+    }
+
     /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
     pub(super) fn may_be_kept(&self, sequence: u16) -> bool {
         let oldest = self.rtp.next().saturating_sub(ring::KEPT as u64);
@@ -150,13 +155,14 @@ mod tests {
             .map(|number| Bytes::from(vec![number as u8]))
             .collect();
         Packetised {
-            first: ring.keep(&payloads, captured_at, true, true),
+            first: ring.keep(&payloads, captured_at, true),
             unit: AccessUnit {
                 data: Bytes::new(),
                 captured_at,
                 is_keyframe: true,
             },
             payloads,
+            ring: ring.clone(),
         }
     }
 

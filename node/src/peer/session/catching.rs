@@ -1,0 +1,91 @@
+//! A newcomer's way to the present: what a camera has sent since its last keyframe.
+
+use std::time::Instant;
+
+use super::{
+    Session,
+    io::{Event, Out},
+    media::Which,
+    send::begins,
+    stamps::Stamps,
+};
+use crate::peer::{
+    report::Stage,
+    ring::{Group, Ring},
+};
+
+/// What is sent at once; the rest follows with the next pictures. The kernel takes little more from a socket where it is left at its defaults,
+/// and drops what is above that.
+const AT_ONCE: usize = 128 * 1024;
+
+/// How far a newcomer is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Catching {
+    /// The number of the next packet in the feed's ring.
+    next: u64,
+    stamps: Stamps,
+}
+
+impl Session {
+    /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes
+    /// at once, hardly anybody waits for the next. Time stamps are drawn together, so that a viewer is at the present at once. Returns whether it
+    /// begins.
+    pub(in crate::peer) fn catch_up(
+        &mut self,
+        group: Option<Group>,
+        ring: &Ring,
+        now: Instant,
+        out: &mut impl Out,
+    ) -> bool {
+        self.now = now;
+        let waits = self.link.stage == Stage::AwaitingKeyframe && !self.negotiation.awaits_answer();
+        // To one that has had pictures these would be from before.
+        let is_new = self.link.media.stream.units() == 0;
+        let Some(Group { first, newest }) = group.filter(|_| waits && is_new) else {
+            return false;
+        };
+        if !begins(&mut self.link, true) {
+            return false;
+        }
+        let stamps = Stamps::drawn_together(newest);
+        self.link.media.stream.begin_with(first, stamps);
+        self.link.catching = Some(Catching { next: first, stamps });
+        self.go_on(ring, out);
+        true
+    }
+
+    /// Whether the viewer is still on its way to the present.
+    pub(super) fn catches_up(&self) -> bool {
+        self.link.catching.is_some()
+    }
+
+    /// Sends what comes next to a viewer that catches up.
+    pub(super) fn go_on(&mut self, ring: &Ring, out: &mut impl Out) {
+        let Some(Catching { mut next, stamps }) = self.link.catching.take() else {
+            return;
+        };
+        if !self.link.media.shows {
+            return;
+        }
+        let end = ring.next();
+        let mut sent = 0;
+        while next < end && sent < AT_ONCE {
+            let Some(packet) = ring.get(next) else {
+                // The rest builds upon it.
+                self.link.stage = Stage::AwaitingKeyframe;
+                return self.link.events.push_back(Event::KeyframeWanted);
+            };
+            let bytes = packet.payload.len();
+            let stream = &mut self.link.media.stream;
+            let place = stream
+                .rtp
+                .place(stamps.of(packet.captured_at), packet.marker, bytes);
+            stream.count(packet.marker);
+            self.link.resend_limit.earn(bytes);
+            self.packet(Which::Picture, place, &packet.payload, out);
+            sent += bytes;
+            next += 1;
+        }
+        self.link.catching = (next < end).then_some(Catching { next, stamps });
+    }
+}
