@@ -15,8 +15,8 @@ use crate::{
     media::{Bitrate, FrameRate},
 };
 
-/// Seconds from keyframe to keyframe. A viewer who comes late waits for one, unless it can be asked for; each costs several
-/// times a normal frame.
+/// Seconds from keyframe to keyframe. A viewer who comes late is sent what came since the last, and one that has lost
+/// something waits for the next, unless it can be asked for; each costs several times a normal frame.
 const GROUP: u32 = 2;
 /// The same where keyframes can be asked for.
 const GROUP_ON_REQUEST: u32 = 10;

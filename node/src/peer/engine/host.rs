@@ -173,6 +173,7 @@ impl Host {
                         feed.request_keyframe();
                     }
                     drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+                    self.sessions.settle(id);
                 }
             }
             Event::PacketsWanted => {
@@ -180,6 +181,7 @@ impl Host {
                     let mut port = Port::new(id, &mut self.transport, now);
                     entry.session.again(feed.ring(), now, &mut port);
                     drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+                    self.sessions.settle(id);
                 }
             }
             Event::Watching => {
@@ -194,6 +196,7 @@ impl Host {
                 if let Some(number) = self.channels.happened(id, viewer, camera, event) {
                     entry.session.handle(Input::CloseChannel(number), now);
                     drain(id, &mut entry.session, &mut self.transport, &mut self.events, now);
+                    self.sessions.settle(id);
                 }
             }
             Event::Voice(packet) => {

@@ -13,7 +13,9 @@ use crate::{
 impl Host {
     /// Sends one access unit to everyone who watches this rendition of this camera.
     pub(super) fn broadcast(&mut self, index: usize, unit: Option<AccessUnit>) {
-        let feed = &mut self.feeds[index];
+        let Some(feed) = self.feeds.get_mut(index) else {
+            return;
+        };
         let (camera, rendition) = (feed.camera(), feed.rendition());
         let Some(unit) = unit else {
             // The pipeline ended for good, which ends the process; until then nobody waits for more.
@@ -55,7 +57,9 @@ impl Host {
 
     /// Sends 20 ms of sound to everyone who hears this codec.
     pub(super) fn broadcast_sound(&mut self, index: usize, unit: Option<SoundUnit>) {
-        let feed = &mut self.sounds[index];
+        let Some(feed) = self.sounds.get_mut(index) else {
+            return;
+        };
         let codec = feed.codec();
         let Some(unit) = unit else {
             // As with pictures: the process is about to end.
