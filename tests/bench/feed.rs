@@ -26,7 +26,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{CROWDS, NODE, loudspeaker};
+use crate::{MOST, NODE, loudspeaker};
 
 const SIZE: FrameSize = FrameSize {
     width: 1280,
@@ -74,7 +74,7 @@ pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
         let mut signals = Signals::listen()?;
         let watchdog = Watchdog::default();
         let (_viewers, settings) = watch::channel(peer::Settings {
-            max_viewers: CROWDS.into_iter().max().unwrap_or(1),
+            max_viewers: MOST,
             stun_servers: Vec::new(),
             sound: false,
             talk_back: if speaker.is_some() {
