@@ -1,7 +1,8 @@
 //! Many viewers in a process of their own, so that their work is not counted as the node's.
 //!
 //! The process takes commands as lines: `grow N` adds viewers up to N and answers when all of them are fed, `count` tells
-//! what each of them got so far. It ends when its standard input ends.
+//! what each of them got so far, and `latencies` how long pictures took to the last of them since it was asked for that before. It ends when
+//! its standard input ends.
 
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
@@ -16,12 +17,15 @@ use tokio::task::JoinSet;
 
 use crate::{
     child::{self, Child},
+    latency::{self, Heard},
     talk::Recording,
-    viewer::{self, Counts, Part},
+    viewer::{self, Ciphers, Counts, Part},
 };
 
 /// All viewers are to be fed within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// By how much the node goes before them (nice(2)): real ones would not be on its machine.
+const YIELDING: i32 = 10;
 
 /// What one viewer got so far.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -90,7 +94,12 @@ pub struct Crowd(Child);
 impl Crowd {
     /// Starts the process; nobody watches yet.
     pub fn start(network: &Network, manner: Manner) -> anyhow::Result<Self> {
-        let words = ["crowd", &server_url(), manner.word()];
+        Self::with(network, manner, Ciphers::Gcm)
+    }
+
+    /// The same of viewers that can decrypt no more than this.
+    pub fn with(network: &Network, manner: Manner, ciphers: Ciphers) -> anyhow::Result<Self> {
+        let words = ["crowd", &server_url(), manner.word(), ciphers.word()];
         Ok(Self(Child::start(network, &words)?))
     }
 
@@ -120,6 +129,12 @@ impl Crowd {
         Ok((gained.collect(), done))
     }
 
+    /// How long each picture took from its capture to the last viewer's last packet, in ms, of those since the last call. The first call
+    /// begins.
+    pub fn latencies(&mut self) -> anyhow::Result<Vec<f64>> {
+        self.0.ask("latencies")
+    }
+
     /// What each viewer got so far.
     fn count(&mut self) -> anyhow::Result<Vec<Count>> {
         self.0.ask("count")
@@ -127,8 +142,10 @@ impl Crowd {
 }
 
 /// The process itself.
-pub fn run(server: &str, manner: &str) -> anyhow::Result<()> {
+pub fn run(server: &str, manner: &str, ciphers: &str) -> anyhow::Result<()> {
     let server: ServerUrl = server.parse()?;
+    let ciphers = Ciphers::named(ciphers)?;
+    rustix::process::nice(YIELDING)?;
     let Some(manner) = Manner::ALL.into_iter().find(|known| known.word() == manner) else {
         bail!("nobody is {manner:?}");
     };
@@ -144,6 +161,7 @@ pub fn run(server: &str, manner: &str) -> anyhow::Result<()> {
     let mut crowd = Inside {
         server,
         part,
+        ciphers,
         viewers: Vec::new(),
         tasks: JoinSet::new(),
         ended: Arc::default(),
@@ -153,6 +171,7 @@ pub fn run(server: &str, manner: &str) -> anyhow::Result<()> {
         match line.split_once(' ') {
             Some(("grow", count)) => child::answer(&runtime.block_on(crowd.grow(count.parse()?)))?,
             _ if line == "count" => child::answer(&crowd.counts())?,
+            _ if line == "latencies" => child::answer(&crowd.latencies())?,
             _ => bail!("{line:?} is no command"),
         }
     }
@@ -163,6 +182,7 @@ pub fn run(server: &str, manner: &str) -> anyhow::Result<()> {
 struct Inside {
     server: ServerUrl,
     part: Part,
+    ciphers: Ciphers,
     viewers: Vec<Arc<Counts>>,
     tasks: JoinSet<()>,
     ended: Arc<Mutex<Vec<String>>>,
@@ -175,8 +195,9 @@ impl Inside {
             let counts = Arc::new(Counts::default());
             self.viewers.push(counts.clone());
             let (server, part, ended) = (self.server.clone(), self.part.clone(), self.ended.clone());
+            let ciphers = self.ciphers;
             self.tasks.spawn(async move {
-                if let Err(error) = viewer::watch(server, number, part, &counts).await {
+                if let Err(error) = viewer::watch(server, number, part, ciphers, &counts).await {
                     let mut ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
                     ended.push(format!("viewer {number}: {error:#}"));
                 }
@@ -201,6 +222,15 @@ impl Inside {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    fn latencies(&self) -> Vec<f64> {
+        let heard = |counts: &Arc<Counts>| {
+            let mut heard = counts.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            heard.replace(Heard::default()).unwrap_or_default()
+        };
+        let heard: Vec<_> = self.viewers.iter().map(heard).collect();
+        latency::to_last(&heard)
     }
 
     fn counts(&self) -> Vec<Count> {

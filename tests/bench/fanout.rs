@@ -1,13 +1,15 @@
 //! What a stream costs with ever more viewers.
 
+use std::ffi::OsStr;
 use std::fmt::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use pinhole_e2e::log::Mark;
 use pinhole_e2e::network::Network;
-use pinhole_e2e::process::Process;
+use pinhole_e2e::process::{Process, SOON};
 use pinhole_e2e::programs::{SIGNED_IN, binary, node_config, server_url, start_node, start_server};
 
 use crate::crowd::{Count, Crowd, Manner};
@@ -31,7 +33,13 @@ pub fn software(network: &Network) -> anyhow::Result<()> {
         node_config(NODE, "pattern")
     );
     let node = start_node(network, &config);
-    let rows = crowds(network, "software encode", &node, &binary("pinhole-node"))?;
+    let rows = crowds(
+        network,
+        "software encode",
+        &node,
+        &binary("pinhole-node"),
+        &CROWDS,
+    )?;
     let (viewer, encoder) = split(&rows);
     print(&format!(
         "### One software encode: pinhole-node, pattern 1280x720 at 30 fps, H.264\n\n{}\n\
@@ -45,8 +53,9 @@ pub fn software(network: &Network) -> anyhow::Result<()> {
 /// The same fan-out, fed with pictures that were encoded beforehand.
 pub fn passthrough(network: &Network) -> anyhow::Result<()> {
     let _server = start_server(network);
-    let node = start_feed(network)?;
-    let rows = crowds(network, "passthrough", &node, &std::env::current_exe()?)?;
+    let program = std::env::current_exe()?;
+    let node = start_feed(network, &[program.as_os_str()], SOON)?;
+    let rows = crowds(network, "passthrough", &node, &program, &CROWDS)?;
     let (viewer, rest) = split(&rows);
     print(&format!(
         "### Encoded beforehand: the same fan-out without an encoder\n\n{}\n\
@@ -66,7 +75,8 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
     for round in 1..=RUSHES {
         progress(&format!("{viewers} viewers at once, {round} of {RUSHES}"));
         let _server = start_server(network);
-        let node = start_feed(network)?;
+        let program = std::env::current_exe()?;
+        let node = start_feed(network, &[program.as_os_str()], SOON)?;
         let mut crowd = Crowd::start(network, Manner::Watching)?;
         let waits = sorted(crowd.grow(viewers)?.fed_after);
         thread::sleep(SETTLE);
@@ -89,41 +99,49 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
     print(&text)
 }
 
-fn start_feed(network: &Network) -> anyhow::Result<Process> {
-    start_feed_with(network, &[])
-}
-
-/// The same with more to say to it.
-pub fn start_feed_with(network: &Network, words: &[&str]) -> anyhow::Result<Process> {
-    let mut command = network.command(std::env::current_exe()?);
-    command.args(["feed", &server_url()]).args(words);
+/// Starts the node without its encoder: this program or that of another revision, where another one is to run it, after the words for that one.
+pub fn start_feed(network: &Network, words: &[&OsStr], patience: Duration) -> anyhow::Result<Process> {
+    let (program, words) = words.split_first().context("no program")?;
+    let mut command = network.command(program);
+    command.args(words).args(["feed", &server_url()]);
     let (node, _) = Process::spawn("feed", command);
-    node.wait_for_line(SIGNED_IN);
+    node.wait_for_line_since(Mark::default(), SIGNED_IN, patience);
     Ok(node)
 }
 
-struct Row {
-    viewers: usize,
-    usage: Usage,
+/// A crowd, and what it cost and got.
+pub struct Row {
+    pub viewers: usize,
+    pub usage: Usage,
     /// Of those that came for this row: from offer to first packet, in ms, sorted.
-    waits: Vec<f64>,
+    pub waits: Vec<f64>,
+    /// Of each picture, from its capture to the last viewer's last packet, in ms, sorted.
+    pub latencies: Vec<f64>,
     /// RTP payload that one viewer gets.
     kbps: f64,
-    packets_per_second: f64,
+    pub packets_per_second: f64,
     least_fps: f64,
     lost: u64,
     load: String,
 }
 
-fn crowds(network: &Network, what: &str, node: &Process, program: &Path) -> anyhow::Result<Vec<Row>> {
+/// One crowd after the other, each with those before.
+pub fn crowds(
+    network: &Network,
+    what: &str,
+    node: &Process,
+    program: &Path,
+    sizes: &[usize],
+) -> anyhow::Result<Vec<Row>> {
     // The crowd may run the same program, but does not yet.
     let watched = Watched::child(program)?;
     let mut crowd = Crowd::start(network, Manner::Watching)?;
     let mut rows = Vec::new();
-    for viewers in CROWDS {
+    for &viewers in sizes {
         progress(&format!("{what}, {viewers} viewers"));
         let waits = sorted(crowd.grow(viewers)?.fed_after);
         thread::sleep(SETTLE);
+        crowd.latencies()?;
         let (gained, usage) = crowd.gain(|| {
             let started = watched.start()?;
             thread::sleep(WINDOW);
@@ -133,6 +151,7 @@ fn crowds(network: &Network, what: &str, node: &Process, program: &Path) -> anyh
         rows.push(Row {
             viewers,
             waits,
+            latencies: sorted(crowd.latencies()?),
             kbps: sum(&gained, |count| count.bytes) as f64 * 8.0 / 1000.0 / usage.wall / viewers as f64,
             packets_per_second: sum(&gained, |count| count.packets) as f64 / usage.wall,
             least_fps,
@@ -158,16 +177,16 @@ pub fn assert_fed(gained: &[Count], viewers: usize, seconds: f64, node: &Process
     Ok(least_fps)
 }
 
-fn sum(counts: &[Count], of: impl Fn(&Count) -> u64) -> u64 {
+pub fn sum(counts: &[Count], of: impl Fn(&Count) -> u64) -> u64 {
     counts.iter().map(of).sum()
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+pub fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
 }
 
-fn middle(sorted: &[f64]) -> f64 {
+pub fn middle(sorted: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 

@@ -1,6 +1,7 @@
 //! The node without its encoder: pictures that were encoded beforehand go the way of a camera that encodes itself, through
 //! fan-out and peers. What this process uses is what the viewers cost, and nothing else.
 
+use std::env;
 use std::num::NonZeroUsize;
 use std::sync::{
     Arc,
@@ -27,7 +28,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use tokio::{sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{NODE, loudspeaker};
+use crate::{MOST, NODE, loudspeaker};
 
 const SIZE: FrameSize = FrameSize {
     width: 1280,
@@ -43,12 +44,10 @@ const KEYFRAME_EVERY: u32 = 60;
 /// for it.
 const NOISE: i16 = 6;
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than any crowd.
-const MAX_VIEWERS: usize = 1000;
 
 /// The process: signs in at `server` and feeds whoever calls, until it is told to end.
-/// With a loudspeaker it plays, to nobody, whatever viewers say. So many threads send to a crowd; with none given, as many as the node has.
-pub fn run(server: &str, has_loudspeaker: bool, threads: Option<NonZeroUsize>) -> anyhow::Result<()> {
+/// With a loudspeaker it plays, to nobody, whatever viewers say.
+pub fn run(server: &str, has_loudspeaker: bool) -> anyhow::Result<()> {
     // The node says when it is signed in, which is waited for.
     log::start("pinhole-bench", "warn,pinhole_node=info");
     let recording = record()?;
@@ -77,7 +76,7 @@ pub fn run(server: &str, has_loudspeaker: bool, threads: Option<NonZeroUsize>) -
         let mut signals = Signals::listen()?;
         let watchdog = Watchdog::default();
         let (_viewers, settings) = watch::channel(peer::Settings {
-            max_viewers: MAX_VIEWERS,
+            max_viewers: MOST,
             stun_servers: Vec::new(),
             sound: false,
             talk_back: if speaker.is_some() {
@@ -93,7 +92,7 @@ pub fn run(server: &str, has_loudspeaker: bool, threads: Option<NonZeroUsize>) -
             privacy,
             ears: None,
             intake: speaker.as_ref().map(|speaker| speaker.intake()),
-            threads: threads.map_or_else(thread::available_parallelism, Ok)?,
+            threads: threads()?,
         });
         let camera = CameraId::default();
         let open = Request::Open {
@@ -125,6 +124,16 @@ pub fn run(server: &str, has_loudspeaker: bool, threads: Option<NonZeroUsize>) -
         speaker.stop();
     }
     thread.join().ok().context("the player panicked")
+}
+
+/// Threads that send to a crowd: as many as this says, or as the node has.
+pub const THREADS: &str = "PINHOLE_BENCH_THREADS";
+
+fn threads() -> anyhow::Result<NonZeroUsize> {
+    match env::var(THREADS) {
+        Ok(count) => Ok(count.parse()?),
+        Err(_) => Ok(thread::available_parallelism()?),
+    }
 }
 
 /// Encodes the pattern with noise, as quickly as it goes.

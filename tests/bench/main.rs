@@ -1,23 +1,29 @@
 //! What a viewer costs the node, its picture, its sound and its voice, how soon it sees a picture, and what each kind of camera costs.
-//! `dev/bench` runs this and prints the tables of docs/benchmarks.md.
+//! `dev/bench` runs this and prints the tables of docs/benchmarks.md; so do `dev/compare`, `dev/profile` and `dev/instructions`.
 //!
 //! The node is measured from outside, as a process: pinhole-node itself with its pattern, and [`feed`], the same node
 //! without an encoder. The viewers are [`crowd`], many in another process, and a real Chromium. Server, node and viewers
 //! have a network namespace to themselves.
 
+mod arrival;
 mod browser;
 mod child;
+mod compare;
 mod crowd;
 mod fanout;
 mod feed;
 mod inputs;
+mod latency;
 mod loudspeaker;
 mod machine;
+mod parts;
+mod seal;
 mod sound;
 mod talk;
 mod threads;
 mod usage;
 mod viewer;
+mod window;
 
 use std::env;
 
@@ -30,6 +36,8 @@ use pinhole_e2e::skip::{Need, reason};
 const NODE: &str = "porch";
 /// Viewers at the same time: first one, in the end a crowd.
 const CROWDS: [usize; 4] = [1, 10, 50, 100];
+/// More than these are never there.
+const MOST: usize = 200;
 
 fn main() -> anyhow::Result<()> {
     // `cargo bench` adds `--bench`.
@@ -37,10 +45,15 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     match words[..] {
         [] => bench(&Part::ALL),
-        ["crowd", server, manner] => crowd::run(server, manner),
-        ["feed", server] => feed::run(server, false, None),
-        ["feed", server, "loudspeaker"] => feed::run(server, true, None),
-        ["feed", server, "threads", count] => feed::run(server, false, Some(count.parse()?)),
+        ["crowd", server, manner, ciphers] => crowd::run(server, manner, ciphers),
+        ["feed", server] => feed::run(server, false),
+        ["feed", server, "loudspeaker"] => feed::run(server, true),
+        ["compare", there, pairs] => compare::run(there, pairs),
+        ["window", viewers, seconds, ciphers, hook, ref node @ ..] => {
+            window::run(viewers, seconds, ciphers, hook, node)
+        }
+        ["parts", ref profiles @ ..] => parts::run(profiles),
+        ["seal", cipher, packets] => seal::run(cipher, packets),
         _ => {
             let parts: anyhow::Result<Vec<_>> = words.iter().map(|word| Part::named(word)).collect();
             bench(&parts?)
@@ -115,9 +128,14 @@ fn bench(parts: &[Part]) -> anyhow::Result<()> {
 
 /// A part of the report: on standard output, where everything else of this program is not.
 fn print(text: &str) -> anyhow::Result<()> {
+    print_line(&format!("{text}\n"))
+}
+
+/// A line of it.
+fn print_line(text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut out = std::io::stdout();
-    writeln!(out, "{text}\n")?;
+    writeln!(out, "{text}")?;
     Ok(out.flush()?)
 }
 

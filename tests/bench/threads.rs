@@ -4,10 +4,12 @@ use std::fmt::Write;
 use std::thread;
 
 use pinhole_e2e::network::Network;
+use pinhole_e2e::process::SOON;
 use pinhole_e2e::programs::start_server;
 
 use crate::crowd::{Crowd, Manner};
-use crate::fanout::{SETTLE, WINDOW, assert_fed, start_feed_with};
+use crate::fanout::{SETTLE, WINDOW, assert_fed, start_feed};
+use crate::feed::THREADS;
 use crate::usage::{Usage, Watched};
 use crate::{machine, print, progress};
 
@@ -41,8 +43,11 @@ pub fn measure(network: &Network) -> anyhow::Result<()> {
 /// What each crowd uses, and the machine's load.
 fn run(network: &Network, threads: usize) -> anyhow::Result<Vec<(Usage, String)>> {
     let _server = start_server(network);
-    let node = start_feed_with(network, &["threads", &threads.to_string()])?;
-    let watched = Watched::child(&std::env::current_exe()?)?;
+    let program = std::env::current_exe()?;
+    let threads_are = format!("{THREADS}={threads}");
+    let words = ["env".as_ref(), threads_are.as_ref(), program.as_os_str()];
+    let node = start_feed(network, &words, SOON)?;
+    let watched = Watched::child(&program)?;
     let mut crowd = Crowd::start(network, Manner::Watching)?;
     let mut rows = Vec::new();
     for viewers in VIEWERS {

@@ -2,7 +2,10 @@
 //! It is driven without IO by `rtc`, so that a hundred of them are cheap.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -11,6 +14,7 @@ use pinhole_signaling::{
     Candidate, Client, Description, DescriptionKind, Event, Member, Message, Name, PeerId, ServerUrl,
 };
 use rtc::{
+    dtls::extension::extension_use_srtp::SrtpProtectionProfile,
     interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
@@ -21,6 +25,7 @@ use rtc::{
         state::RTCPeerConnectionState,
         transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit},
     },
+    rtcp::{Packet, sender_report::SenderReport},
     rtp::Header,
     rtp_transceiver::{
         RTCRtpTransceiverDirection, RTCRtpTransceiverInit,
@@ -29,10 +34,12 @@ use rtc::{
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
 };
-use tokio::{net::UdpSocket, sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     NODE,
+    arrival::{Buffers, Socket},
+    latency::Heard,
     talk::{OPUS, Recording, Voice, opus},
 };
 
@@ -45,6 +52,46 @@ pub enum Part {
     Listens,
     /// It says this, all the time.
     Talks(Recording),
+}
+
+/// What a viewer can decrypt, in the order in which it lists it for the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ciphers {
+    /// AES-GCM first.
+    Gcm,
+    /// As libwebrtc, and with it Chromium, does it: AES-GCM after counter mode, because its packets are six bytes longer.
+    Libwebrtc,
+    /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
+    CounterMode,
+}
+
+impl Ciphers {
+    const ALL: [Self; 3] = [Self::Gcm, Self::Libwebrtc, Self::CounterMode];
+
+    /// By the word that a command line has for it.
+    pub fn named(word: &str) -> anyhow::Result<Self> {
+        let found = Self::ALL.into_iter().find(|known| known.word() == word);
+        found.with_context(|| format!("no viewer has the ciphers {word:?}"))
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gcm => "gcm",
+            Self::Libwebrtc => "libwebrtc",
+            Self::CounterMode => "counter-mode",
+        }
+    }
+
+    fn profiles(self) -> Vec<SrtpProtectionProfile> {
+        use SrtpProtectionProfile as Profile;
+        let counter_mode = Profile::Srtp_Aes128_Cm_Hmac_Sha1_80;
+        let (long, short) = (Profile::Srtp_Aead_Aes_256_Gcm, Profile::Srtp_Aead_Aes_128_Gcm);
+        match self {
+            Self::Gcm => vec![short, long, counter_mode],
+            Self::Libwebrtc => vec![counter_mode, long, short],
+            Self::CounterMode => vec![counter_mode],
+        }
+    }
 }
 
 /// What came in so far.
@@ -66,14 +113,23 @@ pub struct Counts {
     pub sound_lost: AtomicU64,
     /// From the offer to the first packet of the picture, in microseconds; 0 until then.
     pub fed_after: AtomicU64,
+    /// What latencies are measured by, while somebody wants to know.
+    pub heard: Mutex<Option<Heard>>,
 }
 
 /// Events from the server that may wait: a hundred others come while this one calls.
 const MAIL: usize = 1024;
-const DATAGRAM: usize = 2048;
+/// The payload type of pictures in offers.
+const H264: u8 = 102;
 
 /// Watches the node until the server or the node ends it, which is an error.
-pub async fn watch(server: ServerUrl, number: usize, part: Part, counts: &Counts) -> anyhow::Result<()> {
+pub async fn watch(
+    server: ServerUrl,
+    number: usize,
+    part: Part,
+    ciphers: Ciphers,
+    counts: &Counts,
+) -> anyhow::Result<()> {
     let name = Name::from(format!("viewer {number}").as_str());
     let (client, others) = Client::sign_in(&server, None, &name).await?;
     let (letters, mut mailbox) = mpsc::channel(MAIL);
@@ -88,26 +144,22 @@ pub async fn watch(server: ServerUrl, number: usize, part: Part, counts: &Counts
     });
     let node = node_among(&others)?;
 
-    let socket = UdpSocket::bind((own_address(&server)?, 0)).await?;
-    let (mut call, offer) = Call::offer(socket, number, part)?;
+    let socket = Socket::bind(own_address(&server)?).await?;
+    let (mut call, offer) = Call::offer(socket, number, part, ciphers)?;
     let offered = Instant::now();
     let offer = Description {
         kind: DescriptionKind::Offer,
         sdp: offer,
     };
     client.send(node, &Message::Description(offer)).await?;
-    let mut buffer = vec![0; DATAGRAM];
+    let mut buffers = Buffers::default();
     loop {
         call.advance(counts, offered)?;
         let deadline = call.deadline();
         tokio::select! {
-            received = call.socket.recv_from(&mut buffer) => {
-                let (length, from) = received?;
-                call.receive(&buffer[..length], from);
-                // What came at once is worked off at once.
-                while let Ok((length, from)) = call.socket.try_recv_from(&mut buffer) {
-                    call.receive(&buffer[..length], from);
-                }
+            readable = call.socket.readable() => {
+                readable?;
+                call.receive(&mut buffers, counts)?;
             }
             event = mailbox.recv() => {
                 let event = event.context("the server has ended the membership")?;
@@ -144,17 +196,19 @@ async fn until(deadline: Option<Instant>) {
 
 struct Call {
     connection: RTCPeerConnection,
-    socket: UdpSocket,
+    socket: Socket,
     local: SocketAddr,
+    /// The source of pictures, once it is known.
+    source: Option<u32>,
     sequence: Option<Sequence>,
     sound: Option<Sequence>,
     voice: Option<Voice>,
 }
 
 impl Call {
-    fn offer(socket: UdpSocket, number: usize, part: Part) -> anyhow::Result<(Self, String)> {
+    fn offer(socket: Socket, number: usize, part: Part, ciphers: Ciphers) -> anyhow::Result<(Self, String)> {
         let now = Instant::now();
-        let local = socket.local_addr()?;
+        let local = socket.address()?;
         let mut media = MediaEngine::default();
         media.register_codec(h264(), RtpCodecKind::Video)?;
         if !matches!(part, Part::Watches) {
@@ -170,6 +224,7 @@ impl Call {
         let settings = SettingEngineBuilder::new()
             // The addresses that the node's own checks come from are those that its answer names.
             .with_prflx_acceptance_min_wait(Some(Duration::ZERO))
+            .with_srtp_protection_profiles(ciphers.profiles())
             .build();
         let mut connection = RTCPeerConnectionBuilder::new()
             .with_media_engine(media)
@@ -205,6 +260,7 @@ impl Call {
             connection,
             socket,
             local,
+            source: None,
             sequence: None,
             sound: None,
             voice,
@@ -235,19 +291,33 @@ impl Call {
         Ok(())
     }
 
-    fn receive(&mut self, data: &[u8], from: SocketAddr) {
-        let message = TaggedBytesMut {
-            now: Instant::now(),
-            transport: TransportContext {
-                local_addr: self.local,
-                peer_addr: from,
-                transport_protocol: TransportProtocol::UDP,
-                ecn: None,
-            },
-            message: BytesMut::from(data),
-        };
-        // A packet that does not belong to the call shows as one that is missing.
-        let _ = self.connection.handle_read(message);
+    /// Takes what is there.
+    fn receive(&mut self, buffers: &mut Buffers, counts: &Counts) -> anyhow::Result<()> {
+        let Self {
+            connection,
+            socket,
+            local,
+            ..
+        } = self;
+        let mut heard = counts.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        socket.receive(buffers, |datagram| {
+            if let Some(heard) = heard.as_mut() {
+                heard.packet(datagram.data, H264, datagram.arrived);
+            }
+            let message = TaggedBytesMut {
+                now: Instant::now(),
+                transport: TransportContext {
+                    local_addr: *local,
+                    peer_addr: datagram.from,
+                    transport_protocol: TransportProtocol::UDP,
+                    ecn: None,
+                },
+                message: BytesMut::from(datagram.data),
+            };
+            // A packet that does not belong to the call shows as one that is missing.
+            let _ = connection.handle_read(message);
+        })?;
+        Ok(())
     }
 
     /// When it has something to do, if nothing comes.
@@ -267,8 +337,12 @@ impl Call {
             }
         }
         while let Some(message) = self.connection.poll_read() {
-            if let RTCMessage::RtpPacket(_, packet) = message.message {
-                self.count(&packet.header, packet.payload.len(), counts, offered);
+            match message.message {
+                RTCMessage::RtpPacket(_, packet) => {
+                    self.count(&packet.header, packet.payload.len(), counts, offered);
+                }
+                RTCMessage::RtcpPacket(_, packets) => self.note(&packets, counts),
+                _ => {}
             }
         }
         self.talk()?;
@@ -294,6 +368,18 @@ impl Call {
         Ok(())
     }
 
+    /// Notes what the node reports of the clock of its pictures.
+    fn note(&self, packets: &[Box<dyn Packet>], counts: &Counts) {
+        let mut heard = counts.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(heard) = heard.as_mut() else { return };
+        let reports = packets
+            .iter()
+            .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
+        reports
+            .filter(|report| Some(report.ssrc) == self.source)
+            .for_each(|report| heard.report(report));
+    }
+
     fn count(&mut self, header: &Header, payload: usize, counts: &Counts, offered: Instant) {
         let add = |counter: &AtomicU64, number: u64| counter.fetch_add(number, Ordering::Relaxed);
         let sequence = if header.payload_type == OPUS {
@@ -309,6 +395,7 @@ impl Call {
             counts.sound_lost.store(lost, Ordering::Relaxed);
             return;
         }
+        self.source = Some(header.ssrc);
         if add(&counts.packets, 1) == 0 {
             let micros = u64::try_from(offered.elapsed().as_micros()).unwrap_or(u64::MAX);
             counts.fed_after.store(micros, Ordering::Relaxed);
@@ -361,7 +448,7 @@ fn h264() -> RTCRtpCodecParameters {
             sdp_fmtp_line: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f".into(),
             rtcp_feedback: vec![feedback("nack", ""), feedback("nack", "pli")],
         },
-        payload_type: 102,
+        payload_type: H264,
     }
 }
 
