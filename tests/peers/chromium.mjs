@@ -45,31 +45,13 @@
 // Chromium shares this program's process group, so a signal to the group meets both; its profile is below TMPDIR, which a
 // killed driver cannot tidy up. It ends when stdin is closed.
 
-import { spawn } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import readline from "node:readline";
-import { chromium } from "playwright-core";
+import { Chromium } from "./launch.mjs";
 import { beeps, pair } from "./lip-sync.mjs";
 import { analyse } from "./tone.mjs";
 
 /** How long it waits for what should come at once, in seconds: the machine may be busy with other work. */
 const PATIENCE = 30;
-
-const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps",
-  "--disable-breakpad", "--disable-dev-shm-usage", "--log-level=3", "--password-store=basic", "--mute-audio", "--hide-scrollbars",
-  // A page that nobody looks at must run at full speed all the same.
-  "--disable-background-timer-throttling", "--disable-renderer-backgrounding", "--disable-backgrounding-occluded-windows",
-  "--autoplay-policy=no-user-gesture-required", "--remote-debugging-port=0",
-  // Whoever connects to a Chromium that opens a page of its own at the start may wait for that for ever: microsoft/playwright#41093.
-  "--no-startup-window",
-  // Strangers' names that lead to the tests' own address (network.rs), as by DNS rebinding.
-  "--host-resolver-rules=MAP *.example 10.77.1.1",
-];
 
 /** A page that allows itself everything. */
 const ELSEWHERE = "http://elsewhere.example/";
@@ -78,9 +60,6 @@ const ELSEWHERE = "http://elsewhere.example/";
 const VOICE = process.env.PINHOLE_VOICE
   ? ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", `--use-file-for-fake-audio-capture=${process.env.PINHOLE_VOICE}`]
   : [];
-
-/** What Chromium complains of on a machine without a desktop and a sound card; it would bury what a test has to say. */
-const NOISE = /dbus\/|alsa_util|^ALSA lib/;
 
 /** Runs in the page before its own scripts: keeps hold of the calls, narrows the codecs, measures. */
 function instrument() {
@@ -346,35 +325,18 @@ function readStatus() {
 }
 
 class Viewer {
-  #browser = null;
+  #chromium = new Chromium();
   #context = null;
   #page = null;
-  #process;
-  #profile;
 
   async start() {
-    this.#profile = await mkdtemp(join(tmpdir(), "pinhole-chromium-"));
-    this.#process = spawn(PROGRAM, [...FLAGS, ...VOICE, `--user-data-dir=${this.#profile}`], { stdio: ["ignore", "ignore", "pipe"] });
-    const address = await new Promise((resolve, reject) => {
-      const words = readline.createInterface({ input: this.#process.stderr });
-      words.on("line", (line) => {
-        const [, found] = /^DevTools listening on (ws:.*)$/.exec(line) ?? [];
-        if (found) resolve(found);
-        else if (!NOISE.test(line)) console.error("chromium:", line);
-      });
-      this.#process.on("error", (error) => reject(new Error(`${PROGRAM} could not be started: ${error.message}`)));
-      this.#process.on("exit", (code, signal) => {
-        say({ event: "ended", code, signal });
-        reject(new Error(`${PROGRAM} ended at once (${signal ?? code})`));
-      });
-    });
-    this.#browser = await chromium.connectOverCDP(address);
-    say({ event: "ready", chromium: this.#process.pid });
+    await this.#chromium.start(VOICE, (code, signal) => say({ event: "ended", code, signal }));
+    say({ event: "ready", chromium: this.#chromium.pid });
   }
 
   async open({ url, codecs = null, protocol = null, width = 1280, height = 800, phone = false, light = false, password = null }) {
     await this.#context?.close();
-    this.#context = await this.#browser.newContext({
+    this.#context = await this.#chromium.browser.newContext({
       viewport: { width, height }, colorScheme: light ? "light" : "dark",
       ...(password === null ? {} : { httpCredentials: { username: "anybody", password } }),
       ...(phone ? { isMobile: true, hasTouch: true, deviceScaleFactor: 2 } : {}),
@@ -573,20 +535,12 @@ class Viewer {
   }
 
   async kill() {
-    for (const pid of await descendants(this.#process.pid)) {
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch (error) {
-        if (error.code !== "ESRCH") throw error; // It has ended by itself.
-      }
-    }
+    await this.#chromium.kill();
     return {};
   }
 
   async close() {
-    await this.#browser?.close().catch(() => {});
-    await this.kill();
-    await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    await this.#chromium.close();
   }
 
   async #choose(camera, codecs) {
@@ -602,23 +556,6 @@ class Viewer {
       throw new Error(`after ${within} s ${complaint}; it says: ${JSON.stringify(await this.status())}`);
     }
   }
-}
-
-/** `root` and every process below it, deepest last. */
-async function descendants(root) {
-  const children = new Map();
-  for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = await readFile(`/proc/${pid}/stat`, "latin1");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]); // proc_pid_stat(5)
-      children.set(parent, [...(children.get(parent) ?? []), Number(pid)]);
-    } catch {
-      // It ended while we looked.
-    }
-  }
-  const all = [root];
-  for (const pid of all) all.push(...(children.get(pid) ?? []));
-  return all;
 }
 
 function say(words) {

@@ -48,6 +48,11 @@ impl Peer {
         Self::start(network, "stock-client.mjs")
     }
 
+    /// Many short sessions, on a way that loses packets.
+    pub fn sessions(network: &Network) -> Self {
+        Self::start(network, "sessions.mjs")
+    }
+
     /// A Chromium whose microphone hears a tone of so many hertz.
     pub fn chromium_with_voice(network: &Network, hertz: u32) -> Self {
         let scratch = Scratch::new("peer");

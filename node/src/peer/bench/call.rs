@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use super::{
     holding::Holding,
     link::Link,
+    microphone::Microphone,
     nonces::Nonces,
-    port::Port,
     setting::Setting,
     source::Source,
     told::Told,
-    viewer::{NODE, VIEWER, Viewer},
+    viewer::{NODE, Viewer},
 };
 use crate::{
     media::Timestamp,
@@ -23,12 +23,8 @@ use crate::{
         rtcp::Anchor,
         sdp::Offer,
         session::{Input, Session, Terms},
-        transport::{Path, Protocol},
     },
 };
-
-/// Steps at one instant after which the clock stands still for good. A keyframe is some dozens of packets, each of which is a step.
-const STEPS_AT_ONCE: u32 = 10_000;
 
 /// A viewer, the node's session with it, and what is between them.
 pub(super) struct Call {
@@ -38,6 +34,7 @@ pub(super) struct Call {
     pub(super) session: Option<Session>,
     pub(super) viewer: Viewer,
     pub(super) source: Source,
+    pub(super) microphone: Option<Microphone>,
     pub(super) to_viewer: Link,
     pub(super) to_node: Link,
     pub(super) told: Told,
@@ -74,20 +71,22 @@ impl Call {
             wall: Duration::ZERO,
         };
         let offer = Offer::read(offer.sdp).expect("an offer");
-        let session = Session::new(
-            "viewer".into(),
-            offer,
-            &[NODE.into()],
-            &Terms::default(),
-            anchor,
-            start,
-        );
+        let terms = Terms {
+            sound: setting.microphone,
+            ..Terms::default()
+        };
+        let session = Session::new("viewer".into(), offer, &[NODE.into()], &terms, anchor, start);
+        let mut session = session.expect("it has a codec of ours");
+        if let Some(first) = setting.first {
+            session.begin_at(first);
+        }
         let mut call = Self {
             now: start,
             start,
-            session: Some(session.expect("it has a codec of ours")),
+            session: Some(session),
             viewer,
             source: Source::new(setting.codec, setting.bitrate, setting.seed ^ 1, start),
+            microphone: setting.microphone.then(|| Microphone::new(start)),
             to_viewer: Link::new(setting.to_viewer, setting.seed ^ 2, start),
             to_node: Link::new(setting.to_node, setting.seed ^ 3, start),
             told: Told::default(),
@@ -169,6 +168,13 @@ impl Call {
         self.pump();
     }
 
+    /// The viewer offers anew, and hears the answer at once.
+    pub(super) fn offer(&mut self, offer: impl FnOnce(&mut Viewer, Instant) -> String) {
+        let offer = offer(&mut self.viewer, self.now);
+        let offer = Offer::read(offer).expect("an offer");
+        self.handle(Input::Offer(Box::new(offer)));
+    }
+
     /// The node ends the session.
     pub(super) fn hang_up(&mut self) {
         if let Some(mut session) = self.session.take() {
@@ -199,67 +205,5 @@ impl Call {
     /// When the session wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.session.as_ref().and_then(Session::deadline)
-    }
-
-    /// When the next thing happens.
-    fn next(&self) -> Instant {
-        let session = self.session.as_ref().and_then(Session::deadline);
-        let links = [self.to_viewer.next_arrival(), self.to_node.next_arrival()];
-        let others = [session, self.viewer.deadline(), Some(self.source.deadline())];
-        let next = links.into_iter().chain(others).flatten().min();
-        next.map_or(self.now, |next| next.max(self.now))
-    }
-
-    fn step(&mut self) {
-        self.now = self.next();
-        let mut steps = 0;
-        let mut count = || {
-            steps += 1;
-            assert!(steps < STEPS_AT_ONCE, "the clock stands still");
-        };
-        while let Some(packet) = self.to_node.receive(self.now) {
-            count();
-            let path = Path {
-                local: NODE.into(),
-                peer: VIEWER.into(),
-                protocol: Protocol::Udp,
-            };
-            self.heard = self.now;
-            self.handle(Input::Packet { path, data: &packet });
-        }
-        while let Some(packet) = self.to_viewer.receive(self.now) {
-            count();
-            self.viewer.receive(&packet, self.now);
-        }
-        if self.source.deadline() <= self.now
-            && let Some(packetised) = self.source.picture(self.now)
-        {
-            self.holding.follow(&packetised.payloads);
-            let (sent, ended) = (self.sent, self.ended);
-            let mut port = Port::default();
-            if let Some(session) = &mut self.session {
-                session.picture(&packetised, self.now, &mut port);
-            }
-            self.leave(port);
-            self.pump();
-            self.cut += self.sent - sent;
-            self.given += self.ended - ended;
-        }
-        let deadline = self.session.as_ref().and_then(Session::deadline);
-        if deadline.is_some_and(|deadline| deadline <= self.now) {
-            self.handle(Input::Timeout);
-            let deadline = self.session.as_ref().and_then(Session::deadline);
-            let is_later = deadline.is_none_or(|deadline| deadline > self.now);
-            assert!(is_later, "the session wants to be called again at once");
-        }
-        self.viewer.advance(self.now);
-        self.carry();
-    }
-
-    /// Sends what the viewer has to say.
-    pub(super) fn carry(&mut self) {
-        while let Some(packet) = self.viewer.poll() {
-            self.to_node.send(packet, self.now);
-        }
     }
 }

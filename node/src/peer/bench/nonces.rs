@@ -5,10 +5,12 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
+use super::{numbers::Numbers, reception::rtp};
+
 /// Numbers of one source, with how often they have begun anew.
 #[derive(Default)]
 struct Source {
-    newest: u64,
+    numbers: Numbers,
     /// By the number of a packet, what it was.
     seen: HashMap<u64, u64>,
 }
@@ -23,34 +25,29 @@ impl Nonces {
     /// # Panics
     /// Its number was that of another packet.
     pub(super) fn see(&mut self, packet: &[u8]) {
-        let is_rtp = packet.len() > 12 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
-        if !is_rtp {
+        let Some((name, sequence)) = rtp(packet) else {
             return;
-        }
-        let sequence = u16::from_be_bytes([packet[2], packet[3]]);
-        let name = u32::from_be_bytes([packet[8], packet[9], packet[10], packet[11]]);
-        let source = self.0.entry(name).or_default();
-        // The one that is nearest to the newest (RFC 3711, section 3.3.1).
-        let ahead = sequence.wrapping_sub(source.newest as u16) as i16;
-        let number = if source.seen.is_empty() {
-            sequence.into()
-        } else {
-            source.newest.saturating_add_signed(ahead.into())
         };
-        source.newest = source.newest.max(number);
+        let source = self.0.entry(name).or_default();
+        let number = source.numbers.take(sequence);
         let mut hasher = DefaultHasher::new();
         packet.hash(&mut hasher);
         let known = *source.seen.entry(number).or_insert(hasher.finish());
         assert_eq!(
             known,
             hasher.finish(),
-            "two packets are number {number} of {name}"
+            "two packets are number {sequence} of {name}"
         );
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> usize {
+        self.0.values().map(|source| source.seen.len()).sum()
     }
 
     /// How often the numbers of the source that did so most have begun anew.
     pub(super) fn most_wraps(&self) -> u64 {
-        let wraps = self.0.values().map(|source| source.newest >> 16);
+        let wraps = self.0.values().map(|source| source.numbers.wraps());
         wraps.max().unwrap_or(0)
     }
 }
@@ -70,7 +67,7 @@ mod tests {
         for sequence in [65_534, 65_535, 0, 65_534, 1] {
             nonces.see(&packet(sequence, sequence as u8));
         }
-        assert_eq!(nonces.most_wraps(), 1);
+        assert_eq!((nonces.most_wraps(), nonces.count()), (1, 4));
         // The same bits, a round later.
         for sequence in (2..65_534).chain([65_534]) {
             nonces.see(&packet(sequence, 99));

@@ -1,10 +1,8 @@
 //! What a session wants done, as the engine does it.
 
-use std::net::SocketAddr;
-
 use bytes::Bytes;
 
-use super::{call::Call, port::Port, viewer::VIEWER};
+use super::{call::Call, link::Datagram, port::Port, reception::rtp};
 use crate::peer::{
     sdp,
     session::{Event, Input, Output, Session},
@@ -83,11 +81,14 @@ impl Call {
 
     fn transmit(&mut self, path: Path, packet: Bytes) {
         self.nonces.see(&packet);
-        // RTP is version 2, and its payload types are not those of RTCP (RFC 5761, section 4).
-        let is_rtp = packet.len() > 1 && packet[0] >> 6 == 2 && !(192..=223).contains(&packet[1]);
+        let is_rtp = rtp(&packet).is_some();
         self.sent += u64::from(is_rtp);
         self.ended += u32::from(is_rtp && packet[1] & MARKER != 0);
-        if path.peer == SocketAddr::from(VIEWER) {
+        if self.viewer.knows(path.peer) {
+            let packet = Datagram {
+                viewer: path.peer,
+                data: packet,
+            };
             self.to_viewer.send(packet, self.now);
         } else {
             self.told.strays.push((path, packet));

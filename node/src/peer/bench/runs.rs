@@ -6,22 +6,14 @@
 //! | `PINHOLE_BENCH_SECONDS` | how long each lasts, in virtual time | 10 |
 //! | `PINHOLE_BENCH_SEED` | the seed of the first | 0 |
 
-use std::{
-    env, fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    thread,
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     call::Call,
     link::{Bottleneck, Conditions},
+    seeds::{Seeds, variable},
     setting::Setting,
     viewer::{Asking, Ciphers, Wants},
 };
@@ -80,6 +72,7 @@ fn draw(seed: u64) -> Setting {
         } else {
             Ciphers::Any
         },
+        ..Setting::default()
     }
 }
 
@@ -134,6 +127,10 @@ fn call(setting: Setting, lasts: Duration) -> Result<Account, String> {
     if gap > bearable(&setting) {
         return Err(format!("stuck for {gap:.1?}: {account}"));
     }
+    let undecrypted = call.viewer.reception().figures().undecrypted;
+    if undecrypted > 0 {
+        return Err(format!("{undecrypted} packets could not be decrypted: {account}"));
+    }
     // One of two says goodbye.
     if setting.seed % 4 < 2 {
         call.hang_up();
@@ -170,89 +167,45 @@ impl fmt::Display for Account {
     }
 }
 
-fn variable(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |value| {
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{name}={value} is no number"))
-    })
-}
-
-/// The median of something, and the worst.
-fn spread<T: Copy + Ord>(accounts: &[Account], what: impl Fn(&Account) -> T) -> (T, T) {
-    let mut all: Vec<_> = accounts.iter().map(what).collect();
-    all.sort_unstable();
-    (all[all.len() / 2], all[all.len() - 1])
-}
-
 #[test]
 #[allow(
     clippy::print_stderr,
     reason = "figures are for people, and a seed is what a failure is reproduced by"
 )]
 fn no_viewer_is_stuck_on_any_path() {
-    let first = variable("PINHOLE_BENCH_SEED", 0);
-    let (runs, seconds) = (
-        variable("PINHOLE_BENCH_RUNS", 100),
-        variable("PINHOLE_BENCH_SECONDS", 10),
-    );
-    let next = AtomicU64::new(first);
-    let (accounts, failures) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Relaxed);
-            if seed >= first + runs {
-                break;
-            }
-            let setting = draw(seed);
-            let outcome = catch_unwind(AssertUnwindSafe(|| call(setting, Duration::from_secs(seconds))));
-            match outcome.unwrap_or_else(|_| Err("it panicked".to_owned())) {
-                Ok(account) => {
-                    if runs == 1 {
-                        eprintln!("{setting:#?}\n{account}");
-                    }
-                    accounts.lock().expect("no panic").push(account);
-                }
-                Err(failure) => {
-                    let mut failures = failures.lock().expect("no panic");
-                    failures.push(format!(
-                        "PINHOLE_BENCH_SEED={seed} PINHOLE_BENCH_RUNS=1: {failure}\n{setting:?}"
-                    ));
-                }
-            }
-        }
+    let seeds = Seeds {
+        count: "PINHOLE_BENCH_RUNS",
+        usual: 100,
+        first: "PINHOLE_BENCH_SEED",
     };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
+    let seconds = variable("PINHOLE_BENCH_SECONDS", 10);
+    let outcome = seeds.each(|seed| {
+        let setting = draw(seed);
+        let account = call(setting, Duration::from_secs(seconds))
+            .map_err(|failure| format!("{failure}\n{setting:?}"))?;
+        if seeds.count() == 1 {
+            eprintln!("{setting:#?}\n{account}");
         }
+        Ok(account)
     });
-    let (accounts, failures) = (
-        accounts.into_inner().expect("no panic"),
-        failures.into_inner().expect("no panic"),
+    eprintln!(
+        "{} calls of {seconds} s, median and worst:",
+        outcome.accounts.len()
     );
-    if !accounts.is_empty() {
-        eprintln!("{} calls of {seconds} s, median and worst:", accounts.len());
-        let of = |what: fn(&Account) -> u64| spread(&accounts, what);
-        let (pictures, shown) = (of(|a| a.pictures.into()), of(|a| a.shown.into()));
-        eprintln!("  pictures sent {pictures:?}, shown {shown:?}");
-        let least = accounts.iter().map(|a| a.shown * 100 / a.pictures.max(1)).min();
-        eprintln!("  share shown, at least: {least:?} %");
-        eprintln!(
-            "  keyframes wanted {:?}, made {:?}",
-            of(|a| a.wanted.into()),
-            of(|a| a.keyframes.into())
-        );
-        eprintln!("  packets sent {:?}, again {:?}", of(|a| a.sent), of(|a| a.again));
-        eprintln!("  found the queue full {:?}", of(|a| a.refused));
-        eprintln!("  held {:?}", of(|a| a.held as u64));
-        eprintln!("  first picture {:.2?}", spread(&accounts, |a| a.start));
-        eprintln!("  longest gap {:.2?}", spread(&accounts, |a| a.gap));
-    }
-    assert!(
-        failures.is_empty(),
-        "{} calls went wrong:\n{}",
-        failures.len(),
-        failures.join("\n")
+    let of = |what: fn(&Account) -> u64| outcome.spread(what);
+    let (pictures, shown) = (of(|a| a.pictures.into()), of(|a| a.shown.into()));
+    eprintln!("  pictures sent {pictures:?}, shown {shown:?}");
+    let shares = outcome.accounts.iter().map(|a| a.shown * 100 / a.pictures.max(1));
+    eprintln!("  share shown, at least: {:?} %", shares.min());
+    eprintln!(
+        "  keyframes wanted {:?}, made {:?}",
+        of(|a| a.wanted.into()),
+        of(|a| a.keyframes.into())
     );
+    eprintln!("  packets sent {:?}, again {:?}", of(|a| a.sent), of(|a| a.again));
+    eprintln!("  found the queue full {:?}", of(|a| a.refused));
+    eprintln!("  held {:?}", of(|a| a.held as u64));
+    eprintln!("  first picture {:.2?}", outcome.spread(|a| a.start));
+    eprintln!("  longest gap {:.2?}", outcome.spread(|a| a.gap));
+    outcome.assert_well();
 }

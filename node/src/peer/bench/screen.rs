@@ -15,7 +15,10 @@ use rtc::rtp::{
     packetizer::Depacketizer,
 };
 
-use super::picture::{Picture, begins_keyframe};
+use super::{
+    numbers::Numbers,
+    picture::{Picture, begins_keyframe},
+};
 use crate::media::Codec;
 
 /// How long a picture that can't be completed is waited for before a keyframe is asked for, and how long one that was asked for.
@@ -28,8 +31,7 @@ const MOST: usize = 2048;
 pub(super) struct Screen {
     codec: Codec,
     packets: BTreeMap<u64, Fragment>,
-    /// The highest sequence number that came.
-    highest: Option<u64>,
+    numbers: Numbers,
     /// The first packet of the picture that comes next, once there was a keyframe.
     next: Option<u64>,
     last: Option<Picture>,
@@ -53,7 +55,7 @@ impl Screen {
         Self {
             codec,
             packets: BTreeMap::new(),
-            highest: None,
+            numbers: Numbers::default(),
             next: None,
             last: None,
             shown: 0,
@@ -82,7 +84,7 @@ impl Screen {
 
     /// Takes a packet, and shows what can be shown.
     pub(super) fn receive(&mut self, packet: Packet, now: Instant) {
-        let sequence = self.continued(packet.header.sequence_number);
+        let sequence = self.numbers.take(packet.header.sequence_number);
         if self.next.is_some_and(|next| sequence < next) {
             return;
         }
@@ -96,7 +98,8 @@ impl Screen {
             self.packets.pop_first();
         }
         while self.show(now) {}
-        let is_waiting = self.next.is_none_or(|next| next <= self.highest.unwrap_or(0));
+        let newest = self.numbers.newest().unwrap_or(0);
+        let is_waiting = self.next.is_none_or(|next| next <= newest);
         // A picture that is still coming in is no hole.
         if !is_waiting {
             self.waits_since = None;
@@ -119,16 +122,6 @@ impl Screen {
             self.asked = Some(now);
         }
         is_due
-    }
-
-    /// A sequence number, continued beyond 16 bits.
-    fn continued(&mut self, sequence: u16) -> u64 {
-        // So high that what was reordered at the very beginning is not below zero.
-        let highest = self.highest.unwrap_or(1 << 32 | u64::from(sequence));
-        let ahead = sequence.wrapping_sub(highest as u16) as i16;
-        let continued = highest.wrapping_add_signed(ahead.into());
-        self.highest = Some(highest.max(continued));
-        continued
     }
 
     /// Shows the next picture, or the first keyframe behind it. Returns whether there was one.

@@ -20,6 +20,10 @@ pub(super) struct Setting {
     pub(super) asking: Asking,
     pub(super) wants: Wants,
     pub(super) ciphers: Ciphers,
+    /// Whether the node has a microphone.
+    pub(super) microphone: bool,
+    /// With which number each stream begins, where that is not left to chance.
+    pub(super) first: Option<u16>,
 }
 
 impl Default for Setting {
@@ -38,6 +42,8 @@ impl Default for Setting {
             asking: Asking::default(),
             wants: Wants::Video,
             ciphers: Ciphers::Any,
+            microphone: false,
+            first: None,
         }
     }
 }

@@ -16,10 +16,7 @@ use super::{
     setting::Setting,
     viewer::{Asking, Ciphers},
 };
-use crate::{
-    media::Codec,
-    peer::{report::Stage, sdp::Offer, session::Input},
-};
+use crate::{media::Codec, peer::report::Stage};
 
 fn watching(setting: Setting) -> Call {
     let mut call = Call::new(setting);
@@ -217,25 +214,6 @@ fn pictures_go_on_after_a_hole_in_the_network() {
         call.mend();
         call.run(Duration::from_secs(3));
         assert_eq!(call.stage(), Some(Stage::Watching));
-        assert!(
-            behind(&call) <= ON_THEIR_WAY,
-            "{} behind after {hole} s",
-            behind(&call)
-        );
-    }
-}
-
-#[test]
-fn an_ice_restart_goes_on_with_the_picture() {
-    let mut call = watching(Setting::default());
-    for hole in [0, 5] {
-        call.cut();
-        call.run(Duration::from_secs(hole));
-        call.mend();
-        let offer = call.viewer.restart(call.now);
-        call.handle(Input::Offer(Box::new(Offer::read(offer).expect("an offer"))));
-        call.run(Duration::from_secs(3));
-        assert_eq!(call.stage(), Some(Stage::Watching), "after {hole} s");
         assert!(
             behind(&call) <= ON_THEIR_WAY,
             "{} behind after {hole} s",

@@ -50,6 +50,8 @@ use super::{
 use crate::media::{Codec, Rendition, SoundCodec};
 use account::Account;
 use link::Link;
+#[cfg(any(test, fuzzing))]
+use media::Which;
 use negotiation::Negotiation;
 use offer::Opened;
 use timer::Timer;
@@ -196,6 +198,16 @@ impl Session {
                 }
                 self.to_do = ToDo::Nothing;
                 self.timer.stop();
+            }
+        }
+    }
+
+    /// Has each stream begin with this number; before anything was sent.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn begin_at(&mut self, number: u16) {
+        for which in [Which::Picture, Which::Sound] {
+            if let Some(rtp) = self.link.media.rtp(which) {
+                rtp.begin_at(number);
             }
         }
     }

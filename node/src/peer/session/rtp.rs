@@ -72,6 +72,12 @@ impl Rtp {
         }
     }
 
+    /// Begins with this number.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn begin_at(&mut self, number: u16) {
+        self.next = number.into();
+    }
+
     /// Takes another payload type. Returns whether it is another one.
     pub(super) fn renumber(&mut self, payload_type: u8) -> bool {
         std::mem::replace(&mut self.payload_type, payload_type) != payload_type

@@ -4,6 +4,8 @@
 //! sealed here, where it is to lie, at a quarter of the cost.
 
 mod sealer;
+#[cfg(test)]
+mod vectors;
 mod witness;
 
 pub(super) use sealer::{HEADER, OVERHEAD, Sealer};

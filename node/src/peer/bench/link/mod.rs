@@ -9,6 +9,7 @@ mod tests;
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,13 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 const HEADERS: usize = 28;
 /// By how much a packet that others overtake is late, at most: a retry of a radio link.
 const OVERTAKEN: Duration = Duration::from_millis(30);
+
+/// A packet, and at which of its addresses the viewer sends it or is to get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Datagram {
+    pub(super) viewer: SocketAddr,
+    pub(super) data: Bytes,
+}
 
 /// What a path does to packets. The default does nothing: each arrives at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -77,7 +85,7 @@ pub(super) struct Link {
     random: StdRng,
     start: Instant,
     /// By the time of arrival, and by a number where that is the same.
-    travelling: BTreeMap<(Instant, u64), Bytes>,
+    travelling: BTreeMap<(Instant, u64), Datagram>,
     number: u64,
     /// When the bottleneck has sent what waits for it.
     busy_until: Instant,
@@ -86,6 +94,8 @@ pub(super) struct Link {
     figures: Figures,
     events: DefaultHasher,
     victims: Victims,
+    /// Packets for each address, while somebody wants to know.
+    watched: Option<BTreeMap<SocketAddr, u64>>,
 }
 
 impl Link {
@@ -102,6 +112,7 @@ impl Link {
             figures: Figures::default(),
             events: DefaultHasher::new(),
             victims: Box::new(|_| false),
+            watched: None,
         }
     }
 
@@ -124,22 +135,35 @@ impl Link {
         self.events.finish()
     }
 
+    /// From now on packets are counted by the viewer's address.
+    pub(super) fn watch(&mut self) {
+        self.watched = Some(BTreeMap::new());
+    }
+
+    /// How many were sent since then.
+    pub(super) fn watched(&self) -> BTreeMap<SocketAddr, u64> {
+        self.watched.clone().unwrap_or_default()
+    }
+
     /// Whether packets are on their way.
     pub(super) fn is_empty(&self) -> bool {
         self.travelling.is_empty()
     }
 
     /// Takes a packet.
-    pub(super) fn send(&mut self, packet: Bytes, now: Instant) {
+    pub(super) fn send(&mut self, packet: Datagram, now: Instant) {
         let conditions = self.conditions;
         // Always as many numbers, so that the fate of a packet does not hang on that of those before it.
         let [loss, jitter, reordering, lateness, duplication] = self.random.random::<[f64; 5]>();
         self.figures.sent += 1;
-        let Some(leaves) = self.queue(packet.len(), now) else {
+        if let Some(watched) = &mut self.watched {
+            *watched.entry(packet.viewer).or_default() += 1;
+        }
+        let Some(leaves) = self.queue(packet.data.len(), now) else {
             self.figures.refused += 1;
             return self.note("refused", now);
         };
-        if (self.victims)(&packet) || loss < conditions.loss {
+        if (self.victims)(&packet.data) || loss < conditions.loss {
             self.figures.lost += 1;
             return self.note("lost", now);
         }
@@ -174,7 +198,7 @@ impl Link {
         Some(self.busy_until)
     }
 
-    fn travel(&mut self, packet: Bytes, arrives: Instant) {
+    fn travel(&mut self, packet: Datagram, arrives: Instant) {
         self.note("travels", arrives);
         self.travelling.insert((arrives, self.number), packet);
         self.number += 1;
@@ -188,7 +212,7 @@ impl Link {
     }
 
     /// The next packet that has arrived by `now`.
-    pub(super) fn receive(&mut self, now: Instant) -> Option<Bytes> {
+    pub(super) fn receive(&mut self, now: Instant) -> Option<Datagram> {
         let first = self.travelling.first_entry()?;
         if first.key().0 > now {
             return None;

@@ -13,10 +13,13 @@ const BAD: Conditions = Conditions {
 };
 
 /// A packet that carries its number.
-fn packet(number: usize, length: usize) -> Bytes {
+fn packet(number: usize, length: usize) -> Datagram {
     let mut packet = vec![0; length];
     packet[..8].copy_from_slice(&(number as u64).to_be_bytes());
-    packet.into()
+    Datagram {
+        viewer: ([198, 51, 100, 9], 40_000).into(),
+        data: packet.into(),
+    }
 }
 
 /// Sends packets of these conditions, one each `interval`; returns the numbers and times of what arrives, and the link.
@@ -39,7 +42,7 @@ fn sent(
             "not before its time"
         );
         let packet = link.receive(at).expect("it has arrived");
-        let number = u64::from_be_bytes(packet[..8].try_into().expect("eight bytes"));
+        let number = u64::from_be_bytes(packet.data[..8].try_into().expect("eight bytes"));
         arrived.push((number, at - start));
     }
     assert!(link.is_empty());

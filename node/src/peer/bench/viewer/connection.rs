@@ -23,6 +23,8 @@ const FAILED: Duration = Duration::from_secs(25);
 const KEEPALIVE: Duration = Duration::from_secs(2);
 /// The replay window of libsrtp as browsers set it, in packets. The core's own of 64 throws late retransmissions away.
 const REPLAY_WINDOW: usize = 1024;
+/// The payload type of sound.
+pub(super) const OPUS: u8 = 111;
 
 /// How a viewer asks for lost packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ impl Default for Asking {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::peer::bench) enum Ciphers {
     Any,
+    /// AES-GCM with the longer key (RFC 7714, section 12).
+    Aes256,
     /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
     CounterMode,
 }
@@ -69,18 +73,22 @@ pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: In
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS))
-        .with_srtp_replay_protection_window(REPLAY_WINDOW);
-    let settings = match ciphers {
-        Ciphers::Any => settings,
-        Ciphers::CounterMode => {
-            settings.with_srtp_protection_profiles(vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80])
-        }
-    }
-    .build();
+        .with_srtp_replay_protection_window(REPLAY_WINDOW)
+        // They are gathered anew: the viewer may be elsewhere.
+        .with_discard_local_candidates_during_ice_restart(true);
+    let only = match ciphers {
+        Ciphers::Any => None,
+        Ciphers::Aes256 => Some(SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm),
+        Ciphers::CounterMode => Some(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80),
+    };
+    let settings = match only {
+        Some(profile) => settings.with_srtp_protection_profiles(vec![profile]),
+        None => settings,
+    };
     RTCPeerConnectionBuilder::new()
         .with_media_engine(media)
         .with_interceptor_registry(interceptors)
-        .with_setting_engine(settings)
+        .with_setting_engine(settings.build())
         .build(now)
         .expect("a connection")
 }
@@ -123,6 +131,6 @@ fn opus() -> RTCRtpCodecParameters {
             sdp_fmtp_line: "minptime=10;useinbandfec=1".into(),
             rtcp_feedback: Vec::new(),
         },
-        payload_type: 111,
+        payload_type: OPUS,
     }
 }

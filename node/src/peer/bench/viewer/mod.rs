@@ -1,60 +1,66 @@
 //! The other end: a viewer on the same core, which offers, and answers losses as programs do.
 
 mod connection;
+mod offers;
+mod wants;
 
 use std::{
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use rtc::{
     peer_connection::{
         RTCPeerConnection,
-        configuration::RTCOfferOptions,
         event::RTCPeerConnectionEvent,
         message::{RTCMessage, TaggedRTCMessage},
         sdp::RTCSessionDescription,
-        state::RTCPeerConnectionState,
-        transport::{RTCDtlsTransportState, RTCIceCandidateInit},
+        state::{RTCIceConnectionState, RTCPeerConnectionState},
+        transport::RTCDtlsTransportState,
     },
     rtcp::{self, payload_feedbacks::picture_loss_indication::PictureLossIndication},
-    rtp_transceiver::rtp_sender::RtpCodecKind,
+    rtp::Packet,
+    rtp_transceiver::RTCRtpTransceiverId,
     sansio::Protocol,
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
 };
 
-use super::screen::Screen;
+use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen};
 use crate::{media::Codec, peer::session::first_message};
-use connection::connection;
+use connection::{OPUS, connection};
 
 pub(super) use connection::{Asking, Ciphers};
+pub(super) use wants::{Media, Wants};
 
-/// Where the node is, and where the viewer.
+/// Where the node is, and where the viewer; and where that is when it has moved.
 pub(super) const NODE: ([u8; 4], u16) = ([192, 0, 2, 1], 5000);
 pub(super) const VIEWER: ([u8; 4], u16) = ([198, 51, 100, 9], 40_000);
-const CANDIDATE: &str = "candidate:1 1 udp 2130706431 198.51.100.9 40000 typ host";
+const ELSEWHERE: ([u8; 4], u16) = ([203, 0, 113, 77], 51_000);
 
 /// Types of handshake messages (RFC 5246, section 7.4): with these the node's flight and the viewer's answer to it begin.
 const SERVER_HELLO: u8 = 2;
 const CERTIFICATE: u8 = 11;
 
-/// What a viewer's offer has a section for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
-    Video,
-    /// A desktop without a camera: video is for the node to offer.
-    Sound,
-}
-
-/// A viewer of one stream.
+/// A viewer of one stream of pictures, and a listener to one of sound.
 pub(super) struct Viewer {
     connection: RTCPeerConnection,
     screen: Screen,
+    ear: Ear,
+    reception: Reception,
+    address: SocketAddr,
+    has_moved: bool,
     deadline: Option<Instant>,
-    /// The stream's name, once a packet of it came.
+    /// The picture's name, once a packet of it came.
     ssrc: Option<u32>,
+    sections: Vec<(Media, RTCRtpTransceiverId)>,
+    /// What it has switched off.
+    unwanted: Vec<Media>,
     is_connected: bool,
+    /// Whether DTLS was ever through, …
+    has_keys: bool,
+    /// … and whether ICE is: the core takes nothing but checks before.
+    has_path: bool,
     has_answered_hello: bool,
     keyframe_requests: u64,
 }
@@ -68,73 +74,50 @@ impl Viewer {
         ciphers: Ciphers,
         now: Instant,
     ) -> (Self, RTCSessionDescription) {
-        let mut connection = connection(codec, asking, ciphers, now);
-        let kind = match wants {
-            Wants::Video => RtpCodecKind::Video,
-            Wants::Sound => RtpCodecKind::Audio,
-        };
-        connection
-            .add_transceiver_from_kind(kind, None)
-            .expect("a section");
-        let candidate = RTCIceCandidateInit {
-            candidate: CANDIDATE.to_owned(),
-            ..RTCIceCandidateInit::default()
-        };
-        connection.add_local_candidate(candidate).expect("it is taken");
-        let offer = connection.create_offer(None).expect("an offer");
-        connection
-            .set_local_description(now, offer)
-            .expect("it is our own");
-        let offer = connection.local_description().expect("it was set");
-        let viewer = Self {
-            connection,
+        let mut viewer = Self {
+            connection: connection(codec, asking, ciphers, now),
             screen: Screen::new(codec),
+            ear: Ear::default(),
+            reception: Reception::default(),
+            address: VIEWER.into(),
+            has_moved: false,
             deadline: None,
             ssrc: None,
+            sections: Vec::new(),
+            unwanted: Vec::new(),
             is_connected: false,
+            has_keys: false,
+            has_path: false,
             has_answered_hello: false,
             keyframe_requests: 0,
         };
+        let offer = viewer.first_offer(wants, now);
         (viewer, offer)
-    }
-
-    /// Takes the node's answer.
-    pub(super) fn accept(&mut self, answer: String, now: Instant) {
-        let answer = RTCSessionDescription::answer(answer).expect("an answer");
-        self.connection
-            .set_remote_description(now, answer)
-            .expect("it fits the offer");
-        self.deadline = Some(now);
-    }
-
-    /// Takes an offer of the node. Returns the answer.
-    pub(super) fn answer(&mut self, offer: String, now: Instant) -> String {
-        let offer = RTCSessionDescription::offer(offer).expect("an offer");
-        self.connection
-            .set_remote_description(now, offer)
-            .expect("it fits the call");
-        let answer = self.connection.create_answer(None).expect("an answer");
-        self.connection
-            .set_local_description(now, answer)
-            .expect("it is our own");
-        self.deadline = Some(now);
-        self.connection.local_description().expect("it was set").sdp
-    }
-
-    /// An offer that has ICE begin anew.
-    pub(super) fn restart(&mut self, now: Instant) -> String {
-        let options = RTCOfferOptions { ice_restart: true };
-        let offer = self.connection.create_offer(Some(options)).expect("an offer");
-        self.connection
-            .set_local_description(now, offer)
-            .expect("it is our own");
-        self.deadline = Some(now);
-        self.connection.local_description().expect("it was set").sdp
     }
 
     /// What the person in front of it sees.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// What that person hears.
+    pub(super) fn ear(&self) -> &Ear {
+        &self.ear
+    }
+
+    /// What became of the packets that arrived.
+    pub(super) fn reception(&self) -> &Reception {
+        &self.reception
+    }
+
+    /// Where it is.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it is, or was, at an address.
+    pub(super) fn knows(&self, address: SocketAddr) -> bool {
+        address == SocketAddr::from(VIEWER) || self.has_moved && address == SocketAddr::from(ELSEWHERE)
     }
 
     /// Whether ICE and DTLS are through.
@@ -155,16 +138,23 @@ impl Viewer {
         self.keyframe_requests
     }
 
-    /// When something is to be done without a packet.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.deadline, self.screen.deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+    /// The name of the picture that it gets.
+    pub(super) fn ssrc(&self) -> Option<u32> {
+        self.ssrc
     }
 
-    /// Takes a packet of the node.
-    pub(super) fn receive(&mut self, packet: &[u8], now: Instant) {
+    /// When something is to be done without a packet.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let picture = self.screen.deadline().filter(|_| self.wants(Media::Picture));
+        [self.deadline, picture].into_iter().flatten().min()
+    }
+
+    /// Takes a packet of the node. Where it is no more, nobody does.
+    pub(super) fn receive(&mut self, packet: &Datagram, now: Instant) {
+        if packet.viewer != self.address {
+            return;
+        }
+        let packet = &packet.data;
         // The core stops its timer when a flight comes again that it has answered, and would never repeat its answer. Other programs' DTLS
         // does, so what the node repeats is kept from it.
         if self.has_answered_hello && first_message(packet) == Some(SERVER_HELLO) {
@@ -173,16 +163,20 @@ impl Viewer {
         let message = TaggedBytesMut {
             now,
             transport: TransportContext {
-                local_addr: VIEWER.into(),
+                local_addr: self.address,
                 peer_addr: NODE.into(),
                 transport_protocol: TransportProtocol::UDP,
                 ecn: None,
             },
-            message: BytesMut::from(packet),
+            message: BytesMut::from(&packet[..]),
         };
+        let kind = packet.get(1).map_or(Media::Picture, |kind| media(kind & 0x7f));
+        let hears = self.has_keys && self.has_path && self.wants(kind);
+        self.reception.arrives(packet);
         // What comes twice, or late, is an error to the core.
         let _ = self.connection.handle_read(message);
         self.read(now);
+        self.reception.settle(hears);
     }
 
     /// Does what is due.
@@ -193,6 +187,7 @@ impl Viewer {
         }
         self.read(now);
         if let Some(media_ssrc) = self.ssrc
+            && self.wants(Media::Picture)
             && self.screen.wants_keyframe(now)
         {
             self.keyframe_requests += 1;
@@ -218,37 +213,47 @@ impl Viewer {
         let _ = self.connection.handle_write(TaggedRTCMessage { now, message });
     }
 
-    /// The name of the stream that it gets.
-    pub(super) fn ssrc(&self) -> Option<u32> {
-        self.ssrc
-    }
-
     /// Closes DTLS.
     pub(super) fn close(&mut self) {
         self.connection.close().expect("it is open");
     }
 
     /// What it sends to the node.
-    pub(super) fn poll(&mut self) -> Option<Bytes> {
+    pub(super) fn poll(&mut self) -> Option<Datagram> {
         loop {
             let out = self.connection.poll_write()?;
             self.has_answered_hello |= first_message(&out.message) == Some(CERTIFICATE);
-            if out.transport.peer_addr == SocketAddr::from(NODE) {
-                return Some(out.message.freeze());
+            let is_ours = out.transport.local_addr == self.address;
+            if is_ours && out.transport.peer_addr == SocketAddr::from(NODE) {
+                return Some(Datagram {
+                    viewer: self.address,
+                    data: out.message.freeze(),
+                });
             }
         }
     }
 
     fn read(&mut self, now: Instant) {
         while let Some(event) = self.connection.poll_event() {
-            if let RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) = event {
-                self.is_connected = state == RTCPeerConnectionState::Connected;
+            match event {
+                RTCPeerConnectionEvent::OnConnectionStateChangeEvent(state) => {
+                    self.is_connected = state == RTCPeerConnectionState::Connected;
+                    self.has_keys |= self.is_connected;
+                }
+                RTCPeerConnectionEvent::OnIceConnectionStateChangeEvent(state) => {
+                    self.has_path = matches!(
+                        state,
+                        RTCIceConnectionState::Connected
+                            | RTCIceConnectionState::Completed
+                            | RTCIceConnectionState::Disconnected
+                    );
+                }
+                _ => {}
             }
         }
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
-                self.ssrc = Some(packet.header.ssrc);
-                self.screen.receive(packet, now);
+                self.take(packet, now);
             }
         }
         // What lies in the past must not stop the clock.
@@ -256,5 +261,27 @@ impl Viewer {
             .connection
             .poll_timeout()
             .map(|deadline| deadline.max(now + Duration::from_millis(1)));
+    }
+
+    /// Takes what the core has decrypted.
+    fn take(&mut self, packet: Packet, now: Instant) {
+        let header = &packet.header;
+        self.reception.came_out(header.ssrc, header.sequence_number);
+        match media(header.payload_type) {
+            Media::Sound => self.ear.receive(&packet),
+            Media::Picture => {
+                self.ssrc = Some(header.ssrc);
+                self.screen.receive(packet, now);
+            }
+        }
+    }
+}
+
+/// What a payload type stands for.
+fn media(payload_type: u8) -> Media {
+    if payload_type == OPUS {
+        Media::Sound
+    } else {
+        Media::Picture
     }
 }

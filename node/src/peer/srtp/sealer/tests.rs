@@ -1,15 +1,5 @@
 use super::*;
-
-fn bytes(hexadecimal: &str) -> Vec<u8> {
-    let digits: Vec<_> = hexadecimal
-        .chars()
-        .filter_map(|digit| digit.to_digit(16))
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| (pair[0] * 16 + pair[1]) as u8)
-        .collect()
-}
+use crate::peer::srtp::vectors::bytes;
 
 /// The packet of RFC 7714, section 16: "Gallia est omnis divisa in partes tres".
 const HEAD: &str = "8040f17b 8041f8d3 5501a0b2";
