@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     Session,
     io::{Event, Out},
+    link::Catching,
     media::Which,
     send::begins,
     stamps::Stamps,
@@ -17,14 +18,6 @@ use crate::peer::{
 /// What is sent at once; the rest follows with the next pictures. The kernel takes little more from a socket where it is left at its defaults,
 /// and drops what is above that.
 const AT_ONCE: usize = 128 * 1024;
-
-/// How far a newcomer is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Catching {
-    /// The number of the next packet in the feed's ring.
-    next: u64,
-    stamps: Stamps,
-}
 
 impl Session {
     /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes

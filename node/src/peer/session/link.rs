@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    catching::Catching, channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media,
-    outgoing::Outgoing, pace::Pace,
+    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, outgoing::Outgoing,
+    pace::Pace, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -38,4 +38,12 @@ pub(super) struct Link {
     pub(super) inflow: Inflow,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
+}
+
+/// How far a newcomer is that is sent what was before it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Catching {
+    /// The number of the next packet in the feed's ring.
+    pub(super) next: u64,
+    pub(super) stamps: Stamps,
 }

@@ -18,13 +18,7 @@ use super::{
 };
 use crate::{
     media::SoundUnit,
-    peer::{
-        feed::Packetised,
-        report::Stage,
-        ring::Ring,
-        srtp::{HEADER, OVERHEAD},
-        transport::Path,
-    },
+    peer::{feed::Packetised, report::Stage, ring::Ring, srtp::HEADER, transport::Path},
 };
 
 /// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
@@ -93,7 +87,8 @@ impl Session {
             if self.negotiation.remotes.is_retired(path.peer) {
                 return;
             }
-            let Some(room) = out.room(path, payload.len() + OVERHEAD) else {
+            let length = payload.len() + sealer.overhead();
+            let Some(room) = out.room(path, length) else {
                 return;
             };
             let (header, rest) = room.split_at_mut(HEADER);
@@ -103,7 +98,7 @@ impl Session {
                 // Nothing must leave that could be read.
                 room.fill(0);
             }
-            return self.account.count(payload.len() + OVERHEAD);
+            return self.account.count(length);
         }
         let packet = RTCMessage::RtpPacket(String::new(), rtp.packet(place, payload));
         let is_first = rtp.is_proving();
