@@ -94,7 +94,7 @@ pub struct Crowd(Child);
 impl Crowd {
     /// Starts the process; nobody watches yet.
     pub fn start(network: &Network, manner: Manner) -> anyhow::Result<Self> {
-        Self::with(network, manner, Ciphers::Gcm)
+        Self::with(network, manner, Ciphers::Libwebrtc)
     }
 
     /// The same of viewers that can decrypt no more than this.
