@@ -87,7 +87,7 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
         let program = std::env::current_exe()?;
         let node = start_feed(network, &[program.as_os_str()], SOON)?;
         let mut crowd = Crowd::start(network, Manner::Watching)?;
-        let waits = sorted(crowd.grow(viewers)?.fed_after);
+        let waits = crowd.grow_by_groups(viewers)?;
         thread::sleep(SETTLE);
         let (gained, seconds) = crowd.gain(|| {
             let started = Instant::now();
@@ -149,7 +149,7 @@ pub fn crowds(
     let mut rows = Vec::new();
     for &viewers in sizes {
         progress(&format!("{what}, {viewers} viewers"));
-        let waits = sorted(crowd.grow(viewers)?.fed_after);
+        let waits = crowd.grow_by_groups(viewers)?;
         thread::sleep(SETTLE);
         crowd.latencies()?;
         let (gained, usage) = crowd.gain(|| {

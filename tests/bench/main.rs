@@ -17,6 +17,7 @@ mod latency;
 mod loudspeaker;
 mod machine;
 mod parts;
+mod reports;
 mod seal;
 mod sound;
 mod talk;
