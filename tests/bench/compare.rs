@@ -17,14 +17,15 @@ use crate::{MOST, machine, print, print_line};
 /// Viewers at the same time.
 const CROWDS: [usize; 3] = [1, 50, MOST];
 /// What is compared.
-const FIGURES: [&str; 9] = [
+const FIGURES: [&str; 10] = [
     "CPU of one of 50 viewers, ms a second",
     "of one of 200",
     "memory of one of 50, KiB",
     "of one of 200",
     "packets a second to 50",
     "to 200",
-    "offer to first packet with 50, median, ms",
+    "offer to first packet of the first, ms",
+    "of 49 at once, median",
     "capture to the last of 200, median, ms",
     "99th percentile",
 ];
@@ -100,6 +101,7 @@ fn measure(what: &str, program: &Path, ciphers: Ciphers) -> anyhow::Result<[f64;
         more(many, memory),
         some.packets_per_second,
         many.packets_per_second,
+        middle(&one.waits),
         middle(&some.waits),
         middle(&many.latencies),
         last_but_one_percent(&many.latencies),

@@ -341,11 +341,8 @@ impl Call {
             }
         }
         while let Some(message) = self.connection.poll_read() {
-            match message.message {
-                RTCMessage::RtpPacket(_, packet) => {
-                    self.count(&packet.header, packet.payload.len(), counts, offered);
-                }
-                _ => {}
+            if let RTCMessage::RtpPacket(_, packet) = message.message {
+                self.count(&packet.header, packet.payload.len(), counts, offered);
             }
         }
         self.note(counts);

@@ -32,6 +32,7 @@ mod imports;
 mod installed;
 mod installed_arm64;
 mod layers;
+mod lengths;
 mod libsrtp;
 mod lip_sync;
 mod manual;

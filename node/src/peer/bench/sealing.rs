@@ -8,9 +8,10 @@
 //! | `PINHOLE_SESSIONS` | how many sessions | 200 |
 //! | `PINHOLE_SESSIONS_SEED` | the seed of the first | 0 |
 
+mod account;
 mod course;
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use rand::{Rng, rngs::StdRng};
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
@@ -26,6 +27,7 @@ use super::{
     viewer::{Ciphers, Media, Viewer},
 };
 use crate::peer::session::Input;
+use account::{Account, Sum};
 use course::{Act, Course};
 
 /// What a call may take until its first picture: the node's patience with a handshake.
@@ -34,24 +36,6 @@ const START: Duration = Duration::from_secs(20);
 const GOES_ON: Duration = Duration::from_secs(10);
 /// Pictures that may be on their way: 150 ms.
 const BEHIND: u32 = 6;
-
-/// What came of a session, and what was done in it.
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    lasted: Duration,
-    sent: u64,
-    nonces: usize,
-    /// Packets that we sealed, not the core.
-    sealed: u64,
-    again: u64,
-    heard: usize,
-    received: Figures,
-    wraps: u64,
-    restarts: u32,
-    moves: u32,
-    renegotiations: u32,
-    asked: u32,
-}
 
 /// Has the session of a course, to its end.
 fn session(course: Course) -> Result<Account, String> {
@@ -186,67 +170,6 @@ fn judge(call: &Call, ciphers: Ciphers, account: &Account) -> Result<(), String>
         return Ok(());
     };
     Err(format!("{wrong}: {account:?}"))
-}
-
-impl Account {
-    fn count(&mut self, act: Act) {
-        match act {
-            Act::Restart => self.restarts += 1,
-            Act::Move => self.moves += 1,
-            Act::Switch(_) => self.renegotiations += 1,
-            Act::Ask { times } => self.asked += times,
-        }
-    }
-
-    fn take(&mut self, call: &Call) {
-        self.lasted = call.lasts();
-        self.sent = call.sent;
-        self.nonces = call.nonces.count();
-        self.sealed = call.sealed;
-        self.again = call.retransmitted();
-        self.heard = call.viewer.ear().heard();
-        self.received = call.viewer.reception().figures();
-        self.wraps = call.wraps();
-    }
-}
-
-/// All sessions together.
-struct Sum<'a>(&'a [Account]);
-
-impl Sum<'_> {
-    fn of<N: std::iter::Sum>(&self, what: impl Fn(&Account) -> N) -> N {
-        self.0.iter().map(what).sum()
-    }
-}
-
-impl fmt::Display for Sum<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (sessions, lasted) = (self.0.len(), self.of(|a| a.lasted));
-        writeln!(f, "{sessions} sessions, {:.0} s in all:", lasted.as_secs_f64())?;
-        let (restarts, moves) = (self.of(|a| a.restarts), self.of(|a| a.moves));
-        let (renegotiations, asked) = (self.of(|a| a.renegotiations), self.of(|a| a.asked));
-        writeln!(
-            f,
-            "  {restarts} ICE restarts at the same address, {moves} at another, {renegotiations} renegotiations, {asked} requests for \
-             packets besides those for lost ones, in {} the numbers began anew",
-            self.0.iter().filter(|a| a.wraps > 0).count()
-        )?;
-        let (sent, again, nonces) = (self.of(|a| a.sent), self.of(|a| a.again), self.of(|a| a.nonces));
-        let (sealed, heard) = (self.of(|a| a.sealed), self.of(|a| a.heard));
-        writeln!(
-            f,
-            "  {sent} packets sent, {sealed} of them sealed by the session, {again} of them again, by {nonces} nonces"
-        )?;
-        let received = |what: fn(&Figures) -> u64| self.of(|a| what(&a.received));
-        write!(
-            f,
-            "  {} decrypted ({heard} of sound), {} of them again, {} not heard, {} not decrypted",
-            received(|figures| figures.decrypted),
-            received(|figures| figures.again),
-            received(|figures| figures.unheard),
-            received(|figures| figures.undecrypted),
-        )
-    }
 }
 
 #[test]
