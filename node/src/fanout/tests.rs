@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 
 use super::*;
-use crate::media::{AccessUnit, Codec, Privacy, Rendition, Rung, SoundCodec, SoundUnit, Timestamp};
+use crate::media::{AccessUnit, Codec, Layer, Privacy, Rendition, Rung, SoundCodec, SoundUnit, Timestamp};
 
 const H264: Rendition = Rendition::top(Codec::H264);
 const VP8: Rendition = Rendition::top(Codec::Vp8);
@@ -46,6 +46,7 @@ fn unit(text: &'static str, is_keyframe: bool) -> AccessUnit {
         data: Bytes::from_static(text.as_bytes()),
         captured_at: Timestamp::now(),
         is_keyframe,
+        layer: Layer::Base,
     }
 }
 

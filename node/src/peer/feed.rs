@@ -1,9 +1,9 @@
 mod h264;
+mod vp8;
 
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
 use super::{
     id::CameraId,
@@ -13,6 +13,8 @@ use crate::{
     fanout::{Broadcast, Depth, Subscriber},
     media::{AccessUnit, Codec, Privacy, Rendition},
 };
+
+pub(super) use vp8::PictureIds;
 
 /// The payload of one RTP packet. With the headers, SRTP's tag and a tunnel's overhead it fits into IPv6's
 /// smallest MTU of 1280 (RFC 8200, section 5).
@@ -32,18 +34,13 @@ pub(super) struct Feed {
 /// How units are cut for the wire.
 enum Cutter {
     H264,
-    /// By the core. It numbers the pictures.
-    Vp8(Vp8Payloader),
+    Vp8(vp8::Cutter),
 }
 
 /// An encoder delivered something that is no picture of its codec.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Uncuttable {
-    #[error("there is no part of a picture in it")]
-    Empty,
-    #[error(transparent)]
-    Vp8(#[from] rtc::shared::error::Error),
-}
+#[error("there is no part of a picture in it")]
+pub(super) struct Uncuttable;
 
 /// An access unit, cut into the payloads of RTP packets.
 pub(super) struct Packetised {
@@ -56,20 +53,17 @@ pub(super) struct Packetised {
 }
 
 impl Feed {
+    /// A rendition of a camera, all of whose feeds share `ids`.
     pub(super) fn new(
         camera: CameraId,
         broadcast: Broadcast<AccessUnit>,
         rendition: Rendition,
+        ids: &PictureIds,
         privacy: &Privacy,
     ) -> Self {
         let cutter = match rendition.codec {
             Codec::H264 => Cutter::H264,
-            // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
-            Codec::Vp8 => {
-                let mut payloader = Vp8Payloader::default();
-                payloader.enable_picture_id = true;
-                Cutter::Vp8(payloader)
-            }
+            Codec::Vp8 => Cutter::Vp8(vp8::Cutter::new(ids.clone())),
         };
         Self {
             camera,
@@ -147,12 +141,12 @@ impl Feed {
     pub(super) fn packetise(&mut self, unit: AccessUnit) -> Result<Packetised, Uncuttable> {
         let payloads = match &mut self.cutter {
             Cutter::H264 => h264::payloads(&unit.data, PAYLOAD),
-            Cutter::Vp8(payloader) => payloader.payload(PAYLOAD, &unit.data)?,
+            Cutter::Vp8(cutter) => cutter.payloads(&unit, PAYLOAD),
         };
         if payloads.is_empty() {
-            return Err(Uncuttable::Empty);
+            return Err(Uncuttable);
         }
-        let first = self.ring.keep(&payloads, unit.captured_at, unit.is_keyframe);
+        let first = self.ring.keep(&payloads, &unit);
         Ok(Packetised {
             unit,
             payloads,

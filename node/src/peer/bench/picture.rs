@@ -95,18 +95,11 @@ pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
         // An aggregate with the parameter sets comes first (RFC 6184, section 5.7.1).
         Codec::H264 => payload.first().is_some_and(|header| header & 0x1f == 24),
         Codec::Vp8 => {
-            // The descriptor (RFC 7741, section 4.2): S and partition 0, then a picture id of 7 or 15 bits.
-            let [descriptor, extension, id, ..] = payload else {
-                return false;
-            };
-            let begins = descriptor & 0x1f == 0x10;
-            let length = match (descriptor & 0x80 != 0, extension & 0x80 != 0, id & 0x80 != 0) {
-                (false, ..) => 1,
-                (true, false, _) => 2,
-                (true, true, false) => 3,
-                (true, true, true) => 4,
-            };
-            begins && payload.get(length) == Some(&KEYFRAME)
+            // The descriptor (RFC 7741, section 4.2): S and partition 0, then a picture id of 15 bits, TL0PICIDX and TID.
+            let begins = payload
+                .first()
+                .is_some_and(|descriptor| descriptor & 0x1f == 0x10);
+            begins && payload.get(6) == Some(&KEYFRAME)
         }
     }
 }

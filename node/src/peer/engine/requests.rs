@@ -13,7 +13,7 @@ use crate::{
         caller::{Caller, Refused, Reply},
         channels::Outgoing,
         ending::Ending,
-        feed::Feed,
+        feed::{Feed, PictureIds},
         id::{CallId, CameraId},
         request::Request,
         sdp::Offer,
@@ -109,9 +109,10 @@ impl Host {
 
     fn open(&mut self, camera: CameraId, broadcast: &Broadcast<AccessUnit>, span: Span) {
         self.cameras.insert(camera, span);
+        let ids = PictureIds::default();
         let feeds = broadcast
             .renditions()
-            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition, &self.privacy));
+            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition, &ids, &self.privacy));
         self.feeds.extend(feeds);
     }
 

@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        media::{AccessUnit, Timestamp},
+        media::{AccessUnit, Layer, Timestamp},
         peer::feed::Packetised,
     };
 
@@ -154,13 +154,15 @@ mod tests {
         let payloads: Vec<_> = (0..packets)
             .map(|number| Bytes::from(vec![number as u8]))
             .collect();
+        let unit = AccessUnit {
+            data: Bytes::new(),
+            captured_at,
+            is_keyframe: true,
+            layer: Layer::Base,
+        };
         Packetised {
-            first: ring.keep(&payloads, captured_at, true),
-            unit: AccessUnit {
-                data: Bytes::new(),
-                captured_at,
-                is_keyframe: true,
-            },
+            first: ring.keep(&payloads, &unit),
+            unit,
             payloads,
             ring: ring.clone(),
         }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     fanout::{self, Demand, Depth},
-    media::{Colour, FrameRate, Orders, Privacy, Timestamp},
+    media::{Colour, FrameRate, Layer, Orders, Privacy, Timestamp},
 };
 use bytes::Bytes;
 use std::task::{Context, Waker};
@@ -67,6 +67,7 @@ impl VideoEncoder for OneBehind {
             data: Bytes::from_static(b"picture"),
             captured_at: frame.captured_at,
             is_keyframe: true,
+            layer: Layer::Base,
         }))
     }
 
@@ -128,6 +129,7 @@ fn more_waits_of_a_camera_that_can_not_be_asked_for_keyframes_than_of_our_encode
                 data: Bytes::from_static(b"picture"),
                 captured_at: Timestamp::from_monotonic(camera.rate.interval() * number),
                 is_keyframe,
+                layer: Layer::Base,
             };
             line.pass(&unit, on_request);
         }
