@@ -19,6 +19,11 @@ impl<U: Unit> Publisher<U> {
         self.track.rendition
     }
 
+    /// Whether there is anything to be had here ([`super::Broadcast::offers`]). There is, until something else is said.
+    pub fn set_offered(&self, is_offered: bool) {
+        self.track.state().is_offered = is_offered;
+    }
+
     /// Whether anybody subscribes at this moment.
     pub fn has_subscribers(&self) -> bool {
         !self.track.state().seats.is_empty()

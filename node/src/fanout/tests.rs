@@ -202,6 +202,12 @@ fn each_rendition_is_found_and_comes_from_its_own_publisher() {
         ..H264
     };
     assert!(broadcast.subscribe(missing, Depth::PICTURES).is_none());
+    let offered = || [H264, small, VP8, missing].map(|rendition| broadcast.offers(rendition));
+    assert_eq!(offered(), [true, true, true, false]);
+    publishers[1].set_offered(false);
+    assert_eq!(offered(), [true, false, true, false]);
+    publishers[1].set_offered(true);
+    assert_eq!(offered(), [true, true, true, false]);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(super) struct State<U> {
     pub(super) has_ended: bool,
     /// Whether a keyframe that is asked for is made.
     pub(super) on_request: bool,
+    /// Whether anything comes here for who subscribes.
+    pub(super) is_offered: bool,
 }
 
 /// One subscriber's queue, which its two ends share with nobody else.
@@ -70,6 +72,7 @@ impl<U: Unit> Track<U> {
                 seats: Vec::new(),
                 has_ended: false,
                 on_request: true,
+                is_offered: true,
             }),
         });
         let keeper: Arc<dyn Keeper> = track.clone();

@@ -246,8 +246,8 @@ pub(super) mod samples {
                 name: name.map(ToOwned::to_owned),
                 presence: presence.subscribe(),
                 account: Arc::default(),
-                tracks: Codec::ALL
-                    .map(|codec| (Rendition::top(codec), Arc::default()))
+                tracks: crate::pipeline::RENDITIONS
+                    .map(|rendition| (rendition, Arc::default()))
                     .into(),
             };
             Self { source, presence }
