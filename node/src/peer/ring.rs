@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::media::{AccessUnit, Keeper, Layer, Privacy, Timestamp};
+use crate::media::{AccessUnit, Keeper, Privacy, Timestamp};
 
 /// Packets that are kept: two seconds at 4 Mbit/s. What is older comes too late for a picture.
 pub(super) const KEPT: usize = 1024;
@@ -26,8 +26,6 @@ pub(super) struct Packet {
     pub(super) captured_at: Timestamp,
     /// Whether a picture ends with it.
     pub(super) marker: bool,
-    /// Whether other pictures build upon its own.
-    pub(super) layer: Layer,
 }
 
 /// The last packets of one rendition, numbered from its beginning on. A [`Keeper`]: the privacy switch empties it.
@@ -77,7 +75,6 @@ impl Ring {
         let AccessUnit {
             captured_at,
             is_keyframe,
-            layer,
             ..
         } = *unit;
         let mut packets = self.kept.lock();
@@ -96,7 +93,6 @@ impl Ring {
             payload: payload.clone(),
             captured_at,
             marker: number == last,
-            layer,
         });
         // A picture that is longer than the ring leaves its end there.
         packets.kept.extend(all.skip(payloads.len().saturating_sub(KEPT)));
@@ -164,6 +160,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::media::Layer;
 
     /// Keeps a picture that is no keyframe.
     fn keep(ring: &Ring, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
@@ -220,20 +217,6 @@ mod tests {
         assert_eq!(keep(&ring, &picture(1, 2), at(200)), 5, "it was on its way");
         assert_eq!(keep(&ring, &picture(1, 2), Timestamp::now()), 6);
         assert!(ring.get(4).is_none() && ring.get(5).is_none() && ring.get(6).is_some());
-    }
-
-    #[test]
-    fn each_packet_knows_the_layer_of_its_picture() {
-        let ring = Ring::default();
-        for layer in [Layer::Base, Layer::Upper] {
-            let unit = AccessUnit {
-                layer,
-                ..unit(at(0), false)
-            };
-            ring.keep(&picture(2, 1), &unit);
-        }
-        let layers = [0, 1, 2, 3].map(|number| ring.get(number).expect("kept").layer);
-        assert_eq!(layers, [Layer::Base, Layer::Base, Layer::Upper, Layer::Upper]);
     }
 
     #[test]
