@@ -29,6 +29,11 @@ pub(super) struct Line {
     changes: Quiet,
 }
 
+/// However narrow all paths are, an encoder has this part of its bitrate: with less there is no picture of that size.
+const LEAST: u64 = 4;
+/// A bitrate that follows paths changes by more than this part at once.
+const STEP: u64 = 20;
+
 /// How long an encoder stays that nobody watches any more: whoever is back soon finds it running.
 const LINGER: Duration = Duration::from_secs(3);
 
@@ -265,10 +270,14 @@ impl Line {
         encoding.is_behind = false;
         let start = Instant::now();
         let mut orders = self.publisher.take_orders(start);
-        if encoding.bitrate != bitrate {
+        let limit = self.publisher.limit();
+        let bitrate = within(bitrate, limit);
+        if changes(encoding.bitrate, bitrate, limit) {
             encoding.bitrate = bitrate;
             orders.bitrate = Some(bitrate);
-            if let Some(others) = self.changes.may_say() {
+            if limit.is_some() {
+                debug!(%codec, %rung, %bitrate, "encoder follows the viewers' paths");
+            } else if let Some(others) = self.changes.may_say() {
                 info!(%codec, %rung, %bitrate, others, "encoder goes on at another bitrate");
             }
         }
@@ -356,6 +365,18 @@ impl Line {
     fn figures(&self) -> &LineAccount {
         self.account.line(self.rendition())
     }
+}
+
+/// The bitrate that an encoder is given: what is asked for, or what gets through to the viewers, where that is less for all of them.
+fn within(bitrate: Bitrate, limit: Option<Bitrate>) -> Bitrate {
+    let least = Bitrate::from_bps(bitrate.bps() / LEAST);
+    limit.map_or(bitrate, |limit| limit.max(least).min(bitrate))
+}
+
+/// Whether an encoder is told of another bitrate. What follows the viewers' paths changes all the time: only in steps that can be seen.
+fn changes(before: Bitrate, now: Bitrate, limit: Option<Bitrate>) -> bool {
+    let step = before.bps() / STEP;
+    before != now && (limit.is_none_or(|limit| limit > now) || before.bps().abs_diff(now.bps()) > step)
 }
 
 fn publish(publisher: &Publisher<AccessUnit>, figures: &LineAccount, unit: &AccessUnit) {

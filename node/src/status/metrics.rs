@@ -345,7 +345,7 @@ type Figure = (
 );
 
 /// What goes up and down.
-const VIEWER_GAUGES: [Figure; 5] = [
+const VIEWER_GAUGES: [Figure; 7] = [
     (
         "pinhole_viewer_duration",
         SECONDS,
@@ -357,6 +357,18 @@ const VIEWER_GAUGES: [Figure; 5] = [
         Some("bytes_per_second"),
         "Rate at which the viewer is sent to, over the last second.",
         |viewer| viewer.bits_per_second.map(|rate| rate / 8.0),
+    ),
+    (
+        "pinhole_viewer_estimate",
+        Some("bytes_per_second"),
+        "What the viewer's path carries, as far as it was ever too little.",
+        |viewer| viewer.estimated_bits_per_second.map(|rate| rate / 8.0),
+    ),
+    (
+        "pinhole_viewer_thinned",
+        None,
+        "Whether the viewer is sent less than there is, because its path carries no more: 1 or 0.",
+        |viewer| Some(if viewer.thinned { 1.0 } else { 0.0 }),
     ),
     (
         "pinhole_viewer_loss",

@@ -104,6 +104,10 @@ pub struct Viewer {
     pub for_seconds: f64,
     /// The rate at which it is sent to.
     pub bits_per_second: Option<f64>,
+    /// What its path carries, in bits a second, as far as it was ever too little.
+    pub estimated_bits_per_second: Option<f64>,
+    /// Whether it is sent less than there is, because its path carries no more.
+    pub thinned: bool,
     /// Pictures sent.
     pub frames: u64,
     /// Datagrams sent, whatever was in them.
@@ -237,6 +241,8 @@ impl Viewer {
             stage: stage(viewer.stage),
             for_seconds: viewer.lasts.as_secs_f64(),
             bits_per_second: viewer.bits_per_second,
+            estimated_bits_per_second: viewer.estimate,
+            thinned: viewer.thinned,
             frames: viewer.units,
             packets: viewer.packets,
             bytes: viewer.bytes,

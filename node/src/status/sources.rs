@@ -379,6 +379,8 @@ pub(super) mod samples {
                 lost: 11,
                 jitter: Duration::from_millis(4),
             }),
+            estimate: Some(1_600_000.0),
+            thinned: true,
             round_trip: Some(Duration::from_micros(12_500)),
         }
     }

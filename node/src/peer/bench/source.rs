@@ -44,6 +44,8 @@ pub(super) struct Source {
     keyframes: u32,
     /// Of the next picture, unless it is a keyframe.
     next: Layer,
+    /// The number of the last picture of the base.
+    base: u32,
 }
 
 impl Source {
@@ -70,6 +72,7 @@ impl Source {
             pictures: 0,
             keyframes: 0,
             next: Layer::Base,
+            base: 0,
         }
     }
 
@@ -108,6 +111,8 @@ impl Source {
         let picture = Picture {
             number: self.pictures,
             is_keyframe,
+            base: self.base,
+            layer: Layer::Base,
         };
         let layer = if is_keyframe { Layer::Base } else { self.next };
         self.next = match layer {
@@ -116,11 +121,14 @@ impl Source {
         };
         let length = self.length(is_keyframe);
         self.publisher.publish(&AccessUnit {
-            data: picture.write(self.feed.rendition().codec, length),
+            data: Picture { layer, ..picture }.write(self.feed.rendition().codec, length),
             captured_at: Timestamp::from_monotonic(now.saturating_duration_since(self.start)),
             is_keyframe,
             layer,
         });
+        if layer == Layer::Base {
+            self.base = self.pictures;
+        }
         self.pictures += 1;
         self.keyframes += u32::from(is_keyframe);
         let mut context = Context::from_waker(Waker::noop());

@@ -52,6 +52,7 @@ impl Host {
                 .captured_to_sent
                 .record(Timestamp::now().since(captured_at));
         }
+        self.limit(index, now);
         self.happen(now);
     }
 

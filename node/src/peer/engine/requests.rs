@@ -200,6 +200,7 @@ impl Host {
                     viewer,
                     caller,
                     session,
+                    entered: Vec::new(),
                 };
                 self.begin(entry, now);
             }
@@ -207,14 +208,15 @@ impl Host {
         }
     }
 
-    fn begin(&mut self, entry: Entry, now: Instant) {
+    fn begin(&mut self, mut entry: Entry, now: Instant) {
         let (camera, rendition) = (entry.camera, entry.session.rendition());
-        let id = self.sessions.add(entry);
-        self.tally.figures.started.one();
         if let Some(feed) = feed_of(&mut self.feeds, camera, rendition) {
             // The camera opens while the viewer connects.
             feed.enter();
+            entry.entered.push(rendition);
         }
+        let id = self.sessions.add(entry);
+        self.tally.figures.started.one();
         self.serve(id, now);
         self.look_outside(now);
     }

@@ -5,9 +5,10 @@ use std::time::Instant;
 use super::{
     Session,
     io::{Event, Out},
-    media::Which,
+    lag::Lag,
     send::begins,
     stamps::Stamps,
+    stream::Fed,
 };
 use crate::peer::{
     report::Stage,
@@ -17,14 +18,6 @@ use crate::peer::{
 /// What is sent at once; the rest follows with the next pictures. The kernel takes little more from a socket where it is left at its defaults,
 /// and drops what is above that.
 const AT_ONCE: usize = 128 * 1024;
-
-/// How far a newcomer is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Catching {
-    /// The number of the next packet in the feed's ring.
-    next: u64,
-    stamps: Stamps,
-}
 
 impl Session {
     /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes
@@ -48,8 +41,7 @@ impl Session {
             return false;
         }
         let stamps = Stamps::drawn_together(newest);
-        self.link.media.stream.begin_with(first, stamps);
-        self.link.catching = Some(Catching { next: first, stamps });
+        self.link.catching = Some(Lag { next: first, stamps });
         self.go_on(ring, out);
         true
     }
@@ -61,7 +53,7 @@ impl Session {
 
     /// Sends what comes next to a viewer that catches up.
     pub(super) fn go_on(&mut self, ring: &Ring, out: &mut impl Out) {
-        let Some(Catching { mut next, stamps }) = self.link.catching.take() else {
+        let Some(Lag { mut next, stamps }) = self.link.catching.take() else {
             return;
         };
         if !self.link.media.shows {
@@ -76,16 +68,17 @@ impl Session {
                 return self.link.events.push_back(Event::KeyframeWanted);
             };
             let bytes = packet.payload.len();
-            let stream = &mut self.link.media.stream;
-            let place = stream
-                .rtp
-                .place(stamps.of(packet.captured_at), packet.marker, bytes);
-            stream.count(packet.marker);
+            let fed = Fed {
+                number: next,
+                captured_at: packet.captured_at,
+                marker: packet.marker,
+                bytes,
+            };
             self.link.resend_limit.earn(bytes);
-            self.packet(Which::Picture, place, &packet.payload, out);
+            self.fed(fed, stamps, &packet.payload, out);
             sent += bytes;
             next += 1;
         }
-        self.link.catching = (next < end).then_some(Catching { next, stamps });
+        self.link.catching = (next < end).then_some(Lag { next, stamps });
     }
 }

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    catching::Catching, channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media,
-    outgoing::Outgoing, pace::Pace,
+    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, lag::Lag, media::Media,
+    numbering::Numbering, outgoing::Outgoing, pace::Pace, rungs::Rungs,
 };
 use crate::peer::{
     report::Stage,
@@ -19,6 +19,10 @@ pub(super) struct Link {
     pub(super) handshake: Handshake,
     pub(super) media: Media,
     pub(super) outgoing: Outgoing,
+    /// What its path carries.
+    pub(super) numbering: Numbering,
+    /// What it is sent, accordingly.
+    pub(super) rungs: Rungs,
     pub(super) channel: Channel,
     /// Where the viewer's reports are read on their way through the core.
     pub(super) inbox: Inbox,
@@ -31,7 +35,7 @@ pub(super) struct Link {
     pub(super) missing: Vec<u16>,
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
-    pub(super) catching: Option<Catching>,
+    pub(super) catching: Option<Lag>,
     /// Of our connectivity checks.
     pub(super) pace: Pace,
     /// What the viewer may send.

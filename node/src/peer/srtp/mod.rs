@@ -8,5 +8,5 @@ mod sealer;
 mod vectors;
 mod witness;
 
-pub(super) use sealer::{HEADER, OVERHEAD, Sealer};
+pub(super) use sealer::{HEADER, Sealer, TAG};
 pub(super) use witness::Witness;

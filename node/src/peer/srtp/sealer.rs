@@ -5,10 +5,16 @@ use rtc::crypto::AeadAlgorithm;
 
 /// The header of an RTP packet without extensions and contributing sources (RFC 3550, section 5.1).
 pub(in crate::peer) const HEADER: usize = 12;
+/// What stands before the words of an extension (RFC 3550, section 5.3.1).
+const EXTENSION: usize = 4;
+/// In the first byte of a header: that an extension follows it, and how many sources have contributed.
+const EXTENDED: u8 = 0x10;
+const SOURCES: u8 = 0x0f;
 /// AES-GCM's tag (RFC 7714, section 13.1).
-const TAG: usize = 16;
-/// What a packet has besides its payload.
-pub(in crate::peer) const OVERHEAD: usize = HEADER + TAG;
+pub(in crate::peer) const TAG: usize = 16;
+/// What a packet has besides its payload, where it has no extension.
+#[cfg(test)]
+const OVERHEAD: usize = HEADER + TAG;
 const SALT: usize = 12;
 
 /// Seals RTP packets by the key of one connection.
@@ -27,19 +33,23 @@ impl Sealer {
         })
     }
 
-    /// Seals a packet where it is: its header, its payload and room for the tag. `roll_over` tells how often the stream's sequence numbers
+    /// Seals a packet where it is: its header with all that belongs to it, its payload and room for the tag. `roll_over` tells how often the stream's sequence numbers
     /// have begun anew. Returns whether that could be done; it can't with what is shorter than a packet.
     ///
     /// By one key a header is to be sealed with one payload only: the nonce follows from nothing but the source, `roll_over` and the
     /// sequence number (RFC 7714, sections 8.1 and 9.1).
     pub(in crate::peer) fn seal(&self, packet: &mut [u8], roll_over: u32) -> bool {
-        let Some((header, rest)) = packet.split_first_chunk_mut::<HEADER>() else {
+        let Some(length) = header_length(packet) else {
             return false;
         };
-        let Some((payload, room)) = rest.split_last_chunk_mut::<TAG>() else {
+        let Some((header, rest)) = packet.split_at_mut_checked(length) else {
             return false;
         };
-        let nonce = Nonce::assume_unique_for_key(nonce(header, roll_over, &self.salt));
+        let (Some(fixed), Some((payload, room))) = (header.first_chunk(), rest.split_last_chunk_mut::<TAG>())
+        else {
+            return false;
+        };
+        let nonce = Nonce::assume_unique_for_key(nonce(fixed, roll_over, &self.salt));
         let sealed = self
             .key
             .get()
@@ -50,6 +60,18 @@ impl Sealer {
         room.copy_from_slice(tag.as_ref());
         true
     }
+}
+
+/// Of a packet's header, with its sources and its extension: what is not encrypted (RFC 7714, section 9.2). `None` where it is shorter than a header.
+fn header_length(packet: &[u8]) -> Option<usize> {
+    let (fixed, rest) = packet.split_first_chunk::<HEADER>()?;
+    let sources = 4 * usize::from(fixed[0] & SOURCES);
+    if fixed[0] & EXTENDED == 0 {
+        return Some(HEADER + sources);
+    }
+    let before = rest.get(sources..)?.first_chunk::<EXTENSION>()?;
+    let words = usize::from(u16::from_be_bytes([before[2], before[3]]));
+    Some(HEADER + sources + EXTENSION + 4 * words)
 }
 
 /// What the nonce of a packet is made of (RFC 7714, section 8.1): its source, how often the numbers began anew, and its number, each combined

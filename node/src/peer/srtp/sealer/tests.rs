@@ -53,6 +53,10 @@ fn what_is_no_packet_or_no_key_is_refused() {
         assert!(!sealer.seal(&mut vec![0; length], 0), "{length}");
     }
     assert!(sealer.seal(&mut [0; OVERHEAD], 0), "without a payload");
+    // An extension that is longer than the packet, and half of one.
+    let mut extended = [0x90; OVERHEAD];
+    assert!(!sealer.seal(&mut extended, 0));
+    assert!(!sealer.seal(&mut extended[..HEADER + 2], 0));
     assert!(Sealer::new(AeadAlgorithm::Aes128Gcm, &[7; 15], salt).is_none());
     assert!(Sealer::new(AeadAlgorithm::ChaCha20Poly1305, &[7; 32], salt).is_none());
 }
