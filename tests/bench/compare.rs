@@ -11,6 +11,7 @@ use pinhole_e2e::process::SOON;
 use pinhole_e2e::programs::start_server;
 
 use crate::fanout::{Row, crowds, middle, sorted, start_feed};
+use crate::viewer::Ciphers;
 use crate::{MOST, machine, print, print_line};
 
 /// Viewers at the same time.
@@ -29,9 +30,10 @@ const FIGURES: [&str; 9] = [
 ];
 
 /// Compares this program with that one, so many times, and prints a row for each pair, and the medians of the ratios.
-pub fn run(there: &str, pairs: &str) -> anyhow::Result<()> {
+pub fn run(there: &str, pairs: &str, ciphers: &str) -> anyhow::Result<()> {
     let (here, there) = (env::current_exe()?, Path::new(there));
     let pairs: usize = pairs.parse().context("the number of pairs")?;
+    let ciphers = Ciphers::named(ciphers)?;
     print(&machine::describe()?)?;
     print_line(&format!("| pair | {} | load |", FIGURES.join(" | ")))?;
     print_line(&format!("|{}", "--:|".repeat(FIGURES.len() + 2)))?;
@@ -40,11 +42,11 @@ pub fn run(there: &str, pairs: &str) -> anyhow::Result<()> {
         let what = |node| format!("pair {pair} of {pairs}, {node}");
         // Who is first takes turns, too.
         let (here, there) = if pair % 2 == 0 {
-            let here = measure(&what("here"), &here)?;
-            (here, measure(&what("there"), there)?)
+            let here = measure(&what("here"), &here, ciphers)?;
+            (here, measure(&what("there"), there, ciphers)?)
         } else {
-            let there = measure(&what("there"), there)?;
-            (measure(&what("here"), &here)?, there)
+            let there = measure(&what("there"), there, ciphers)?;
+            (measure(&what("here"), &here, ciphers)?, there)
         };
         let both: Vec<_> = here.iter().zip(&there).collect();
         let cells: Vec<_> = both
@@ -71,11 +73,11 @@ pub fn run(there: &str, pairs: &str) -> anyhow::Result<()> {
 }
 
 /// The figures of one run.
-fn measure(what: &str, program: &Path) -> anyhow::Result<[f64; FIGURES.len()]> {
+fn measure(what: &str, program: &Path, ciphers: Ciphers) -> anyhow::Result<[f64; FIGURES.len()]> {
     let network = Network::without_guest();
     let _server = start_server(&network);
     let node = start_feed(&network, &[program.as_os_str()], SOON)?;
-    let rows = crowds(&network, what, &node, program, &CROWDS)?;
+    let rows = crowds(&network, what, &node, program, ciphers, &CROWDS)?;
     let [one, some, many] = &rows[..] else {
         bail!("there are {} rows", rows.len());
     };

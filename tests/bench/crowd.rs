@@ -6,6 +6,7 @@
 
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
@@ -17,6 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     child::{self, Child},
+    fanout::sorted,
     latency::{self, Heard},
     talk::Recording,
     viewer::{self, Ciphers, Counts, Part},
@@ -24,6 +26,9 @@ use crate::{
 
 /// All viewers are to be fed within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Viewers who call at once, and how long the next ones wait: a node takes in so many, and then 25 a second (`peer/engine`).
+const GROUP: usize = 49;
+const BETWEEN_GROUPS: Duration = Duration::from_secs(2);
 /// By how much the node goes before them (nice(2)): real ones would not be on its machine.
 const YIELDING: i32 = 10;
 
@@ -89,32 +94,53 @@ impl Manner {
 }
 
 /// The viewers of one node.
-pub struct Crowd(Child);
+pub struct Crowd {
+    process: Child,
+    viewers: usize,
+}
 
 impl Crowd {
     /// Starts the process; nobody watches yet.
     pub fn start(network: &Network, manner: Manner) -> anyhow::Result<Self> {
-        Self::with(network, manner, Ciphers::Gcm)
+        Self::with(network, manner, Ciphers::Libwebrtc)
     }
 
     /// The same of viewers that can decrypt no more than this.
     pub fn with(network: &Network, manner: Manner, ciphers: Ciphers) -> anyhow::Result<Self> {
         let words = ["crowd", &server_url(), manner.word(), ciphers.word()];
-        Ok(Self(Child::start(network, &words)?))
+        Ok(Self {
+            process: Child::start(network, &words)?,
+            viewers: 0,
+        })
     }
 
     /// Adds viewers, all at the same time, until there are `count`; returns when all are fed.
     pub fn grow(&mut self, count: usize) -> anyhow::Result<Grown> {
-        let grown: Grown = self.0.ask(&format!("grow {count}"))?;
+        let grown: Grown = self.process.ask(&format!("grow {count}"))?;
         if grown.missing > 0 || !grown.ended.is_empty() {
             bail!(
                 "of {count} viewers {} get nothing; ended: {:?}\n{}",
                 grown.missing,
                 grown.ended,
-                self.0.process().log().tail(40)
+                self.process.process().log().tail(40)
             );
         }
+        self.viewers = count;
         Ok(grown)
+    }
+
+    /// Adds viewers until there are `count`, in groups of as many as a node takes at once. Returns how long each of the first group waited, in ms,
+    /// in order.
+    pub fn grow_by_groups(&mut self, count: usize) -> anyhow::Result<Vec<f64>> {
+        let mut waits = None;
+        loop {
+            let grown = self.grow(count.min(self.viewers + GROUP))?;
+            waits.get_or_insert(sorted(grown.fed_after));
+            if self.viewers >= count {
+                return Ok(waits.unwrap_or_default());
+            }
+            thread::sleep(BETWEEN_GROUPS);
+        }
     }
 
     /// What each viewer gets while `work` is done.
@@ -132,12 +158,12 @@ impl Crowd {
     /// How long each picture took from its capture to the last viewer's last packet, in ms, of those since the last call. The first call
     /// begins.
     pub fn latencies(&mut self) -> anyhow::Result<Vec<f64>> {
-        self.0.ask("latencies")
+        self.process.ask("latencies")
     }
 
     /// What each viewer got so far.
     fn count(&mut self) -> anyhow::Result<Vec<Count>> {
-        self.0.ask("count")
+        self.process.ask("count")
     }
 }
 

@@ -14,6 +14,7 @@ use pinhole_e2e::programs::{SIGNED_IN, binary, node_config, server_url, start_no
 
 use crate::crowd::{Count, Crowd, Manner};
 use crate::usage::{Usage, Watched};
+use crate::viewer::Ciphers;
 use crate::{CROWDS, NODE, machine, print, progress};
 
 /// How long each crowd is measured, and how long it may settle before.
@@ -38,6 +39,7 @@ pub fn software(network: &Network) -> anyhow::Result<()> {
         "software encode",
         &node,
         &binary("pinhole-node"),
+        Ciphers::Libwebrtc,
         &CROWDS,
     )?;
     let (viewer, encoder) = split(&rows);
@@ -55,7 +57,14 @@ pub fn passthrough(network: &Network) -> anyhow::Result<()> {
     let _server = start_server(network);
     let program = std::env::current_exe()?;
     let node = start_feed(network, &[program.as_os_str()], SOON)?;
-    let rows = crowds(network, "passthrough", &node, &program, &CROWDS)?;
+    let rows = crowds(
+        network,
+        "passthrough",
+        &node,
+        &program,
+        Ciphers::Libwebrtc,
+        &CROWDS,
+    )?;
     let (viewer, rest) = split(&rows);
     print(&format!(
         "### Encoded beforehand: the same fan-out without an encoder\n\n{}\n\
@@ -78,7 +87,7 @@ pub fn rush(network: &Network) -> anyhow::Result<()> {
         let program = std::env::current_exe()?;
         let node = start_feed(network, &[program.as_os_str()], SOON)?;
         let mut crowd = Crowd::start(network, Manner::Watching)?;
-        let waits = sorted(crowd.grow(viewers)?.fed_after);
+        let waits = crowd.grow_by_groups(viewers)?;
         thread::sleep(SETTLE);
         let (gained, seconds) = crowd.gain(|| {
             let started = Instant::now();
@@ -131,15 +140,16 @@ pub fn crowds(
     what: &str,
     node: &Process,
     program: &Path,
+    ciphers: Ciphers,
     sizes: &[usize],
 ) -> anyhow::Result<Vec<Row>> {
     // The crowd may run the same program, but does not yet.
     let watched = Watched::child(program)?;
-    let mut crowd = Crowd::start(network, Manner::Watching)?;
+    let mut crowd = Crowd::with(network, Manner::Watching, ciphers)?;
     let mut rows = Vec::new();
     for &viewers in sizes {
         progress(&format!("{what}, {viewers} viewers"));
-        let waits = sorted(crowd.grow(viewers)?.fed_after);
+        let waits = crowd.grow_by_groups(viewers)?;
         thread::sleep(SETTLE);
         crowd.latencies()?;
         let (gained, usage) = crowd.gain(|| {

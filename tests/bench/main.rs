@@ -17,6 +17,7 @@ mod latency;
 mod loudspeaker;
 mod machine;
 mod parts;
+mod reports;
 mod seal;
 mod sound;
 mod talk;
@@ -48,7 +49,7 @@ fn main() -> anyhow::Result<()> {
         ["crowd", server, manner, ciphers] => crowd::run(server, manner, ciphers),
         ["feed", server] => feed::run(server, false),
         ["feed", server, "loudspeaker"] => feed::run(server, true),
-        ["compare", there, pairs] => compare::run(there, pairs),
+        ["compare", there, pairs, ciphers] => compare::run(there, pairs, ciphers),
         ["window", viewers, seconds, ciphers, hook, ref node @ ..] => {
             window::run(viewers, seconds, ciphers, hook, node)
         }

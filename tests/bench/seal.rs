@@ -1,15 +1,23 @@
 //! What it takes to seal a packet, by each cipher that could be negotiated or built, and nothing else. `dev/instructions` runs this.
 
+use aes::Aes128;
 use anyhow::{Context, bail};
+use ctr::{
+    Ctr128BE, CtrCore,
+    cipher::{InnerIvInit, KeyInit, StreamCipher, StreamCipherCoreWrapper},
+};
+use hmac::{Hmac, Mac};
 use ring::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
 use rtc::{
-    crypto::{HmacAlgorithm, Mac, StreamCipher, StreamCipherAlgorithm, default_provider},
+    crypto::default_provider,
     rtp::{Header, Packet},
     shared::marshal::Marshal,
     srtp::{context::Context as Srtp, protection_profile::ProtectionProfile},
 };
+
+use sha1::Sha1;
 
 use crate::print_line;
 
@@ -92,20 +100,18 @@ impl Seals for Ring {
     }
 }
 
-/// As the node could seal by itself (RFC 3711, section 4): by the core's cipher and digest, where the packet is to lie.
+/// As the node seals in counter mode (RFC 3711, section 4), where the packet is to lie.
 struct CounterMode {
-    cipher: Box<dyn StreamCipher>,
-    digest: Box<dyn Mac>,
+    cipher: Aes128,
+    digest: Hmac<Sha1>,
     room: Vec<u8>,
 }
 
 impl CounterMode {
     fn new() -> anyhow::Result<Self> {
-        let provider = default_provider()?;
-        let crypto = provider.crypto();
         Ok(Self {
-            cipher: crypto.new_stream_cipher(StreamCipherAlgorithm::Aes128Ctr, &KEY[..16])?,
-            digest: crypto.new_hmac(HmacAlgorithm::Sha1, &KEY[..DIGEST])?,
+            cipher: Aes128::new_from_slice(&KEY[..16])?,
+            digest: <Hmac<Sha1> as Mac>::new_from_slice(&KEY[..DIGEST])?,
             room: vec![0; HEADER + PAYLOAD + SHORT_TAG],
         })
     }
@@ -117,12 +123,13 @@ impl Seals for CounterMode {
         counter[6..14].copy_from_slice(&number.to_be_bytes());
         let (sealed, room) = self.room.split_at_mut(packet.len());
         sealed.copy_from_slice(packet);
-        self.cipher.apply_keystream(&counter, &mut sealed[HEADER..])?;
-        let mut digest = [0; DIGEST];
-        let roll_over = (number >> 16) as u32;
-        self.digest
-            .sign(&[&*sealed, &roll_over.to_be_bytes()], &mut digest)?;
-        room.copy_from_slice(&digest[..SHORT_TAG]);
+        let cipher = CtrCore::inner_iv_init(&self.cipher, &counter.into());
+        let mut stream: Ctr128BE<&Aes128> = StreamCipherCoreWrapper::from_core(cipher);
+        stream.apply_keystream(&mut sealed[HEADER..]);
+        let mut digest = self.digest.clone();
+        digest.update(sealed);
+        digest.update(&((number >> 16) as u32).to_be_bytes());
+        room.copy_from_slice(&digest.finalize().into_bytes()[..SHORT_TAG]);
         Ok(room[SHORT_TAG - 1])
     }
 }

@@ -52,7 +52,7 @@ fn run(network: &Network, threads: usize) -> anyhow::Result<Vec<(Usage, String)>
     let mut rows = Vec::new();
     for viewers in VIEWERS {
         progress(&format!("{threads} threads, {viewers} viewers"));
-        crowd.grow(viewers)?;
+        crowd.grow_by_groups(viewers)?;
         thread::sleep(SETTLE);
         let (gained, usage) = crowd.gain(|| {
             let started = watched.start()?;

@@ -25,7 +25,6 @@ use rtc::{
         state::RTCPeerConnectionState,
         transport::{CandidateConfig, CandidateHostConfig, RTCIceCandidate, RTCIceCandidateInit},
     },
-    rtcp::{Packet, sender_report::SenderReport},
     rtp::Header,
     rtp_transceiver::{
         RTCRtpTransceiverDirection, RTCRtpTransceiverInit,
@@ -40,6 +39,7 @@ use crate::{
     NODE,
     arrival::{Buffers, Socket},
     latency::Heard,
+    reports::{Reader, Reports},
     talk::{OPUS, Recording, Voice, opus},
 };
 
@@ -198,6 +198,7 @@ struct Call {
     connection: RTCPeerConnection,
     socket: Socket,
     local: SocketAddr,
+    reports: Reports,
     /// The source of pictures, once it is known.
     source: Option<u32>,
     sequence: Option<Sequence>,
@@ -215,7 +216,9 @@ impl Call {
             media.register_codec(opus(), RtpCodecKind::Audio)?;
         }
         // As a browser: it asks for what is lost, and reports.
+        let reports = Reports::default();
         let mut interceptors = Registry::new()
+            .with(Slot::from(14_000), Reader::new(reports.clone()))
             .with(Slot::NackGenerator, NackGeneratorBuilder::new().build())
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
         if matches!(part, Part::Talks(_)) {
@@ -260,6 +263,7 @@ impl Call {
             connection,
             socket,
             local,
+            reports,
             source: None,
             sequence: None,
             sound: None,
@@ -341,10 +345,10 @@ impl Call {
                 RTCMessage::RtpPacket(_, packet) => {
                     self.count(&packet.header, packet.payload.len(), counts, offered);
                 }
-                RTCMessage::RtcpPacket(_, packets) => self.note(&packets, counts),
                 _ => {}
             }
         }
+        self.note(counts);
         self.talk()?;
         while let Some(out) = self.connection.poll_write() {
             // Without room in the kernel it is lost, as it might be on the way.
@@ -369,15 +373,12 @@ impl Call {
     }
 
     /// Notes what the node reports of the clock of its pictures.
-    fn note(&self, packets: &[Box<dyn Packet>], counts: &Counts) {
+    fn note(&self, counts: &Counts) {
+        let reports = self.reports.take();
         let mut heard = counts.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(heard) = heard.as_mut() else { return };
-        let reports = packets
-            .iter()
-            .filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
-        reports
-            .filter(|report| Some(report.ssrc) == self.source)
-            .for_each(|report| heard.report(report));
+        let of_picture = reports.iter().filter(|report| Some(report.ssrc) == self.source);
+        of_picture.for_each(|report| heard.report(report));
     }
 
     fn count(&mut self, header: &Header, payload: usize, counts: &Counts, offered: Instant) {

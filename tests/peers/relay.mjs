@@ -91,7 +91,8 @@ export class Relay {
     const [, address, port] = candidates[0] ?? [];
     if (address === undefined) throw new Error(`the node has no address:\n${sdp}`);
     this.#node = { address, port: Number(port) };
-    const own = `a=candidate:1 1 udp 2130706431 ${this.#home} ${this.#front.address().port} typ host\r\n`;
+    const front = this.#front.address();
+    const own = `a=candidate:1 1 udp 2130706431 ${front.address} ${front.port} typ host\r\n`;
     let given = false;
     return sdp.replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, "").replace(/^a=ice-pwd:.*\r\n/gm, (line) => {
       const first = !given;

@@ -67,10 +67,10 @@ fn draw(seed: u64) -> Setting {
             tries: 10,
         },
         wants: Wants::Video,
-        ciphers: if up_to(1.0) < 0.2 {
-            Ciphers::CounterMode
-        } else {
-            Ciphers::Any
+        ciphers: match up_to(1.0) {
+            share if share < 0.1 => Ciphers::ShortTag,
+            share if share < 0.5 => Ciphers::CounterMode,
+            _ => Ciphers::Any,
         },
         ..Setting::default()
     }

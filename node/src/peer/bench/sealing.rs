@@ -174,12 +174,11 @@ fn goes_on(call: &mut Call, hears: bool) -> Result<(), String> {
 
 /// Whether all is as it has to be; that no nonce was used twice is seen to with each packet.
 fn judge(call: &Call, ciphers: Ciphers, account: &Account) -> Result<(), String> {
-    let is_ours = ciphers != Ciphers::CounterMode;
     let wrong = if account.received.undecrypted > 0 {
         "packets could not be decrypted"
     } else if account.received.decrypted == 0 {
         "nothing was decrypted"
-    } else if is_ours != (account.sealed > account.sent / 2) {
+    } else if ciphers.is_ours() != (account.sealed > account.sent / 2) {
         "not sealed by whom it should"
     } else if !call.told.strays.is_empty() {
         "packets went to a stranger"
@@ -292,7 +291,7 @@ fn whatever_happens_nothing_is_undecryptable_and_no_nonce_is_used_twice() {
 
 #[test]
 fn a_packet_that_can_not_be_decrypted_is_noticed() {
-    for ciphers in [Ciphers::Any, Ciphers::Aes256, Ciphers::CounterMode] {
+    for ciphers in Ciphers::ALL {
         let mut call = Call::new(Setting {
             ciphers,
             ..Setting::default()

@@ -47,22 +47,24 @@ fn a_good_path_shows_every_picture_and_asks_for_nothing() {
 
 #[test]
 fn all_packets_but_the_first_are_sealed_by_the_session() {
-    for codec in Codec::ALL {
+    let ciphers = Ciphers::ALL.into_iter().filter(|ciphers| ciphers.is_ours());
+    for (ciphers, codec) in ciphers.flat_map(|ciphers| Codec::ALL.map(|codec| (ciphers, codec))) {
         let mut call = watching(Setting {
             codec,
+            ciphers,
             ..Setting::default()
         });
         call.to_viewer.change(|path| path.loss = 0.05);
         call.run(Duration::from_secs(5));
         assert!(call.retransmitted() > 10);
-        assert_eq!(call.sealed + 1, call.sent);
+        assert_eq!(call.sealed + 1, call.sent, "{ciphers:?}");
     }
 }
 
 #[test]
-fn a_viewer_that_knows_no_gcm_is_served_by_the_core() {
+fn a_viewer_whose_cipher_is_not_ours_is_served_by_the_core() {
     let mut call = watching(Setting {
-        ciphers: Ciphers::CounterMode,
+        ciphers: Ciphers::ShortTag,
         ..Setting::default()
     });
     for _ in 0..100 {

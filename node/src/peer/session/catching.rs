@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     Session,
     io::{Event, Out},
-    lag::Lag,
+    link::Catching,
     send::begins,
     stamps::Stamps,
     stream::Fed,
@@ -41,7 +41,7 @@ impl Session {
             return false;
         }
         let stamps = Stamps::drawn_together(newest);
-        self.link.catching = Some(Lag { next: first, stamps });
+        self.link.catching = Some(Catching { next: first, stamps });
         self.go_on(ring, out);
         true
     }
@@ -53,7 +53,7 @@ impl Session {
 
     /// Sends what comes next to a viewer that catches up.
     pub(super) fn go_on(&mut self, ring: &Ring, out: &mut impl Out) {
-        let Some(Lag { mut next, stamps }) = self.link.catching.take() else {
+        let Some(Catching { mut next, stamps }) = self.link.catching.take() else {
             return;
         };
         if !self.link.media.shows {
@@ -79,6 +79,6 @@ impl Session {
             sent += bytes;
             next += 1;
         }
-        self.link.catching = (next < end).then_some(Lag { next, stamps });
+        self.link.catching = (next < end).then_some(Catching { next, stamps });
     }
 }

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, lag::Lag, media::Media,
-    numbering::Numbering, outgoing::Outgoing, pace::Pace, rungs::Rungs,
+    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
+    outgoing::Outgoing, pace::Pace, rungs::Rungs, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -35,11 +35,19 @@ pub(super) struct Link {
     pub(super) missing: Vec<u16>,
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
-    pub(super) catching: Option<Lag>,
+    pub(super) catching: Option<Catching>,
     /// Of our connectivity checks.
     pub(super) pace: Pace,
     /// What the viewer may send.
     pub(super) inflow: Inflow,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
+}
+
+/// How far a newcomer is that is sent what was before it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Catching {
+    /// The number of the next packet in the feed's ring.
+    pub(super) next: u64,
+    pub(super) stamps: Stamps,
 }

@@ -10,7 +10,6 @@ mod error;
 mod handshake;
 mod inflow;
 mod io;
-mod lag;
 mod link;
 mod media;
 mod meter;

@@ -21,13 +21,7 @@ use super::{
 };
 use crate::{
     media::SoundUnit,
-    peer::{
-        feed::Packetised,
-        report::Stage,
-        ring::Ring,
-        srtp::{HEADER, TAG},
-        transport::Path,
-    },
+    peer::{feed::Packetised, report::Stage, ring::Ring, srtp::HEADER, transport::Path},
 };
 
 /// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
@@ -150,7 +144,8 @@ impl Session {
         }
     }
 
-    /// Sends one packet: sealed where it is to lie, or by the core. Returns its length on the wire, unless nothing may be sent.
+    /// Sends one packet: sealed where it is to lie, or by the core. Returns its length, of one that the core seals without its tag; unless nothing
+    /// may be sent.
     fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) -> Option<usize> {
         let link = &mut self.link;
         let rtp = link.media.rtp(which)?;
@@ -160,7 +155,7 @@ impl Session {
             }
             let head = rtp.header(place);
             let head = head.as_slice();
-            let length = head.len() + payload.len() + TAG;
+            let length = payload.len() + sealer.overhead() + head.len() - HEADER;
             let room = out.room(path, length)?;
             let (header, rest) = room.split_at_mut(head.len());
             header.copy_from_slice(head);
@@ -192,7 +187,7 @@ impl Session {
                 rtp.was_proved();
             }
         }
-        Some(HEADER + payload.len() + TAG)
+        Some(HEADER + payload.len())
     }
 
     /// What the core has to send next.

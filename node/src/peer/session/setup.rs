@@ -74,7 +74,7 @@ pub(super) fn connection(
         .build(now)
 }
 
-/// Our part in the DTLS handshake. As the server we choose the SRTP profile: AES-GCM, the cheaper one.
+/// Our part in the DTLS handshake: the one that waits, so that a ClientHello that gets lost is the viewer's to repeat.
 fn role(viewer: Setup) -> RTCDtlsRole {
     match viewer {
         Setup::Either | Setup::Active => RTCDtlsRole::Server,

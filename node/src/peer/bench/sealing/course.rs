@@ -73,10 +73,11 @@ impl Course {
                 tries: 10,
             },
             wants,
-            ciphers: match random.random_range(0..5) {
+            ciphers: match random.random_range(0..8) {
                 0..2 => Ciphers::Any,
                 2..4 => Ciphers::Aes256,
-                _ => Ciphers::CounterMode,
+                4..7 => Ciphers::CounterMode,
+                _ => Ciphers::ShortTag,
             },
             microphone: random.random_bool(0.7),
             first,

@@ -54,8 +54,20 @@ pub(in crate::peer::bench) enum Ciphers {
     Any,
     /// AES-GCM with the longer key (RFC 7714, section 12).
     Aes256,
-    /// As programs from before AES-GCM (RFC 5764, section 4.1.2).
+    /// What libwebrtc asks for first, and programs from before AES-GCM know besides [`Ciphers::ShortTag`] (RFC 5764, section 4.1.2).
     CounterMode,
+    /// The only one of the core's that we don't seal by.
+    ShortTag,
+}
+
+impl Ciphers {
+    pub(in crate::peer::bench) const ALL: [Self; 4] =
+        [Self::Any, Self::Aes256, Self::CounterMode, Self::ShortTag];
+
+    /// Whether the session seals by it, and not the core.
+    pub(in crate::peer::bench) fn is_ours(self) -> bool {
+        self != Self::ShortTag
+    }
 }
 
 /// A connection that knows one codec of pictures, and one of sound.
@@ -91,6 +103,7 @@ pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: In
         Ciphers::Any => None,
         Ciphers::Aes256 => Some(SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm),
         Ciphers::CounterMode => Some(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80),
+        Ciphers::ShortTag => Some(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32),
     };
     let settings = match only {
         Some(profile) => settings.with_srtp_protection_profiles(vec![profile]),

@@ -58,7 +58,7 @@ fn an_extension_is_the_one_that_the_core_would_read() {
 
 #[test]
 fn a_stream_is_ours_only_where_its_first_packet_came_out_as_we_would_have_made_it() {
-    let sealer = |key| Sealer::new(AeadAlgorithm::Aes128Gcm, &[key; 16], [3; 12]).expect("a key");
+    let sealer = |key| Sealer::gcm(AeadAlgorithm::Aes128Gcm, &[key; 16], [3; 12]).expect("a key");
     let given = |rtp: &mut Rtp| {
         let place = rtp.place(at(1), true, 3, None);
         rtp.packet(place, &Bytes::from_static(b"abc"));

@@ -1,4 +1,7 @@
-use super::*;
+use super::{
+    gcm::{SALT, TAG, nonce},
+    *,
+};
 use crate::peer::srtp::vectors::bytes;
 
 /// The packet of RFC 7714, section 16: "Gallia est omnis divisa in partes tres".
@@ -8,7 +11,7 @@ const SALTED: &str = "51756964 2070726f 2071756f";
 
 fn sealed(algorithm: AeadAlgorithm, key: &str, head: &str, roll_over: u32) -> Vec<u8> {
     let salt = bytes(SALTED).try_into().expect("12 bytes");
-    let sealer = Sealer::new(algorithm, &bytes(key), salt).expect("a key");
+    let sealer = Sealer::gcm(algorithm, &bytes(key), salt).expect("a key");
     let mut packet = [bytes(head), bytes(TEXT), vec![0xaa; TAG]].concat();
     assert!(sealer.seal(&mut packet, roll_over));
     packet
@@ -46,17 +49,38 @@ fn every_part_of_a_packets_place_changes_what_it_is_sealed_with() {
 }
 
 #[test]
+fn the_keystream_of_rfc_3711_comes_out() {
+    // Appendix B.2: what a packet of zeros is encrypted to, of which source and numbers are none.
+    let salt = bytes("f0f1f2f3 f4f5f6f7 f8f9fafb fcfd")
+        .try_into()
+        .expect("14 bytes");
+    let key = bytes("2b7e1516 28aed2a6 abf71588 09cf4f3c");
+    let sealer = Sealer::counter_mode(&key, salt, &[9; 20]).expect("keys");
+    let mut packet = [0; HEADER + 48 + counter_mode::TAG];
+    assert!(sealer.seal(&mut packet, 0));
+    let expected = "e03ead09 35c95e80 e166b16d d92b4eb4 d2351316 2b02d0f7 2a43a2fe 4a5f97ab 41e95b3b b0a2e8dd 477901e4 fca894c0";
+    assert_eq!(packet[HEADER..HEADER + 48], bytes(expected));
+}
+
+#[test]
 fn what_is_no_packet_or_no_key_is_refused() {
-    let salt = [0; SALT];
-    let sealer = Sealer::new(AeadAlgorithm::Aes128Gcm, &[7; 16], salt).expect("a key");
-    for length in 0..OVERHEAD {
-        assert!(!sealer.seal(&mut vec![0; length], 0), "{length}");
+    let gcm = Sealer::gcm(AeadAlgorithm::Aes128Gcm, &[7; 16], [0; SALT]).expect("a key");
+    let counter_mode = Sealer::counter_mode(&[7; 16], [0; counter_mode::SALT], &[9; 20]).expect("keys");
+    for sealer in [gcm, counter_mode] {
+        for length in 0..sealer.overhead() {
+            assert!(!sealer.seal(&mut vec![0; length], 0), "{length}");
+        }
+        assert!(
+            sealer.seal(&mut vec![0; sealer.overhead()], 0),
+            "without a payload"
+        );
+        // An extension that is longer than the packet, and half of one.
+        let mut extended = vec![0x90; sealer.overhead()];
+        assert!(!sealer.seal(&mut extended, 0));
+        assert!(!sealer.seal(&mut extended[..HEADER + 2], 0));
     }
-    assert!(sealer.seal(&mut [0; OVERHEAD], 0), "without a payload");
-    // An extension that is longer than the packet, and half of one.
-    let mut extended = [0x90; OVERHEAD];
-    assert!(!sealer.seal(&mut extended, 0));
-    assert!(!sealer.seal(&mut extended[..HEADER + 2], 0));
-    assert!(Sealer::new(AeadAlgorithm::Aes128Gcm, &[7; 15], salt).is_none());
-    assert!(Sealer::new(AeadAlgorithm::ChaCha20Poly1305, &[7; 32], salt).is_none());
+    assert!(Sealer::gcm(AeadAlgorithm::Aes128Gcm, &[7; 15], [0; SALT]).is_none());
+    assert!(Sealer::gcm(AeadAlgorithm::ChaCha20Poly1305, &[7; 32], [0; SALT]).is_none());
+    assert!(Sealer::counter_mode(&[7; 15], [0; counter_mode::SALT], &[9; 20]).is_none());
+    assert!(Sealer::counter_mode(&[7; 16], [0; counter_mode::SALT], &[9; 19]).is_none());
 }
