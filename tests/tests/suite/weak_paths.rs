@@ -37,7 +37,7 @@ fn node(network: &Network) -> Process {
         format!("exec ffmpeg -nostdin -v error -re -f lavfi -i {picture} -pix_fmt yuv420p -f rawvideo -");
     let config = format!(
         "name = \"porch\"\n\n[signaling]\nserver = \"{}\"\n\n[video]\nbitrate = \"2.1M\"\n\n[[camera]]\nsize = \"{SIZE}\"\nfps = 30\n\
-         device = {{ command = [\"sh\", \"-c\", {command:?}], format = \"YU12\" }}\n",
+         device = {{ command = [\"sh\", \"-c\", {command:?}], format = \"yuv420p\" }}\n",
         server_url()
     );
     start_node(network, &config)
@@ -48,7 +48,7 @@ fn thinned(network: &Network) -> usize {
     let metrics = Metrics::scrape(network);
     let lines = metrics.text().lines();
     lines
-        .filter(|line| line.starts_with("pinhole_viewer_thinned{") && line.ends_with(" 1"))
+        .filter(|line| line.starts_with("pinhole_viewer_thinned{") && line.ends_with(" 1.0"))
         .count()
 }
 
@@ -95,7 +95,7 @@ mod quick {
         assert_eq!(near_frames["width"], 640, "{near_frames}");
         assert!(number(&near_frames, "fps") > 0.8 * 30.0, "{near_frames}");
         path.change(|conditions| *conditions = Conditions::GOOD);
-        let is_whole = eventually(Duration::from_secs(40), || (thinned(&network) == 0).then_some(()));
+        let is_whole = eventually(Duration::from_secs(60), || (thinned(&network) == 0).then_some(()));
         assert!(is_whole.is_some(), "{}", Metrics::scrape(&network).text());
         let frames = far_page.ask("frames", json!({"distinct": 20, "within": 40}));
         assert_eq!(frames["width"], 640, "{frames}");

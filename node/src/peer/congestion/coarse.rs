@@ -32,7 +32,7 @@ pub(super) struct Coarse {
     shortest: Option<(Duration, Duration)>,
     span_began: Option<Instant>,
     is_full: bool,
-    /// Reports in a row that tell of heavy loss: one may be of a hole that is over.
+    /// Reports in a row that tell of heavy loss, or of a long queue: one may be of a hole that is over, or of a machine that stood still.
     heavy: u32,
     sent: Measure,
 }
@@ -90,8 +90,12 @@ impl Estimator for Coarse {
             News::Limit(limit) => self.limit = Some((limit, now)),
             News::Reception { loss, round_trip } => {
                 let queue = self.queue(round_trip, now);
-                self.heavy = if loss > WITHOUT { self.heavy + 1 } else { 0 };
-                self.is_full = self.heavy > 1 || (loss > WITH_QUEUE && queue > QUEUE) || queue > STANDS;
+                self.heavy = if loss > WITHOUT || queue > STANDS {
+                    self.heavy + 1
+                } else {
+                    0
+                };
+                self.is_full = self.heavy > 1 || (loss > WITH_QUEUE && queue > QUEUE);
                 let Some(sent) = self.sent.rate else { return };
                 if self.is_full {
                     let before = self.estimate.unwrap_or(sent).min(sent);

@@ -22,6 +22,9 @@ const ROUND_TRIP: u64 = 100_000;
 const LONGEST_TRIP: u64 = 1_000_000;
 /// Packets that wait no longer than this, in microseconds, have the path for themselves.
 const CLEAR: i64 = 30_000;
+/// What a report that speaks for a full path counts, beside one that speaks against it; and how many are counted.
+const FOR: u32 = 2;
+const MOST_VOTES: u32 = 4;
 /// Where nothing is heard for so long though something is sent, less is carried than is believed, in microseconds.
 const SILENCE: u64 = 2_000_000;
 
@@ -42,6 +45,8 @@ pub(super) struct Wide {
     /// When something was sent for the first time since then.
     sent_since: Option<u64>,
     is_full: bool,
+    /// What speaks for a full path, of the last reports.
+    votes: u32,
 }
 
 impl Wide {
@@ -58,6 +63,7 @@ impl Wide {
             heard: None,
             sent_since: None,
             is_full: false,
+            votes: 0,
         }
     }
 
@@ -79,6 +85,17 @@ impl Wide {
         };
         self.reference = Some(whole);
         whole * REFERENCE
+    }
+
+    /// Takes a report's word on whether packets wait for longer and longer. Of a path that was never full a single one is not believed: a machine that
+    /// stands still for a moment looks like that.
+    fn is_believed(&mut self, waits: bool) -> bool {
+        self.votes = if waits {
+            (self.votes + FOR).min(MOST_VOTES)
+        } else {
+            self.votes.saturating_sub(1)
+        };
+        self.rate.estimate().is_some() || self.votes > FOR
     }
 
     fn take(&mut self, report: &Report, now: u64) {
@@ -116,10 +133,12 @@ impl Wide {
             self.round_trip = (self.round_trip * 7 + took) / 8;
         }
         let is_lossy = self.loss.is_full(self.delay.queue(), now);
-        let signal = if is_lossy {
-            Signal::Overuse
-        } else {
-            self.delay.signal()
+        let told = self.delay.signal();
+        let is_believed = self.is_believed(told == Signal::Overuse);
+        let signal = match told {
+            _ if is_lossy => Signal::Overuse,
+            Signal::Overuse if !is_believed => Signal::Normal,
+            other => other,
         };
         self.is_full = signal == Signal::Overuse;
         let seen = Seen {

@@ -12,6 +12,8 @@ const UP_AGAIN: Duration = Duration::from_secs(1);
 /// How long a path has to be quiet before more is tried than it is known to carry; doubled by each try that failed, up to …
 const QUIET: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(60);
+/// How many times as long before a try with another rung: it begins with a keyframe, and where that was too much the picture stands still for a moment.
+const ACROSS: u32 = 15;
 /// A try that holds for so long was none too many.
 const HOLDS: Duration = Duration::from_secs(5);
 /// A step is left below this share of what it takes: its rate is measured, and varies.
@@ -55,9 +57,9 @@ impl Adapt {
         self.step
     }
 
-    /// Looks at what is known of the path, beside what each step takes. There is at least one, and there may be others than before. Returns whether it is
-    /// another step now.
-    pub(super) fn look(&mut self, verdict: Verdict, takes: &[Bitrate], now: Instant) -> bool {
+    /// Looks at what is known of the path, beside what each step takes. There is at least one, and there may be others than before; those from `rung` on
+    /// are of another rung. Returns whether it is another step now.
+    pub(super) fn look(&mut self, verdict: Verdict, takes: &[Bitrate], rung: usize, now: Instant) -> bool {
         let before = self.step;
         let last = takes.len().saturating_sub(1);
         self.step = self.step.min(last);
@@ -89,8 +91,12 @@ impl Adapt {
                 if self.step > 0 && !verdict.is_full && !is_tried && since(self.changed) >= UP_AGAIN =>
             {
                 let known = (0..self.step).find(|step| rate(*step) * TAKES <= carries);
-                let is_quiet = now.saturating_duration_since(quiet_since) >= self.patience
-                    && since(self.changed) >= self.patience;
+                let patience = match self.step {
+                    step if step == rung => (self.patience * ACROSS).min(LONGEST),
+                    _ => self.patience,
+                };
+                let is_quiet =
+                    now.saturating_duration_since(quiet_since) >= patience && since(self.changed) >= patience;
                 if let Some(step) = known {
                     self.step = step;
                 } else if is_quiet && carries >= rate(self.step) * AS_HIGH {
@@ -139,7 +145,7 @@ mod tests {
             };
             for _ in 0..tenths {
                 self.now += Duration::from_millis(100);
-                self.adapt.look(verdict, &takes, self.now);
+                self.adapt.look(verdict, &takes, STEPS.len(), self.now);
             }
             self.adapt.step()
         }
@@ -216,7 +222,7 @@ mod tests {
         let mut course = Course::new();
         course.go(30, Some(400_000), true);
         let one = [Bitrate::from_bps(2_000_000)];
-        assert!(course.adapt.look(Verdict::default(), &one, course.now));
+        assert!(course.adapt.look(Verdict::default(), &one, 1, course.now));
         assert_eq!(course.adapt.step(), 0);
     }
 }

@@ -42,6 +42,9 @@ const STEPS: [Step; 4] = [
     },
 ];
 
+/// The first of the smaller rung.
+const SMALL: usize = 2;
+
 /// What comes of a camera.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Offered {
@@ -151,12 +154,8 @@ impl Rungs {
             *known = offered.rates.or(*known);
         }
         let takes = self.takes_each(if hears { SOUND } else { 0 })?;
-        let steps = if offered.has_small {
-            STEPS.len()
-        } else {
-            STEPS.len() - 2
-        };
-        self.adapt.look(verdict, &takes[..steps], now);
+        let steps = if offered.has_small { STEPS.len() } else { SMALL };
+        self.adapt.look(verdict, &takes[..steps], SMALL, now);
         let wanted = self.step().rung;
         let wants = (wanted != self.rung).then_some(wanted);
         let before = std::mem::replace(&mut self.next, wants);
