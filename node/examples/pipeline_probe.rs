@@ -12,7 +12,7 @@ use pinhole_node::{
     encode::{Way, m2m::CodedFormat},
     fanout::{self, Demand, Depth},
     media::{AccessUnit, Bitrate, Codec, FrameRate, Inlet, Privacy, Rendition},
-    pipeline::{Pipeline, Settings},
+    pipeline::{Bitrates, Pipeline, Settings},
 };
 use pinhole_service::watchdog::Watchdog;
 use tokio::signal::unix::{SignalKind, signal};
@@ -49,7 +49,10 @@ async fn main() -> anyhow::Result<()> {
     });
     let settings = Settings {
         want,
-        bitrate: Bitrate::from_bps(4_000_000),
+        bitrates: Bitrates {
+            full: Bitrate::from_bps(4_000_000),
+            small: None,
+        },
         ways: ways.collect::<anyhow::Result<_>>()?,
         hardware: CodedFormat::Fwht,
     };
@@ -69,7 +72,7 @@ async fn main() -> anyhow::Result<()> {
         tracing::Span::none(),
     )?;
     let account = pipeline.account();
-    let line = account.line(Codec::H264);
+    let line = account.line(rendition);
     let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
     let mut viewer = viewer.context("there is no such rendition")?;
     println!("watching");

@@ -17,6 +17,7 @@ pub mod log;
 pub mod machine;
 pub mod network;
 pub mod packages;
+pub mod path;
 pub mod peers;
 pub mod process;
 pub mod programs;

@@ -32,19 +32,18 @@ impl Network {
     ///
     /// Needs root; [`crate::skip::reason`] tells before.
     pub fn for_guest() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        remove_orphans();
-        let name = format!(
-            "pinhole-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        ip(&["netns", "add", &name]);
-        let network = Self { name, plug: None };
+        let network = Self::named();
         network.ip(&["link", "set", "lo", "up"]);
         network.ip(&["tuntap", "add", "dev", TAP, "mode", "tap"]);
         network.ip(&["address", "add", &format!("{HOST}/24"), "dev", TAP]);
         network.ip(&["link", "set", TAP, "up"]);
+        network
+    }
+
+    /// A network without anything in it: whoever is there reaches others by a [`crate::path::Path`] only.
+    pub fn remote() -> Self {
+        let network = Self::named();
+        network.ip(&["link", "set", "lo", "up"]);
         network
     }
 
@@ -60,6 +59,19 @@ impl Network {
         plug.wait_for_line("up");
         network.plug = Some(plug);
         network
+    }
+
+    /// An empty namespace.
+    fn named() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        remove_orphans();
+        let name = format!(
+            "pinhole-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        ip(&["netns", "add", &name]);
+        Self { name, plug: None }
     }
 
     /// Gives the host's side one more address, from which somebody else speaks.

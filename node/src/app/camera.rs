@@ -2,7 +2,7 @@ use crate::{
     capture::{self, Camera, Others, OwnEncoding, Want},
     config::{self, Config, Device, Encoder, Encoders, Written},
     encode::{Way, m2m::CodedFormat},
-    pipeline,
+    pipeline::{self, Bitrates},
 };
 
 /// The device of one of the configuration's cameras.
@@ -37,9 +37,18 @@ pub(crate) fn want(config: &Config, camera: &config::Camera) -> Want {
 pub(super) fn settings(config: &Config, camera: &config::Camera) -> pipeline::Settings {
     pipeline::Settings {
         want: want(config, camera),
-        bitrate: config.video.bitrate,
+        bitrates: bitrates(config),
         ways: ways(&config.video.encoders),
         hardware: CodedFormat::H264,
+    }
+}
+
+/// The rates of its encoders.
+pub(super) fn bitrates(config: &Config) -> Bitrates {
+    let full = config.video.bitrate;
+    Bitrates {
+        full,
+        small: config.video.small_bitrate.beside(full),
     }
 }
 

@@ -107,7 +107,7 @@ impl Cameras {
     ) {
         if changes.bitrate {
             for running in &self.all {
-                running.pipeline.set_bitrate(config.video.bitrate);
+                running.pipeline.set_bitrates(camera::bitrates(config));
             }
         }
         for change in &changes.cameras {

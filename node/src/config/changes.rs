@@ -6,7 +6,7 @@ use crate::media::TalkBack;
 pub struct Changes {
     /// Cameras that have gone, have come or are others now.
     pub cameras: Vec<CameraChange>,
-    /// The encoders' rate.
+    /// The encoders' rates.
     pub bitrate: bool,
     /// There is another microphone or another channel of it, one more or one fewer.
     pub microphone: bool,
@@ -68,6 +68,7 @@ impl Changes {
             video:
                 Video {
                     bitrate,
+                    small_bitrate,
                     encoders: _, // with the cameras
                 },
             speaker,
@@ -110,7 +111,7 @@ impl Changes {
         }
         Self {
             cameras: cameras(old, new),
-            bitrate: *bitrate != old.video.bitrate,
+            bitrate: *bitrate != old.video.bitrate || *small_bitrate != old.video.small_bitrate,
             microphone: device_of_sound != old_device,
             sound: sound != old_sound,
             membership: *name != old.name || *server != old.signaling.server || *token != old.signaling.token,
@@ -268,6 +269,9 @@ mod tests {
                 &[],
             ),
             ("[video]\nbitrate = \"1M\"", "bitrate", &[]),
+            ("[video]\nsmall_bitrate = \"300k\"", "bitrate", &[]),
+            ("[video]\nsmall_bitrate = \"off\"", "bitrate", &[]),
+            ("[video]\nsmall_bitrate = \"auto\"", "", &[]),
             ("[webrtc]\nmax_viewers = 1", "viewers", &[]),
             ("[webrtc]\nice_servers = [\"stun:192.0.2.1\"]", "viewers", &[]),
             ("[speaker]", "speaker, viewers", &[]),

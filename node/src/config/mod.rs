@@ -13,6 +13,7 @@ mod inlet;
 mod listen;
 mod load;
 mod microphone;
+mod small;
 mod speaker;
 mod stun;
 
@@ -39,6 +40,7 @@ pub use load::{load, load_or_default, parse};
 pub use microphone::Microphone;
 pub use pinhole_service::config::ConfigError;
 use pinhole_service::config::Objection;
+pub use small::SmallBitrate;
 pub use speaker::Speaker;
 pub use stun::{StunServer, StunServerError};
 
@@ -93,6 +95,8 @@ pub struct Video {
     /// The encoders' rate.
     #[serde(deserialize_with = "bitrate")]
     pub bitrate: Bitrate,
+    /// That of the small picture.
+    pub small_bitrate: SmallBitrate,
     /// What may encode.
     pub encoders: Encoders,
 }
@@ -132,6 +136,7 @@ impl Default for Video {
     fn default() -> Self {
         Self {
             bitrate: Bitrate::from_bps(2_000_000),
+            small_bitrate: SmallBitrate::default(),
             encoders: Encoders::default(),
         }
     }
@@ -156,6 +161,20 @@ impl Default for Http {
             hosts: Vec::new(),
             allow_origins: Vec::new(),
         }
+    }
+}
+
+impl Video {
+    fn objection(&self) -> Option<Objection> {
+        let SmallBitrate::At(small) = self.small_bitrate else {
+            return None;
+        };
+        let words = format!(
+            "`small_bitrate` is {small}, which is not less than the `bitrate` of the whole picture, {}; it is for those whose network \
+             carries less",
+            self.bitrate
+        );
+        (small >= self.bitrate).then(|| Objection::new("video.small_bitrate", words).with("video.bitrate"))
     }
 }
 
@@ -193,6 +212,7 @@ impl Config {
         });
         let mut objections: Vec<_> = with_encoders.collect();
         objections.extend(self.cameras.objections());
+        objections.extend(self.video.objection());
         objections.extend(self.gpio.objections());
         objections
     }
@@ -411,6 +431,25 @@ mod tests {
     }
 
     #[test]
+    fn the_small_picture_has_a_quarter_of_the_bits_unless_told_otherwise() {
+        let small = |text: &str| {
+            let video = read(text).expect(text).video;
+            video.small_bitrate.beside(video.bitrate).map(Bitrate::bps)
+        };
+        for (text, expected) in [
+            ("", Some(500_000)),
+            ("[video]\nbitrate = \"1M\"", Some(250_000)),
+            ("[video]\nbitrate = \"20k\"", Some(10_000)),
+            ("[video]\nsmall_bitrate = \"auto\"", Some(500_000)),
+            ("[video]\nsmall_bitrate = \"off\"", None),
+            ("[video]\nsmall_bitrate = \"300k\"", Some(300_000)),
+            ("[video]\nsmall_bitrate = 300000", Some(300_000)),
+        ] {
+            assert_eq!(small(text), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
             ("[video]\nbitrat = \"2M\"", "line 2"),
@@ -457,6 +496,19 @@ mod tests {
             (
                 "[video]\nbitrate = 10_000_000_000",
                 "line 2: `bitrate` of the picture is 10000.0 Mbit/s; it must be 10k to 100M",
+            ),
+            (
+                "[video]\nsmall_bitrate = \"tiny\"",
+                "line 2: `tiny` is no `small_bitrate`",
+            ),
+            ("[video]\nsmall_bitrate = 0.5", "`small_bitrate` is"),
+            (
+                "[video]\nsmall_bitrate = \"9k\"",
+                "line 2: `small_bitrate` is 9 kbit/s; it must be 10k to 100M, \"auto\" or \"off\"",
+            ),
+            (
+                "[video]\nsmall_bitrate = \"2M\"",
+                "line 2: `small_bitrate` is 2.0 Mbit/s, which is not less than the `bitrate`",
             ),
             (
                 "[video]\nbitrate = 2",

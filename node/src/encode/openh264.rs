@@ -20,7 +20,7 @@ const LARGEST: FrameSize = FrameSize {
 const LEAST_BITRATE: u64 = 30_000;
 
 /// An H.264 encoder: constrained baseline, no frame ever reordered or left out, an IDR picture (with its
-/// parameter sets) at the start and on request only.
+/// parameter sets) at the start and on request only. Nothing refers to every second picture.
 pub struct Encoder {
     library: ffi::Encoder,
     format: VideoFormat,
@@ -111,6 +111,7 @@ impl VideoEncoder for Encoder {
             data: Bytes::from(picture.nal_units),
             captured_at: frame.captured_at,
             is_keyframe: picture.is_idr,
+            layer: picture.layer,
         }))
     }
 }

@@ -20,7 +20,7 @@ use pinhole_service::quiet::Quiet;
 
 use super::ConvertError;
 use crate::media::{
-    AccessUnit, Frame,
+    AccessUnit, Frame, Layer,
     h264::{Kind, NalUnit, nal_units},
 };
 use sets::ParameterSets;
@@ -91,10 +91,11 @@ impl Passthrough {
             self.in_step = false;
         }
         let unit = unit.map_err(ConvertError::H264)?;
-        Ok(unit.map(|(data, is_keyframe)| AccessUnit {
+        Ok(unit.map(|(data, kind)| AccessUnit {
             data,
             captured_at: frame.captured_at,
-            is_keyframe,
+            is_keyframe: kind.is_keyframe,
+            layer: kind.layer,
         }))
     }
 
@@ -109,11 +110,12 @@ impl Passthrough {
         (2..=CREDIBLE_GAP).contains(&step)
     }
 
-    /// What viewers get of a frame, and whether it is a keyframe.
-    fn pass(&mut self, data: &[u8]) -> Result<Option<(Bytes, bool)>, &'static str> {
+    /// What viewers get of a frame, and what that is.
+    fn pass(&mut self, data: &[u8]) -> Result<Option<(Bytes, Passed)>, &'static str> {
         let Found {
             is_keyframe,
             is_decodable,
+            is_reference,
         } = self.look_through(data)?;
         if is_keyframe && !is_decodable {
             self.tell_of_missing_sets();
@@ -122,8 +124,14 @@ impl Passthrough {
             self.in_step = is_decodable;
         }
         let is_passed = !self.parts.is_empty() && self.in_step;
+        // Parameter sets that come with a picture are for those behind it as well.
+        let has_sets = self.sets.length(is_keyframe) > 0 || self.parts.iter().any(|part| !part.is_slice);
+        let layer = match is_keyframe || is_reference || has_sets {
+            true => Layer::Base,
+            false => Layer::Upper,
+        };
         self.put_together(data, is_keyframe, is_passed)
-            .map(|unit| is_passed.then_some((unit, is_keyframe)))
+            .map(|unit| is_passed.then_some((unit, Passed { is_keyframe, layer })))
     }
 
     /// Finds the slices, and remembers the parameter sets before them.
@@ -133,6 +141,7 @@ impl Passthrough {
         let mut found = Found {
             is_keyframe: false,
             is_decodable: true,
+            is_reference: false,
         };
         for unit in nal_units(data) {
             any = true;
@@ -152,6 +161,7 @@ impl Passthrough {
                     if kind == Kind::Idr && !std::mem::replace(&mut found.is_keyframe, true) {
                         found.is_decodable = self.has_sets_for(&unit);
                     }
+                    found.is_reference |= unit.is_reference();
                     self.check_order(&unit);
                     self.parts.push(Part {
                         range,
@@ -250,6 +260,14 @@ struct Found {
     is_keyframe: bool,
     /// No IDR picture of which parameter sets are missing.
     is_decodable: bool,
+    /// Others may refer to it.
+    is_reference: bool,
+}
+
+/// What a unit is that is passed on.
+struct Passed {
+    is_keyframe: bool,
+    layer: Layer,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::openh264::formats::YUVSource;
 
 use super::{vpx::decoder, *};
-use crate::media::{Colour, FrameRate, PixelFormat, Timestamp, clock};
+use crate::media::{Colour, FrameRate, Layer, PixelFormat, Timestamp, clock, h264::nal_units};
 
 const RATE: FrameRate = FrameRate::per_second(30);
 
@@ -182,6 +182,48 @@ fn a_keyframe_comes_with_the_frame_it_was_ordered_for() {
                 let decoded = Decoder::new(codec).decode(&unit);
                 assert!(psnr(&hills(size, number), &decoded) > 20.0, "{codec}");
             }
+        }
+    }
+}
+
+#[test]
+fn without_the_upper_layer_the_base_is_decoded_to_the_same_pictures() {
+    for codec in Codec::ALL {
+        let size = size("640x360");
+        let mut encoder = encoder(codec, &hills(size, 0), "1M");
+        let [mut all, mut base] = [(); 2].map(|()| Decoder::new(codec));
+        let mut expected = Layer::Base;
+        for number in 0..60 {
+            let keyframe = matches!(number, 0 | 21 | 22 | 40);
+            let orders = Orders {
+                keyframe,
+                bitrate: (number == 31).then(|| Bitrate::from_bps(400_000)),
+            };
+            let mut picture = hills(size, number);
+            if number > 45 {
+                picture.format.rate = FrameRate::per_second(15);
+            }
+            let unit = encoder.encode(&picture.frame(), orders).unwrap();
+            let unit = unit.expect("no frame is left out");
+            if keyframe {
+                expected = Layer::Base;
+            }
+            assert_eq!(unit.layer, expected, "{codec}: frame {number}");
+            let decoded = all.decode(&unit);
+            if expected == Layer::Base {
+                assert!(
+                    decoded.y == base.decode(&unit).y,
+                    "{codec}: frame {number} differs"
+                );
+            }
+            if codec == Codec::H264 {
+                let mut slices = nal_units(&unit.data).filter(|part| part.kind().is_slice());
+                assert!(slices.all(|slice| slice.is_reference() == (expected == Layer::Base)));
+            }
+            expected = match expected {
+                Layer::Base => Layer::Upper,
+                Layer::Upper => Layer::Base,
+            };
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::media::{AccessUnit, Bitrate, Codec, Frame, FrameSize, Orders, PixelFo
 /// What it is called.
 pub const NAME: &str = "libvpx";
 
-/// A VP8 encoder for real time: one picture in, one picture out, keyframes at the start and on request only.
+/// A VP8 encoder for real time: one picture in, one picture out, keyframes at the start and on request only. Nothing refers to every second
+/// picture.
 pub struct Encoder {
     library: ffi::Encoder,
     format: VideoFormat,
@@ -84,6 +85,7 @@ impl VideoEncoder for Encoder {
             data: picture.data,
             captured_at: frame.captured_at,
             is_keyframe: picture.is_keyframe,
+            layer: picture.layer,
         }))
     }
 }

@@ -38,6 +38,13 @@ impl<U: Unit> Broadcast<U> {
         Some(Subscriber::new(track.clone(), depth))
     }
 
+    /// Whether somebody who takes part in a rendition gets something now. Where not, as where the whole picture is so small already that there is none that
+    /// is smaller, who takes part waits until there is. Another rendition may be offered at any time, or not any more.
+    pub fn offers(&self, rendition: U::Rendition) -> bool {
+        let track = self.tracks.iter().find(|track| track.rendition == rendition);
+        track.is_some_and(|track| track.state().is_offered)
+    }
+
     /// What each track tells of itself, for as long as anybody holds it.
     pub fn figures(&self) -> impl Iterator<Item = (U::Rendition, Arc<Figures>)> {
         self.tracks

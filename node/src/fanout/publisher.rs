@@ -1,7 +1,7 @@
 use std::{sync::Arc, time::Instant};
 
 use super::{track::Track, unit::Unit};
-use crate::media::{AccessUnit, Orders};
+use crate::media::{AccessUnit, Bitrate, Orders};
 
 /// The end of a track that the encoder feeds. It lives as long as the pipeline, through any unplug of the
 /// device; when it is dropped the track ends for good.
@@ -17,6 +17,11 @@ impl<U: Unit> Publisher<U> {
     /// What this track carries.
     pub fn rendition(&self) -> U::Rendition {
         self.track.rendition
+    }
+
+    /// Whether there is anything to be had here ([`super::Broadcast::offers`]). There is, until something else is said.
+    pub fn set_offered(&self, is_offered: bool) {
+        self.track.state().is_offered = is_offered;
     }
 
     /// Whether anybody subscribes at this moment.
@@ -40,6 +45,11 @@ impl Publisher<AccessUnit> {
     /// What the viewers want of the next frame.
     pub fn take_orders(&self, now: Instant) -> Orders {
         self.track.state().desk.take(now)
+    }
+
+    /// What the subscribers can pass on, where none of them can pass on whatever comes.
+    pub fn limit(&self) -> Option<Bitrate> {
+        self.track.limit()
     }
 
     /// Whether what makes the pictures makes a keyframe when it is asked for one. It does, until something else is said.

@@ -106,7 +106,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::media::{AccessUnit, SoundUnit, Timestamp};
+    use crate::media::{AccessUnit, Layer, SoundUnit, Timestamp};
     use bytes::Bytes;
 
     const DEPTH: Depth = Depth {
@@ -132,6 +132,7 @@ mod tests {
             data: Bytes::from(vec![0; size]),
             captured_at: Timestamp::from_monotonic(Duration::from_millis(milliseconds)),
             is_keyframe,
+            layer: Layer::Base,
         }
     }
 

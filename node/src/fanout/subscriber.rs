@@ -10,7 +10,7 @@ use super::{
     track::{Seat, Track},
     unit::Unit,
 };
-use crate::media::AccessUnit;
+use crate::media::{AccessUnit, Bitrate};
 
 /// One who receives a track. Leaves when dropped.
 pub struct Subscriber<U: Unit> {
@@ -71,6 +71,11 @@ impl Subscriber<AccessUnit> {
     /// Asks for a keyframe; the wishes of all are merged and limited in rate.
     pub fn request_keyframe(&self) {
         self.track.state().desk.want_keyframe();
+    }
+
+    /// Tells how much it can pass on; `None`: whatever comes. An encoder makes no more than the one who can pass on most.
+    pub fn set_limit(&self, limit: Option<Bitrate>) {
+        self.seat.lock().limit = limit;
     }
 
     /// Whether what makes the pictures makes a keyframe when it is asked for one.

@@ -6,7 +6,7 @@ use std::{
 use bytes::Bytes;
 
 use super::*;
-use crate::media::{AccessUnit, Codec, Privacy, Rendition, Rung, SoundCodec, SoundUnit, Timestamp};
+use crate::media::{AccessUnit, Codec, Layer, Privacy, Rendition, Rung, SoundCodec, SoundUnit, Timestamp};
 
 const H264: Rendition = Rendition::top(Codec::H264);
 const VP8: Rendition = Rendition::top(Codec::Vp8);
@@ -46,6 +46,7 @@ fn unit(text: &'static str, is_keyframe: bool) -> AccessUnit {
         data: Bytes::from_static(text.as_bytes()),
         captured_at: Timestamp::now(),
         is_keyframe,
+        layer: Layer::Base,
     }
 }
 
@@ -201,6 +202,12 @@ fn each_rendition_is_found_and_comes_from_its_own_publisher() {
         ..H264
     };
     assert!(broadcast.subscribe(missing, Depth::PICTURES).is_none());
+    let offered = || [H264, small, VP8, missing].map(|rendition| broadcast.offers(rendition));
+    assert_eq!(offered(), [true, true, true, false]);
+    publishers[1].set_offered(false);
+    assert_eq!(offered(), [true, false, true, false]);
+    publishers[1].set_offered(true);
+    assert_eq!(offered(), [true, true, true, false]);
 }
 
 #[test]

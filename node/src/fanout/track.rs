@@ -5,7 +5,7 @@ use std::{
 };
 
 use super::{Demand, Figures, desk::Desk, queue::Queue, unit::Unit};
-use crate::media::{Keeper, Privacy};
+use crate::media::{Bitrate, Keeper, Privacy};
 
 /// One rendition on its way to many subscribers: what its publisher and they share.
 pub(super) struct Track<U: Unit> {
@@ -23,6 +23,8 @@ pub(super) struct State<U> {
     pub(super) has_ended: bool,
     /// Whether a keyframe that is asked for is made.
     pub(super) on_request: bool,
+    /// Whether anything comes here for who subscribes.
+    pub(super) is_offered: bool,
 }
 
 /// One subscriber's queue, which its two ends share with nobody else.
@@ -32,6 +34,8 @@ pub(super) struct Waiting<U> {
     pub(super) queue: Queue<U>,
     pub(super) waker: Option<Waker>,
     pub(super) has_ended: bool,
+    /// What the subscriber can pass on; `None`: whatever comes.
+    pub(super) limit: Option<Bitrate>,
 }
 
 impl<U: Unit> Seat<U> {
@@ -40,6 +44,7 @@ impl<U: Unit> Seat<U> {
             queue,
             waker: None,
             has_ended,
+            limit: None,
         }))
     }
 
@@ -70,6 +75,7 @@ impl<U: Unit> Track<U> {
                 seats: Vec::new(),
                 has_ended: false,
                 on_request: true,
+                is_offered: true,
             }),
         });
         let keeper: Arc<dyn Keeper> = track.clone();
@@ -115,6 +121,14 @@ impl<U: Unit> Track<U> {
         }
         drop(state);
         self.figures.dropped.add(lost);
+    }
+
+    /// What all subscribers together can pass on: the most of what any of them can; `None`: whatever comes.
+    pub(super) fn limit(&self) -> Option<Bitrate> {
+        let state = self.state();
+        let limits = state.seats.iter().map(|seat| seat.lock().limit);
+        // One without a limit is above all others.
+        limits.reduce(|one, other| Some(one?.max(other?))).flatten()
     }
 
     /// Nothing comes any more, for good.

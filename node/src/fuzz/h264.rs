@@ -7,7 +7,7 @@ use crate::{
     capture::command::cut_up,
     encode::Passthrough,
     media::{
-        AccessUnit, Colour, Frame, FrameRate, FrameSize, PixelFormat, Timestamp, VideoFormat,
+        AccessUnit, Colour, Frame, FrameRate, FrameSize, Layer, PixelFormat, Timestamp, VideoFormat,
         h264::{Kind, Sps, nal_units},
     },
     peer::fuzz::Packetiser,
@@ -123,6 +123,10 @@ impl Way {
         );
         assert_eq!(slices(&unit.data), slices(data), "every slice, as it came");
         assert_eq!(unit.is_keyframe, kinds.contains(&Kind::Idr));
+        if unit.layer == Layer::Upper {
+            // Nobody misses it.
+            assert!(nal_units(&unit.data).all(|part| part.kind() == Kind::Slice && !part.is_reference()));
+        }
         self.has_begun |= unit.is_keyframe;
         assert!(self.has_begun, "it begins with a keyframe");
         if unit.is_keyframe {

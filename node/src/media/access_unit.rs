@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::Timestamp;
+use super::{Layer, Timestamp};
 
 /// One encoded picture, whole: for H.264 all NAL units of it as an Annex B byte stream, parameter sets
 /// included where it is a keyframe; for VP8 one frame.
@@ -12,4 +12,6 @@ pub struct AccessUnit {
     pub captured_at: Timestamp,
     /// Whether decoding may start here.
     pub is_keyframe: bool,
+    /// Whether others build upon it. A keyframe is always of the base.
+    pub layer: Layer,
 }

@@ -112,6 +112,11 @@ impl NalUnit<'_> {
         self.bytes[0] & 0x80 != 0 || (self.bytes.len() < 2 && self.kind().is_slice())
     }
 
+    /// Whether others may refer to the picture that it is a part of (`nal_ref_idc`, section 7.4.1). All slices of a picture agree in that.
+    pub fn is_reference(&self) -> bool {
+        self.bytes[0] & 0x60 != 0
+    }
+
     /// Whether it is a slice that predicts from two pictures, which then come out of order (table 7-6).
     pub fn is_bidirectional(&self) -> bool {
         matches!(self.slice_header(), Some((1 | 6, _)))
@@ -236,6 +241,24 @@ mod tests {
         }
         for bytes in [&[0x41][..], &[0x41, 0], &[0x67, 0b1010_0000]] {
             assert!(!NalUnit { bytes, at: 0 }.is_bidirectional());
+        }
+    }
+
+    #[test]
+    fn a_header_tells_whether_others_refer_to_the_picture() {
+        for (header, is_reference) in [
+            (0x01, false),
+            (0x21, true),
+            (0x41, true),
+            (0x61, true),
+            (0x65, true),
+        ] {
+            let bytes = [header, 0x9a];
+            assert_eq!(
+                NalUnit { bytes: &bytes, at: 0 }.is_reference(),
+                is_reference,
+                "{header:02x}"
+            );
         }
     }
 

@@ -1,9 +1,13 @@
 mod h264;
+mod rates;
+mod vp8;
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use rtc::rtp::{codec::vp8::Vp8Payloader, packetizer::Payloader};
 
 use super::{
     id::CameraId,
@@ -11,12 +15,17 @@ use super::{
 };
 use crate::{
     fanout::{Broadcast, Depth, Subscriber},
-    media::{AccessUnit, Codec, Privacy, Rendition},
+    media::{AccessUnit, Bitrate, Codec, Privacy, Rendition, Rung},
 };
 
-/// The payload of one RTP packet. With the headers, SRTP's tag and a tunnel's overhead it fits into IPv6's
+pub(super) use rates::Rates;
+pub(super) use vp8::PictureIds;
+
+use rates::Meter;
+
+/// The payload of one RTP packet. With the headers, their extension, SRTP's tag and a tunnel's overhead it fits into IPv6's
 /// smallest MTU of 1280 (RFC 8200, section 5).
-const PAYLOAD: usize = 1150;
+const PAYLOAD: usize = 1142;
 
 /// One rendition of a camera inside the engine: subscribed to while a session uses it, and packetised once for all.
 pub(super) struct Feed {
@@ -26,29 +35,32 @@ pub(super) struct Feed {
     subscriber: Option<Subscriber<AccessUnit>>,
     cutter: Cutter,
     ring: Ring,
+    meter: Meter,
+    /// When it was looked at last how much gets through to the viewers.
+    limited: Option<Instant>,
     users: usize,
 }
 
 /// How units are cut for the wire.
 enum Cutter {
     H264,
-    /// By the core. It numbers the pictures.
-    Vp8(Vp8Payloader),
+    Vp8(vp8::Cutter),
 }
 
 /// An encoder delivered something that is no picture of its codec.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Uncuttable {
-    #[error("there is no part of a picture in it")]
-    Empty,
-    #[error(transparent)]
-    Vp8(#[from] rtc::shared::error::Error),
-}
+#[error("there is no part of a picture in it")]
+pub(super) struct Uncuttable;
 
 /// An access unit, cut into the payloads of RTP packets.
 pub(super) struct Packetised {
     pub(super) unit: AccessUnit,
     pub(super) payloads: Vec<Bytes>,
+    /// Which rung of the camera it is of, and whether there is a smaller one.
+    pub(super) rung: Rung,
+    pub(super) has_small: bool,
+    /// What the rendition takes, once that is known.
+    pub(super) rates: Option<Rates>,
     /// The feed's number of the first of them.
     pub(super) first: u64,
     /// Where these are kept, and what was before them.
@@ -56,20 +68,17 @@ pub(super) struct Packetised {
 }
 
 impl Feed {
+    /// A rendition of a camera, all of whose feeds share `ids`.
     pub(super) fn new(
         camera: CameraId,
         broadcast: Broadcast<AccessUnit>,
         rendition: Rendition,
+        ids: &PictureIds,
         privacy: &Privacy,
     ) -> Self {
         let cutter = match rendition.codec {
             Codec::H264 => Cutter::H264,
-            // With picture ids a receiver sees that a whole frame is missing, not only that packets are.
-            Codec::Vp8 => {
-                let mut payloader = Vp8Payloader::default();
-                payloader.enable_picture_id = true;
-                Cutter::Vp8(payloader)
-            }
+            Codec::Vp8 => Cutter::Vp8(vp8::Cutter::new(ids.clone())),
         };
         Self {
             camera,
@@ -78,6 +87,8 @@ impl Feed {
             subscriber: None,
             cutter,
             ring: Ring::new(privacy),
+            meter: Meter::default(),
+            limited: None,
             users: 0,
         }
     }
@@ -122,6 +133,37 @@ impl Feed {
         self.ring.group(self.is_on_request())
     }
 
+    /// Whether the camera has a smaller rung in this codec.
+    fn has_small(&self) -> bool {
+        let small = Rendition {
+            rung: Rung::SMALL,
+            ..self.rendition
+        };
+        self.broadcast.offers(small)
+    }
+
+    /// Whether the camera gives this rendition now.
+    pub(super) fn is_offered(&self) -> bool {
+        self.broadcast.offers(self.rendition)
+    }
+
+    /// Whether it was not looked at for so long how much gets through to the viewers. From now on it was.
+    pub(super) fn is_limit_due(&mut self, now: Instant, every: Duration) -> bool {
+        let is_due = |at: Instant| now.saturating_duration_since(at) >= every;
+        let is_due = self.limited.is_none_or(is_due);
+        if is_due {
+            self.limited = Some(now);
+        }
+        is_due
+    }
+
+    /// Tells the encoder how much gets through to any viewer; `None`: whatever it makes.
+    pub(super) fn set_limit(&self, limit: Option<Bitrate>) {
+        if let Some(subscriber) = &self.subscriber {
+            subscriber.set_limit(limit);
+        }
+    }
+
     pub(super) fn is_used(&self) -> bool {
         self.users > 0
     }
@@ -147,13 +189,19 @@ impl Feed {
     pub(super) fn packetise(&mut self, unit: AccessUnit) -> Result<Packetised, Uncuttable> {
         let payloads = match &mut self.cutter {
             Cutter::H264 => h264::payloads(&unit.data, PAYLOAD),
-            Cutter::Vp8(payloader) => payloader.payload(PAYLOAD, &unit.data)?,
+            Cutter::Vp8(cutter) => cutter.payloads(&unit, PAYLOAD),
         };
         if payloads.is_empty() {
-            return Err(Uncuttable::Empty);
+            return Err(Uncuttable);
         }
-        let first = self.ring.keep(&payloads, unit.captured_at, unit.is_keyframe);
+        let first = self.ring.keep(&payloads, &unit);
+        let bytes = payloads.iter().map(Bytes::len).sum();
+        self.meter
+            .count(unit.captured_at, unit.layer, payloads.len(), bytes);
         Ok(Packetised {
+            rung: self.rendition.rung,
+            has_small: self.has_small(),
+            rates: self.meter.rates(),
             unit,
             payloads,
             first,

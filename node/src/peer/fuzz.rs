@@ -11,7 +11,7 @@ use bytes::Bytes;
 pub use super::bench::demux;
 use super::{
     Refused,
-    feed::Feed,
+    feed::{Feed, PictureIds},
     id::CameraId,
     rtcp::Anchor,
     sdp::{self, Answer, Offer},
@@ -222,7 +222,8 @@ impl Default for Packetiser {
         let rendition = Rendition::top(Codec::H264);
         let ([publisher], broadcast) =
             fanout::broadcast([rendition], &Demand::default(), &Privacy::default());
-        let mut feed = Feed::new(CameraId::default(), broadcast, rendition, &Privacy::default());
+        let (ids, privacy) = (PictureIds::default(), Privacy::default());
+        let mut feed = Feed::new(CameraId::default(), broadcast, rendition, &ids, &privacy);
         feed.enter();
         Self { publisher, feed }
     }

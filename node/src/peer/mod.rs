@@ -15,6 +15,7 @@
 mod bench;
 mod caller;
 mod channels;
+mod congestion;
 mod ending;
 mod engine;
 mod feed;

@@ -43,6 +43,10 @@ pub struct Viewer {
     pub keyframe_requests: u64,
     /// Packets that it asked for again (RFC 4585, section 6.2.1).
     pub nacked: u64,
+    /// What its path carries, in bits a second; `None` while it was never found to be full.
+    pub estimate: Option<f64>,
+    /// Whether it is sent less than there is, because its path carries no more.
+    pub thinned: bool,
     /// What it reported last; `None` before its first report.
     pub reception: Option<Reception>,
     /// The round-trip time of the last connectivity check (RFC 7675), one a second.

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::media::{Keeper, Privacy, Timestamp};
+use crate::media::{AccessUnit, Keeper, Privacy, Timestamp};
 
 /// Packets that are kept: two seconds at 4 Mbit/s. What is older comes too late for a picture.
 pub(super) const KEPT: usize = 1024;
@@ -71,7 +71,12 @@ impl Ring {
     }
 
     /// Keeps the packets of a picture. Returns the number of the first.
-    pub(super) fn keep(&self, payloads: &[Bytes], captured_at: Timestamp, is_keyframe: bool) -> u64 {
+    pub(super) fn keep(&self, payloads: &[Bytes], unit: &AccessUnit) -> u64 {
+        let AccessUnit {
+            captured_at,
+            is_keyframe,
+            ..
+        } = *unit;
         let mut packets = self.kept.lock();
         let first = packets.next;
         packets.next += payloads.len() as u64;
@@ -155,10 +160,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::media::Layer;
 
     /// Keeps a picture that is no keyframe.
     fn keep(ring: &Ring, payloads: &[Bytes], captured_at: Timestamp) -> u64 {
-        ring.keep(payloads, captured_at, false)
+        ring.keep(payloads, &unit(captured_at, false))
+    }
+
+    fn unit(captured_at: Timestamp, is_keyframe: bool) -> AccessUnit {
+        AccessUnit {
+            data: Bytes::new(),
+            captured_at,
+            is_keyframe,
+            layer: Layer::Base,
+        }
     }
 
     fn picture(length: usize, byte: u8) -> Vec<Bytes> {
@@ -219,7 +234,7 @@ mod tests {
         assert_eq!(ring.group(true), None);
         keep(&ring, &picture(2, 1), at(0));
         assert_eq!(ring.group(true), None, "there was no keyframe");
-        ring.keep(&picture(3, 2), at(33), true);
+        ring.keep(&picture(3, 2), &unit(at(33), true));
         keep(&ring, &picture(1, 3), at(66));
         let group = Group {
             first: 2,
@@ -233,9 +248,9 @@ mod tests {
         assert!(ring.group(false).is_some(), "unless none is made for the asking");
         keep(&ring, &picture(1, 5), at(4033));
         assert_eq!(ring.group(false), None, "that was long ago");
-        ring.keep(&picture(KEPT + 1, 6), at(4066), true);
+        ring.keep(&picture(KEPT + 1, 6), &unit(at(4066), true));
         assert_eq!(ring.group(false), None, "its beginning is not kept");
-        ring.keep(&picture(1, 7), at(4100), true);
+        ring.keep(&picture(1, 7), &unit(at(4100), true));
         ring.clear();
         assert_eq!(ring.group(false), None);
         keep(&ring, &picture(1, 8), at(4133));

@@ -20,6 +20,8 @@ pub(super) struct Entry {
     pub(super) viewer: String,
     pub(super) caller: Box<dyn Caller>,
     pub(super) session: Session,
+    /// The feeds that it has entered, one for each rung that it is sent or waits for.
+    pub(super) entered: Vec<Rendition>,
 }
 
 /// An entry, and what others have found out about it.
@@ -64,7 +66,7 @@ impl Task {
         match self {
             Task::Picture {
                 camera, rendition, ..
-            } => entry.camera == *camera && entry.session.rendition() == *rendition,
+            } => entry.camera == *camera && entry.session.takes(*rendition),
             Task::Sound { codec, .. } => entry.session.hears() == Some(*codec),
             Task::Time(_) => false,
             #[cfg(test)]

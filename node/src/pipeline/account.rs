@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::{
     capture::v4l2::Control,
     figures::{Counter, Durations},
-    media::{Codec, FrameRate, FrameSize, VideoFormat},
+    media::{Codec, FrameRate, FrameSize, Rendition, Rung, VideoFormat},
 };
 
 /// How a camera is.
@@ -81,10 +81,10 @@ pub struct Account {
     pub waited: Durations,
     /// What the conversion to YU12 took.
     pub converted: Durations,
-    lines: [LineAccount; Codec::ALL.len()],
+    lines: [LineAccount; Codec::ALL.len() * Rung::ALL.len()],
 }
 
-/// The figures of one codec.
+/// The figures of one rendition.
 #[derive(Debug, Default)]
 pub struct LineAccount {
     /// Written at its start and end only.
@@ -160,11 +160,13 @@ impl Account {
             .send_if_modified(|before| std::mem::replace(before, overload.clone()) != overload);
     }
 
-    /// The figures of `codec`.
-    pub fn line(&self, codec: Codec) -> &LineAccount {
-        &self.lines[match codec {
-            Codec::H264 => 0,
-            Codec::Vp8 => 1,
+    /// The figures of a rendition. What is no rung of ours counts as the small one.
+    pub fn line(&self, rendition: Rendition) -> &LineAccount {
+        &self.lines[match (rendition.codec, rendition.rung) {
+            (Codec::H264, Rung::TOP) => 0,
+            (Codec::Vp8, Rung::TOP) => 1,
+            (Codec::H264, _) => 2,
+            (Codec::Vp8, _) => 3,
         }]
     }
 

@@ -5,12 +5,13 @@ use tracing::{debug, info, warn};
 
 use super::{
     line::Line,
+    pictures::Shrinkers,
     raw::{LATE_FRAMES, Outlet},
 };
 use crate::{
     capture::VideoSource,
     encode::{ConvertError, Converter, EncodeError, Passthrough},
-    media::{Bitrate, Codec, Frame, Timestamp},
+    media::{Bitrate, Codec, Frame, Rung, Timestamp},
 };
 
 /// Between two requests for the same keyframe, and between two that nobody but ourselves needs. Encoders have a few pictures under way
@@ -22,11 +23,11 @@ const MOST_LATE_FRAMES: u32 = 6;
 const REST: Duration = Duration::from_secs(2);
 /// A keyframe that has not come for so long is worth a word: viewers wait for it.
 const LATE_KEYFRAME: Duration = Duration::from_secs(10);
-/// A camera that encodes by itself. Viewers of H.264 get its units as they are. For those of another codec they are decoded, all of
-/// them, and encoded anew, as many as there is time for.
+/// A camera that encodes by itself. Viewers of H.264 get its units as they are. For those of another codec or of the small picture they are decoded, all of
+/// them and once for all, and encoded anew, as many as there is time for.
 pub(super) struct Coded {
     passthrough: Passthrough,
-    /// Whether we may encode at all.
+    /// Whether we may encode in software.
     software: bool,
     /// Whether the camera makes a keyframe when it is asked for one.
     on_request: bool,
@@ -100,7 +101,12 @@ impl Coded {
 
     /// Whether there is any use in decoding.
     fn recodes(&self, lines: &[Line]) -> bool {
-        self.wants_picture || (self.software && lines.iter().any(is_other))
+        self.wants_picture || lines.iter().any(|line| self.encodes(line))
+    }
+
+    /// Whether somebody watches it who needs something else than the camera's own stream, and can have it.
+    fn encodes(&self, line: &Line) -> bool {
+        is_other(line) && (self.software || line.is_possible())
     }
 
     fn wait_for_keyframe(&mut self, now: Instant) {
@@ -125,7 +131,7 @@ impl Coded {
     pub(super) fn pass(
         &mut self,
         lines: &mut [Line],
-        converter: &mut Converter,
+        (converter, shrinkers): (&mut Converter, &mut Shrinkers),
         outlet: Outlet<'_>,
         frame: &Frame<'_>,
     ) -> Result<Result<bool, ConvertError>, EncodeError> {
@@ -192,27 +198,33 @@ impl Coded {
         if self.wants_picture {
             outlet.snapshots.serve(&planes, outlet.privacy);
         }
-        if !self.software {
-            return Ok(Ok(true));
-        }
+        let is_small = |line: &Line| self.encodes(line) && line.rendition().rung != Rung::TOP;
+        let pictures = match shrinkers.make(&planes, ladder, lines.iter().any(is_small)) {
+            Ok(pictures) => pictures,
+            Err(error) => return Ok(Err(error.into())),
+        };
         // Those who can be served at once must not wait for those who can't.
         let is_late = late() > LATE_FRAMES * interval;
-        for line in lines.iter_mut().filter(|line| is_other(line)) {
-            let Some(quality) = ladder.quality(line.rendition().rung).filter(|_| !is_late) else {
-                line.leave_out();
+        for line in lines.iter_mut().filter(|line| self.encodes(line)) {
+            let rung = line.rendition().rung;
+            let (Some(quality), Some(picture)) = (ladder.quality(rung), pictures.of(rung)) else {
                 continue;
             };
-            // Those are in software, which takes them so.
-            line.prepare(planes.format, planes.format, quality.bitrate)?;
-            line.encode(&planes, quality.bitrate)?;
+            if is_late {
+                line.leave_out();
+                continue;
+            }
+            // They are YU12, which everything takes.
+            line.prepare(picture.format, picture.format, quality.bitrate)?;
+            line.encode(&picture, quality.bitrate)?;
         }
         Ok(Ok(true))
     }
 }
 
-/// Whether somebody watches it who wants another codec than the camera's.
+/// Whether somebody watches it who wants another codec than the camera's, or another size.
 fn is_other(line: &Line) -> bool {
-    !line.passes() && line.is_watched()
+    !line.passes() && line.is_offered() && line.is_watched()
 }
 
 /// Tells a camera that encodes by itself which rate to keep to.

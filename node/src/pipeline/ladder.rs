@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Settings,
+    Bitrates, Settings,
     account::Overload,
     governor::{Governor, Relief, Step},
 };
@@ -12,15 +12,21 @@ use crate::{
     media::{Bitrate, Codec, FrameRate, FrameSize, PixelFormat, Rendition, Rung, Timestamp, VideoFormat},
 };
 
-/// What there is of every camera: the whole picture, in each codec.
-pub const RENDITIONS: [Rendition; Codec::ALL.len()] =
-    [Rendition::top(Codec::ALL[0]), Rendition::top(Codec::ALL[1])];
+/// What there may be of every camera: the whole picture and a small one, in each codec.
+pub const RENDITIONS: [Rendition; Codec::ALL.len() * Rung::ALL.len()] = [
+    Rendition::top(Codec::ALL[0]),
+    Rendition::top(Codec::ALL[1]),
+    Rendition::small(Codec::ALL[0]),
+    Rendition::small(Codec::ALL[1]),
+];
 
 /// What a rung has at this moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Quality {
-    /// Of the camera's picture.
+    /// What the governor has left of the camera's picture, …
     pub(super) scale: Scale,
+    /// … and what of that this rung has.
+    pub(super) then: Scale,
     pub(super) size: FrameSize,
     pub(super) rate: FrameRate,
     pub(super) bitrate: Bitrate,
@@ -31,7 +37,7 @@ impl Quality {
     pub(super) fn made(&self, camera: VideoFormat) -> VideoFormat {
         VideoFormat {
             rate: self.rate,
-            ..Shrinker::output(Converter::output(camera), self.scale)
+            ..Shrinker::output(Shrinker::output(Converter::output(camera), self.scale), self.then)
         }
     }
 }
@@ -40,8 +46,7 @@ impl Quality {
 /// because this machine is too slow. Without clock or IO.
 #[derive(Debug)]
 pub(super) struct Ladder {
-    /// Of the top rung.
-    bitrate: Bitrate,
+    bitrates: Bitrates,
     /// What the camera gives, or gave last; before its first picture what is asked of it.
     picture: Picture,
     /// What encoding costs is the machine's and the camera's matter, not that of one opening.
@@ -58,7 +63,7 @@ impl Ladder {
     pub(super) fn new(settings: &Settings) -> Self {
         let (size, rate) = (settings.want.size, settings.want.rate);
         Self {
-            bitrate: settings.bitrate,
+            bitrates: settings.bitrates,
             picture: Picture::Wanted(size, rate),
             governor: Governor::new(rate),
         }
@@ -66,9 +71,9 @@ impl Ladder {
 
     /// For such pictures.
     #[cfg(test)]
-    pub(super) fn of(format: VideoFormat, bitrate: Bitrate) -> Self {
+    pub(super) fn of(format: VideoFormat, bitrates: Bitrates) -> Self {
         Self {
-            bitrate,
+            bitrates,
             picture: Picture::Seen(format),
             governor: Governor::new(format.rate),
         }
@@ -76,7 +81,7 @@ impl Ladder {
 
     /// What is asked for has changed. Viewers' pictures don't jump because of that before the camera's do.
     pub(super) fn obey(&mut self, settings: &Settings) {
-        self.bitrate = settings.bitrate;
+        self.bitrates = settings.bitrates;
         if let Picture::Wanted(size, rate) = &mut self.picture {
             (*size, *rate) = (settings.want.size, settings.want.rate);
         }
@@ -95,7 +100,8 @@ impl Ladder {
 
     /// The rungs there are, the top one first.
     pub(super) fn rungs(&self) -> impl Iterator<Item = (Rung, Quality)> + use<> {
-        std::iter::once((Rung::TOP, self.top()))
+        let small = self.small().map(|small| (Rung::SMALL, small));
+        std::iter::once((Rung::TOP, self.top())).chain(small)
     }
 
     /// What a rung has now; `None` where there is no such rung.
@@ -113,10 +119,26 @@ impl Ladder {
         let relief = self.relief();
         Quality {
             scale: relief.scale,
+            then: Scale::Full,
             size: relief.scale.of(size),
             rate: relief.rate(rate),
-            bitrate: self.bitrate,
+            bitrate: self.bitrates.full,
         }
+    }
+
+    /// What the small rung has, which follows what the top one has now. There is none where it is not wanted, or where nothing smaller is
+    /// left to see.
+    fn small(&self) -> Option<Quality> {
+        let bitrate = self.bitrates.small?;
+        let top = self.top();
+        let then = Scale::Half;
+        let size = then.of(top.size);
+        (size != top.size).then_some(Quality {
+            then,
+            size,
+            bitrate,
+            ..top
+        })
     }
 
     /// Whether a frame of this time is encoded, before which `missed` others never came.
@@ -170,7 +192,10 @@ mod tests {
                 encoder_formats: Vec::new(),
                 controls: Controls::new(),
             },
-            bitrate: Bitrate::from_bps(kilobits * 1000),
+            bitrates: Bitrates {
+                full: Bitrate::from_bps(kilobits * 1000),
+                small: Some(Bitrate::from_bps(kilobits * 250)),
+            },
             ways: Vec::new(),
             hardware: CodedFormat::H264,
         }
@@ -272,14 +297,59 @@ mod tests {
     }
 
     #[test]
-    fn it_has_one_rung() {
-        let ladder = Ladder::new(&settings("1280x720", 30, 2000));
-        assert_eq!(ladder.quality(Rung::TOP), Some(ladder.top()));
-        assert_eq!(ladder.quality(Rung(1)), None);
-        assert!(
-            RENDITIONS
-                .iter()
-                .all(|rendition| ladder.quality(rendition.rung).is_some())
-        );
+    fn the_small_rung_follows_the_top_one() {
+        let wanted = settings("1280x720", 30, 2000);
+        let mut ladder = Ladder::new(&wanted);
+        let all = |ladder: &Ladder| RENDITIONS.map(|rendition| ladder.quality(rendition.rung).is_some());
+        assert_eq!(all(&ladder), [true; 4]);
+        assert_eq!(ladder.quality(Rung(2)), None);
+        let words = |ladder: &Ladder| {
+            let small = ladder.quality(Rung::SMALL).expect("there is one");
+            format!("{} {} {}", small.size, small.rate.as_f64(), small.bitrate)
+        };
+        let expected = |size: &str, rate: u32| format!("{size} {rate} {}", Bitrate::from_bps(500_000));
+        assert_eq!(words(&ladder), expected("640x360", 30));
+        // What the governor takes back it takes of both.
+        let format = camera(PixelFormat::Yuyv, "1280x720", 30);
+        ladder.opened(format);
+        let mut now = Timestamp::from_monotonic(Duration::from_secs(100));
+        for small in [
+            expected("640x360", 15),
+            expected("640x360", 10),
+            expected("426x240", 10),
+            expected("320x180", 10),
+        ] {
+            (_, now) = overload(&mut ladder, now, format.rate.interval());
+            assert_eq!(words(&ladder), small);
+            let quality = ladder.quality(Rung::SMALL).expect("there is one");
+            assert_eq!(quality.made(format).size, quality.size);
+        }
+        let mut off = wanted;
+        off.bitrates.small = None;
+        ladder.obey(&off);
+        assert_eq!(all(&ladder), [true, true, false, false], "nobody wants it");
+    }
+
+    #[test]
+    fn of_a_picture_that_is_small_already_there_is_no_smaller_one() {
+        let mut ladder = Ladder::new(&settings("1280x720", 30, 2000));
+        for (size, has_smaller) in [
+            ("128x96", false),
+            ("128x128", true),
+            ("160x120", false),
+            ("320x240", true),
+        ] {
+            ladder.opened(camera(PixelFormat::Yuyv, size, 30));
+            assert_eq!(ladder.quality(Rung::SMALL).is_some(), has_smaller, "{size}");
+        }
+        // Nor where the governor has left as little.
+        let format = camera(PixelFormat::Yuyv, "240x180", 30);
+        ladder.opened(format);
+        let mut now = Timestamp::from_monotonic(Duration::from_secs(100));
+        let has_smaller = [(); 4].map(|()| {
+            (_, now) = overload(&mut ladder, now, format.rate.interval());
+            ladder.quality(Rung::SMALL).is_some()
+        });
+        assert_eq!(has_smaller, [true, true, false, false]);
     }
 }

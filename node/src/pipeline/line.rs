@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use pinhole_service::quiet::Quiet;
 use tracing::{debug, info};
@@ -19,8 +22,20 @@ pub(super) struct Line {
     account: Arc<Account>,
     selection: Selection,
     state: State,
+    /// Since when nobody watches, while something feeds it.
+    unwatched: Option<Instant>,
+    /// Whether viewers were told that there is something to be had here.
+    is_offered: bool,
     changes: Quiet,
 }
+
+/// However narrow all paths are, an encoder has this part of its bitrate: with less there is no picture of that size.
+const LEAST: u64 = 4;
+/// A bitrate that follows paths changes by more than this part at once.
+const STEP: u64 = 20;
+
+/// How long an encoder stays that nobody watches any more: whoever is back soon finds it running.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// What may be said in a minute of what feeds a line. A camera may come and go, and give each picture in another size.
 const CHANGES: u32 = 40;
@@ -77,6 +92,8 @@ impl Line {
             publisher,
             account,
             state: State::Resting,
+            unwatched: None,
+            is_offered: true,
             changes: Quiet::new(CHANGES),
         }
     }
@@ -159,6 +176,31 @@ impl Line {
         self.publisher.has_subscribers()
     }
 
+    /// Whether its viewers get something.
+    pub(super) fn is_offered(&self) -> bool {
+        self.is_offered
+    }
+
+    /// Frees an encoder that nobody has watched for a while, while others of the camera are watched.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if matches!(self.state, State::Resting) || self.is_watched() {
+            self.unwatched = None;
+        } else if now.duration_since(*self.unwatched.get_or_insert(now)) >= LINGER {
+            self.unwatched = None;
+            self.rest();
+        }
+    }
+
+    /// Whether its viewers get something, from now on. An encoder for which there is nothing to encode any more is freed.
+    pub(super) fn offer(&mut self, is_offered: bool) {
+        if std::mem::replace(&mut self.is_offered, is_offered) != is_offered {
+            self.publisher.set_offered(is_offered);
+            if !is_offered {
+                self.rest();
+            }
+        }
+    }
+
     /// Looks what may encode for it, before a camera is opened.
     pub(super) fn look(&mut self, ways: &[Way], hardware: CodedFormat) {
         // No hardware makes VP8 for us.
@@ -197,8 +239,8 @@ impl Line {
             is_hardware,
         } = self.selection.choose(source, made, bitrate)?;
         if let Some(others) = self.changes.may_say() {
-            let codec = self.rendition().codec;
-            info!(%codec, encoder = encoder.name(), size = %format.size, %bitrate, others, "encoder started");
+            let Rendition { codec, rung } = self.rendition();
+            info!(%codec, %rung, encoder = encoder.name(), size = %format.size, %bitrate, others, "encoder started");
         }
         self.figures().set_encoder(Some(encoder.name()));
         self.publisher.set_on_request(true);
@@ -220,25 +262,41 @@ impl Line {
 
     /// Encodes a frame and publishes it. It is of the kind that the encoder of the last [`Line::prepare`] takes.
     pub(super) fn encode(&mut self, frame: &Frame<'_>, bitrate: Bitrate) -> Result<(), EncodeError> {
-        let codec = self.rendition().codec;
+        let rendition = self.rendition();
+        let Rendition { codec, rung } = rendition;
         let State::Encoding(encoding) = &mut self.state else {
             return Ok(());
         };
         encoding.is_behind = false;
         let start = Instant::now();
         let mut orders = self.publisher.take_orders(start);
-        if encoding.bitrate != bitrate {
+        let limit = self.publisher.limit();
+        let bitrate = within(bitrate, limit);
+        if changes(encoding.bitrate, bitrate, limit) {
             encoding.bitrate = bitrate;
             orders.bitrate = Some(bitrate);
-            if let Some(others) = self.changes.may_say() {
-                info!(%codec, %bitrate, others, "encoder goes on at another bitrate");
+            if limit.is_some() {
+                debug!(%codec, %rung, %bitrate, "encoder follows the viewers' paths");
+            } else if let Some(others) = self.changes.may_say() {
+                info!(%codec, %rung, %bitrate, others, "encoder goes on at another bitrate");
             }
         }
-        let figures = self.account.line(codec);
+        let figures = self.account.line(rendition);
         if orders.keyframe {
             figures.keyframe_orders.one();
         }
-        let outcome = encoding.encoder.encode(frame, orders);
+        // Hardware was made for a rate, and goes on where fewer frames come.
+        let frame = match encoding.is_hardware {
+            true => Frame {
+                format: VideoFormat {
+                    rate: encoding.format.rate,
+                    ..frame.format
+                },
+                ..*frame
+            },
+            false => *frame,
+        };
+        let outcome = encoding.encoder.encode(&frame, orders);
         match encoding.encoder.intake() {
             _ if outcome.is_err() => {}
             Intake::InPlace => {}
@@ -268,7 +326,7 @@ impl Line {
                     return Err(error);
                 }
                 // The next frame gets another encoder, which begins with a keyframe.
-                debug!(%codec, "encoder failed: {error}");
+                debug!(%codec, %rung, "encoder failed: {error}");
             }
         }
         Ok(())
@@ -279,7 +337,8 @@ impl Line {
         if let State::Encoding(_) = self.end() {
             let dropped = self.publisher.dropped();
             if let Some(others) = self.changes.may_say() {
-                info!(codec = %self.rendition().codec, dropped, others, "encoder stopped");
+                let Rendition { codec, rung } = self.rendition();
+                info!(%codec, %rung, dropped, others, "encoder stopped");
             }
         }
     }
@@ -304,8 +363,20 @@ impl Line {
     }
 
     fn figures(&self) -> &LineAccount {
-        self.account.line(self.rendition().codec)
+        self.account.line(self.rendition())
     }
+}
+
+/// The bitrate that an encoder is given: what is asked for, or what gets through to the viewers, where that is less for all of them.
+fn within(bitrate: Bitrate, limit: Option<Bitrate>) -> Bitrate {
+    let least = Bitrate::from_bps(bitrate.bps() / LEAST);
+    limit.map_or(bitrate, |limit| limit.max(least).min(bitrate))
+}
+
+/// Whether an encoder is told of another bitrate. What follows the viewers' paths changes all the time: only in steps that can be seen.
+fn changes(before: Bitrate, now: Bitrate, limit: Option<Bitrate>) -> bool {
+    let step = before.bps() / STEP;
+    before != now && (limit.is_none_or(|limit| limit > now) || before.bps().abs_diff(now.bps()) > step)
 }
 
 fn publish(publisher: &Publisher<AccessUnit>, figures: &LineAccount, unit: &AccessUnit) {

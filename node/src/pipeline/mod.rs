@@ -1,7 +1,7 @@
 //! Runs capture, encode and fanout: one OS thread per camera.
 //!
 //! Invariants: the device is open only while somebody watches (and a moment longer), but for what has to be done
-//! before ([`Camera::prepare`]); however many watch, there is one encoder per rendition; tracks outlive the camera, so
+//! before ([`Camera::prepare`]); however many watch, there is one encoder per rendition, and none for one that nobody watches; tracks outlive the camera, so
 //! viewers stay connected through an unplug; a fault is logged once per change, not once per try.
 
 mod account;
@@ -10,6 +10,7 @@ mod governor;
 mod heat;
 mod ladder;
 mod line;
+mod pictures;
 mod raw;
 mod snapshot;
 mod sound;
@@ -30,13 +31,14 @@ use tracing::{Span, warn};
 
 use crate::{
     capture::{Camera, Controls, Want},
-    encode::{Converter, Shrinker, Way, m2m::CodedFormat},
+    encode::{Converter, Way, m2m::CodedFormat},
     fanout::{Demand, Publisher},
     media::{AccessUnit, Bitrate, Privacy},
 };
 use heat::Heat;
 use ladder::Ladder;
 use line::Line;
+use pictures::Shrinkers;
 use snapshot::Snapshots;
 use wishes::{Changes, Wishes};
 use work::{Complaints, Work};
@@ -52,12 +54,21 @@ pub use sound::{Level, SoundAccount, SoundCondition, SoundPipeline, SoundSetting
 pub struct Settings {
     /// What to ask the camera for.
     pub want: Want,
-    /// The encoders' rate.
-    pub bitrate: Bitrate,
+    /// The encoders' rates.
+    pub bitrates: Bitrates,
     /// What may encode here, the preferred one first.
     pub ways: Vec<Way>,
     /// What hardware has to make for the viewers of H.264.
     pub hardware: CodedFormat,
+}
+
+/// The rates of a camera's encoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bitrates {
+    /// Of the whole picture.
+    pub full: Bitrate,
+    /// Of the small one; `None` where there is none.
+    pub small: Option<Bitrate>,
 }
 
 /// A running pipeline. Stops when dropped, without waiting; [`Pipeline::stop`] waits.
@@ -130,13 +141,15 @@ impl Pipeline {
             snapshots: snapshots.clone(),
             privacy,
             converter: Converter::default(),
-            shrinker: Shrinker::default(),
+            shrinkers: Shrinkers::default(),
             heat: Heat::find("/sys".as_ref()),
             controls_changed: false,
             pulse,
             complaints: Complaints::default(),
             unprepared: None,
         };
+        // Known before anybody can ask.
+        work.offer();
         let thread = std::thread::Builder::new().name("camera".into()).spawn(move || {
             let _here = span.entered();
             work.run();
@@ -187,10 +200,10 @@ impl Pipeline {
         }
     }
 
-    /// Encodes at this rate from the next frame on.
-    pub fn set_bitrate(&self, bitrate: Bitrate) {
+    /// Encodes at these rates from the next frame on.
+    pub fn set_bitrates(&self, bitrates: Bitrates) {
         self.wishes
-            .add(&self.demand, |changes| changes.bitrate = Some(bitrate));
+            .add(&self.demand, |changes| changes.bitrates = Some(bitrates));
     }
 
     /// A camera may have been plugged in: where one is missed, or stood in for, it is looked for at once.

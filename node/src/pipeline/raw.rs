@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use super::{account::Account, ladder::Ladder, line::Line, snapshot::Snapshots};
+use super::{account::Account, ladder::Ladder, line::Line, pictures::Shrinkers, snapshot::Snapshots};
 use crate::{
-    encode::{ConvertError, Converter, EncodeError, Shrinker},
-    media::{Frame, Privacy, Rung},
+    encode::{ConvertError, Converter, EncodeError},
+    media::{Frame, Privacy, Rung, VideoFormat},
 };
 
 /// Where something took longer than so many frame intervals, the frame is not made later still: what is to come for it takes a
@@ -23,7 +23,7 @@ pub(super) struct Outlet<'a> {
 /// its own. One that `is_left_out` the encoders of this machine don't get, and nothing is told. The inner error costs this frame only.
 pub(super) fn encode(
     lines: &mut [Line],
-    (converter, shrinker): (&mut Converter, &mut Shrinker),
+    (converter, shrinkers): (&mut Converter, &mut Shrinkers),
     outlet: Outlet<'_>,
     frame: &Frame<'_>,
     is_left_out: bool,
@@ -32,21 +32,34 @@ pub(super) fn encode(
     let encodes = |line: &Line| line.is_watched() && line.is_possible();
     // A picture as a file is made from what is converted.
     let mut convert = outlet.snapshots.are_wanted();
+    let mut shrink = false;
     let patience = LATE_FRAMES * frame.format.rate.interval();
     let mut preparing = Duration::ZERO;
-    for (rung, quality) in ladder.rungs() {
-        for line in of(lines, rung).filter(|line| encodes(line)) {
-            // A frame that is left out is no reason for an encoder.
-            if !is_left_out {
-                let start = Instant::now();
-                line.prepare(frame.format, quality.made(frame.format), quality.bitrate)?;
-                preparing += start.elapsed();
-            }
-            if line.takes(&frame.format) {
-                line.encode(frame, quality.bitrate)?;
-            } else {
-                convert = true;
-            }
+    for line in lines.iter_mut().filter(|line| encodes(line)) {
+        let rung = line.rendition().rung;
+        let Some(quality) = ladder.quality(rung) else {
+            continue;
+        };
+        // A frame that is left out is no reason for an encoder.
+        if !is_left_out {
+            let start = Instant::now();
+            let made = quality.made(frame.format);
+            let source = match rung {
+                Rung::TOP => frame.format,
+                // Hardware that takes the camera's frames as they are would make whole pictures of them.
+                _ => VideoFormat {
+                    rate: frame.format.rate,
+                    ..made
+                },
+            };
+            line.prepare(source, made, quality.bitrate)?;
+            preparing += start.elapsed();
+        }
+        if line.takes(&frame.format) {
+            line.encode(frame, quality.bitrate)?;
+        } else {
+            convert = true;
+            shrink |= rung != Rung::TOP;
         }
     }
     if !convert {
@@ -70,43 +83,36 @@ pub(super) fn encode(
     };
     // Whoever had to do without the last one comes first.
     lines.sort_by_key(|line| !line.is_behind());
+    // Once for all codecs.
+    let pictures = match shrinkers.make(&whole, ladder, shrink) {
+        Ok(pictures) => pictures,
+        Err(error) => return spoilt(error.into()),
+    };
+    account.converted.record(start.elapsed());
+    if outlet.snapshots.are_wanted() {
+        outlet.snapshots.serve(&pictures.full, outlet.privacy);
+    }
     let mut is_first = true;
     let mut by_hardware = Duration::ZERO;
-    for (rung, quality) in ladder.rungs() {
-        // Once for all codecs.
-        let planes = match shrinker.shrink(&whole, quality.scale) {
-            // The encoders divide their bits among as many frames as there are.
-            Ok(planes) => Frame {
-                format: quality.made(frame.format),
-                ..planes
-            },
-            Err(error) => return spoilt(error.into()),
+    for line in lines.iter_mut().filter(|line| encodes(line)) {
+        let rung = line.rendition().rung;
+        let (Some(quality), Some(picture)) = (ladder.quality(rung), pictures.of(rung)) else {
+            continue;
         };
-        account.converted.record(start.elapsed());
-        if outlet.snapshots.are_wanted() {
-            outlet.snapshots.serve(&planes, outlet.privacy);
+        if line.takes(&frame.format) {
+            continue;
         }
-        for line in of(lines, rung).filter(|line| encodes(line)) {
-            if line.takes(&frame.format) {
-                continue;
-            }
-            if !std::mem::take(&mut is_first) && start.elapsed() > patience {
-                line.leave_out();
-            } else {
-                let start = Instant::now();
-                line.encode(&planes, quality.bitrate)?;
-                if line.is_hardware() {
-                    by_hardware += start.elapsed();
-                }
+        if !std::mem::take(&mut is_first) && start.elapsed() > patience {
+            line.leave_out();
+        } else {
+            let start = Instant::now();
+            line.encode(&picture, quality.bitrate)?;
+            if line.is_hardware() {
+                by_hardware += start.elapsed();
             }
         }
     }
     Ok(Ok(Some(start.elapsed().saturating_sub(by_hardware))))
-}
-
-/// Those of this rung.
-fn of(lines: &mut [Line], rung: Rung) -> impl Iterator<Item = &mut Line> {
-    lines.iter_mut().filter(move |line| line.rendition().rung == rung)
 }
 
 #[cfg(test)]
@@ -119,8 +125,9 @@ mod tests {
         fanout::{self, Demand, Depth, Publisher},
         media::{
             AccessUnit, Bitrate, Codec, Colour, FrameRate, FrameSize, Orders, PixelFormat, Rendition,
-            Timestamp, VideoFormat,
+            Timestamp,
         },
+        pipeline::Bitrates,
     };
 
     const FORMAT: VideoFormat = VideoFormat {
@@ -178,9 +185,15 @@ mod tests {
             account: &account,
             snapshots: &snapshots,
             privacy: &privacy,
-            ladder: &Ladder::of(FORMAT, bitrate),
+            ladder: &Ladder::of(
+                FORMAT,
+                Bitrates {
+                    full: bitrate,
+                    small: None,
+                },
+            ),
         };
-        let (mut converter, mut shrinker) = (Converter::default(), Shrinker::default());
+        let (mut converter, mut shrinkers) = (Converter::default(), Shrinkers::default());
         let data = vec![128; FORMAT.least_bytes()];
         for sequence in 0..4 {
             let frame = Frame {
@@ -190,7 +203,7 @@ mod tests {
                 dmabuf: None,
                 data: &data,
             };
-            let tools = (&mut converter, &mut shrinker);
+            let tools = (&mut converter, &mut shrinkers);
             encode(&mut lines, tools, outlet, &frame, false)
                 .expect("they don't fail")
                 .expect("it is a whole frame")

@@ -9,8 +9,12 @@ use pinhole_service::watchdog::Watchdog;
 use super::*;
 use crate::{
     capture::{CaptureError, OwnEncoding, Pattern, VideoSource},
-    fanout::{self, Depth},
-    media::{Codec, Colour, Frame, FrameRate, PixelFormat, Rendition, Timestamp, VideoFormat},
+    encode::{VideoEncoder, software},
+    fanout::{self, Broadcast, Depth, Subscriber},
+    media::{
+        Codec, Colour, Frame, FrameRate, FrameSize, Orders, PixelFormat, Rendition, Timestamp, VideoFormat,
+        h264::{Kind, Sps, nal_units},
+    },
 };
 
 fn settings(ways: Vec<Way>) -> Settings {
@@ -23,7 +27,10 @@ fn settings(ways: Vec<Way>) -> Settings {
             encoder_formats: Vec::new(),
             controls: Controls::new(),
         },
-        bitrate: Bitrate::from_bps(500_000),
+        bitrates: Bitrates {
+            full: Bitrate::from_bps(500_000),
+            small: Some(Bitrate::from_bps(125_000)),
+        },
         ways,
         hardware: CodedFormat::H264,
     }
@@ -225,7 +232,7 @@ fn a_camera_of_many_damaged_pictures_is_complained_of_once_in_a_minute() {
         snapshots: Snapshots::default(),
         privacy,
         converter: Converter::default(),
-        shrinker: Shrinker::default(),
+        shrinkers: Shrinkers::default(),
         heat: Heat::find("/nowhere".as_ref()),
         controls_changed: false,
         pulse: Watchdog::default().pulse("a camera's thread", Duration::from_secs(20)),
@@ -244,4 +251,194 @@ fn a_camera_of_many_damaged_pictures_is_complained_of_once_in_a_minute() {
     let complaints = log.lines().filter(|line| line.contains("WARN"));
     assert_eq!(complaints.count(), 1, "{log}");
     assert!(log.contains("frame skipped") && log.lines().count() < 10, "{log}");
+}
+
+/// The size of a keyframe's picture, as whoever decodes it finds it.
+fn size(codec: Codec, unit: &AccessUnit) -> FrameSize {
+    assert!(unit.is_keyframe);
+    match codec {
+        Codec::H264 => {
+            let sets = nal_units(&unit.data).find(|part| part.kind() == Kind::SequenceParameters);
+            let set = sets.and_then(|set| Sps::read(set.bytes));
+            set.expect("a keyframe has its parameter sets").size
+        }
+        // RFC 6386, section 9.1.
+        Codec::Vp8 => {
+            let side = |at: usize| u32::from(u16::from_le_bytes([unit.data[at], unit.data[at + 1]]));
+            FrameSize {
+                width: side(6),
+                height: side(8),
+            }
+        }
+    }
+}
+
+/// The pattern as a camera that encodes by itself.
+struct Own;
+
+struct OwnSource {
+    inner: Box<dyn VideoSource>,
+    encoder: Box<dyn VideoEncoder>,
+    data: Vec<u8>,
+}
+
+impl Camera for Own {
+    fn open(&self, want: &Want) -> Result<Box<dyn VideoSource>, CaptureError> {
+        let inner = Pattern.open(want)?;
+        let encoder = software(Codec::H264, inner.format(), Bitrate::from_bps(1_000_000));
+        Ok(Box::new(OwnSource {
+            inner,
+            encoder: encoder.expect("it encodes that"),
+            data: Vec::new(),
+        }))
+    }
+
+    fn describe(&self) -> String {
+        "one that encodes".to_owned()
+    }
+}
+
+impl VideoSource for OwnSource {
+    fn format(&self) -> VideoFormat {
+        VideoFormat {
+            pixel: PixelFormat::H264,
+            stride: 0,
+            ..self.inner.format()
+        }
+    }
+
+    fn next(&mut self, patience: Duration) -> Result<Option<Frame<'_>>, CaptureError> {
+        let format = self.format();
+        let Some(frame) = self.inner.next(patience)? else {
+            return Ok(None);
+        };
+        let orders = Orders {
+            keyframe: frame.sequence.is_multiple_of(15),
+            bitrate: None,
+        };
+        let unit = self.encoder.encode(&frame, orders).expect("it works");
+        self.data = unit.expect("a unit for each frame").data.to_vec();
+        Ok(Some(Frame {
+            format,
+            data: &self.data,
+            ..frame
+        }))
+    }
+
+    fn set_controls(&mut self, _: &Controls) -> Result<(), CaptureError> {
+        Ok(())
+    }
+}
+
+/// A pipeline whose pictures have 256x192 pixels.
+fn start(camera: Box<dyn Camera>) -> (Pipeline, Broadcast<AccessUnit>) {
+    let mut settings = settings(vec![Way::Software]);
+    settings.want.size = "256x192".parse().expect("a size");
+    let (demand, privacy) = (Demand::default(), Privacy::default());
+    let (publishers, broadcast) = fanout::broadcast(RENDITIONS, &demand, &privacy);
+    let pipeline = Pipeline::start(
+        camera,
+        settings,
+        publishers.into(),
+        demand,
+        privacy,
+        Watchdog::default().pulse("a camera's thread", Duration::from_secs(20)),
+        Span::none(),
+    );
+    (pipeline.expect("a thread"), broadcast)
+}
+
+fn watch(broadcast: &Broadcast<AccessUnit>, rendition: Rendition) -> Subscriber<AccessUnit> {
+    let subscriber = broadcast.subscribe(rendition, Depth::PICTURES);
+    subscriber.expect("there is such a rendition")
+}
+
+async fn next(viewer: &mut Subscriber<AccessUnit>) -> AccessUnit {
+    viewer.next().await.expect("the pipeline runs")
+}
+
+async fn stop(pipeline: Pipeline) {
+    let stopped = tokio::task::spawn_blocking(move || pipeline.stop());
+    stopped.await.expect("it stops");
+}
+
+/// The encoders that run.
+fn encoders(pipeline: &Pipeline) -> [Option<Arc<str>>; RENDITIONS.len()] {
+    let account = pipeline.account();
+    RENDITIONS.map(|rendition| account.line(rendition).encoder())
+}
+
+#[tokio::test]
+async fn a_small_picture_is_made_of_the_same_frames_for_those_who_watch_it() {
+    let (pipeline, broadcast) = start(Box::new(Pattern));
+    assert!(RENDITIONS.iter().all(|rendition| broadcast.offers(*rendition)));
+    let [h264, vp8, small_h264, small_vp8] = RENDITIONS;
+    let mut full = watch(&broadcast, h264);
+    let first = next(&mut full).await;
+    assert_eq!(size(h264.codec, &first).to_string(), "256x192");
+    assert_eq!(
+        encoders(&pipeline).map(|encoder| encoder.is_some()),
+        [true, false, false, false],
+        "nobody watches the others"
+    );
+    let mut viewers = [vp8, small_h264, small_vp8].map(|rendition| watch(&broadcast, rendition));
+    for (viewer, (codec, expected)) in viewers.iter_mut().zip([
+        (Codec::Vp8, "256x192"),
+        (Codec::H264, "128x96"),
+        (Codec::Vp8, "128x96"),
+    ]) {
+        let unit = next(viewer).await;
+        assert_eq!(size(codec, &unit).to_string(), expected, "{codec}");
+        // Both are of the same clock, so that one takes the other's place.
+        while next(&mut full).await.captured_at < unit.captured_at {}
+    }
+    assert!(encoders(&pipeline).iter().all(Option::is_some));
+    stop(pipeline).await;
+}
+
+#[tokio::test]
+async fn the_small_picture_of_a_camera_that_encodes_is_decoded_and_encoded_and_its_own_passed_on() {
+    let (pipeline, broadcast) = start(Box::new(Own));
+    let [h264, vp8, small_h264, small_vp8] = RENDITIONS;
+    let mut viewers = [h264, small_h264, small_vp8].map(|rendition| watch(&broadcast, rendition));
+    for (viewer, (codec, expected)) in viewers.iter_mut().zip([
+        (Codec::H264, "256x192"),
+        (Codec::H264, "128x96"),
+        (Codec::Vp8, "128x96"),
+    ]) {
+        let unit = next(viewer).await;
+        assert_eq!(size(codec, &unit).to_string(), expected, "{codec}");
+    }
+    let names = encoders(&pipeline);
+    assert_eq!(names[0].as_deref(), Some(PASSTHROUGH));
+    assert!(names[1].is_none() && names[2].is_some() && names[3].is_some());
+    let account = pipeline.account();
+    assert_eq!(account.line(vp8).units.get(), 0);
+    stop(pipeline).await;
+}
+
+#[tokio::test]
+async fn the_small_picture_can_be_had_or_not_while_others_watch() {
+    let (pipeline, broadcast) = start(Box::new(Pattern));
+    let [h264, _, small, _] = RENDITIONS;
+    let mut full = watch(&broadcast, h264);
+    let bitrates = |small| Bitrates {
+        full: Bitrate::from_bps(500_000),
+        small,
+    };
+    next(&mut full).await;
+    let mut viewer = watch(&broadcast, small);
+    next(&mut viewer).await;
+    pipeline.set_bitrates(bitrates(None));
+    while broadcast.offers(small) {
+        next(&mut full).await;
+    }
+    assert!(encoders(&pipeline)[2].is_none(), "its encoder is freed");
+    pipeline.set_bitrates(bitrates(Some(Bitrate::from_bps(100_000))));
+    while !broadcast.offers(small) {
+        next(&mut full).await;
+    }
+    let back = Timestamp::now();
+    while next(&mut viewer).await.captured_at <= back {}
+    stop(pipeline).await;
 }

@@ -1,10 +1,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Settings;
+use super::{Bitrates, Settings};
 use crate::{
     capture::{Camera, Controls},
     fanout::Demand,
-    media::Bitrate,
 };
 
 /// What a new configuration asks of a running pipeline: merged state, of which the newest counts, not a queue.
@@ -17,7 +16,7 @@ pub(super) struct Changes {
     /// Another camera, or the same one in another format: it has to be opened anew.
     pub(super) camera: Option<(Box<dyn Camera>, Settings)>,
     pub(super) controls: Option<Controls>,
-    pub(super) bitrate: Option<Bitrate>,
+    pub(super) bitrates: Option<Bitrates>,
     /// A camera may have come.
     pub(super) plugged: bool,
 }

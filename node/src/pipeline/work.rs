@@ -23,15 +23,16 @@ use super::{
     heat::Heat,
     ladder::{Ladder, Quality},
     line::Line,
+    pictures::Shrinkers,
     raw::{Outlet, encode},
     snapshot::Snapshots,
     wishes::Wishes,
 };
 use crate::{
     capture::{Camera, CaptureError, VideoSource, Want},
-    encode::{ConvertError, Converter, EncodeError, Shrinker, Way},
+    encode::{ConvertError, Converter, EncodeError, Way},
     fanout::Demand,
-    media::{Permit, PixelFormat, Privacy, Timestamp, VideoFormat},
+    media::{Permit, PixelFormat, Privacy, Rung, Timestamp, VideoFormat},
     retry::Retry,
 };
 
@@ -69,7 +70,7 @@ pub(super) struct Work {
     pub(super) snapshots: Snapshots,
     pub(super) privacy: Privacy,
     pub(super) converter: Converter,
-    pub(super) shrinker: Shrinker,
+    pub(super) shrinkers: Shrinkers,
     pub(super) ladder: Ladder,
     pub(super) heat: Heat,
     /// They are to be read again.
@@ -143,6 +144,7 @@ impl Work {
                 }
                 Open::GoesOn => {}
             }
+            self.offer();
             if !self.is_watched() {
                 self.snapshots
                     .refuse("the camera is closed, as nobody watches; it opens for viewers");
@@ -216,11 +218,11 @@ impl Work {
             open = Open::IsReplaced;
         }
         let mut source = source.filter(|_| open == Open::GoesOn);
-        if let Some(bitrate) = changes.bitrate {
-            self.settings.bitrate = bitrate;
+        if let Some(bitrates) = changes.bitrates {
+            self.settings.bitrates = bitrates;
             self.ladder.obey(&self.settings);
             if let Some(source) = source.as_deref_mut().filter(|source| is_coded(source.format())) {
-                steer(source, bitrate);
+                steer(source, bitrates.full);
             }
         }
         if let Some(controls) = changes.controls {
@@ -343,9 +345,11 @@ impl Work {
                 return Ok(Over::Private);
             }
             self.ladder.see(format);
+            self.offer();
+            self.lines.iter_mut().for_each(|line| line.settle(now));
             let encodes = !is_coded(format) && self.is_watched();
             let takes = encodes && self.ladder.takes(frame.captured_at, missed);
-            let (lines, converter) = (&mut self.lines, &mut self.converter);
+            let (lines, tools) = (&mut self.lines, (&mut self.converter, &mut self.shrinkers));
             let outlet = Outlet {
                 account: &self.account,
                 snapshots: &self.snapshots,
@@ -353,11 +357,10 @@ impl Work {
                 ladder: &self.ladder,
             };
             let outcome = if is_coded(format) {
-                coded.pass(lines, converter, outlet, &frame)
+                coded.pass(lines, tools, outlet, &frame)
             } else if !encodes {
                 Ok(Ok(true))
             } else {
-                let tools = (converter, &mut self.shrinker);
                 let outcome = encode(lines, tools, outlet, &frame, !takes);
                 outcome.map(|outcome| {
                     let took = outcome?;
@@ -404,6 +407,17 @@ impl Work {
                     }
                 }
             }
+        }
+    }
+
+    /// Tells viewers which renditions there are now.
+    pub(super) fn offer(&mut self) {
+        let software = self.settings.ways.contains(&Way::Software);
+        for line in &mut self.lines {
+            let rung = line.rendition().rung;
+            // The whole picture a camera may have encoded by itself.
+            let can_be_made = rung == Rung::TOP || software || line.is_possible();
+            line.offer(can_be_made && self.ladder.quality(rung).is_some());
         }
     }
 

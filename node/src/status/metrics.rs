@@ -198,34 +198,39 @@ impl Exposition {
         let encoders: Vec<(&Camera, &Encoder)> = cameras
             .flat_map(|camera| camera.encoders.iter().map(move |encoder| (camera, encoder)))
             .collect();
-        let by_codec = |value: fn(&Encoder) -> u64| each_encoder(&encoders, value);
+        let by_rendition = |value: fn(&Encoder) -> u64| each_encoder(&encoders, value);
         let runs = |encoder: &Encoder| u64::from(encoder.runs());
         page.gauges(
             "pinhole_encoder_running",
             None,
             "1 while the encoder runs; 0 also while the camera's own H.264 is passed on.",
-            by_codec(runs),
+            by_rendition(runs),
         )?;
         let help = "Frames encoded, once for all viewers.";
         page.counters(
             "pinhole_encoded_frames",
             None,
             help,
-            by_codec(|encoder| encoder.frames),
+            by_rendition(|encoder| encoder.frames),
         )?;
         let help = "Bytes of the encoded frames.";
-        page.counters("pinhole_encoded", BYTES, help, by_codec(|encoder| encoder.bytes))?;
+        page.counters(
+            "pinhole_encoded",
+            BYTES,
+            help,
+            by_rendition(|encoder| encoder.bytes),
+        )?;
         let help = "How many of the encoded frames are keyframes.";
         page.counters(
             "pinhole_encoded_keyframes",
             None,
             help,
-            by_codec(|encoder| encoder.keyframes),
+            by_rendition(|encoder| encoder.keyframes),
         )?;
         let help = "Frames that an encoder in hardware got: imported without a copy, or copied.";
         let rows = encoders.iter().flat_map(|(camera, encoder)| {
             let ways = [("imported", encoder.imported), ("copied", encoder.copied)];
-            let labels = |way| camera.labels_and([("codec", encoder.codec()), ("way", way)]);
+            let labels = |way| camera.labels_and([codec(encoder), rung(encoder), ("way", way)]);
             ways.map(|(way, count)| (labels(way), count as f64))
         });
         page.counters("pinhole_encoder_hardware_frames", None, help, rows)?;
@@ -234,12 +239,12 @@ impl Exposition {
             "pinhole_keyframe_orders",
             None,
             help,
-            by_codec(|encoder| encoder.keyframe_orders),
+            by_rendition(|encoder| encoder.keyframe_orders),
         )?;
         let help = "Frames that did not get from an encoder to the network, by the reason.";
         let rows = encoders.iter().flat_map(|(camera, encoder)| {
             let reasons = [("skipped", encoder.skipped), ("lagged", encoder.lagged)];
-            let labels = |reason| camera.labels_and([("codec", encoder.codec()), ("reason", reason)]);
+            let labels = |reason| camera.labels_and([codec(encoder), rung(encoder), ("reason", reason)]);
             reasons.map(|(reason, count)| (labels(reason), count as f64))
         });
         page.counters("pinhole_encoder_dropped_frames", None, help, rows)
@@ -255,7 +260,8 @@ impl Exposition {
         let rows = stages.into_iter().map(|latency| {
             let codec = latency.codec.iter().map(|codec| ("codec", codec.as_str()));
             let camera = latency.camera.iter().map(|name| ("camera", name.as_str()));
-            let labels = camera.chain([("stage", latency.stage)]).chain(codec);
+            let rung = latency.rung.iter().map(|rung| ("rung", rung.as_str()));
+            let labels = camera.chain([("stage", latency.stage)]).chain(codec).chain(rung);
             (labels.collect(), &latency.spread)
         });
         page.histograms(
@@ -339,7 +345,7 @@ type Figure = (
 );
 
 /// What goes up and down.
-const VIEWER_GAUGES: [Figure; 5] = [
+const VIEWER_GAUGES: [Figure; 7] = [
     (
         "pinhole_viewer_duration",
         SECONDS,
@@ -351,6 +357,18 @@ const VIEWER_GAUGES: [Figure; 5] = [
         Some("bytes_per_second"),
         "Rate at which the viewer is sent to, over the last second.",
         |viewer| viewer.bits_per_second.map(|rate| rate / 8.0),
+    ),
+    (
+        "pinhole_viewer_estimate",
+        Some("bytes_per_second"),
+        "What the viewer's path carries, as far as it was ever too little.",
+        |viewer| viewer.estimated_bits_per_second.map(|rate| rate / 8.0),
+    ),
+    (
+        "pinhole_viewer_thinned",
+        None,
+        "Whether the viewer is sent less than there is, because its path carries no more: 1 or 0.",
+        |viewer| Some(if viewer.thinned { 1.0 } else { 0.0 }),
     ),
     (
         "pinhole_viewer_loss",
@@ -415,10 +433,13 @@ const VIEWER_COUNTERS: [Figure; 7] = [
     ),
 ];
 
-impl Encoder {
-    fn codec(&self) -> &str {
-        &self.codec
-    }
+/// The labels that tell an encoder from the others of its camera.
+fn codec(encoder: &Encoder) -> (&str, &str) {
+    ("codec", &encoder.codec)
+}
+
+fn rung(encoder: &Encoder) -> (&str, &str) {
+    ("rung", &encoder.rung)
 }
 
 impl Viewer {
@@ -434,7 +455,7 @@ fn each_encoder<'a>(
     value: fn(&Encoder) -> u64,
 ) -> impl Iterator<Item = (Labels<'a>, f64)> {
     encoders.iter().map(move |(camera, encoder)| {
-        let labels = camera.labels_and([("codec", encoder.codec())]);
+        let labels = camera.labels_and([codec(encoder), rung(encoder)]);
         (labels, value(encoder) as f64)
     })
 }

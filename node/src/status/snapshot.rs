@@ -11,7 +11,7 @@ use super::{health::Health, microphone::Microphone, sources::Parts, speaker::Spe
 use crate::{
     control,
     figures::{Durations, Spread},
-    media::Codec,
+    media::Rendition,
     peer::{self, Ending, Stage},
 };
 
@@ -72,6 +72,8 @@ pub struct Latency {
     pub camera: Option<String>,
     /// Where it differs from codec to codec.
     pub codec: Option<String>,
+    /// Where it differs from size to size: `full` or `small`.
+    pub rung: Option<String>,
     /// How many times.
     pub count: u64,
     /// On average, since the start. `None` where there was none.
@@ -102,6 +104,10 @@ pub struct Viewer {
     pub for_seconds: f64,
     /// The rate at which it is sent to.
     pub bits_per_second: Option<f64>,
+    /// What its path carries, in bits a second, as far as it was ever too little.
+    pub estimated_bits_per_second: Option<f64>,
+    /// Whether it is sent less than there is, because its path carries no more.
+    pub thinned: bool,
     /// Pictures sent.
     pub frames: u64,
     /// Datagrams sent, whatever was in them.
@@ -191,12 +197,13 @@ fn control(account: &control::Account) -> Control {
 }
 
 fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
-    let latency = |stage, camera: Option<&str>, codec: Option<Codec>, durations: &Durations| {
+    let latency = |stage, camera: Option<&str>, rendition: Option<Rendition>, durations: &Durations| {
         let spread = durations.read();
         Latency {
             stage,
             camera: camera.map(ToOwned::to_owned),
-            codec: codec.map(|codec| codec.to_string()),
+            codec: rendition.map(|rendition| rendition.codec.to_string()),
+            rung: rendition.map(|rendition| rendition.rung.to_string()),
             count: spread.count(),
             mean_seconds: spread.mean(),
             spread,
@@ -208,9 +215,9 @@ fn latencies(parts: &Parts<'_>) -> Vec<Latency> {
         all.push(latency("capture", name, None, &account.waited));
         all.push(latency("convert", name, None, &account.converted));
         for (rendition, track) in camera.tracks {
-            let codec = rendition.codec;
-            all.push(latency("encode", name, Some(codec), &account.line(codec).encoded));
-            all.push(latency("queue", name, Some(codec), &track.waited));
+            let (rendition, encoded) = (*rendition, &account.line(*rendition).encoded);
+            all.push(latency("encode", name, Some(rendition), encoded));
+            all.push(latency("queue", name, Some(rendition), &track.waited));
         }
     }
     all.push(latency("send", None, None, &parts.figures.sent));
@@ -234,6 +241,8 @@ impl Viewer {
             stage: stage(viewer.stage),
             for_seconds: viewer.lasts.as_secs_f64(),
             bits_per_second: viewer.bits_per_second,
+            estimated_bits_per_second: viewer.estimate,
+            thinned: viewer.thinned,
             frames: viewer.units,
             packets: viewer.packets,
             bytes: viewer.bytes,

@@ -246,8 +246,8 @@ pub(super) mod samples {
                 name: name.map(ToOwned::to_owned),
                 presence: presence.subscribe(),
                 account: Arc::default(),
-                tracks: Codec::ALL
-                    .map(|codec| (Rendition::top(codec), Arc::default()))
+                tracks: crate::pipeline::RENDITIONS
+                    .map(|rendition| (rendition, Arc::default()))
                     .into(),
             };
             Self { source, presence }
@@ -379,6 +379,8 @@ pub(super) mod samples {
                 lost: 11,
                 jitter: Duration::from_millis(4),
             }),
+            estimate: Some(1_600_000.0),
+            thinned: true,
             round_trip: Some(Duration::from_micros(12_500)),
         }
     }

@@ -93,6 +93,7 @@ const CRATES: &[(&str, &[&str])] = &[
 /// What thinks without IO and without a clock: it is told the time.
 const PURE: &[&str] = &[
     "node/src/control/room",
+    "node/src/peer/congestion",
     "node/src/peer/sdp",
     "node/src/peer/session",
     "node/src/peer/srtp",

@@ -47,3 +47,4 @@ mod status;
 mod stock_programs;
 mod talk;
 mod terminal_viewer;
+mod weak_paths;

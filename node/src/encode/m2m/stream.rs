@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{CodedFormat, flight::Flight};
 use crate::{
     encode::{ConvertError, Passthrough},
-    media::{AccessUnit, Colour, Frame, PixelFormat, Timestamp, VideoFormat, h264::nal_units},
+    media::{AccessUnit, Colour, Frame, Layer, PixelFormat, Timestamp, VideoFormat, h264::nal_units},
 };
 
 /// What comes out of an encoder, made fit for viewers.
@@ -65,6 +65,7 @@ impl Stream {
                 data: Bytes::copy_from_slice(data),
                 captured_at,
                 is_keyframe: is_fwht_keyframe(data),
+                layer: Layer::Base,
             })),
         }
     }

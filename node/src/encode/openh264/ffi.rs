@@ -16,7 +16,7 @@ use openh264_sys2::{
 
 use crate::{
     encode::{EncodeError, Planes},
-    media::{Codec, FrameRate, FrameSize, Timestamp},
+    media::{Codec, FrameRate, FrameSize, Layer, Timestamp},
 };
 
 /// ITU-T H.264, tables E-3 to E-5. Cameras speak sRGB through the matrix of BT.601; limited range.
@@ -27,6 +27,9 @@ const MATRIX_SMPTE170M: u8 = 6;
 /// Finer than this nobody sees, so it would only spend the viewers' bandwidth on the camera's noise.
 const FINEST_QUANTIZER: c_int = 12;
 const COARSEST_QUANTIZER: c_int = 51;
+
+/// Every second picture is one that nothing refers to. With more layers those between would be referred to, and leave gaps behind.
+const TEMPORAL_LAYERS: c_int = 2;
 
 /// `codec_app_def.h`; the bindings leave it out.
 const UNSPECIFIED_BIT_RATE: c_int = 0;
@@ -48,6 +51,7 @@ pub struct Picture {
     /// All its NAL units, each with its start code.
     pub nal_units: Vec<u8>,
     pub is_idr: bool,
+    pub layer: Layer,
 }
 
 /// An initialised OpenH264 encoder.
@@ -153,7 +157,19 @@ impl Encoder {
             t => Ok(Some(Picture {
                 nal_units: self.collect(),
                 is_idr: t == videoFrameTypeIDR,
+                layer: self.layer(),
             })),
+        }
+    }
+
+    /// The temporal layer of the picture just encoded. Those of layers above the first one come with `nal_ref_idc` 0 where there are two, so no
+    /// `frame_num` is missing where they are left out (ITU-T H.264, section 7.4.3).
+    fn layer(&self) -> Layer {
+        let layers = usize::try_from(self.output.iLayerNum).unwrap_or(0);
+        let mut layers = self.output.sLayerInfo.iter().take(layers);
+        match layers.any(|layer| layer.uiTemporalId > 0) {
+            true => Layer::Upper,
+            false => Layer::Base,
         }
     }
 
@@ -250,7 +266,7 @@ fn fill(parameters: &mut SEncParamExt, settings: &Settings) -> Result<(), Encode
     parameters.iMultipleThreadIdc = settings.threads;
     parameters.bEnableDenoise = false;
     parameters.iSpatialLayerNum = 1;
-    parameters.iTemporalLayerNum = 1;
+    parameters.iTemporalLayerNum = TEMPORAL_LAYERS;
 
     let layer = &mut parameters.sSpatialLayers[0];
     layer.iVideoWidth = width;

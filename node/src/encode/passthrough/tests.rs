@@ -108,6 +108,33 @@ fn what_no_viewer_needs_is_left_out() {
 }
 
 #[test]
+fn what_nothing_refers_to_is_of_the_upper_layer() {
+    const UNUSED: &[u8] = &[0x01, 0x9a, 0x22];
+    const SECOND: &[u8] = &[0x01, 0x0a, 0x22];
+    let mut camera = Camera::default();
+    let mut layer = |parts: &[&[u8]]| {
+        let unit = camera.send(&stream(parts)).expect("it is whole");
+        unit.map(|unit| unit.layer)
+    };
+    for (parts, expected) in [
+        (&[UNUSED][..], None),
+        (&[SPS, PPS, IDR], Some(Layer::Base)),
+        (&[UNUSED], Some(Layer::Upper)),
+        (&[SLICE], Some(Layer::Base)),
+        (&[DELIMITER, SEI, UNUSED, SECOND], Some(Layer::Upper)),
+        (&[UNUSED, SLICE], Some(Layer::Base)),
+        // Those behind it need them.
+        (&[OTHER_PPS, UNUSED], Some(Layer::Base)),
+        (&[UNUSED, PPS], Some(Layer::Base)),
+        (&[UNUSED], Some(Layer::Base)),
+        (&[UNUSED], Some(Layer::Upper)),
+        (&[SPS, PPS, UNUSED], Some(Layer::Upper)),
+    ] {
+        assert_eq!(layer(parts), expected, "{parts:x?}");
+    }
+}
+
+#[test]
 fn after_a_gap_it_goes_on_at_a_keyframe() {
     let mut camera = Camera::default();
     camera.passed(&[SPS, PPS, IDR]);

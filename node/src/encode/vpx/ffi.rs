@@ -12,17 +12,18 @@ use std::{
 
 use bytes::Bytes;
 use vpx_sys::{
-    VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION, VPX_FRAME_IS_KEY, vp8e_enc_control_id,
-    vpx_codec_control_, vpx_codec_ctx_t, vpx_codec_cx_pkt_kind, vpx_codec_destroy, vpx_codec_enc_cfg_t,
-    vpx_codec_enc_config_default, vpx_codec_enc_config_set, vpx_codec_enc_init_ver, vpx_codec_encode,
-    vpx_codec_err_t, vpx_codec_err_to_string, vpx_codec_error_detail, vpx_codec_get_cx_data,
-    vpx_codec_iter_t, vpx_codec_vp8_cx, vpx_enc_frame_flags_t, vpx_enc_pass, vpx_image_t, vpx_img_fmt,
-    vpx_img_wrap, vpx_kf_mode, vpx_rc_mode,
+    VP8_EFLAG_NO_REF_ARF, VP8_EFLAG_NO_REF_GF, VP8_EFLAG_NO_UPD_ARF, VP8_EFLAG_NO_UPD_ENTROPY,
+    VP8_EFLAG_NO_UPD_GF, VP8_EFLAG_NO_UPD_LAST, VPX_DL_REALTIME, VPX_EFLAG_FORCE_KF, VPX_ENCODER_ABI_VERSION,
+    VPX_FRAME_IS_KEY, vp8e_enc_control_id, vpx_codec_control_, vpx_codec_ctx_t, vpx_codec_cx_pkt_kind,
+    vpx_codec_destroy, vpx_codec_enc_cfg_t, vpx_codec_enc_config_default, vpx_codec_enc_config_set,
+    vpx_codec_enc_init_ver, vpx_codec_encode, vpx_codec_err_t, vpx_codec_err_to_string,
+    vpx_codec_error_detail, vpx_codec_get_cx_data, vpx_codec_iter_t, vpx_codec_vp8_cx, vpx_enc_frame_flags_t,
+    vpx_enc_pass, vpx_image_t, vpx_img_fmt, vpx_img_wrap, vpx_kf_mode, vpx_rc_mode,
 };
 
 use crate::{
     encode::{EncodeError, Planes},
-    media::{Bitrate, Codec, FrameRate, FrameSize, Timestamp},
+    media::{Bitrate, Codec, FrameRate, FrameSize, Layer, Timestamp},
 };
 
 /// Ticks per second of the time stamps given to the encoder.
@@ -31,6 +32,15 @@ const TIMEBASE: c_int = 90_000;
 /// How large a keyframe may get, in per cent of an average frame's bits; libvpx has no bound of its own, and a
 /// burst of more than ten frame times would hold up the pictures behind it.
 const LARGEST_KEYFRAME_PERCENT: c_int = 1000;
+
+/// Of the bits per second the base layer has this share: its pictures build upon those two before, and have more to tell.
+const BASE_PERCENT: c_uint = 60;
+
+/// Every picture builds upon the last one of the base, and on no other.
+const BASE_FLAGS: u32 =
+    VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF | VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF;
+/// Pictures of the upper layer leave nothing behind, the probabilities of the entropy coder included.
+const UPPER_FLAGS: u32 = BASE_FLAGS | VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_ENTROPY;
 
 /// What an encoder is made for.
 pub struct Settings {
@@ -46,6 +56,7 @@ pub struct Settings {
 pub struct Picture {
     pub data: Bytes,
     pub is_keyframe: bool,
+    pub layer: Layer,
 }
 
 /// An initialised VP8 encoder.
@@ -56,6 +67,8 @@ pub struct Encoder {
     /// Ticks from frame to frame.
     duration: c_ulong,
     last_time: i64,
+    /// Of the picture that comes next, unless it is a keyframe.
+    next: Layer,
 }
 
 // SAFETY: the context is used by one thread at a time (`&mut self` everywhere) and is not bound to the thread that
@@ -86,6 +99,7 @@ impl Encoder {
             config,
             duration: duration(settings.rate),
             last_time: -1,
+            next: Layer::Base,
         };
         encoder.control(vp8e_enc_control_id::VP8E_SET_CPUUSED, settings.speed)?;
         // A static background is not encoded again for its noise.
@@ -105,7 +119,7 @@ impl Encoder {
 
     /// Encodes at `bitrate` from the next picture on.
     pub fn set_bitrate(&mut self, bitrate: Bitrate) -> Result<(), EncodeError> {
-        self.config.rc_target_bitrate = kilobits(bitrate);
+        set_bitrates(&mut self.config, bitrate);
         // SAFETY: both are whole and initialised; the call copies the configuration.
         let result = unsafe { vpx_codec_enc_config_set(&raw mut *self.context, &raw const self.config) };
         check("change its bitrate", result, Some(&mut self.context))
@@ -128,8 +142,16 @@ impl Encoder {
         // Time has to advance by a tick, or libvpx refuses the picture.
         let time = ticks(at).max(self.last_time + 1);
         self.last_time = time;
+        let layer = if keyframe { Layer::Base } else { self.next };
+        let (number, flags) = match layer {
+            Layer::Base => (0, BASE_FLAGS),
+            Layer::Upper => (1, UPPER_FLAGS),
+        };
+        // A keyframe becomes what all later ones refer to, whatever else is asked for.
+        let flags = if keyframe { VPX_EFLAG_FORCE_KF } else { flags };
+        self.control(vp8e_enc_control_id::VP8E_SET_TEMPORAL_LAYER_ID, number)?;
         // C's `long`, which has 32 bits on a 32-bit board.
-        let flags: vpx_enc_frame_flags_t = if keyframe { VPX_EFLAG_FORCE_KF as _ } else { 0 };
+        let flags = flags as vpx_enc_frame_flags_t;
         // SAFETY: the context is initialised; the image's planes are borrowed for the whole call, `Planes` has
         // checked that they hold a picture of that size with these strides, and the encoder only reads them and
         // copies what it keeps.
@@ -144,11 +166,18 @@ impl Encoder {
             )
         };
         check("encode a picture", result, Some(&mut self.context))?;
-        Ok(self.packet())
+        let picture = self.packet(layer);
+        if let Some(picture) = &picture {
+            self.next = match picture.layer {
+                Layer::Base => Layer::Upper,
+                Layer::Upper => Layer::Base,
+            };
+        }
+        Ok(picture)
     }
 
-    /// The packet of the picture just encoded. Without lag and layers there is one, or none for a dropped frame.
-    fn packet(&mut self) -> Option<Picture> {
+    /// The packet of the picture just encoded, of this layer. Without lag there is one, or none for a dropped frame.
+    fn packet(&mut self, layer: Layer) -> Option<Picture> {
         let mut iterator: vpx_codec_iter_t = ptr::null();
         loop {
             // SAFETY: the context is initialised, the iterator starts as null as documented.
@@ -164,9 +193,11 @@ impl Encoder {
             }
             // SAFETY: the packet's buffer holds `sz` bytes until the next call of the encoder.
             let data = unsafe { slice::from_raw_parts(frame.buf.cast::<u8>(), frame.sz) };
+            let is_keyframe = frame.flags & VPX_FRAME_IS_KEY != 0;
             return Some(Picture {
                 data: Bytes::copy_from_slice(data),
-                is_keyframe: frame.flags & VPX_FRAME_IS_KEY != 0,
+                is_keyframe,
+                layer: if is_keyframe { Layer::Base } else { layer },
             });
         }
     }
@@ -220,7 +251,11 @@ fn fill(config: &mut vpx_codec_enc_cfg_t, settings: &Settings) {
     // lost packets sent again, and a keyframe where that comes too late.
     config.g_error_resilient = 0;
     config.rc_end_usage = vpx_rc_mode::VPX_CBR;
-    config.rc_target_bitrate = kilobits(settings.bitrate);
+    config.ts_number_layers = 2;
+    config.ts_periodicity = 2;
+    config.ts_layer_id[..2].copy_from_slice(&[0, 1]);
+    config.ts_rate_decimator[..2].copy_from_slice(&[2, 1]);
+    set_bitrates(config, settings.bitrate);
     config.rc_dropframe_thresh = 0;
     config.rc_resize_allowed = 0;
     config.rc_min_quantizer = 2;
@@ -234,6 +269,13 @@ fn fill(config: &mut vpx_codec_enc_cfg_t, settings: &Settings) {
     config.rc_buf_optimal_sz = 600;
     // Keyframes come on request; one that nobody asked for is a burst for nothing.
     config.kf_mode = vpx_kf_mode::VPX_KF_DISABLED;
+}
+
+/// What all layers have together, and what each has with those below it.
+fn set_bitrates(config: &mut vpx_codec_enc_cfg_t, bitrate: Bitrate) {
+    let all = kilobits(bitrate);
+    config.rc_target_bitrate = all;
+    config.ts_target_bitrate[..2].copy_from_slice(&[all * BASE_PERCENT / 100, all]);
 }
 
 /// An image over the borrowed planes. libvpx takes `*mut`, but an encoder's input is only read.

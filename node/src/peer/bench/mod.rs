@@ -11,6 +11,7 @@
 //! | `holding` | what a session still holds of what it was given |
 //! | `nonces`, `reception`, `numbers` | what packets were sealed with, no nonce for two of them; and whether all could be decrypted |
 //! | `connecting`, `watching`, `hearing`, `moving`, `ending` | one behaviour each |
+//! | `narrow` | paths that carry less than the camera gives |
 //! | `runs` | many calls over paths that are drawn by lot |
 //! | `sealing` | many short ones, in which everything happens that touches what packets are sealed with |
 //! | `seeds` | how many there are of these, and how one is had again |
@@ -30,6 +31,8 @@ mod link;
 mod microphone;
 #[cfg(test)]
 mod moving;
+#[cfg(test)]
+mod narrow;
 mod nonces;
 mod numbers;
 mod picture;

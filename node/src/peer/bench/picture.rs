@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::media::Codec;
+use crate::media::{Codec, Layer};
 
 /// What can be read of a picture that came through whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,10 @@ pub(super) struct Picture {
     /// Counts the pictures of a source.
     pub(super) number: u32,
     pub(super) is_keyframe: bool,
+    /// The number of the one that it builds upon, unless it is a keyframe.
+    pub(super) base: u32,
+    /// Whether others may build upon it.
+    pub(super) layer: Layer,
 }
 
 const START: [u8; 4] = [0, 0, 0, 1];
@@ -24,8 +28,11 @@ const KEYFRAME: u8 = 0x10;
 const INTERFRAME: u8 = 0x11;
 /// Bytes that hold the number, seven bits in each.
 const NUMBER: usize = 5;
+/// How a layer is written.
+const BASE: u8 = 0x81;
+const UPPER: u8 = 0x82;
 /// The shortest picture that can be written.
-pub(super) const SHORTEST: usize = 32;
+pub(super) const SHORTEST: usize = 40;
 
 impl Picture {
     /// This picture in `length` bytes, or [`SHORTEST`].
@@ -47,6 +54,8 @@ impl Picture {
             (Codec::Vp8, false) => data.push(INTERFRAME),
         }
         data.extend_from_slice(&written(self.number));
+        data.extend_from_slice(&written(self.base));
+        data.push(if self.layer == Layer::Upper { UPPER } else { BASE });
         data.resize(length, filling(self.number));
         data.into()
     }
@@ -64,12 +73,26 @@ impl Picture {
                 _ => return None,
             },
         };
-        let (digits, filled) = content.split_at_checked(NUMBER)?;
-        let number = digits
-            .iter()
-            .fold(0, |number: u32, digit| number << 7 | u32::from(digit & 0x7f));
+        let (digits, rest) = content.split_at_checked(NUMBER)?;
+        let (base, rest) = rest.split_at_checked(NUMBER)?;
+        let (layer, filled) = rest.split_first()?;
+        let number = |digits: &[u8]| {
+            let digits = digits.iter();
+            digits.fold(0, |number: u32, digit| number << 7 | u32::from(digit & 0x7f))
+        };
+        let (number, base) = (number(digits), number(base));
         let is_intact = filled.iter().all(|byte| *byte == filling(number));
-        is_intact.then_some(Self { number, is_keyframe })
+        let layer = if *layer == UPPER {
+            Layer::Upper
+        } else {
+            Layer::Base
+        };
+        is_intact.then_some(Self {
+            number,
+            is_keyframe,
+            base,
+            layer,
+        })
     }
 }
 
@@ -95,18 +118,11 @@ pub(super) fn begins_keyframe(codec: Codec, payload: &[u8]) -> bool {
         // An aggregate with the parameter sets comes first (RFC 6184, section 5.7.1).
         Codec::H264 => payload.first().is_some_and(|header| header & 0x1f == 24),
         Codec::Vp8 => {
-            // The descriptor (RFC 7741, section 4.2): S and partition 0, then a picture id of 7 or 15 bits.
-            let [descriptor, extension, id, ..] = payload else {
-                return false;
-            };
-            let begins = descriptor & 0x1f == 0x10;
-            let length = match (descriptor & 0x80 != 0, extension & 0x80 != 0, id & 0x80 != 0) {
-                (false, ..) => 1,
-                (true, false, _) => 2,
-                (true, true, false) => 3,
-                (true, true, true) => 4,
-            };
-            begins && payload.get(length) == Some(&KEYFRAME)
+            // The descriptor (RFC 7741, section 4.2): S and partition 0, then a picture id of 15 bits, TL0PICIDX and TID.
+            let begins = payload
+                .first()
+                .is_some_and(|descriptor| descriptor & 0x1f == 0x10);
+            begins && payload.get(6) == Some(&KEYFRAME)
         }
     }
 }
@@ -124,7 +140,12 @@ mod tests {
             (Codec::Vp8, false),
         ] {
             for number in [0, 1, 127, 128, 1_000_000, u32::MAX] {
-                let picture = Picture { number, is_keyframe };
+                let picture = Picture {
+                    number,
+                    is_keyframe,
+                    base: number / 2,
+                    layer: Layer::Upper,
+                };
                 let written = picture.write(codec, 3000);
                 assert_eq!(written.len(), 3000);
                 assert_eq!(Picture::read(codec, &written), Some(picture));

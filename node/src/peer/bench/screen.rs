@@ -19,7 +19,7 @@ use super::{
     numbers::Numbers,
     picture::{Picture, begins_keyframe},
 };
-use crate::media::Codec;
+use crate::media::{Codec, Layer};
 
 /// How long a picture that can't be completed is waited for before a keyframe is asked for, and how long one that was asked for.
 /// Longer than what asking for a packet again takes on most paths, and not longer than people wait.
@@ -35,6 +35,8 @@ pub(super) struct Screen {
     /// The first packet of the picture that comes next, once there was a keyframe.
     next: Option<u64>,
     last: Option<Picture>,
+    /// The number of the last one that others may build upon.
+    base: Option<u32>,
     shown: u32,
     /// The last pictures' times.
     shown_at: Option<Instant>,
@@ -58,6 +60,7 @@ impl Screen {
             numbers: Numbers::default(),
             next: None,
             last: None,
+            base: None,
             shown: 0,
             shown_at: None,
             longest: Duration::ZERO,
@@ -131,7 +134,8 @@ impl Screen {
             return false;
         };
         let picture = self.take(start, end);
-        let follows = self.last.is_some_and(|last| last.number + 1 == picture.number);
+        // Pictures of the upper layer may be left out.
+        let follows = self.base == Some(picture.base);
         assert!(
             picture.is_keyframe || follows,
             "packets without a hole, and {picture:?} after {:?}",
@@ -142,6 +146,9 @@ impl Screen {
         }
         self.shown += 1;
         self.last = Some(picture);
+        if picture.layer == Layer::Base {
+            self.base = Some(picture.number);
+        }
         self.next = Some(end);
         // What is behind it is another hole.
         self.waits_since = None;

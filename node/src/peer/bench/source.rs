@@ -11,10 +11,10 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::picture::Picture;
 use crate::{
     fanout::{self, Demand, Publisher},
-    media::{AccessUnit, Codec, Privacy, Rendition, Timestamp},
+    media::{AccessUnit, Codec, Layer, Privacy, Rendition, Timestamp},
     peer::{
         CameraId,
-        feed::{Feed, Packetised},
+        feed::{Feed, Packetised, PictureIds},
         ring::Ring,
     },
 };
@@ -42,6 +42,10 @@ pub(super) struct Source {
     debt: f64,
     pictures: u32,
     keyframes: u32,
+    /// Of the next picture, unless it is a keyframe.
+    next: Layer,
+    /// The number of the last picture of the base.
+    base: u32,
 }
 
 impl Source {
@@ -50,7 +54,13 @@ impl Source {
         let rendition = Rendition::top(codec);
         let privacy = Privacy::default();
         let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &privacy);
-        let mut feed = Feed::new(CameraId::default(), broadcast, rendition, &privacy);
+        let mut feed = Feed::new(
+            CameraId::default(),
+            broadcast,
+            rendition,
+            &PictureIds::default(),
+            &privacy,
+        );
         feed.enter();
         Self {
             publisher,
@@ -61,6 +71,8 @@ impl Source {
             debt: 0.0,
             pictures: 0,
             keyframes: 0,
+            next: Layer::Base,
+            base: 0,
         }
     }
 
@@ -99,13 +111,24 @@ impl Source {
         let picture = Picture {
             number: self.pictures,
             is_keyframe,
+            base: self.base,
+            layer: Layer::Base,
+        };
+        let layer = if is_keyframe { Layer::Base } else { self.next };
+        self.next = match layer {
+            Layer::Base => Layer::Upper,
+            Layer::Upper => Layer::Base,
         };
         let length = self.length(is_keyframe);
         self.publisher.publish(&AccessUnit {
-            data: picture.write(self.feed.rendition().codec, length),
+            data: Picture { layer, ..picture }.write(self.feed.rendition().codec, length),
             captured_at: Timestamp::from_monotonic(now.saturating_duration_since(self.start)),
             is_keyframe,
+            layer,
         });
+        if layer == Layer::Base {
+            self.base = self.pictures;
+        }
         self.pictures += 1;
         self.keyframes += u32::from(is_keyframe);
         let mut context = Context::from_waker(Waker::noop());

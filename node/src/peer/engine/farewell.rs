@@ -33,8 +33,10 @@ impl Host {
         let now = Instant::now();
         self.demux.remove(id);
         self.channels.close(id);
-        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, entry.session.rendition()) {
-            feed.leave();
+        for rendition in std::mem::take(&mut entry.entered) {
+            if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition) {
+                feed.leave();
+            }
         }
         self.count_listeners();
         entry.session.handle(Input::Close, now);

@@ -184,6 +184,8 @@ impl Host {
                     self.sessions.settle(id);
                 }
             }
+            Event::RungWanted(rung) => self.enter(id, rung),
+            Event::RungLeft(rung) => self.leave(id, rung),
             Event::Watching => {
                 static WATCHING: Quiet = Quiet::new(100);
                 if let Some(others) = WATCHING.may_say() {

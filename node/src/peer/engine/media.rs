@@ -52,6 +52,7 @@ impl Host {
                 .captured_to_sent
                 .record(Timestamp::now().since(captured_at));
         }
+        self.limit(index, now);
         self.happen(now);
     }
 
@@ -137,9 +138,10 @@ mod tests {
     use super::*;
     use crate::{
         fanout::{self, Demand},
-        media::{Codec, Privacy, Rendition},
+        media::{Codec, Layer, Privacy, Rendition},
         peer::{
             engine::{Engine, Parts, Settings},
+            feed::PictureIds,
             id::CameraId,
             request::Request,
             transport::Transport,
@@ -151,6 +153,7 @@ mod tests {
             data: Bytes::from_static(b"picture"),
             captured_at: Timestamp::now(),
             is_keyframe: true,
+            layer: Layer::Base,
         }
     }
 
@@ -184,7 +187,8 @@ mod tests {
         privacy.set(false);
         host.broadcast(0, Some(taken));
         // Each picture that is cut for the wire has a number, and this is the first.
-        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0], &elsewhere);
+        let ids = PictureIds::default();
+        let mut fresh = Feed::new(CameraId::default(), broadcast, renditions[0], &ids, &elsewhere);
         let first = fresh.packetise(picture()).expect("a picture").payloads;
         host.broadcast(0, Some(picture()));
         let second = host.feeds[0].packetise(picture()).expect("a picture").payloads;

@@ -3,6 +3,7 @@
 mod crew;
 mod farewell;
 mod host;
+mod limits;
 mod media;
 mod network;
 mod parts;
@@ -101,7 +102,7 @@ impl Engine {
                         }
                         host.reconfigure(settings);
                     }
-                    Next::Time => {}
+                    Next::Time => host.fall_back(Instant::now()),
                 },
             }
             host.advance_due(Instant::now());

@@ -13,7 +13,7 @@ use crate::{
         caller::{Caller, Refused, Reply},
         channels::Outgoing,
         ending::Ending,
-        feed::Feed,
+        feed::{Feed, PictureIds},
         id::{CallId, CameraId},
         request::Request,
         sdp::Offer,
@@ -109,9 +109,10 @@ impl Host {
 
     fn open(&mut self, camera: CameraId, broadcast: &Broadcast<AccessUnit>, span: Span) {
         self.cameras.insert(camera, span);
+        let ids = PictureIds::default();
         let feeds = broadcast
             .renditions()
-            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition, &self.privacy));
+            .map(|rendition| Feed::new(camera, broadcast.clone(), rendition, &ids, &self.privacy));
         self.feeds.extend(feeds);
     }
 
@@ -199,6 +200,7 @@ impl Host {
                     viewer,
                     caller,
                     session,
+                    entered: Vec::new(),
                 };
                 self.begin(entry, now);
             }
@@ -206,14 +208,15 @@ impl Host {
         }
     }
 
-    fn begin(&mut self, entry: Entry, now: Instant) {
+    fn begin(&mut self, mut entry: Entry, now: Instant) {
         let (camera, rendition) = (entry.camera, entry.session.rendition());
-        let id = self.sessions.add(entry);
-        self.tally.figures.started.one();
         if let Some(feed) = feed_of(&mut self.feeds, camera, rendition) {
             // The camera opens while the viewer connects.
             feed.enter();
+            entry.entered.push(rendition);
         }
+        let id = self.sessions.add(entry);
+        self.tally.figures.started.one();
         self.serve(id, now);
         self.look_outside(now);
     }

@@ -13,15 +13,23 @@ use rtc::{
     rtcp::{
         payload_feedbacks::{
             full_intra_request::FullIntraRequest, picture_loss_indication::PictureLossIndication,
+            receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate,
         },
         receiver_report::ReceiverReport,
         reception_report::ReceptionReport,
         sender_report::SenderReport,
-        transport_feedbacks::transport_layer_nack::TransportLayerNack,
+        transport_feedbacks::{
+            transport_layer_cc::TransportLayerCc, transport_layer_nack::TransportLayerNack,
+        },
     },
     sansio::Protocol,
     shared::error::Error,
 };
+
+use crate::peer::congestion::Report;
+
+/// Reports of arrivals that are kept until the session looks: those of more than a second.
+const ARRIVALS: usize = 64;
 
 /// What a viewer's reports said.
 #[derive(Debug, Default)]
@@ -32,6 +40,10 @@ pub(in crate::peer) struct Said {
     pub(in crate::peer) missing: Vec<u16>,
     /// What it gets of our streams.
     pub(in crate::peer) receptions: Vec<ReceptionReport>,
+    /// Which packets have arrived, and when.
+    pub(in crate::peer) arrivals: Vec<Report>,
+    /// What it believes that its path carries, in bits a second.
+    pub(in crate::peer) limit: Option<u64>,
 }
 
 /// Where a [`Reader`] leaves what it has read, until the session looks; which it does after each batch of packets.
@@ -88,6 +100,17 @@ impl Reader {
         {
             let missing = request.nacks.iter().flat_map(|pair| pair.packet_list());
             self.inbox.lock().missing.extend(missing);
+        } else if let Some(arrivals) = packet.downcast_ref::<TransportLayerCc>() {
+            // The numbers are those of all streams, so whichever is named is meant.
+            let mut inbox = self.inbox.lock();
+            if inbox.arrivals.len() < ARRIVALS {
+                inbox.arrivals.push(Report::of(arrivals));
+            }
+        } else if let Some(estimate) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            // What is no number, or negative, becomes 0 here, and is passed over.
+            let limit = Some(estimate.bitrate as u64).filter(|limit| *limit > 0);
+            let mut inbox = self.inbox.lock();
+            inbox.limit = limit.or(inbox.limit);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{
     choice::{Choice, Held, Part, Role},
     coding::Coding,
     error::DescriptionError,
+    extension::Congestion,
     given::{Agreed, Given, given},
     reading::Reading,
     section::{Dialect, Kind, Line, Section},
@@ -34,6 +35,8 @@ pub(super) struct Place {
     pub(super) coding: Option<Coding>,
     /// The feedback that the viewer takes there, where it has said so.
     pub(super) feedback: Option<Vec<String>>,
+    /// How the viewer tells there what its path carries.
+    pub(super) congestion: Congestion,
     pub(super) has_mux: bool,
     pub(super) has_reduced_size: bool,
 }
@@ -100,6 +103,11 @@ impl Layout {
             _ => None,
         };
         let number = coding.as_ref().map(|coding| coding.payload_type);
+        let sent = match part {
+            Part::Taken(Role::Picture) => number,
+            Part::Taken(Role::Sound) => self.agreed.audio.first().map(|coding| coding.payload_type),
+            _ => None,
+        };
         let feedback = number.map(|number| section.feedback(number).map(ToOwned::to_owned).collect());
         Place {
             line: section.line.clone(),
@@ -111,6 +119,7 @@ impl Layout {
             part,
             coding,
             feedback,
+            congestion: sent.map_or(Congestion::Plain, |number| Congestion::of(section, number)),
             has_mux: section.has("rtcp-mux"),
             has_reduced_size: section.has("rtcp-rsize"),
         }
@@ -179,6 +188,11 @@ impl Layout {
         place.coding.as_ref().map(|coding| coding.payload_type)
     }
 
+    /// The number of the header extension by which packets are numbered for congestion control, in the section that has this role.
+    pub(in crate::peer) fn extension(&self, role: Role) -> Option<u8> {
+        self.places.get(self.section(role)?)?.congestion.id()
+    }
+
     /// Whether there is a section for the picture.
     pub(in crate::peer) fn has_picture(&self) -> bool {
         self.section(Role::Picture).is_some()
@@ -212,6 +226,7 @@ impl Layout {
             part: Part::Taken(Role::Picture),
             coding: Some(picture.clone()),
             feedback: None,
+            congestion: Congestion::Plain,
             has_mux: true,
             has_reduced_size: true,
         };

@@ -7,6 +7,7 @@ mod bounds;
 mod choice;
 mod coding;
 mod error;
+mod extension;
 mod given;
 mod layout;
 mod microphone;

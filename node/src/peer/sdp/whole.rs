@@ -157,6 +157,9 @@ impl Layout {
             }
             (Role::Picture, None) => {}
         }
+        let told = place.congestion.attributes(&media.media_name.formats);
+        let told = told.into_iter().map(|(key, value)| attribute(key, Some(&value)));
+        media.attributes.extend(told);
         media
     }
 }

@@ -61,6 +61,8 @@ impl Account {
             bits_per_second: self.bits_per_second(now),
             keyframe_requests: link.feedback.keyframe_requests,
             nacked: link.feedback.nacked,
+            estimate: link.rungs.carries().map(|rate| rate.bps() as f64),
+            thinned: link.rungs.is_thinned(),
             reception: link.feedback.reception,
             round_trip: round_trip(&mut link.connection, now),
         }

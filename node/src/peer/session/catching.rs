@@ -6,9 +6,9 @@ use super::{
     Session,
     io::{Event, Out},
     link::Catching,
-    media::Which,
     send::begins,
     stamps::Stamps,
+    stream::Fed,
 };
 use crate::peer::{
     report::Stage,
@@ -41,7 +41,6 @@ impl Session {
             return false;
         }
         let stamps = Stamps::drawn_together(newest);
-        self.link.media.stream.begin_with(first, stamps);
         self.link.catching = Some(Catching { next: first, stamps });
         self.go_on(ring, out);
         true
@@ -69,13 +68,14 @@ impl Session {
                 return self.link.events.push_back(Event::KeyframeWanted);
             };
             let bytes = packet.payload.len();
-            let stream = &mut self.link.media.stream;
-            let place = stream
-                .rtp
-                .place(stamps.of(packet.captured_at), packet.marker, bytes);
-            stream.count(packet.marker);
+            let fed = Fed {
+                number: next,
+                captured_at: packet.captured_at,
+                marker: packet.marker,
+                bytes,
+            };
             self.link.resend_limit.earn(bytes);
-            self.packet(Which::Picture, place, &packet.payload, out);
+            self.fed(fed, stamps, &packet.payload, out);
             sent += bytes;
             next += 1;
         }

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::{channel, error::SessionError};
 use crate::{
-    media::TalkBack,
+    media::{Rung, TalkBack},
     peer::{ending::Ending, sdp::Offer, transport::Path},
     voice,
 };
@@ -31,6 +31,8 @@ pub(in crate::peer) enum Input<'a> {
     CloseChannel(u32),
     /// Who may be heard from now on.
     TalkBack(TalkBack),
+    /// The rendition that it is sent is not made any more.
+    RenditionGone,
     /// The session is to end: what is left to send is the goodbye on the media path.
     Close,
 }
@@ -71,6 +73,10 @@ pub(in crate::peer) enum Event {
     KeyframeWanted,
     /// The viewer has missed packets that may be sent again, by [`Session::again`](super::Session::again).
     PacketsWanted,
+    /// The pictures of this rung are to come as well, a keyframe first.
+    RungWanted(Rung),
+    /// Those of this one are not needed any more.
+    RungLeft(Rung),
     /// The first picture was sent.
     Watching,
     /// Something happened to the control channel.

@@ -3,8 +3,8 @@ use std::collections::VecDeque;
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, outgoing::Outgoing,
-    pace::Pace, stamps::Stamps,
+    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
+    outgoing::Outgoing, pace::Pace, rungs::Rungs, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -19,6 +19,10 @@ pub(super) struct Link {
     pub(super) handshake: Handshake,
     pub(super) media: Media,
     pub(super) outgoing: Outgoing,
+    /// What its path carries.
+    pub(super) numbering: Numbering,
+    /// What it is sent, accordingly.
+    pub(super) rungs: Rungs,
     pub(super) channel: Channel,
     /// Where the viewer's reports are read on their way through the core.
     pub(super) inbox: Inbox,

@@ -5,7 +5,7 @@ use rtc::rtp_transceiver::RTCRtpSenderId;
 use super::{rtp::Rtp, sections::Sections, sound::SoundSender, stream::Stream, voice::Ear};
 use crate::{
     media::{Codec, SoundCodec},
-    peer::sdp::{Description, Layout},
+    peer::sdp::{Description, Layout, Role},
 };
 
 /// The media of one session.
@@ -65,10 +65,14 @@ impl Media {
         }
     }
 
-    /// Sends the picture from now on by the payload type that the viewer has for it.
+    /// Sends from now on with what the viewer has for it in headers: the payload type of the picture, and where the transport-wide numbers are.
     pub(super) fn renumber(&mut self, layout: &Layout) {
         if let Some(number) = layout.picture_number() {
-            self.stream.renumber(number);
+            self.stream.renumber(number, layout.extension(Role::Picture));
+        }
+        if let Some(sound) = &mut self.sound {
+            // Nothing of it is sent again, so that no packet gets another header.
+            sound.rtp.extend(layout.extension(Role::Sound));
         }
     }
 

@@ -2,6 +2,7 @@
 //! ([`Session::handle`]), packets and events come out ([`Session::poll`]).
 
 mod account;
+mod adapt;
 mod candidate;
 mod catching;
 mod channel;
@@ -13,13 +14,16 @@ mod link;
 mod media;
 mod meter;
 mod negotiation;
+mod numbering;
 mod offer;
 mod outgoing;
 mod output;
 mod pace;
 mod receive;
 mod remotes;
+mod rendition;
 mod rtp;
+mod rungs;
 mod sections;
 mod send;
 mod setup;
@@ -47,7 +51,7 @@ use super::{
     sdp::Offer,
     transport::Path,
 };
-use crate::media::{Codec, Rendition, SoundCodec};
+use crate::media::{Codec, Rung, SoundCodec};
 use account::Account;
 use link::Link;
 #[cfg(any(test, fuzzing))]
@@ -192,6 +196,11 @@ impl Session {
                     ear.obey(talk_back);
                 }
             }
+            Input::RenditionGone => {
+                if link.rungs.fall_back() {
+                    link.events.push_back(Event::RungWanted(Rung::TOP));
+                }
+            }
             Input::Close => {
                 if let Err(error) = link.connection.close() {
                     debug!(viewer = %link.viewer, "close: {error}");
@@ -220,11 +229,6 @@ impl Session {
     /// The codec of the picture.
     pub(super) fn codec(&self) -> Codec {
         self.link.media.codec()
-    }
-
-    /// What it is fed from.
-    pub(super) fn rendition(&self) -> Rendition {
-        Rendition::top(self.codec())
     }
 
     /// The codec in which this viewer hears us, while it does.

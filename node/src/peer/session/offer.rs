@@ -11,9 +11,11 @@ use super::{
     link::Link,
     media::{Media, sections},
     negotiation::{Negotiation, State},
+    numbering::Numbering,
     outgoing::Outgoing,
     pace::Pace,
     remotes::Remotes,
+    rungs::Rungs,
     setup,
     sound::SoundSender,
     stream::Stream,
@@ -126,7 +128,7 @@ pub(super) fn open(
         Some(sender) => sender,
         None => connection.add_track(stream.track(&coding))?,
     };
-    let link = Link {
+    let mut link = Link {
         viewer,
         connection,
         handshake: Handshake::default(),
@@ -138,6 +140,8 @@ pub(super) fn open(
             ear,
         },
         outgoing,
+        numbering: Numbering::new(now),
+        rungs: Rungs::default(),
         channel: Channel::default(),
         inbox,
         feedback: Feedback::default(),
@@ -150,6 +154,7 @@ pub(super) fn open(
         inflow: Inflow::default(),
         events: VecDeque::new(),
     };
+    link.media.renumber(&layout);
     let negotiation = Negotiation {
         state,
         fingerprint: offer.described.fingerprint,

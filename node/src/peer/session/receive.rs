@@ -16,7 +16,7 @@ use rtc::{
 use tracing::debug;
 
 use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp};
-use crate::peer::{ending::Ending, report::Stage, ring, transport::Path};
+use crate::peer::{congestion::News, ending::Ending, report::Stage, ring, transport::Path};
 
 /// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
 /// handshake that a lossy path has stopped.
@@ -67,9 +67,20 @@ fn said(link: &mut Link, now: Instant) {
         if report.ssrc == picture {
             link.feedback.reports(report);
         }
-        if let Some(round_trip) = link.reports.round_trip(report, now) {
+        let round_trip = link.reports.round_trip(report, now);
+        if let Some(round_trip) = round_trip {
             link.resend_limit.measured(round_trip);
         }
+        if report.ssrc == picture {
+            let loss = f64::from(report.fraction_lost) / 256.0;
+            link.numbering.hear(News::Reception { loss, round_trip }, now);
+        }
+    }
+    for report in &said.arrivals {
+        link.numbering.hear(News::Arrivals(report), now);
+    }
+    if let Some(limit) = said.limit {
+        link.numbering.hear(News::Limit(limit), now);
     }
     link.feedback.keyframe_requests += u64::from(said.keyframes);
     if said.keyframes > 0 && link.stage != Stage::Connecting {

@@ -14,6 +14,12 @@ use crate::{
 /// The second byte of a packet whose marker is set (RFC 3550, section 5.1).
 const MARKER: u8 = 0x80;
 const VERSION: u8 = 0x80;
+/// In the first byte: an extension follows.
+const EXTENDED: u8 = 0x10;
+/// Of one byte for each element, and one word long (RFC 8285, section 4.2).
+const ONE_BYTE: [u8; 4] = [0xbe, 0xde, 0, 1];
+/// What an extension with a number of two bytes comes to.
+const NUMBERED: usize = 8;
 
 /// The numbers of one stream.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub(super) struct Rtp {
     packets: u64,
     bytes: u64,
     seal: Seal,
+    /// The element of the header extension that has the transport-wide number, where the viewer reports by those.
+    extension: Option<u8>,
 }
 
 /// Who seals a stream's packets.
@@ -46,6 +54,21 @@ pub(super) struct Place {
     pub(super) number: u64,
     pub(super) captured_at: Timestamp,
     pub(super) marker: bool,
+    /// The packet's number among all of the session, where it has one.
+    pub(super) wide: Option<u64>,
+}
+
+/// A packet's header.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    bytes: [u8; HEADER + NUMBERED],
+    length: usize,
+}
+
+impl Head {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
 }
 
 impl Place {
@@ -69,6 +92,7 @@ impl Rtp {
             packets: 0,
             bytes: 0,
             seal: Seal::Unproven,
+            extension: None,
         }
     }
 
@@ -81,6 +105,17 @@ impl Rtp {
     /// Takes another payload type. Returns whether it is another one.
     pub(super) fn renumber(&mut self, payload_type: u8) -> bool {
         std::mem::replace(&mut self.payload_type, payload_type) != payload_type
+    }
+
+    /// Has its packets numbered in this element of their headers, or not. Returns whether that is another one.
+    pub(super) fn extend(&mut self, extension: Option<u8>) -> bool {
+        std::mem::replace(&mut self.extension, extension) != extension
+    }
+
+    /// Whether the next packet has a transport-wide number. The core's have none: they show how it seals, and where it goes on sealing nobody
+    /// would know in which order they leave.
+    pub(super) fn is_numbered(&self) -> bool {
+        self.is_ours() && self.extension.is_some()
     }
 
     /// What its receiver reports name it by.
@@ -120,8 +155,14 @@ impl Rtp {
             .filter(|number| *number < self.next)
     }
 
-    /// The place of the next packet.
-    pub(super) fn place(&mut self, captured_at: Timestamp, marker: bool, bytes: usize) -> Place {
+    /// The place of the next packet, which has this transport-wide number, where it has one.
+    pub(super) fn place(
+        &mut self,
+        captured_at: Timestamp,
+        marker: bool,
+        bytes: usize,
+        wide: Option<u64>,
+    ) -> Place {
         let number = self.next;
         self.next += 1;
         self.packets += 1;
@@ -130,25 +171,38 @@ impl Rtp {
             number,
             captured_at,
             marker,
+            wide,
         }
     }
 
     /// The header of the packet at this place.
-    pub(super) fn header(&self, place: Place) -> [u8; HEADER] {
+    pub(super) fn header(&self, place: Place) -> Head {
         let marker = if place.marker { MARKER } else { 0 };
-        let mut header = [0; HEADER];
+        let mut header = [0; HEADER + NUMBERED];
         header[0] = VERSION;
         header[1] = self.payload_type | marker;
         header[2..4].copy_from_slice(&(place.number as u16).to_be_bytes());
         header[4..8].copy_from_slice(&self.timestamp(place).to_be_bytes());
-        header[8..].copy_from_slice(&self.clock.ssrc.to_be_bytes());
-        header
+        header[8..12].copy_from_slice(&self.clock.ssrc.to_be_bytes());
+        let mut length = HEADER;
+        if let Some((id, wide)) = self.extension.zip(place.wide) {
+            header[0] |= EXTENDED;
+            header[12..16].copy_from_slice(&ONE_BYTE);
+            // The number of the element, and its length less one; what is left of the word is padding.
+            header[16] = id << 4 | 1;
+            header[17..19].copy_from_slice(&(wide as u16).to_be_bytes());
+            length += NUMBERED;
+        }
+        Head {
+            bytes: header,
+            length,
+        }
     }
 
     /// The packet at this place, as the core takes it.
     pub(super) fn packet(&mut self, place: Place, payload: &Bytes) -> Packet {
         if matches!(self.seal, Seal::Unproven) {
-            self.seal = Seal::Proving([&self.header(place)[..], payload].concat());
+            self.seal = Seal::Proving([self.header(place).as_slice(), payload].concat());
         }
         Packet {
             header: Header {
@@ -205,91 +259,4 @@ fn first_number() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rtc::crypto::AeadAlgorithm;
-
-    use super::*;
-
-    fn at(milliseconds: u64) -> Timestamp {
-        Timestamp::from_monotonic(Duration::from_millis(milliseconds))
-    }
-
-    #[test]
-    fn numbers_do_not_begin_anew_while_a_viewer_connects() {
-        let firsts: Vec<_> = (0..1000).map(|_| first_number()).collect();
-        assert!(firsts.iter().all(|first| *first < 1 << 15));
-        assert!(firsts.iter().any(|first| *first >= 1 << 14), "by chance");
-    }
-
-    #[test]
-    fn a_header_is_the_one_that_the_core_would_write() {
-        use rtc::shared::marshal::Marshal;
-        let mut rtp = Rtp::new(96, 90_000);
-        for number in [5, 0xffff, 0x1_0000, 0x3_1234] {
-            rtp.next = number;
-            for marker in [false, true] {
-                let place = rtp.place(at(number), marker, 3);
-                let packet = rtp.packet(place, &Bytes::from_static(b"abc"));
-                let marshalled = packet.marshal().expect("a packet");
-                assert_eq!(marshalled[..HEADER], rtp.header(place), "{number}");
-                assert_eq!(u64::from(place.roll_over()), place.number >> 16);
-            }
-        }
-        assert_eq!((rtp.packets(), rtp.bytes()), (8, 24));
-    }
-
-    #[test]
-    fn a_stream_is_ours_only_where_its_first_packet_came_out_as_we_would_have_made_it() {
-        let sealer = |key| Sealer::gcm(AeadAlgorithm::Aes128Gcm, &[key; 16], [3; 12]).expect("a key");
-        let given = |rtp: &mut Rtp| {
-            let place = rtp.place(at(1), true, 3);
-            rtp.packet(place, &Bytes::from_static(b"abc"));
-            let mut sealed = [&rtp.header(place)[..], b"abc", &[0; 16]].concat();
-            assert!(rtp.is_proving() && sealer(1).seal(&mut sealed, 0));
-            sealed
-        };
-        for (ours, is_ours) in [(Some(sealer(1)), true), (Some(sealer(2)), false), (None, false)] {
-            let mut rtp = Rtp::new(96, 90_000);
-            let sealed = given(&mut rtp);
-            rtp.prove(ours.as_ref(), &sealed);
-            rtp.was_proved();
-            assert_eq!((rtp.is_ours(), rtp.is_proving()), (is_ours, false));
-            let place = rtp.place(at(2), true, 3);
-            rtp.packet(place, &Bytes::from_static(b"abc"));
-            assert!(!rtp.is_proving(), "once is enough");
-        }
-        let mut rtp = Rtp::new(96, 90_000);
-        let sealed = given(&mut rtp);
-        rtp.prove(Some(&sealer(1)), &sealed[..sealed.len() - 6]);
-        assert!(!rtp.is_ours(), "another profile's tag is shorter");
-        let mut rtp = Rtp::new(96, 90_000);
-        given(&mut rtp);
-        rtp.was_proved();
-        given(&mut rtp);
-    }
-
-    #[test]
-    fn a_sequence_number_is_the_newest_that_ends_so() {
-        let mut rtp = Rtp::new(96, 90_000);
-        rtp.next = 0x2_0005;
-        assert_eq!(rtp.number(4), Some(0x2_0004));
-        assert_eq!(rtp.number(5), None, "it is still to come");
-        assert_eq!(rtp.number(0xffff), Some(0x1_ffff));
-        rtp.next = 3;
-        assert_eq!(rtp.number(2), Some(2));
-        assert_eq!(rtp.number(4), None, "there was none");
-    }
-
-    #[test]
-    fn time_stamps_follow_the_clock() {
-        let mut rtp = Rtp::new(96, 90_000);
-        let mut stamp = |milliseconds| {
-            let place = rtp.place(at(milliseconds), true, 0);
-            rtp.timestamp(place)
-        };
-        let (one, other) = (stamp(1000), stamp(1040));
-        assert_eq!(other.wrapping_sub(one), 3600, "40 ms at 90 kHz");
-    }
-}
+mod tests;

@@ -15,6 +15,9 @@ use super::{
     link::Link,
     media::Which,
     rtp::Place,
+    rungs::{Change, Offered},
+    stamps::Stamps,
+    stream::Fed,
 };
 use crate::{
     media::SoundUnit,
@@ -29,23 +32,67 @@ impl Session {
     /// [`Session::poll`] tells.
     pub(in crate::peer) fn picture(&mut self, packetised: &Packetised, now: Instant, out: &mut impl Out) {
         self.now = now;
+        let Packetised {
+            unit, payloads, rung, ..
+        } = packetised;
+        self.adapt(packetised);
+        if *rung != self.link.rungs.rung() {
+            return;
+        }
         if self.catches_up() {
             return self.go_on(&packetised.ring, out);
         }
-        let Packetised { unit, payloads, .. } = packetised;
         // The offer of video is ours, and the viewer has not agreed yet.
         if self.negotiation.awaits_answer() || !begins(&mut self.link, unit.is_keyframe) {
             return;
         }
-        self.link.media.stream.begin(packetised.first, 1);
+        if !self.link.rungs.takes(unit.layer) {
+            return;
+        }
         self.link.resend_limit.earn(payloads.iter().map(Bytes::len).sum());
         let last = payloads.len().saturating_sub(1);
         for (number, payload) in payloads.iter().enumerate() {
-            let rtp = &mut self.link.media.stream.rtp;
-            let place = rtp.place(unit.captured_at, number == last, payload.len());
-            self.packet(Which::Picture, place, payload, out);
+            let fed = Fed {
+                number: packetised.first + number as u64,
+                captured_at: unit.captured_at,
+                marker: number == last,
+                bytes: payload.len(),
+            };
+            self.fed(fed, Stamps::default(), payload, out);
         }
         self.account.bits_per_second(now);
+    }
+
+    /// Looks whether what comes is what the viewer's path carries, and changes over to another rung where that begins.
+    fn adapt(&mut self, packetised: &Packetised) {
+        let Packetised {
+            unit,
+            rung,
+            rates,
+            has_small,
+            ..
+        } = packetised;
+        let link = &mut self.link;
+        if link.stage != Stage::Watching || !link.media.shows {
+            return;
+        }
+        let offered = Offered {
+            rung: *rung,
+            rates: *rates,
+            has_small: *has_small,
+        };
+        let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
+        let change = link.rungs.look(verdict, offered, hears, self.now);
+        link.events.extend(change.map(|change| match change {
+            Change::Wanted(rung) => Event::RungWanted(rung),
+            Change::Unwanted(rung) => Event::RungLeft(rung),
+        }));
+        if unit.is_keyframe && link.rungs.next() == Some(*rung) {
+            link.events.push_back(Event::RungLeft(link.rungs.rung()));
+            link.rungs.begin(*rung);
+            link.media.stream.change();
+            link.catching = None;
+        }
     }
 
     /// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
@@ -54,9 +101,28 @@ impl Session {
         if self.link.stage == Stage::Connecting {
             return;
         }
-        let sound = self.link.media.sound.as_mut();
-        if let Some(place) = sound.and_then(|sound| sound.place(unit)) {
-            self.packet(Which::Sound, place, &unit.data, out);
+        let Link { media, numbering, .. } = &mut self.link;
+        let Some(sound) = media.sound.as_mut().filter(|sound| sound.sending().is_some()) else {
+            return;
+        };
+        let wide = numbering.next(&sound.rtp);
+        if let Some(place) = sound.place(unit, wide) {
+            self.first(Which::Sound, place, &unit.data, out);
+        }
+    }
+
+    /// Sends a packet of the feed.
+    pub(super) fn fed(&mut self, fed: Fed, stamps: Stamps, payload: &Bytes, out: &mut impl Out) {
+        let Link { media, numbering, .. } = &mut self.link;
+        let wide = numbering.next(&media.stream.rtp);
+        let place = media.stream.place(fed, stamps, wide);
+        self.first(Which::Picture, place, payload, out);
+    }
+
+    /// Sends a packet for the first time.
+    fn first(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
+        if let Some(bytes) = self.packet(which, place, payload, out) {
+            self.link.numbering.sent(place.wide, bytes, self.now);
         }
     }
 
@@ -72,33 +138,34 @@ impl Session {
             if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
                 && link.resend_limit.takes(sequence, packet.payload.len(), now)
             {
+                link.numbering.again(place.wide);
                 self.packet(Which::Picture, place, &packet.payload, out);
             }
         }
     }
 
-    /// Sends one packet: sealed where it is to lie, or by the core.
-    pub(super) fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
+    /// Sends one packet: sealed where it is to lie, or by the core. Returns its length, of one that the core seals without its tag; unless nothing
+    /// may be sent.
+    fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) -> Option<usize> {
         let link = &mut self.link;
-        let Some(rtp) = link.media.rtp(which) else {
-            return;
-        };
+        let rtp = link.media.rtp(which)?;
         if let Some((sealer, path)) = link.outgoing.ours(rtp) {
             if self.negotiation.remotes.is_retired(path.peer) {
-                return;
+                return None;
             }
-            let length = payload.len() + sealer.overhead();
-            let Some(room) = out.room(path, length) else {
-                return;
-            };
-            let (header, rest) = room.split_at_mut(HEADER);
-            header.copy_from_slice(&rtp.header(place));
+            let head = rtp.header(place);
+            let head = head.as_slice();
+            let length = payload.len() + sealer.overhead() + head.len() - HEADER;
+            let room = out.room(path, length)?;
+            let (header, rest) = room.split_at_mut(head.len());
+            header.copy_from_slice(head);
             rest[..payload.len()].copy_from_slice(payload);
             if !sealer.seal(room, place.roll_over()) {
                 // Nothing must leave that could be read.
                 room.fill(0);
             }
-            return self.account.count(length);
+            self.account.count(length);
+            return Some(length);
         }
         let packet = RTCMessage::RtpPacket(String::new(), rtp.packet(place, payload));
         let is_first = rtp.is_proving();
@@ -120,6 +187,7 @@ impl Session {
                 rtp.was_proved();
             }
         }
+        Some(HEADER + payload.len())
     }
 
     /// What the core has to send next.

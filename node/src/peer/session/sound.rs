@@ -72,12 +72,12 @@ impl SoundSender {
         self.sending().map(|_| self.codec)
     }
 
-    /// The place of 20 ms of sound, while it sends.
-    pub(super) fn place(&mut self, unit: &SoundUnit) -> Option<Place> {
+    /// The place of 20 ms of sound, while it sends, with this transport-wide number.
+    pub(super) fn place(&mut self, unit: &SoundUnit, wide: Option<u64>) -> Option<Place> {
         self.sending()?;
         // The beginning of a spell of talk (RFC 3551, section 4.1).
         let marker = unit.after_silence || self.rtp.packets() == 0;
-        Some(self.rtp.place(unit.captured_at, marker, unit.data.len()))
+        Some(self.rtp.place(unit.captured_at, marker, unit.data.len(), wide))
     }
 
     /// Packets so far.
@@ -125,17 +125,19 @@ mod tests {
             wanted: true,
         });
         assert!(
-            sound.place(&unit(1000, false)).is_none(),
+            sound.place(&unit(1000, false), None).is_none(),
             "it is in no connection"
         );
         sound.sender = Some(RTCRtpSenderId::default());
         let places = [(1000, false), (1020, false), (1040, true)].map(|(milliseconds, after_silence)| {
-            sound.place(&unit(milliseconds, after_silence)).expect("it sends")
+            sound
+                .place(&unit(milliseconds, after_silence), None)
+                .expect("it sends")
         });
         assert_eq!(places.map(|place| place.marker), [true, false, true]);
         assert!(places.windows(2).all(|pair| pair[1].number == pair[0].number + 1));
         let stamps = places.map(|place| {
-            sound.rtp.header(place)[4..8]
+            sound.rtp.header(place).as_slice()[4..8]
                 .try_into()
                 .map(u32::from_be_bytes)
                 .expect("4 bytes")
@@ -146,6 +148,6 @@ mod tests {
         );
         assert_eq!(sound.packets(), 3);
         sound.obey(None);
-        assert!(sound.place(&unit(1060, false)).is_none());
+        assert!(sound.place(&unit(1060, false), None).is_none());
     }
 }

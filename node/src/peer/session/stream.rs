@@ -1,3 +1,5 @@
+use std::collections::VecDeque;
+
 use rtc::{
     media_stream::MediaStreamTrack,
     rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind},
@@ -9,7 +11,7 @@ use super::{
     stamps::Stamps,
 };
 use crate::{
-    media::Codec,
+    media::{Codec, Timestamp},
     peer::{
         ring::{self, Ring},
         rtcp::VIDEO_CLOCK,
@@ -17,23 +19,52 @@ use crate::{
     },
 };
 
+/// Runs that are remembered. A packet of sound between two pictures ends one, so this is some seconds.
+const RUNS: usize = 256;
+
 /// The picture of one session.
 pub(super) struct Stream {
     codec: Codec,
     pub(super) rtp: Rtp,
-    /// Since when the packets are the feed's without a gap, where any were sent.
-    run: Option<Run>,
+    /// What was sent last, the newest at the back.
+    runs: VecDeque<Run>,
     units: u64,
 }
 
-/// Packets that follow each other in the feed as they do in the stream.
-#[derive(Clone, Copy, Debug)]
+/// Packets that follow each other in the feed, in the stream and among all of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
-    /// The first in the feed's numbers …
+    /// The first in the feed's numbers, …
     feed: u64,
-    /// … and in the stream's.
+    /// … in the stream's, …
     number: u64,
+    /// … and in the session's, where they have such numbers.
+    wide: Option<u64>,
     stamps: Stamps,
+}
+
+impl Run {
+    /// The same run from its packet of this number on.
+    fn at(self, number: u64) -> Option<Self> {
+        let ahead = number.checked_sub(self.number)?;
+        Some(Self {
+            feed: self.feed + ahead,
+            number,
+            wide: self.wide.map(|wide| wide + ahead),
+            stamps: self.stamps,
+        })
+    }
+}
+
+/// A packet of a feed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fed {
+    /// Its number there.
+    pub(super) number: u64,
+    pub(super) captured_at: Timestamp,
+    /// Whether a picture ends with it.
+    pub(super) marker: bool,
+    pub(super) bytes: usize,
 }
 
 impl Stream {
@@ -41,7 +72,7 @@ impl Stream {
         Self {
             codec,
             rtp: Rtp::new(payload_type, VIDEO_CLOCK),
-            run: None,
+            runs: VecDeque::new(),
             units: 0,
         }
     }
@@ -50,12 +81,18 @@ impl Stream {
         self.codec
     }
 
-    /// Takes the payload type that the viewer's answer gave the coding. What was sent by another one is not sent again: with it the header
-    /// would be another one, for the same nonce.
-    pub(super) fn renumber(&mut self, payload_type: u8) {
-        if self.rtp.renumber(payload_type) {
-            self.run = None;
+    /// Takes the payload type that the viewer's answer gave the coding, and the element of the header in which the viewer reads transport-wide
+    /// numbers. What was sent by others is not sent again: with these the header would be another one, for the same nonce.
+    pub(super) fn renumber(&mut self, payload_type: u8, extension: Option<u8>) {
+        let is_other = self.rtp.renumber(payload_type);
+        if self.rtp.extend(extension) || is_other {
+            self.runs.clear();
         }
+    }
+
+    /// What follows is of another feed. What was before is not sent again: by its numbers it would be another packet.
+    pub(super) fn change(&mut self) {
+        self.runs.clear();
     }
 
     /// Access units so far.
@@ -93,143 +130,52 @@ impl Stream {
         )
     }
 
-    /// So many access units are to be sent, all of them, which begin with this number of the feed.
-    pub(super) fn begin(&mut self, feed: u64, units: u64) {
-        let number = self.rtp.next();
-        // After a pause, or with another feed, the viewer's numbers go on where they were.
-        let goes_on = |run: &Run| number.wrapping_sub(run.number) == feed.wrapping_sub(run.feed);
-        if !self.run.as_ref().is_some_and(goes_on) {
-            self.begin_with(feed, Stamps::default());
+    /// The place of a packet of the feed, which is sent next, with these time stamps, and with this number among all of the session.
+    pub(super) fn place(&mut self, fed: Fed, stamps: Stamps, wide: Option<u64>) -> Place {
+        let run = Run {
+            feed: fed.number,
+            number: self.rtp.next(),
+            wide,
+            stamps,
+        };
+        let goes_on = self.runs.back().and_then(|last| last.at(run.number)) == Some(run);
+        if !goes_on {
+            if self.runs.len() == RUNS {
+                self.runs.pop_front();
+            }
+            self.runs.push_back(run);
         }
-        self.units += units;
+        self.units += u64::from(fed.marker);
+        self.rtp
+            .place(stamps.of(fed.captured_at), fed.marker, fed.bytes, wide)
     }
 
-    /// What follows begins with this number of the feed, and has these time stamps, which it keeps when it is sent again.
-    pub(super) fn begin_with(&mut self, feed: u64, stamps: Stamps) {
-        let number = self.rtp.next();
-        self.run = Some(Run { feed, number, stamps });
-    }
-
-    /// An access unit was sent up to its end, or not yet.
-    pub(super) fn count(&mut self, is_end: bool) {
-        self.units += u64::from(is_end);
+    /// The run of a packet, from that packet on, where it is one of the last that were sent.
+    fn run(&self, sequence: u16) -> Option<Run> {
+        let number = self.rtp.number(sequence)?;
+        let later = self.runs.partition_point(|run| run.number <= number);
+        self.runs.get(later.checked_sub(1)?)?.at(number)
     }
 
     /// Whether the packet that the viewer calls by this number is one of the last that were sent to it.
     pub(super) fn may_be_kept(&self, sequence: u16) -> bool {
         let oldest = self.rtp.next().saturating_sub(ring::KEPT as u64);
-        let oldest = self.run.map_or(u64::MAX, |run| run.number.max(oldest));
-        self.rtp.number(sequence).is_some_and(|number| number >= oldest)
+        self.run(sequence).is_some_and(|run| run.number >= oldest)
     }
 
     /// The packet that the viewer calls by this number, where it is still there to be sent again.
     pub(super) fn kept(&self, sequence: u16, ring: &Ring) -> Option<(Place, ring::Packet)> {
-        let run = self.run?;
-        let number = self.rtp.number(sequence)?;
-        let packet = ring.get(run.feed + number.checked_sub(run.number)?)?;
+        let run = self.run(sequence)?;
+        let packet = ring.get(run.feed)?;
         let place = Place {
-            number,
+            number: run.number,
             captured_at: run.stamps.of(packet.captured_at),
             marker: packet.marker,
+            wide: run.wide,
         };
         Some((place, packet))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::{
-        media::{AccessUnit, Timestamp},
-        peer::feed::Packetised,
-    };
-
-    /// The next picture of a feed, of so many packets.
-    fn picture(ring: &Ring, packets: usize) -> Packetised {
-        let captured_at = Timestamp::from_monotonic(Duration::from_secs(1));
-        let payloads: Vec<_> = (0..packets)
-            .map(|number| Bytes::from(vec![number as u8]))
-            .collect();
-        Packetised {
-            first: ring.keep(&payloads, captured_at, true),
-            unit: AccessUnit {
-                data: Bytes::new(),
-                captured_at,
-                is_keyframe: true,
-            },
-            payloads,
-            ring: ring.clone(),
-        }
-    }
-
-    fn send(stream: &mut Stream, packetised: &Packetised) -> Vec<u16> {
-        stream.begin(packetised.first, 1);
-        let last = packetised.payloads.len() - 1;
-        let place = |(number, payload): (usize, &Bytes)| {
-            stream
-                .rtp
-                .place(packetised.unit.captured_at, number == last, payload.len())
-        };
-        let places = packetised.payloads.iter().enumerate().map(place);
-        places.map(|place| place.number as u16).collect()
-    }
-
-    #[test]
-    fn a_packet_that_is_sent_again_is_the_same() {
-        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
-        // Before the viewer came.
-        picture(&ring, 5);
-        let (one, other) = (picture(&ring, 3), picture(&ring, 2));
-        let numbers = [send(&mut stream, &one), send(&mut stream, &other)].concat();
-        let payloads: Vec<_> = one.payloads.iter().chain(&other.payloads).collect();
-        let markers = [false, false, true, false, true];
-        for ((sequence, payload), marker) in numbers.iter().zip(payloads).zip(markers) {
-            let (place, packet) = stream.kept(*sequence, &ring).expect("it is kept");
-            assert_eq!((place.number as u16, place.marker), (*sequence, marker));
-            assert_eq!(packet.payload.as_ptr(), payload.as_ptr(), "shared, not copied");
-        }
-        assert!(
-            stream.kept(numbers[0].wrapping_sub(1), &ring).is_none(),
-            "not this viewer's"
-        );
-        assert!(
-            stream.kept(numbers[4].wrapping_add(1), &ring).is_none(),
-            "not sent yet"
-        );
-        assert_eq!((stream.units(), stream.packets(), stream.bits()), (2, 5, 40));
-    }
-
-    #[test]
-    fn what_was_sent_by_another_payload_type_is_not_sent_again() {
-        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
-        let before = send(&mut stream, &picture(&ring, 2));
-        stream.renumber(96);
-        assert!(stream.kept(before[0], &ring).is_some(), "nothing has changed");
-        stream.renumber(97);
-        assert!(stream.kept(before[0], &ring).is_none());
-        let after = send(&mut stream, &picture(&ring, 2));
-        assert!(stream.kept(before[1], &ring).is_none() && stream.kept(after[0], &ring).is_some());
-    }
-
-    #[test]
-    fn after_a_pause_the_numbers_go_on_and_what_was_before_is_not_mistaken() {
-        let (ring, mut stream) = (Ring::default(), Stream::new(Codec::Vp8, 96));
-        assert!(
-            stream.kept(0, &ring).is_none() && !stream.may_be_kept(0),
-            "nothing was sent"
-        );
-        let before = send(&mut stream, &picture(&ring, 2));
-        picture(&ring, 4);
-        let after = send(&mut stream, &picture(&ring, 2));
-        assert_eq!(after[0], before[1].wrapping_add(1), "without a gap");
-        assert!(stream.kept(before[1], &ring).is_none());
-        assert!(!stream.may_be_kept(before[1]) && stream.may_be_kept(after[1]));
-        assert!(!stream.may_be_kept(after[1].wrapping_add(1)));
-        let (_, packet) = stream.kept(after[1], &ring).expect("it is kept");
-        assert_eq!(packet.payload[..], [1]);
-    }
-}
+mod tests;

@@ -6,7 +6,10 @@ use ctr::{
 use hmac::{Hmac, Mac};
 use sha1::Sha1;
 
-use super::{header::HEADER, key::Key};
+use super::{
+    header::{self, HEADER},
+    key::Key,
+};
 
 /// HMAC-SHA1, of which the profile that everybody has sends ten bytes (RFC 5764, section 4.1.2).
 pub(super) const TAG: usize = 10;
@@ -46,11 +49,14 @@ impl CounterMode {
         let Some((sealed, room)) = packet.split_last_chunk_mut::<TAG>() else {
             return false;
         };
-        let Some((header, payload)) = sealed.split_first_chunk_mut::<HEADER>() else {
+        let Some((header, payload)) = header::cut(sealed) else {
+            return false;
+        };
+        let Some(fixed) = header.first_chunk() else {
             return false;
         };
         let keys = self.keys.get();
-        let counter = counter(header, roll_over, &self.salt);
+        let counter = counter(fixed, roll_over, &self.salt);
         let stream: Ctr128BE<&Aes128> =
             StreamCipherCoreWrapper::from_core(InnerIvInit::inner_iv_init(&keys.cipher, &counter.into()));
         // It can't run out: a packet is shorter than 2^16 blocks.

@@ -1,7 +1,10 @@
 use ring::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use rtc::crypto::AeadAlgorithm;
 
-use super::{header::HEADER, key::Key};
+use super::{
+    header::{self, HEADER},
+    key::Key,
+};
 
 pub(super) const TAG: usize = 16;
 pub(super) const SALT: usize = 12;
@@ -22,13 +25,14 @@ impl Gcm {
     }
 
     pub(super) fn seal(&self, packet: &mut [u8], roll_over: u32) -> bool {
-        let Some((header, rest)) = packet.split_first_chunk_mut::<HEADER>() else {
+        let Some((header, rest)) = header::cut(packet) else {
             return false;
         };
-        let Some((payload, room)) = rest.split_last_chunk_mut::<TAG>() else {
+        let (Some(fixed), Some((payload, room))) = (header.first_chunk(), rest.split_last_chunk_mut::<TAG>())
+        else {
             return false;
         };
-        let nonce = Nonce::assume_unique_for_key(nonce(header, roll_over, &self.salt));
+        let nonce = Nonce::assume_unique_for_key(nonce(fixed, roll_over, &self.salt));
         let sealed = self
             .key
             .get()

@@ -25,7 +25,7 @@ impl Sealer {
         Some(Self(Cipher::CounterMode(CounterMode::new(key, salt, digest)?)))
     }
 
-    /// What a packet has besides its payload.
+    /// What a packet has besides its payload, where its header has no extension.
     pub(in crate::peer) fn overhead(&self) -> usize {
         HEADER
             + match self.0 {
@@ -34,7 +34,7 @@ impl Sealer {
             }
     }
 
-    /// Seals a packet where it is: its header, its payload and room for the tag. `roll_over` tells how often the stream's sequence numbers
+    /// Seals a packet where it is: its header with all that belongs to it, its payload and room for the tag. `roll_over` tells how often the stream's sequence numbers
     /// have begun anew. Returns whether that could be done; it can't with what is shorter than a packet.
     ///
     /// By one key a header is to be sealed with one payload only: what it is encrypted with follows from nothing but the source, `roll_over`

@@ -109,6 +109,11 @@ fn where_numbers_begin_anew_we_seal_as_the_core_does() {
             let mut packet = bytes(PACKET);
             packet[2..4].copy_from_slice(&(number as u16).to_be_bytes());
             packet[HEADER..].fill(number as u8);
+            if sealer.is_some() {
+                // The first has no extension, others have one.
+                packet[0] |= 0x10;
+                packet[HEADER..HEADER + 8].copy_from_slice(&[0xbe, 0xde, 0, 1, 0x31, 5, 6, 0]);
+            }
             let theirs = core.encrypt_rtp(&packet).expect("it seals");
             let sealer = sealer.get_or_insert_with(|| witness.take().expect("it was RTP"));
             assert_eq!(

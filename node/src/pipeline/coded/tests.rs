@@ -4,7 +4,7 @@ use crate::{
     encode::{self, VideoEncoder},
     fanout::{self, Demand, Depth, Subscriber},
     media::{AccessUnit, Colour, FrameRate, Orders, PixelFormat, Privacy, Rendition, VideoFormat},
-    pipeline::{account::Account, ladder::Ladder, snapshot::Snapshots},
+    pipeline::{Bitrates, account::Account, ladder::Ladder, snapshot::Snapshots},
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,10 @@ use std::task::{Context, Waker};
 
 const INTERVAL: Duration = Duration::from_millis(33);
 const BITRATE: Bitrate = Bitrate::from_bps(1_000_000);
+const BITRATES: Bitrates = Bitrates {
+    full: BITRATE,
+    small: None,
+};
 /// 1280x720, High, and a picture of four bytes.
 const KEYFRAME: &[u8] = &[
     0, 0, 1, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00, 0x03, 0x00,
@@ -115,7 +119,7 @@ impl Scene {
 
     /// So many turns of the camera's thread; gives how many keyframes were asked for, and how many came.
     fn run(&mut self, frames: usize) -> (usize, u64) {
-        let figures = self.account.line(Codec::H264);
+        let figures = self.account.line(Rendition::top(Codec::H264));
         let before = (self.source.requests, figures.keyframes.get());
         for _ in 0..frames {
             self.now += INTERVAL;
@@ -125,12 +129,11 @@ impl Scene {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                ladder: &Ladder::of(self.source.format(), BITRATE),
+                ladder: &Ladder::of(self.source.format(), BITRATES),
             };
             let frame = self.source.next(INTERVAL).expect("it works").expect("a frame");
-            let passed = self
-                .coded
-                .pass(&mut self.lines, &mut self.converter, outlet, &frame);
+            let tools = (&mut self.converter, &mut Shrinkers::default());
+            let passed = self.coded.pass(&mut self.lines, tools, outlet, &frame);
             assert!(passed.expect("no encoder").is_ok());
             // Who does not take what comes misses some, and wants a keyframe.
             let mut context = Context::from_waker(Waker::noop());
@@ -169,7 +172,11 @@ fn one_request_is_enough_for_an_encoder_with_pictures_under_way() {
         assert_eq!(
             (
                 scene.source.requests,
-                scene.account.line(Codec::H264).keyframe_orders.get()
+                scene
+                    .account
+                    .line(Rendition::top(Codec::H264))
+                    .keyframe_orders
+                    .get()
             ),
             (1, 1)
         );
@@ -289,11 +296,10 @@ impl Recoding {
                 account: &self.account,
                 snapshots: &Snapshots::default(),
                 privacy: &Privacy::default(),
-                ladder: &Ladder::of(self.format, BITRATE),
+                ladder: &Ladder::of(self.format, BITRATES),
             };
-            let passed = self
-                .coded
-                .pass(&mut self.lines, &mut self.converter, outlet, &frame);
+            let tools = (&mut self.converter, &mut Shrinkers::default());
+            let passed = self.coded.pass(&mut self.lines, tools, outlet, &frame);
             passed.expect("nothing fails").expect("it can be decoded");
         }
         self.encoded.load(Ordering::Relaxed) - before
@@ -323,6 +329,6 @@ fn a_machine_too_slow_to_decode_leaves_out_the_rest_of_the_group_and_passes_ever
         5,
         "from the next keyframe on"
     );
-    let figures = scene.account.line(Codec::H264);
+    let figures = scene.account.line(Rendition::top(Codec::H264));
     assert_eq!(figures.units.get(), 25, "viewers of H.264 got all of them");
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     fanout::{self, Demand, Depth},
-    media::{Colour, FrameRate, Orders, Privacy, Timestamp},
+    media::{Colour, FrameRate, Layer, Orders, Privacy, Timestamp},
 };
 use bytes::Bytes;
 use std::task::{Context, Waker};
@@ -46,7 +46,7 @@ fn an_encoder_is_made_for_another_size_and_goes_on_at_another_rate() {
         };
         line.encode(&frame, bitrate).expect("it is what it was made for");
     }
-    let figures = account.line(Codec::H264);
+    let figures = account.line(rendition);
     assert_eq!(
         (figures.units.get(), figures.keyframes.get()),
         (5, 3),
@@ -67,6 +67,7 @@ impl VideoEncoder for OneBehind {
             data: Bytes::from_static(b"picture"),
             captured_at: frame.captured_at,
             is_keyframe: true,
+            layer: Layer::Base,
         }))
     }
 
@@ -128,6 +129,7 @@ fn more_waits_of_a_camera_that_can_not_be_asked_for_keyframes_than_of_our_encode
                 data: Bytes::from_static(b"picture"),
                 captured_at: Timestamp::from_monotonic(camera.rate.interval() * number),
                 is_keyframe,
+                layer: Layer::Base,
             };
             line.pass(&unit, on_request);
         }
@@ -139,4 +141,37 @@ fn more_waits_of_a_camera_that_can_not_be_asked_for_keyframes_than_of_our_encode
     line.prepare(camera, camera, Bitrate::from_bps(1_000_000))
         .expect("an encoder");
     assert_eq!(pass(&mut line, true), 8);
+}
+
+#[test]
+fn an_encoder_that_nobody_watches_any_more_is_freed_after_a_while() {
+    let rendition = Rendition::small(Codec::H264);
+    let ([publisher], broadcast) = fanout::broadcast([rendition], &Demand::default(), &Privacy::default());
+    let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
+    let account = Arc::new(Account::default());
+    let mut line = Line::new(publisher, account.clone());
+    line.look(&[Way::Software], CodedFormat::H264);
+    let (camera, bitrate) = (format("64x64", 30), Bitrate::from_bps(100_000));
+    let prepare = |line: &mut Line| line.prepare(camera, camera, bitrate).expect("an encoder");
+    let runs = || account.line(rendition).encoder().is_some();
+    let start = Instant::now();
+    prepare(&mut line);
+    line.settle(start + 2 * LINGER);
+    assert!(runs(), "somebody watches");
+    drop(viewer);
+    line.settle(start + 3 * LINGER);
+    assert!(runs(), "who reloads a page is back soon");
+    let viewer = broadcast.subscribe(rendition, Depth::PICTURES);
+    line.settle(start + 4 * LINGER);
+    drop(viewer);
+    line.settle(start + 5 * LINGER);
+    assert!(runs());
+    line.settle(start + 6 * LINGER);
+    assert!(!runs());
+    // Or at once, where there is no such rendition any more.
+    prepare(&mut line);
+    line.offer(false);
+    assert!(!runs() && !broadcast.offers(rendition));
+    line.offer(true);
+    assert!(broadcast.offers(rendition));
 }

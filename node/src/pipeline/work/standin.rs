@@ -8,7 +8,7 @@ use super::Work;
 use crate::{
     capture::Slate,
     encode::EncodeError,
-    media::FrameRate,
+    media::{FrameRate, Rendition},
     pipeline::{State, line::Line},
 };
 
@@ -60,15 +60,19 @@ impl Work {
     }
 
     fn show(&mut self, slate: &mut Slate) -> Result<(), EncodeError> {
-        let frame = slate.draw();
+        let (now, frame) = (Instant::now(), slate.draw());
+        self.lines.iter_mut().for_each(|line| line.settle(now));
         let shows = |line: &&mut Line| line.is_watched() && line.is_possible();
         for line in self.lines.iter_mut().filter(shows) {
-            let Some(quality) = self.ladder.quality(line.rendition().rung) else {
+            let Rendition { codec, rung } = line.rendition();
+            let Some(quality) = self.ladder.quality(rung) else {
                 continue;
             };
+            let picture = self.shrinkers.smaller(&frame, quality.then);
+            let picture = picture.map_err(|source| EncodeError::Layout { codec, source })?;
             // It is YU12, which everything takes.
-            line.prepare(frame.format, frame.format, quality.bitrate)?;
-            line.encode(&frame, quality.bitrate)?;
+            line.prepare(picture.format, picture.format, quality.bitrate)?;
+            line.encode(&picture, quality.bitrate)?;
         }
         Ok(())
     }

@@ -178,7 +178,9 @@ fn a_page_with_everything_is_read_back() {
     samples.camera(samples::live());
     samples.account().frames.add(2700);
     samples.account().missed.add(3);
-    let line = samples.account().line(crate::media::Codec::H264);
+    let line = samples
+        .account()
+        .line(crate::media::Rendition::top(crate::media::Codec::H264));
     line.units.add(2699);
     for microseconds in [100, 900, 1100, 7_000_000] {
         line.encoded
@@ -210,6 +212,8 @@ fn a_page_with_everything_is_read_back() {
         value("pinhole_encoded_frames_total", &[("codec", "VP8")]),
         Some(0.0)
     );
+    let small = [("codec", "H.264"), ("rung", "small")];
+    assert_eq!(value("pinhole_encoded_frames_total", &small), Some(0.0));
     assert_eq!(
         value("pinhole_sessions_ended_total", &[("reason", "hung_up")]),
         Some(5.0)

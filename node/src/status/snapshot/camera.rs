@@ -71,7 +71,7 @@ pub struct Camera {
     pub overload_steps: Steps,
     /// Faults.
     pub faults: u64,
-    /// One for each codec, whether it runs or not.
+    /// One for each rendition, whether it runs or not; those of the whole picture first.
     pub encoders: Vec<Encoder>,
 }
 
@@ -113,11 +113,13 @@ pub enum CameraState {
     Faulted,
 }
 
-/// The encoder of one codec.
+/// The encoder of one rendition.
 #[derive(Clone, Debug, Serialize)]
 pub struct Encoder {
     /// Its codec.
     pub codec: String,
+    /// Which of the camera's sizes it makes: `full` or `small`.
+    pub rung: String,
     /// Its name, while it runs; `passthrough` while the camera's own encoder does the work.
     pub encoder: Option<String>,
     /// Frames encoded.
@@ -218,9 +220,10 @@ impl Signaling {
 
 fn encoders(parts: &CameraParts<'_>) -> Vec<Encoder> {
     let encoder = |(rendition, figures): &(Rendition, Arc<fanout::Figures>)| {
-        let line = parts.account.line(rendition.codec);
+        let line = parts.account.line(*rendition);
         Encoder {
             codec: rendition.codec.to_string(),
+            rung: rendition.rung.to_string(),
             encoder: line.encoder().map(|name| name.to_string()),
             frames: line.units.get(),
             bytes: line.bytes.get(),

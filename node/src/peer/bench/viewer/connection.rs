@@ -4,12 +4,14 @@ use std::time::{Duration, Instant};
 
 use rtc::{
     dtls::extension::extension_use_srtp::SrtpProtectionProfile,
-    interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot},
+    interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, Slot, TwccReceiverBuilder},
     peer_connection::{
         RTCPeerConnection, RTCPeerConnectionBuilder,
         configuration::{media_engine::MediaEngine, setting_engine::SettingEngineBuilder},
     },
-    rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind},
+    rtp_transceiver::rtp_sender::{
+        RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpHeaderExtensionCapability, RtpCodecKind,
+    },
 };
 
 use crate::media::Codec;
@@ -23,6 +25,8 @@ const FAILED: Duration = Duration::from_secs(25);
 const KEEPALIVE: Duration = Duration::from_secs(2);
 /// The replay window of libsrtp as browsers set it, in packets. The core's own of 64 throws late retransmissions away.
 const REPLAY_WINDOW: usize = 1024;
+/// The header extension by whose numbers it reports what has arrived.
+const NUMBERS: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// The payload type of sound.
 pub(super) const OPUS: u8 = 111;
 
@@ -75,12 +79,19 @@ pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: In
     media
         .register_codec(opus(), RtpCodecKind::Audio)
         .expect("a codec");
+    for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
+        let numbers = RTCRtpHeaderExtensionCapability { uri: NUMBERS.into() };
+        media
+            .register_header_extension(numbers, kind, None)
+            .expect("an extension");
+    }
     let nack = NackGeneratorBuilder::new()
         .with_interval(asking.interval)
         .with_max_nacks_per_packet(asking.tries)
         .build();
     let interceptors = Registry::new()
         .with(Slot::NackGenerator, nack)
+        .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
@@ -129,6 +140,7 @@ fn video(codec: Codec) -> RTCRtpCodecParameters {
                 feedback("nack", ""),
                 feedback("nack", "pli"),
                 feedback("ccm", "fir"),
+                feedback("transport-cc", ""),
             ],
         },
         payload_type,
@@ -142,7 +154,10 @@ fn opus() -> RTCRtpCodecParameters {
             clock_rate: 48_000,
             channels: 2,
             sdp_fmtp_line: "minptime=10;useinbandfec=1".into(),
-            rtcp_feedback: Vec::new(),
+            rtcp_feedback: vec![RTCPFeedback {
+                typ: "transport-cc".into(),
+                parameter: String::new(),
+            }],
         },
         payload_type: OPUS,
     }

@@ -74,6 +74,10 @@ fn what_is_no_packet_or_no_key_is_refused() {
             sealer.seal(&mut vec![0; sealer.overhead()], 0),
             "without a payload"
         );
+        // An extension that is longer than the packet, and half of one.
+        let mut extended = vec![0x90; sealer.overhead()];
+        assert!(!sealer.seal(&mut extended, 0));
+        assert!(!sealer.seal(&mut extended[..HEADER + 2], 0));
     }
     assert!(Sealer::gcm(AeadAlgorithm::Aes128Gcm, &[7; 15], [0; SALT]).is_none());
     assert!(Sealer::gcm(AeadAlgorithm::ChaCha20Poly1305, &[7; 32], [0; SALT]).is_none());

@@ -129,10 +129,11 @@ fn accepted(offer: &Sdp<'_>, answer: &Sdp<'_>, number: usize) -> Verdict {
         }
     }
     for key in ["extmap", "rid", "simulcast"] {
-        if let Some(value) = ours
-            .value(key)
-            .filter(|value| !theirs.values(key).any(|other| other == *value))
-        {
+        if let Some(value) = ours.value(key).filter(|value| {
+            // RFC 8285, section 6: what the viewer would only receive we would only send.
+            let offered = value.replacen("/sendonly ", "/recvonly ", 1);
+            !theirs.values(key).any(|other| other == offered)
+        }) {
             return wrong(&format!("{key}:{value} was not offered"));
         }
     }

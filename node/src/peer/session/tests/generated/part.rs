@@ -35,7 +35,7 @@ const CANDIDATES: [&str; 12] = [
     "",
 ];
 const EXTENSIONS: [&str; 5] = [
-    "extmap:1 urn:ietf:params:rtp-hdrext:toffset",
+    "extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "extmap:4/recvonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid",
     "extmap:x not a number",
