@@ -56,6 +56,8 @@ pub(super) struct Group {
     pub(super) first: u64,
     /// When the newest picture was captured.
     pub(super) newest: Timestamp,
+    /// Whether no other keyframe can be had by asking for it.
+    pub(super) is_the_only: bool,
 }
 
 impl Ring {
@@ -121,7 +123,11 @@ impl Ring {
         let newest = newest.captured_at;
         let lasts = if on_request { FRESH } else { LONGEST };
         let is_of_use = newest.since(keyframe.captured_at) < lasts && self.may_leave(keyframe);
-        is_of_use.then_some(Group { first, newest })
+        is_of_use.then_some(Group {
+            first,
+            newest,
+            is_the_only: !on_request,
+        })
     }
 
     fn may_leave(&self, packet: &Packet) -> bool {
@@ -239,6 +245,7 @@ mod tests {
         let group = Group {
             first: 2,
             newest: at(66),
+            is_the_only: false,
         };
         assert_eq!((ring.group(true), ring.next()), (Some(group), 6));
         keep(&ring, &picture(1, 4), at(432));

@@ -316,24 +316,6 @@ mod quick {
     }
 
     #[test]
-    fn a_stream_whose_only_keyframe_has_passed_is_seen_from_there_on() {
-        if skipped(Need::Network) {
-            return;
-        }
-        let network = Network::without_guest();
-        let _server = start_server(&network);
-        // It can't be asked for another one, and its own is ten minutes away.
-        let long = X264.replace("-g 30", "-g 18000 -sc_threshold 0");
-        let _node = start_node(&network, &ffmpeg(&format!("{long} -f h264"), "h264"));
-        let first = watch(&network, "h264");
-        let second = watch(&network, "h264");
-        for viewer in [first, second] {
-            viewer.brings(60);
-            assert_seen(viewer, "h264");
-        }
-    }
-
-    #[test]
     fn a_command_that_ends_is_started_again() {
         if skipped(Need::Network) {
             return;
@@ -512,5 +494,27 @@ mod everything {
         assert_seen(first, "h264");
         assert!(!has_said(&node, ENCODER), "{}", node.log().tail(40));
         node.assert_running();
+    }
+}
+
+mod soak {
+    use super::*;
+
+    #[test]
+    fn a_stream_whose_only_keyframe_has_passed_is_seen_from_there_on() {
+        if skipped(Need::Network) {
+            return;
+        }
+        let network = Network::without_guest();
+        let _server = start_server(&network);
+        // It can't be asked for another one, and its own is ten minutes away. Who is slow to connect comes too late for it.
+        let long = X264.replace("-g 30", "-g 18000 -sc_threshold 0");
+        let _node = start_node(&network, &ffmpeg(&format!("{long} -f h264"), "h264"));
+        let first = watch(&network, "h264");
+        let second = watch(&network, "h264");
+        for viewer in [first, second] {
+            viewer.brings(60);
+            assert_seen(viewer, "h264");
+        }
     }
 }

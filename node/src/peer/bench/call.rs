@@ -37,6 +37,7 @@ pub(super) struct Call {
     pub(super) microphone: Option<Microphone>,
     pub(super) to_viewer: Link,
     pub(super) to_node: Link,
+    pub(super) on_request: bool,
     pub(super) told: Told,
     /// When the session got a packet for the last time.
     pub(super) heard: Instant,
@@ -89,6 +90,7 @@ impl Call {
             microphone: setting.microphone.then(|| Microphone::new(start)),
             to_viewer: Link::new(setting.to_viewer, setting.seed ^ 2, start),
             to_node: Link::new(setting.to_node, setting.seed ^ 3, start),
+            on_request: setting.on_request,
             told: Told::default(),
             heard: start,
             sent: 0,

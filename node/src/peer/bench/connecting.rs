@@ -150,6 +150,27 @@ fn who_connects_soon_after_a_keyframe_begins_with_it() {
     }
 }
 
+#[test]
+fn who_has_lost_the_beginning_is_sent_it_again_where_no_other_can_be_had() {
+    for codec in Codec::ALL {
+        let mut call = Call::new(Setting {
+            codec,
+            on_request: false,
+            ..Setting::default()
+        });
+        // As with a viewer that can't decrypt what comes right behind the handshake.
+        assert!(call.run_until(Duration::from_secs(5), |call| call.told.watching.is_some()));
+        call.to_viewer.change(|path| path.loss = 1.0);
+        call.run(Duration::from_millis(150));
+        call.mend();
+        call.connect();
+        call.run(Duration::from_secs(2));
+        assert_eq!(call.source.keyframes(), 1, "no other one was made");
+        let last = call.viewer.screen().last().expect("a picture");
+        assert!(call.source.pictures() - 1 - last.number <= 1);
+    }
+}
+
 /// A desktop without a camera, whose offer has sound only.
 fn desktop() -> Call {
     Call::new(Setting {

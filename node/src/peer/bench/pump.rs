@@ -32,11 +32,11 @@ impl Call {
                     self.told.keyframes_wanted += 1;
                     let (mut port, sent, ended) = (Port::default(), self.sent, self.ended);
                     let ring = self.source.ring();
-                    let begins = session.catch_up(ring.group(true), ring, self.now, &mut port);
+                    let begins = session.catch_up(ring.group(self.on_request), ring, self.now, &mut port);
                     self.leave(port);
                     self.given += self.ended - ended;
                     self.cut += self.sent - sent;
-                    if !begins {
+                    if !begins && self.on_request {
                         self.source.request_keyframe();
                     }
                 }

@@ -22,6 +22,8 @@ pub(super) struct Setting {
     pub(super) ciphers: Ciphers,
     /// Whether the node has a microphone.
     pub(super) microphone: bool,
+    /// Whether the camera makes a keyframe when it is asked for one.
+    pub(super) on_request: bool,
     /// With which number each stream begins, where that is not left to chance.
     pub(super) first: Option<u16>,
 }
@@ -41,6 +43,7 @@ impl Default for Setting {
             to_node: good,
             asking: Asking::default(),
             wants: Wants::Video,
+            on_request: true,
             ciphers: Ciphers::Any,
             microphone: false,
             first: None,

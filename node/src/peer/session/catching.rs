@@ -1,11 +1,11 @@
 //! A newcomer's way to the present: what a camera has sent since its last keyframe.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Session,
     io::{Event, Out},
-    link::Catching,
+    link::{Begun, Catching},
     send::begins,
     stamps::Stamps,
     stream::Fed,
@@ -19,6 +19,11 @@ use crate::peer::{
 /// and drops what is above that.
 const AT_ONCE: usize = 128 * 1024;
 
+/// How often a viewer is sent such a group that asks for a keyframe again and again, after how long, and until when.
+const TIMES: u8 = 5;
+const AGAIN: Duration = Duration::from_millis(500);
+const IN_THE_BEGINNING: Duration = Duration::from_secs(10);
+
 impl Session {
     /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes
     /// at once, hardly anybody waits for the next. Time stamps are drawn together, so that a viewer is at the present at once. Returns whether it
@@ -31,19 +36,44 @@ impl Session {
         out: &mut impl Out,
     ) -> bool {
         self.now = now;
-        let waits = self.link.stage == Stage::AwaitingKeyframe && !self.negotiation.awaits_answer();
-        // To one that has had pictures these would be from before.
-        let is_new = self.link.media.stream.units() == 0;
-        let Some(Group { first, newest }) = group.filter(|_| waits && is_new) else {
+        let Some(group) = group.filter(|group| !self.negotiation.awaits_answer() && self.may_catch_up(group))
+        else {
             return false;
         };
+        let Group { first, newest, .. } = group;
         if !begins(&mut self.link, true) {
             return false;
         }
         let stamps = Stamps::drawn_together(newest);
         self.link.catching = Some(Catching { next: first, stamps });
+        self.begun();
         self.go_on(ring, out);
         true
+    }
+
+    /// Whether that would help. To one that has had pictures these are from before; but what came before it could decrypt anything it has lost, and
+    /// where no keyframe can be had by asking it would see nothing until the camera makes one.
+    fn may_catch_up(&self, group: &Group) -> bool {
+        let link = &self.link;
+        match link.begun {
+            _ if link.stage == Stage::AwaitingKeyframe => link.media.stream.units() == 0,
+            Some(Begun { first, last, times }) => {
+                let since = |at| self.now.saturating_duration_since(at);
+                let is_time = since(last) >= AGAIN && since(first) <= IN_THE_BEGINNING;
+                group.is_the_only && !self.catches_up() && times < TIMES && is_time
+            }
+            None => false,
+        }
+    }
+
+    /// Notes that the viewer is sent a keyframe as the first picture, or as the first one anew.
+    pub(super) fn begun(&mut self) {
+        let begun = self.link.begun;
+        self.link.begun = Some(Begun {
+            first: begun.map_or(self.now, |begun| begun.first),
+            last: self.now,
+            times: begun.map_or(0, |begun| begun.times).saturating_add(1),
+        });
     }
 
     /// Whether the viewer is still on its way to the present.

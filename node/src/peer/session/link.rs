@@ -1,4 +1,4 @@
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 use rtc::peer_connection::RTCPeerConnection;
 
@@ -36,6 +36,8 @@ pub(super) struct Link {
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
     pub(super) catching: Option<Catching>,
+    /// Once there was something to send.
+    pub(super) begun: Option<Begun>,
     /// Of our connectivity checks.
     pub(super) pace: Pace,
     /// What the viewer may send.
@@ -50,4 +52,14 @@ pub(super) struct Catching {
     /// The number of the next packet in the feed's ring.
     pub(super) next: u64,
     pub(super) stamps: Stamps,
+}
+
+/// How a viewer's picture has begun.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    pub(super) first: Instant,
+    /// The last time, …
+    pub(super) last: Instant,
+    /// … and how often.
+    pub(super) times: u8,
 }

@@ -150,6 +150,7 @@ pub(super) fn open(
         missing: Vec::new(),
         stage: Stage::Connecting,
         catching: None,
+        begun: None,
         pace: Pace::new(now),
         inflow: Inflow::default(),
         events: VecDeque::new(),

@@ -46,6 +46,9 @@ impl Session {
         if self.negotiation.awaits_answer() || !begins(&mut self.link, unit.is_keyframe) {
             return;
         }
+        if self.link.begun.is_none() {
+            self.begun();
+        }
         if !self.link.rungs.takes(unit.layer) {
             return;
         }

@@ -59,6 +59,7 @@ impl Course {
             _ => Wants::Both,
         };
         let setting = Setting {
+            on_request: true,
             seed,
             codec: match wants {
                 // It is what we offer.
