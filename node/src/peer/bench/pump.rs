@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{call::Call, link::Datagram, port::Port, reception::rtp};
+use super::{call::Call, link::Datagram, port::Port, reception::rtp, viewer::REPAIRS};
 use crate::peer::{
     sdp,
     session::{Event, Input, Output, Session},
@@ -83,7 +83,9 @@ impl Call {
         self.nonces.see(&packet);
         let is_rtp = rtp(&packet).is_some();
         self.sent += u64::from(is_rtp);
-        self.ended += u32::from(is_rtp && packet[1] & MARKER != 0);
+        let is_again = is_rtp && REPAIRS.contains(&(packet[1] & !MARKER));
+        self.repaired += u64::from(is_again);
+        self.ended += u32::from(is_rtp && !is_again && packet[1] & MARKER != 0);
         if self.viewer.knows(path.peer) {
             let packet = Datagram {
                 viewer: path.peer,

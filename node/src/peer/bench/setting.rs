@@ -20,6 +20,8 @@ pub(super) struct Setting {
     pub(super) asking: Asking,
     pub(super) wants: Wants,
     pub(super) ciphers: Ciphers,
+    /// Whether the viewer takes lost packets in a stream of their own.
+    pub(super) repairs: bool,
     /// Whether the node has a microphone.
     pub(super) microphone: bool,
     /// With which number each stream begins, where that is not left to chance.
@@ -42,6 +44,7 @@ impl Default for Setting {
             asking: Asking::default(),
             wants: Wants::Video,
             ciphers: Ciphers::Any,
+            repairs: false,
             microphone: false,
             first: None,
         }

@@ -22,6 +22,7 @@ mod pace;
 mod receive;
 mod remotes;
 mod rendition;
+mod repair;
 mod rtp;
 mod rungs;
 mod sections;
@@ -214,6 +215,7 @@ impl Session {
     /// Has each stream begin with this number; before anything was sent.
     #[cfg(any(test, fuzzing))]
     pub(super) fn begin_at(&mut self, number: u16) {
+        self.link.media.stream.repair.rtp.begin_at(number);
         for which in [Which::Picture, Which::Sound] {
             if let Some(rtp) = self.link.media.rtp(which) {
                 rtp.begin_at(number);

@@ -107,7 +107,7 @@ pub(super) fn open(
         outgoing.provider()?,
         now,
     )?;
-    let mut layout = Layout::new(agreed);
+    let mut layout = Layout::new(agreed, stream.repair.rtp.ssrc());
     connection.set_remote_description(now, offer.given(&mut layout)?)?;
     for address in addresses {
         connection.add_local_candidate(candidate::host(*address)?)?;

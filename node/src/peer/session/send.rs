@@ -14,14 +14,14 @@ use super::{
     io::{Event, Out, Transmit},
     link::Link,
     media::Which,
-    rtp::Place,
+    rtp::{Head, Place},
     rungs::{Change, Offered},
     stamps::Stamps,
     stream::Fed,
 };
 use crate::{
     media::SoundUnit,
-    peer::{feed::Packetised, report::Stage, ring::Ring, srtp::HEADER, transport::Path},
+    peer::{feed::Packetised, report::Stage, ring::Ring, srtp::{HEADER, Sealer}, transport::Path},
 };
 
 /// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
@@ -133,13 +133,18 @@ impl Session {
         if self.negotiation.awaits_answer() || !self.link.media.shows {
             return;
         }
+        let repairs = self.repairs();
         for sequence in missing {
             let link = &mut self.link;
             if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
                 && link.resend_limit.takes(sequence, packet.payload.len(), now)
             {
-                link.numbering.again(place.wide);
-                self.packet(Which::Picture, place, &packet.payload, out);
+                if repairs {
+                    self.repair(place, &packet.payload, out);
+                } else {
+                    link.numbering.again(place.wide);
+                    self.packet(Which::Picture, place, &packet.payload, out);
+                }
             }
         }
     }
@@ -154,16 +159,7 @@ impl Session {
                 return None;
             }
             let head = rtp.header(place);
-            let head = head.as_slice();
-            let length = payload.len() + sealer.overhead() + head.len() - HEADER;
-            let room = out.room(path, length)?;
-            let (header, rest) = room.split_at_mut(head.len());
-            header.copy_from_slice(head);
-            rest[..payload.len()].copy_from_slice(payload);
-            if !sealer.seal(room, place.roll_over()) {
-                // Nothing must leave that could be read.
-                room.fill(0);
-            }
+            let length = write(sealer, path, &head, &[payload], place.roll_over(), out)?;
             self.account.count(length);
             return Some(length);
         }
@@ -209,6 +205,33 @@ impl Session {
         self.written = 0;
         None
     }
+}
+
+/// Writes a packet where it is to lie, and seals it there. Returns its length, unless nothing may be sent on this path.
+pub(super) fn write(
+    sealer: &Sealer,
+    path: Path,
+    head: &Head,
+    payload: &[&[u8]],
+    roll_over: u32,
+    out: &mut impl Out,
+) -> Option<usize> {
+    let head = head.as_slice();
+    let bytes: usize = payload.iter().map(|part| part.len()).sum();
+    let length = bytes + sealer.overhead() + head.len() - HEADER;
+    let room = out.room(path, length)?;
+    let (header, mut rest) = room.split_at_mut(head.len());
+    header.copy_from_slice(head);
+    for part in payload {
+        let (place, behind) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    if !sealer.seal(room, roll_over) {
+        // Nothing must leave that could be read.
+        room.fill(0);
+    }
+    Some(length)
 }
 
 /// Whether the viewer can make something of a picture. With its first one it watches.

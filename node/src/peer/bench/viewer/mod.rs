@@ -2,6 +2,7 @@
 
 mod connection;
 mod offers;
+mod repaired;
 mod wants;
 
 use std::{
@@ -26,11 +27,12 @@ use rtc::{
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
 };
 
-use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen};
-use crate::{media::Codec, peer::session::first_message};
+use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen, setting::Setting};
+use crate::peer::session::first_message;
 use connection::{OPUS, connection};
+use repaired::Repaired;
 
-pub(super) use connection::{Asking, Ciphers};
+pub(super) use connection::{Asking, Ciphers, REPAIRS};
 pub(super) use wants::{Media, Wants};
 
 /// Where the node is, and where the viewer; and where that is when it has moved.
@@ -45,6 +47,7 @@ const CERTIFICATE: u8 = 11;
 /// A viewer of one stream of pictures, and a listener to one of sound.
 pub(super) struct Viewer {
     connection: RTCPeerConnection,
+    repaired: Repaired,
     screen: Screen,
     ear: Ear,
     reception: Reception,
@@ -67,16 +70,12 @@ pub(super) struct Viewer {
 
 impl Viewer {
     /// A viewer, and its offer.
-    pub(super) fn new(
-        codec: Codec,
-        wants: Wants,
-        asking: Asking,
-        ciphers: Ciphers,
-        now: Instant,
-    ) -> (Self, RTCSessionDescription) {
+    pub(super) fn new(setting: &Setting, now: Instant) -> (Self, RTCSessionDescription) {
+        let repaired = Repaired::default();
         let mut viewer = Self {
-            connection: connection(codec, asking, ciphers, now),
-            screen: Screen::new(codec),
+            connection: connection(setting, &repaired, now),
+            repaired,
+            screen: Screen::new(setting.codec),
             ear: Ear::default(),
             reception: Reception::default(),
             address: VIEWER.into(),
@@ -91,7 +90,7 @@ impl Viewer {
             has_answered_hello: false,
             keyframe_requests: 0,
         };
-        let offer = viewer.first_offer(wants, now);
+        let offer = viewer.first_offer(setting.wants, now);
         (viewer, offer)
     }
 
@@ -251,9 +250,13 @@ impl Viewer {
                 _ => {}
             }
         }
+        let repaired = self.repaired.take();
+        if let Some((source, sequence)) = repaired {
+            self.reception.came_out(source, sequence);
+        }
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
-                self.take(packet, now);
+                self.take(packet, repaired.is_some(), now);
             }
         }
         // What lies in the past must not stop the clock.
@@ -263,10 +266,14 @@ impl Viewer {
             .map(|deadline| deadline.max(now + Duration::from_millis(1)));
     }
 
-    /// Takes what the core has decrypted.
-    fn take(&mut self, packet: Packet, now: Instant) {
+    /// Takes what the core has decrypted, in its own stream or in that for what is sent again.
+    fn take(&mut self, packet: Packet, is_repaired: bool, now: Instant) {
         let header = &packet.header;
-        self.reception.came_out(header.ssrc, header.sequence_number);
+        if !is_repaired {
+            self.reception.came_out(header.ssrc, header.sequence_number);
+        } else if !self.reception.is_new(header.ssrc, header.sequence_number) {
+            return;
+        }
         match media(header.payload_type) {
             Media::Sound => self.ear.receive(&packet),
             Media::Picture => {
