@@ -48,9 +48,7 @@ pub(super) struct Call {
     pub(super) sealed: u64,
     /// Pictures that the session gave out.
     pub(super) given: u32,
-    /// How often a picture has ended, with those that were sent again.
-    pub(super) ended: u32,
-    /// RTP packets that these came to.
+    /// RTP packets that it gave out, each once, but for those in the stream for what is sent again.
     pub(super) cut: u64,
     pub(super) holding: Holding,
     pub(super) nonces: Nonces,
@@ -91,7 +89,6 @@ impl Call {
             repaired: 0,
             sealed: 0,
             given: 0,
-            ended: 0,
             cut: 0,
             holding: Holding::default(),
             nonces: Nonces::default(),

@@ -59,7 +59,11 @@ fn what_gets_lost_comes_again_in_a_stream_of_its_own_where_the_viewer_takes_that
         call.to_viewer.change(|path| path.loss = 0.05);
         call.run(Duration::from_secs(10));
         let (lost, again) = (call.to_viewer.figures().lost, call.retransmitted());
-        assert!(again > 10 && call.repaired == again, "{} of {again}", call.repaired);
+        assert!(
+            again > 10 && call.repaired == again,
+            "{} of {again}",
+            call.repaired
+        );
         assert!(again <= lost + lost / 2, "{again} for {lost}");
         let gap = call.viewer.screen().longest_gap(call.now);
         assert!(gap < Some(Duration::from_millis(700)), "{gap:?}");

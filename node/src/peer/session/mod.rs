@@ -3,6 +3,7 @@
 
 mod account;
 mod adapt;
+mod beside;
 mod candidate;
 mod catching;
 mod channel;
@@ -19,6 +20,7 @@ mod offer;
 mod outgoing;
 mod output;
 mod pace;
+mod probe;
 mod receive;
 mod remotes;
 mod rendition;
@@ -28,7 +30,9 @@ mod rungs;
 mod sections;
 mod send;
 mod setup;
+mod slices;
 mod sound;
+mod spread;
 mod stamps;
 mod stream;
 #[cfg(test)]

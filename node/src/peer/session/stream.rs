@@ -68,6 +68,8 @@ pub(super) struct Fed {
     /// Whether a picture ends with it.
     pub(super) marker: bool,
     pub(super) bytes: usize,
+    /// Whether it has waited for those before it in its picture.
+    pub(super) is_late: bool,
 }
 
 impl Stream {

@@ -15,7 +15,7 @@ use rtc::{
 };
 
 use super::repaired::{Repair, Repaired};
-use crate::{media::Codec, peer::bench::setting::Setting};
+use crate::media::Codec;
 
 /// ICE as browsers do it: a check every 50 ms, a path that is tried for five seconds, and patience with one that was good before
 /// (RFC 7675: consent lasts 30 s).
@@ -29,7 +29,7 @@ const REPLAY_WINDOW: usize = 1024;
 /// The header extension by whose numbers it reports what has arrived.
 const NUMBERS: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// The payload type of sound.
-pub(super) const OPUS: u8 = 111;
+pub(in crate::peer::bench) const OPUS: u8 = 111;
 
 /// The payload types of what is sent again, whatever the codec.
 pub(in crate::peer::bench) const REPAIRS: [u8; 2] = [97, 103];
@@ -74,19 +74,19 @@ impl Ciphers {
     }
 }
 
-/// A connection that knows one codec of pictures, and one of sound.
-pub(super) fn connection(setting: &Setting, repaired: &Repaired, now: Instant) -> RTCPeerConnection {
-    let Setting {
-        codec,
-        asking,
-        ciphers,
-        ..
-    } = *setting;
+/// A connection that knows one codec of pictures, and one of sound; and a stream for what is sent again, where somebody wants to know what came in that.
+pub(super) fn connection(
+    codec: Codec,
+    asking: Asking,
+    ciphers: Ciphers,
+    repaired: Option<&Repaired>,
+    now: Instant,
+) -> RTCPeerConnection {
     let mut media = MediaEngine::default();
     media
         .register_codec(video(codec), RtpCodecKind::Video)
         .expect("a codec");
-    if setting.repairs {
+    if repaired.is_some() {
         media
             .register_codec(repairs(codec), RtpCodecKind::Video)
             .expect("a codec");
@@ -104,7 +104,7 @@ pub(super) fn connection(setting: &Setting, repaired: &Repaired, now: Instant) -
         .with_interval(asking.interval)
         .with_max_nacks_per_packet(asking.tries)
         .build();
-    let repair = Repair::new(repeated(codec), repaired.clone());
+    let repair = Repair::new(repeated(codec), repaired.cloned().unwrap_or_default());
     let interceptors = Registry::new()
         // Before whoever asks for what is missing.
         .with(Slot::from(6500), repair)

@@ -29,10 +29,10 @@ use rtc::{
 
 use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen, setting::Setting};
 use crate::peer::session::first_message;
-use connection::{OPUS, connection};
+use connection::connection;
 use repaired::Repaired;
 
-pub(super) use connection::{Asking, Ciphers, REPAIRS};
+pub(super) use connection::{Asking, Ciphers, OPUS, REPAIRS};
 pub(super) use wants::{Media, Wants};
 
 /// Where the node is, and where the viewer; and where that is when it has moved.
@@ -73,7 +73,7 @@ impl Viewer {
     pub(super) fn new(setting: &Setting, now: Instant) -> (Self, RTCSessionDescription) {
         let repaired = Repaired::default();
         let mut viewer = Self {
-            connection: connection(setting, &repaired, now),
+            connection: connect(setting, &repaired, now),
             repaired,
             screen: Screen::new(setting.codec),
             ear: Ear::default(),
@@ -97,6 +97,11 @@ impl Viewer {
     /// What the person in front of it sees.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// From now on the longest time without a picture is another one.
+    pub(super) fn forget_gap(&mut self, now: Instant) {
+        self.screen.forget_gap(now);
     }
 
     /// What that person hears.
@@ -169,7 +174,9 @@ impl Viewer {
             },
             message: BytesMut::from(&packet[..]),
         };
-        let kind = packet.get(1).map_or(Media::Picture, |kind| media(kind & 0x7f));
+        let kind = packet
+            .get(1)
+            .map_or(Media::Picture, |kind| Media::of(kind & 0x7f));
         let hears = self.has_keys && self.has_path && self.wants(kind);
         self.reception.arrives(packet);
         // What comes twice, or late, is an error to the core.
@@ -274,7 +281,7 @@ impl Viewer {
         } else if !self.reception.is_new(header.ssrc, header.sequence_number) {
             return;
         }
-        match media(header.payload_type) {
+        match Media::of(header.payload_type) {
             Media::Sound => self.ear.receive(&packet),
             Media::Picture => {
                 self.ssrc = Some(header.ssrc);
@@ -284,11 +291,7 @@ impl Viewer {
     }
 }
 
-/// What a payload type stands for.
-fn media(payload_type: u8) -> Media {
-    if payload_type == OPUS {
-        Media::Sound
-    } else {
-        Media::Picture
-    }
+fn connect(setting: &Setting, repaired: &Repaired, now: Instant) -> RTCPeerConnection {
+    let repaired = Some(repaired).filter(|_| setting.repairs);
+    connection(setting.codec, setting.asking, setting.ciphers, repaired, now)
 }

@@ -118,7 +118,8 @@ fn accepted(offer: &Sdp<'_>, answer: &Sdp<'_>, number: usize) -> Verdict {
     }
     for format in ours.formats() {
         // RFC 4588, section 8.1: it is of use only beside what it repeats.
-        if ours.codec(format).is_some_and(|(name, ..)| name == "rtx") {
+        let is_repair = ours.codec(format).is_some_and(|(name, ..)| name == "rtx");
+        if is_repair && answer.direction(number) != "inactive" {
             let of = ours.parameter(format, "apt");
             if of != theirs.parameter(format, "apt") || !of.is_some_and(|of| ours.formats().contains(&of)) {
                 return wrong(&format!("format {format} repeats {of:?}"));

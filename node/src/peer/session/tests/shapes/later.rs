@@ -94,7 +94,10 @@ fn what_is_sent_again_is_agreed_on_where_the_viewer_takes_it_and_keeps_its_sourc
     let map = told(&answer, "a=rtpmap:");
     assert!(map.contains(&format!("{repair} rtx/90000")), "{map:?}");
     let parameters = told(&answer, "a=fmtp:");
-    assert!(parameters.contains(&format!("{repair} apt={picture}")), "{parameters:?}");
+    assert!(
+        parameters.contains(&format!("{repair} apt={picture}")),
+        "{parameters:?}"
+    );
     let groups = told(&answer, "a=ssrc-group:FID ");
     let sources: Vec<_> = groups[0].split(' ').collect();
     for what in ["cname:pinhole", "msid:pinhole video"] {
@@ -104,7 +107,12 @@ fn what_is_sent_again_is_agreed_on_where_the_viewer_takes_it_and_keeps_its_sourc
         }
     }
     // Nothing of it is asked for again.
-    let deaf: String = BROWSER.lines().filter(|line| !line.ends_with(" nack")).collect::<Vec<_>>().join("\n") + "\n";
+    let deaf: String = BROWSER
+        .lines()
+        .filter(|line| !line.ends_with(" nack"))
+        .collect::<Vec<_>>()
+        .join("\n")
+        + "\n";
     let without = again(&mut session, &deaf);
     assert!(!without.contains("rtx") && !without.contains("FID"), "{without}");
     let with = again(&mut session, BROWSER);
