@@ -51,8 +51,8 @@ export function ends(Connection) {
       for (const entry of (await connection.getStats()).values()) {
         if (entry.type === "transport") facts.cipher = entry.srtpCipher ?? null;
         if (entry.type === "inbound-rtp") {
-          const { ssrc, packetsReceived, packetsLost, framesDecoded, nackCount } = entry;
-          facts[entry.kind] = { ssrc, packetsReceived, packetsLost, framesDecoded, nackCount };
+          const { ssrc, packetsReceived, packetsLost, framesDecoded, nackCount, retransmittedPacketsReceived } = entry;
+          facts[entry.kind] = { ssrc, packetsReceived, packetsLost, framesDecoded, nackCount, retransmittedPacketsReceived };
         }
       }
       return facts;

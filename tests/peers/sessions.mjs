@@ -184,6 +184,10 @@ class Sessions {
 class Session {
   /** Of each kind: what was counted by what is no more, and what is counted now. */
   #counts = { packets: new Map(), pictures: new Map() };
+  /** The sources of what is counted, … */
+  #sources = new Set();
+  /** … and whether what came again in a stream of its own is counted with it, as newer ones do. */
+  #countsAgain = false;
 
   constructor(number, engine, lane, relay) {
     Object.assign(this, { number, engine, lane, relay });
@@ -235,6 +239,10 @@ class Session {
     let sum = 0;
     for (const kind of ["video", "audio"]) {
       const key = what === "packets" ? "packetsReceived" : "framesDecoded";
+      if (figures[kind]) {
+        this.#sources.add(figures[kind].ssrc);
+        this.#countsAgain ||= figures[kind].retransmittedPacketsReceived !== undefined;
+      }
       const count = this.#counts[what].get(kind) ?? { before: 0, now: 0 };
       const now = figures[kind]?.[key] ?? count.now;
       if (now < count.now) count.before += count.now;
@@ -262,10 +270,11 @@ class Session {
   /** What was delivered and what was received so far, as soon as that is the same: some of it may be on its way. Media wait from now on. */
   async #compare() {
     this.relay.hold();
-    const delivered = Object.values(this.relay.delivered()).reduce((sum, count) => sum + count, 0);
     const end = performance.now() + 2_000;
     for (;;) {
       const received = await this.#count("packets");
+      const counted = Object.entries(this.relay.delivered()).filter(([source]) => this.#countsAgain || this.#sources.has(Number(source)));
+      const delivered = counted.reduce((sum, [, count]) => sum + count, 0);
       if (received === delivered || performance.now() > end) {
         const { cipher } = await this.engine.figures({ number: this.number });
         return { cipher, delivered, received };

@@ -23,9 +23,9 @@ pub(super) use vp8::PictureIds;
 
 use rates::Meter;
 
-/// The payload of one RTP packet. With the headers, their extension, SRTP's tag and a tunnel's overhead it fits into IPv6's
+/// The payload of one RTP packet. With the headers, their extension, the two bytes that it has more where it is sent again, SRTP's tag and a tunnel's overhead it fits into IPv6's
 /// smallest MTU of 1280 (RFC 8200, section 5).
-const PAYLOAD: usize = 1142;
+const PAYLOAD: usize = 1140;
 
 /// One rendition of a camera inside the engine: subscribed to while a session uses it, and packetised once for all.
 pub(super) struct Feed {

@@ -43,13 +43,13 @@ pub(super) struct Call {
     pub(super) heard: Instant,
     /// RTP packets that the session gave out, also those that it gave out again.
     pub(super) sent: u64,
+    /// Those of them that were in the stream for what is sent again.
+    pub(super) repaired: u64,
     /// Those of them that the session sealed itself.
     pub(super) sealed: u64,
     /// Pictures that the session gave out.
     pub(super) given: u32,
-    /// How often a picture has ended, with those that were sent again.
-    pub(super) ended: u32,
-    /// RTP packets that these came to.
+    /// RTP packets that it gave out, each once, but for those in the stream for what is sent again.
     pub(super) cut: u64,
     pub(super) holding: Holding,
     pub(super) nonces: Nonces,
@@ -59,13 +59,7 @@ impl Call {
     /// The viewer's offer is with the node, and the answer with the viewer.
     pub(super) fn new(setting: Setting) -> Self {
         let start = Instant::now();
-        let (viewer, offer) = Viewer::new(
-            setting.codec,
-            setting.wants,
-            setting.asking,
-            setting.ciphers,
-            start,
-        );
+        let (viewer, offer) = Viewer::new(&setting, start);
         let anchor = Anchor {
             instant: start,
             timestamp: Timestamp::from_monotonic(Duration::ZERO),
@@ -94,9 +88,9 @@ impl Call {
             told: Told::default(),
             heard: start,
             sent: 0,
+            repaired: 0,
             sealed: 0,
             given: 0,
-            ended: 0,
             cut: 0,
             holding: Holding::default(),
             nonces: Nonces::default(),

@@ -24,9 +24,15 @@ fn narrow(rate: u64) -> Conditions {
 }
 
 fn call(codec: Codec, to_viewer: Conditions) -> Call {
+    with(codec, to_viewer, false)
+}
+
+/// Of a viewer that `repairs`, or not, what got lost by packets of a stream of their own.
+fn with(codec: Codec, to_viewer: Conditions, repairs: bool) -> Call {
     let mut call = Call::new(Setting {
         codec,
         bitrate: 1_500_000,
+        repairs,
         to_viewer,
         ..Setting::default()
     });
@@ -74,6 +80,78 @@ fn a_path_that_carries_the_base_is_sent_that_and_shows_it_without_a_break() {
         let refused = call.to_viewer.figures().refused - refused;
         assert!(refused < 100, "{codec}: {refused} found the queue full");
         assert_eq!(call.viewer.reception().figures().undecrypted, 0);
+    }
+}
+
+#[test]
+fn a_keyframe_is_sent_bit_by_bit_where_the_path_takes_no_more() {
+    let most_at_once = |to_viewer| {
+        let mut call = call(Codec::H264, to_viewer);
+        call.run(8 * SECOND);
+        let (keyframes, mut most) = (call.source.keyframes(), 0);
+        call.source.request_keyframe();
+        let end = call.now + SECOND;
+        while call.now < end {
+            let before = call.cut;
+            call.step();
+            most = most.max(call.cut - before);
+        }
+        assert!(call.source.keyframes() > keyframes);
+        assert_eq!(call.viewer.reception().figures().undecrypted, 0);
+        most
+    };
+    let at_once = most_at_once(Conditions::default());
+    assert!(at_once > 20, "{at_once} packets");
+    let in_slices = most_at_once(narrow(1_200_000));
+    assert!(in_slices < at_once / 2, "{in_slices} of {at_once}");
+}
+
+#[test]
+fn probes_of_a_path_that_stays_narrow_cost_no_picture() {
+    for codec in Codec::ALL {
+        let mut call = with(codec, narrow(1_200_000), true);
+        call.run(8 * SECOND);
+        assert!(state(&mut call).0);
+        let (shown, repaired) = (call.viewer.screen().shown(), call.repaired);
+        let wanted = call.told.keyframes_wanted;
+        call.viewer.forget_gap(call.now);
+        call.run(120 * SECOND);
+        let gap = call.viewer.screen().longest_gap(call.now).expect("pictures");
+        assert!(gap < Duration::from_millis(500), "{codec}: {gap:?}");
+        let shown = call.viewer.screen().shown() - shown;
+        assert!(shown >= 15 * 115, "{codec}: {shown} in 120 s");
+        assert_eq!(call.told.keyframes_wanted, wanted, "{codec}");
+        let beside = call.repaired - repaired;
+        assert!(beside > 20, "{codec}: it was probed, by {beside} packets");
+        assert!(beside < call.sent / 8, "{codec}: {beside} of {}", call.sent);
+        assert_eq!(call.viewer.reception().figures().undecrypted, 0);
+    }
+}
+
+#[test]
+fn a_path_that_becomes_wide_is_found_out_without_a_break() {
+    for codec in Codec::ALL {
+        let mut call = with(codec, narrow(5_000_000), true);
+        call.run(2 * SECOND);
+        let change = |call: &mut Call, rate| {
+            call.to_viewer
+                .change(|path| path.bottleneck = narrow(rate).bottleneck)
+        };
+        change(&mut call, 1_100_000);
+        call.run(3 * SECOND);
+        assert!(state(&mut call).0);
+        call.viewer.forget_gap(call.now);
+        call.run(25 * SECOND);
+        assert!(state(&mut call).0);
+        change(&mut call, 5_000_000);
+        let is_whole = call.run_until(20 * SECOND, |call| {
+            call.session.as_ref().is_some_and(|session| !session.is_thinned())
+        });
+        assert!(is_whole, "{codec}: {:?}", state(&mut call));
+        call.run(20 * SECOND);
+        assert!(!state(&mut call).0, "{codec}");
+        let gap = call.viewer.screen().longest_gap(call.now).expect("pictures");
+        assert!(gap < Duration::from_millis(500), "{codec}: {gap:?}");
     }
 }
 

@@ -20,24 +20,24 @@ struct Source {
 pub(super) struct Nonces(HashMap<u32, Source>);
 
 impl Nonces {
-    /// Looks at a packet that goes out.
+    /// Looks at a packet that goes out. Returns whether it is one of RTP that did not go out before.
     ///
     /// # Panics
     /// Its number was that of another packet.
-    pub(super) fn see(&mut self, packet: &[u8]) {
+    pub(super) fn see(&mut self, packet: &[u8]) -> bool {
         let Some((name, sequence)) = rtp(packet) else {
-            return;
+            return false;
         };
         let source = self.0.entry(name).or_default();
         let number = source.numbers.take(sequence);
         let mut hasher = DefaultHasher::new();
         packet.hash(&mut hasher);
-        let known = *source.seen.entry(number).or_insert(hasher.finish());
-        assert_eq!(
-            known,
-            hasher.finish(),
+        let known = source.seen.insert(number, hasher.finish());
+        assert!(
+            known.is_none_or(|known| known == hasher.finish()),
             "two packets are number {sequence} of {name}"
         );
+        known.is_none()
     }
 
     /// How many there were.

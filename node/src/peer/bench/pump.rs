@@ -2,7 +2,13 @@
 
 use bytes::Bytes;
 
-use super::{call::Call, link::Datagram, port::Port, reception::rtp};
+use super::{
+    call::Call,
+    link::Datagram,
+    port::Port,
+    reception::rtp,
+    viewer::{OPUS, REPAIRS},
+};
 use crate::peer::{
     sdp,
     session::{Event, Input, Output, Session},
@@ -30,12 +36,10 @@ impl Call {
                 Output::Event(Event::Watching) => self.told.watching = Some(self.now),
                 Output::Event(Event::KeyframeWanted) => {
                     self.told.keyframes_wanted += 1;
-                    let (mut port, sent, ended) = (Port::default(), self.sent, self.ended);
+                    let mut port = Port::default();
                     let ring = self.source.ring();
                     let begins = session.catch_up(ring.group(self.on_request), ring, self.now, &mut port);
                     self.leave(port);
-                    self.given += self.ended - ended;
-                    self.cut += self.sent - sent;
                     if !begins && self.on_request {
                         self.source.request_keyframe();
                     }
@@ -80,10 +84,16 @@ impl Call {
     }
 
     fn transmit(&mut self, path: Path, packet: Bytes) {
-        self.nonces.see(&packet);
+        let is_new = self.nonces.see(&packet);
         let is_rtp = rtp(&packet).is_some();
         self.sent += u64::from(is_rtp);
-        self.ended += u32::from(is_rtp && packet[1] & MARKER != 0);
+        let is_again = is_rtp && REPAIRS.contains(&(packet[1] & !MARKER));
+        self.repaired += u64::from(is_again);
+        self.cut += u64::from(is_new && !is_again);
+        let ends_picture = packet
+            .get(1)
+            .is_some_and(|kind| kind & MARKER != 0 && kind & !MARKER != OPUS);
+        self.given += u32::from(is_new && !is_again && ends_picture);
         if self.viewer.knows(path.peer) {
             let packet = Datagram {
                 viewer: path.peer,

@@ -87,6 +87,13 @@ impl Reception {
         );
     }
 
+    /// A packet has come in another stream than its own. Returns whether it was not there before.
+    pub(super) fn is_new(&mut self, source: u32, sequence: u16) -> bool {
+        let stream = self.streams.entry(source).or_default();
+        let number = stream.numbers.take(sequence);
+        stream.decrypted.insert(number)
+    }
+
     /// The core has made of the packet what it could, and the viewer `hears` such packets.
     pub(super) fn settle(&mut self, hears: bool) {
         let Some(arriving) = self.arriving.take() else {

@@ -72,6 +72,7 @@ fn draw(seed: u64) -> Setting {
             share if share < 0.5 => Ciphers::CounterMode,
             _ => Ciphers::Any,
         },
+        repairs: up_to(1.0) < 0.5,
         ..Setting::default()
     }
 }

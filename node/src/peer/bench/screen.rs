@@ -85,6 +85,12 @@ impl Screen {
         Some(self.longest.max(since))
     }
 
+    /// From now on the longest time without a picture is another one.
+    pub(super) fn forget_gap(&mut self, now: Instant) {
+        self.shown_at = self.shown_at.map(|_| now);
+        self.longest = Duration::ZERO;
+    }
+
     /// Takes a packet, and shows what can be shown.
     pub(super) fn receive(&mut self, packet: Packet, now: Instant) {
         let sequence = self.numbers.take(packet.header.sequence_number);

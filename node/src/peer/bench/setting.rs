@@ -20,6 +20,8 @@ pub(super) struct Setting {
     pub(super) asking: Asking,
     pub(super) wants: Wants,
     pub(super) ciphers: Ciphers,
+    /// Whether the viewer takes lost packets in a stream of their own.
+    pub(super) repairs: bool,
     /// Whether the node has a microphone.
     pub(super) microphone: bool,
     /// Whether the camera makes a keyframe when it is asked for one.
@@ -45,6 +47,7 @@ impl Default for Setting {
             wants: Wants::Video,
             on_request: true,
             ciphers: Ciphers::Any,
+            repairs: false,
             microphone: false,
             first: None,
         }

@@ -63,9 +63,7 @@ impl Call {
             && let Some(packetised) = self.source.picture(self.now)
         {
             self.holding.follow(&packetised.payloads);
-            let ended = self.ended;
             self.give(|session, now, port| session.picture(&packetised, now, port));
-            self.given += self.ended - ended;
         }
     }
 
@@ -83,14 +81,12 @@ impl Call {
 
     /// Gives the session something to send.
     fn give(&mut self, media: impl FnOnce(&mut Session, Instant, &mut Port)) {
-        let before = self.sent;
         let mut port = Port::default();
         if let Some(session) = &mut self.session {
             media(session, self.now, &mut port);
         }
         self.leave(port);
         self.pump();
-        self.cut += self.sent - before;
     }
 
     /// Sends what the viewer has to say.

@@ -46,6 +46,34 @@ fn a_good_path_shows_every_picture_and_asks_for_nothing() {
 }
 
 #[test]
+fn what_gets_lost_comes_again_in_a_stream_of_its_own_where_the_viewer_takes_that() {
+    let ciphers = Ciphers::ALL.into_iter().filter(|ciphers| ciphers.is_ours());
+    for (ciphers, codec) in ciphers.flat_map(|ciphers| Codec::ALL.map(|codec| (ciphers, codec))) {
+        let mut call = watching(Setting {
+            codec,
+            ciphers,
+            repairs: true,
+            ..Setting::default()
+        });
+        assert_eq!(call.repaired, 0);
+        call.to_viewer.change(|path| path.loss = 0.05);
+        call.run(Duration::from_secs(10));
+        let (lost, again) = (call.to_viewer.figures().lost, call.retransmitted());
+        assert!(
+            again > 10 && call.repaired == again,
+            "{} of {again}",
+            call.repaired
+        );
+        assert!(again <= lost + lost / 2, "{again} for {lost}");
+        let gap = call.viewer.screen().longest_gap(call.now);
+        assert!(gap < Some(Duration::from_millis(700)), "{gap:?}");
+        let missing = call.given - call.viewer.screen().shown();
+        assert!(missing <= 10, "{missing} of {}", call.given);
+        assert_eq!(call.viewer.reception().figures().undecrypted, 0);
+    }
+}
+
+#[test]
 fn all_packets_but_the_first_are_sealed_by_the_session() {
     let ciphers = Ciphers::ALL.into_iter().filter(|ciphers| ciphers.is_ours());
     for (ciphers, codec) in ciphers.flat_map(|ciphers| Codec::ALL.map(|codec| (ciphers, codec))) {

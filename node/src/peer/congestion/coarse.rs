@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::estimator::{Estimator, News, Verdict};
+use super::{
+    estimator::{Estimator, News, Verdict},
+    history::Departure,
+};
 use crate::media::Bitrate;
 
 /// The shortest round trip is that of the last one or two spans of this.
@@ -78,8 +81,8 @@ impl Coarse {
 }
 
 impl Estimator for Coarse {
-    fn sent(&mut self, _number: Option<u64>, bytes: usize, now: Instant) {
-        self.sent.add(bytes, now);
+    fn sent(&mut self, departure: Departure, now: Instant) {
+        self.sent.add(departure.bytes, now);
     }
 
     fn sent_again(&mut self, _number: u64) {}
@@ -117,6 +120,8 @@ impl Estimator for Coarse {
         Verdict {
             carries: carries.map(Bitrate::from_bps),
             is_full: self.is_full,
+            received: None,
+            queue: Duration::ZERO,
         }
     }
 }

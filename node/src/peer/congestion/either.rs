@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     coarse::Coarse,
     estimator::{Estimator, News, Verdict},
+    history::Departure,
     wide::Wide,
 };
 
@@ -28,10 +29,10 @@ impl Either {
 }
 
 impl Estimator for Either {
-    fn sent(&mut self, number: Option<u64>, bytes: usize, now: Instant) {
-        self.wide.sent(number, bytes, now);
+    fn sent(&mut self, departure: Departure, now: Instant) {
+        self.wide.sent(departure, now);
         if !self.is_wide {
-            self.coarse.sent(number, bytes, now);
+            self.coarse.sent(departure, now);
         }
     }
 

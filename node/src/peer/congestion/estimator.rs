@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::report::Report;
+use super::{history::Departure, report::Report};
 use crate::media::Bitrate;
 
 /// Something that a viewer has said of what it gets.
@@ -23,12 +23,16 @@ pub(in crate::peer) struct Verdict {
     pub(in crate::peer) carries: Option<Bitrate>,
     /// Whether more is sent now than it carries.
     pub(in crate::peer) is_full: bool,
+    /// What has arrived lately; `None` where nobody tells of each packet.
+    pub(in crate::peer) received: Option<Bitrate>,
+    /// How long packets wait on their way, as far as that is known.
+    pub(in crate::peer) queue: Duration,
 }
 
 /// Finds out what a path carries.
 pub(in crate::peer) trait Estimator: Send {
-    /// A packet of so many bytes leaves, with a transport-wide number where it has one. Numbers rise.
-    fn sent(&mut self, number: Option<u64>, bytes: usize, now: Instant);
+    /// A packet leaves. Numbers rise.
+    fn sent(&mut self, departure: Departure, now: Instant);
 
     /// The packet of this number leaves once more.
     fn sent_again(&mut self, number: u64);

@@ -28,6 +28,7 @@ use std::time::Instant;
 use either::Either;
 
 pub(super) use estimator::{Estimator, News, Verdict};
+pub(super) use history::Departure;
 pub(super) use report::Report;
 
 /// What finds out what the path of a viewer carries.

@@ -1,11 +1,11 @@
 //! An estimate by when each packet arrived.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     delay::Delay,
     estimator::{Estimator, News, Verdict},
-    history::{History, Told},
+    history::{Departure, History, Told},
     loss::Loss,
     rate::{Rate, Seen},
     received::Received,
@@ -154,10 +154,10 @@ impl Wide {
 }
 
 impl Estimator for Wide {
-    fn sent(&mut self, number: Option<u64>, bytes: usize, now: Instant) {
-        if let Some(number) = number {
+    fn sent(&mut self, departure: Departure, now: Instant) {
+        if let Some(number) = departure.number {
             let now = self.time(now);
-            self.history.sent(number, bytes, now);
+            self.history.sent(number, departure, now);
             self.sent_since.get_or_insert(now);
         }
     }
@@ -184,6 +184,8 @@ impl Estimator for Wide {
         Verdict {
             carries: self.rate.estimate().map(|rate| Bitrate::from_bps(rate as u64)),
             is_full: self.is_full,
+            queue: Duration::from_micros(self.delay.queue().try_into().unwrap_or(0)),
+            received: self.received.rate().map(|rate| Bitrate::from_bps(rate as u64)),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::media::Bitrate;
+
 /// Until a round trip was measured.
 const ASSUMED: Duration = Duration::from_millis(100);
 /// What is measured counts within these bounds: a report is the viewer's word.
@@ -16,6 +18,9 @@ const MOST: usize = 256 * 1024;
 /// In the long run one byte is sent again for this many that were sent. A path that loses more is helped by a lower rate, not by more
 /// packets.
 const SHARE: usize = 2;
+/// Of a path that was found full as much as it carries, and at once what it carries in so much time. What else is missing then is better asked for again, or made
+/// good by a keyframe, than sent into a queue. With half of it a keyframe that had lost its end was not whole before the next one came, and so for ever.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Has a packet sent again at most once in a round trip, and no more than half of the stream in all: a request of a few bytes can
 /// name thousands of packets.
@@ -30,6 +35,39 @@ pub(in crate::peer) struct ResendLimit {
     resent: Box<[Option<(u16, Instant)>]>,
     /// Bytes that may be sent again.
     budget: usize,
+    /// Where it is known what the path carries.
+    path: Option<Path>,
+}
+
+/// What of a path may be for what is sent again.
+#[derive(Clone, Copy, Debug)]
+struct Path {
+    carries: Bitrate,
+    /// Bytes that may go there now.
+    left: f64,
+    since: Instant,
+}
+
+impl Path {
+    fn new(carries: Bitrate, now: Instant) -> Self {
+        Self {
+            carries,
+            left: Self::most(carries),
+            since: now,
+        }
+    }
+
+    fn most(carries: Bitrate) -> f64 {
+        carries.bps() as f64 / 8.0 * AT_ONCE.as_secs_f64()
+    }
+
+    /// The path carries this now.
+    fn change(&mut self, carries: Bitrate, now: Instant) {
+        let passed = now.saturating_duration_since(self.since).as_secs_f64();
+        let earned = self.carries.bps() as f64 / 8.0 * passed;
+        self.left = (self.left + earned).min(Self::most(carries));
+        (self.carries, self.since) = (carries, now);
+    }
 }
 
 impl Default for ResendLimit {
@@ -39,6 +77,7 @@ impl Default for ResendLimit {
             // Without memory until the first request.
             resent: Box::default(),
             budget: FIRST,
+            path: None,
         }
     }
 }
@@ -47,6 +86,14 @@ impl ResendLimit {
     /// The round trip was measured.
     pub(in crate::peer) fn measured(&mut self, round_trip: Duration) {
         self.round_trip = round_trip.clamp(SHORTEST, LONGEST);
+    }
+
+    /// The path carries this; `None` where it was never found full.
+    pub(in crate::peer) fn obey(&mut self, carries: Option<Bitrate>, now: Instant) {
+        match (&mut self.path, carries) {
+            (Some(path), Some(carries)) => path.change(carries, now),
+            (path, carries) => *path = carries.map(|carries| Path::new(carries, now)),
+        }
     }
 
     /// So many bytes were sent for the first time.
@@ -64,10 +111,14 @@ impl ResendLimit {
         let is_on_its_way = last.is_some_and(|(packet, at)| {
             packet == sequence && now.saturating_duration_since(at) < self.round_trip
         });
+        let is_carried = self.path.is_none_or(|path| path.left > 0.0);
         match self.budget.checked_sub(bytes) {
-            Some(left) if !is_on_its_way => {
+            Some(left) if !is_on_its_way && is_carried => {
                 *last = Some((sequence, now));
                 self.budget = left;
+                if let Some(path) = &mut self.path {
+                    path.left -= bytes as f64;
+                }
                 true
             }
             _ => false,
@@ -121,6 +172,31 @@ mod tests {
         let all: Vec<_> = (0..=u16::MAX).collect();
         assert_eq!(due(&mut limit, &all, Instant::now()), all);
         assert_eq!(limit.resent.len(), REMEMBERED);
+    }
+
+    #[test]
+    fn what_a_path_carries_is_not_all_for_what_is_sent_again() {
+        let (mut limit, mut now) = (ResendLimit::default(), Instant::now());
+        limit.earn(MOST * SHARE);
+        let mut next = 0;
+        let mut spent = |limit: &mut ResendLimit, carries: Option<u64>, now: Instant| {
+            limit.obey(carries.map(Bitrate::from_bps), now);
+            let first = next;
+            while next - first < 100 && limit.takes(next, 1000, now) {
+                next += 1;
+            }
+            next - first
+        };
+        assert_eq!(spent(&mut limit, None, now), 100, "nobody knows");
+        assert_eq!(
+            spent(&mut limit, Some(800_000), now),
+            50,
+            "what it carries in half a second"
+        );
+        now += 100 * MILLISECOND;
+        assert_eq!(spent(&mut limit, Some(800_000), now), 10);
+        now += Duration::from_secs(60);
+        assert_eq!(spent(&mut limit, Some(400_000), now), 25, "no more is saved up");
     }
 
     #[test]

@@ -116,6 +116,14 @@ impl Coding {
             .filter_map(|(key, value)| Some(Attribute::new(key.to_owned(), Some(value?))))
     }
 
+    /// The payload type whose packets are sent again by this one, where it is for that (RFC 4588, section 8.1).
+    pub(super) fn repairs(&self) -> Option<u8> {
+        let is_for_that = self.name.eq_ignore_ascii_case("rtx") && self.clock_rate == 90_000;
+        self.parameter("apt")
+            .filter(|_| is_for_that)
+            .and_then(|number| number.parse().ok())
+    }
+
     fn parameter(&self, key: &str) -> Option<&str> {
         self.format.split(';').find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;

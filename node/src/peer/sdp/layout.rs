@@ -22,6 +22,8 @@ pub(in crate::peer) struct Layout {
     pub(super) is_grouped: bool,
     /// The core's name of the section for the picture, where we have offered that.
     own: Option<String>,
+    /// The source of what of the picture is sent again.
+    pub(super) repairs: u32,
 }
 
 /// A section of a session.
@@ -35,6 +37,8 @@ pub(super) struct Place {
     pub(super) coding: Option<Coding>,
     /// The feedback that the viewer takes there, where it has said so.
     pub(super) feedback: Option<Vec<String>>,
+    /// Where it is for the picture, by what lost packets of it are sent again; `None`: as they were.
+    pub(super) repair: Option<Coding>,
     /// How the viewer tells there what its path carries.
     pub(super) congestion: Congestion,
     pub(super) has_mux: bool,
@@ -42,14 +46,15 @@ pub(super) struct Place {
 }
 
 impl Layout {
-    /// The layout of a session whose ends mean this by their numbers.
-    pub(in crate::peer) fn new(agreed: Agreed) -> Self {
+    /// The layout of a session whose ends mean this by their numbers, and in which lost packets of the picture are sent again by this source.
+    pub(in crate::peer) fn new(agreed: Agreed, repairs: u32) -> Self {
         Self {
             agreed,
             places: Vec::new(),
             bundled: Vec::new(),
             is_grouped: false,
             own: None,
+            repairs,
         }
     }
 
@@ -108,6 +113,10 @@ impl Layout {
             Part::Taken(Role::Sound) => self.agreed.audio.first().map(|coding| coding.payload_type),
             _ => None,
         };
+        let repair = match part {
+            Part::Taken(Role::Picture) => number.and_then(|number| section.repair(number)),
+            _ => None,
+        };
         let feedback = number.map(|number| section.feedback(number).map(ToOwned::to_owned).collect());
         Place {
             line: section.line.clone(),
@@ -118,6 +127,7 @@ impl Layout {
             mid: section.mid.clone(),
             part,
             coding,
+            repair,
             feedback,
             congestion: sent.map_or(Congestion::Plain, |number| Congestion::of(section, number)),
             has_mux: section.has("rtcp-mux"),
@@ -188,6 +198,12 @@ impl Layout {
         place.coding.as_ref().map(|coding| coding.payload_type)
     }
 
+    /// The viewer's payload type for what of the picture is sent again in a stream of its own, where it takes that.
+    pub(in crate::peer) fn repair_number(&self) -> Option<u8> {
+        let place = self.places.get(self.section(Role::Picture)?)?;
+        place.repair.as_ref().map(|repair| repair.payload_type)
+    }
+
     /// The number of the header extension by which packets are numbered for congestion control, in the section that has this role.
     pub(in crate::peer) fn extension(&self, role: Role) -> Option<u8> {
         self.places.get(self.section(role)?)?.congestion.id()
@@ -226,6 +242,7 @@ impl Layout {
             part: Part::Taken(Role::Picture),
             coding: Some(picture.clone()),
             feedback: None,
+            repair: None,
             congestion: Congestion::Plain,
             has_mux: true,
             has_reduced_size: true,

@@ -107,6 +107,19 @@ impl Section {
         })
     }
 
+    /// By what lost packets of a payload type can be sent again in a stream of their own, where the viewer would ask for them (RFC 4588).
+    pub(super) fn repair(&self, payload_type: u8) -> Option<Coding> {
+        let asks = self.feedback(payload_type).any(|what| what == "nack");
+        let mut codings = self.codings.iter().filter(|_| asks);
+        let repair = codings.find(|coding| coding.repairs() == Some(payload_type))?;
+        Some(Coding {
+            channels: 0,
+            // Not for how long the viewer would ask: that is no matter of agreement.
+            format: format!("apt={payload_type}"),
+            ..repair.clone()
+        })
+    }
+
     /// Its SCTP port, where it is for data.
     pub(super) fn sctp_port(&self) -> Option<u16> {
         match self.kind {

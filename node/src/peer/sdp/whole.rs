@@ -11,6 +11,7 @@ use rtc::{
 
 use super::{
     choice::{Part, Role},
+    coding::Coding,
     layout::{Layout, Place},
     section::Dialect,
 };
@@ -157,10 +158,30 @@ impl Layout {
             }
             (Role::Picture, None) => {}
         }
+        if let Some(repair) = &place.repair {
+            self.add_repair(&mut media, repair);
+        }
         let told = place.congestion.attributes(&media.media_name.formats);
         let told = told.into_iter().map(|(key, value)| attribute(key, Some(&value)));
         media.attributes.extend(told);
         media
+    }
+
+    /// Adds what packets of the picture are sent again by, which the core does not know: their payload type, and beside the picture's source that of
+    /// theirs (RFC 4588, section 8.6; RFC 5576, section 4.2).
+    fn add_repair(&self, media: &mut MediaDescription, repair: &Coding) {
+        media.media_name.formats.push(repair.payload_type.to_string());
+        media.attributes.extend(repair.attributes());
+        let sources = media.attributes.iter().filter(|told| told.key == "ssrc");
+        let sources = sources.filter_map(|told| told.value.as_deref()?.split_once(' '));
+        let Some((picture, _)) = sources.clone().next() else {
+            // Nothing is sent for now.
+            return;
+        };
+        let group = attribute("ssrc-group", Some(&format!("FID {picture} {}", self.repairs)));
+        let same = sources.map(|(_, what)| attribute("ssrc", Some(&format!("{} {what}", self.repairs))));
+        let told: Vec<_> = std::iter::once(group).chain(same).collect();
+        media.attributes.extend(told);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::probe::Outcome;
 use crate::{media::Bitrate, peer::congestion::Verdict};
 
 /// Before so much time has passed nothing is decided: what comes first is a keyframe, and of one path nobody knows anything yet.
@@ -16,12 +17,23 @@ const LONGEST: Duration = Duration::from_secs(60);
 const ACROSS: u32 = 15;
 /// A try that holds for so long was none too many.
 const HOLDS: Duration = Duration::from_secs(5);
+/// So long after a probe its traces are not taken for those of what is sent.
+const FADES: Duration = Duration::from_secs(1);
 /// A step is left below this share of what it takes: its rate is measured, and varies.
 const LEAVES: f64 = 0.95;
 /// A step is taken at once where the path carries so many times what it takes.
 const TAKES: f64 = 1.1;
 /// An estimate of so many times what is sent is as high as it can be: it follows from what arrives.
 const AS_HIGH: f64 = 1.3;
+
+/// How more is tried than a path is known to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trial {
+    /// By sending it.
+    Instead,
+    /// Beside what is sent, of which this has come.
+    Beside(Outcome),
+}
 
 /// The step of one viewer: 0 is everything, and each further one is less.
 #[derive(Debug)]
@@ -36,6 +48,8 @@ pub(super) struct Adapt {
     patience: Duration,
     /// When the last try began, while nobody knows what it comes to.
     tried: Option<Instant>,
+    /// When a probe was under way last.
+    probed: Option<Instant>,
 }
 
 impl Default for Adapt {
@@ -47,6 +61,7 @@ impl Default for Adapt {
             quiet_since: None,
             patience: QUIET,
             tried: None,
+            probed: None,
         }
     }
 }
@@ -59,7 +74,14 @@ impl Adapt {
 
     /// Looks at what is known of the path, beside what each step takes. There is at least one, and there may be others than before; those from `rung` on
     /// are of another rung. Returns whether it is another step now.
-    pub(super) fn look(&mut self, verdict: Verdict, takes: &[Bitrate], rung: usize, now: Instant) -> bool {
+    pub(super) fn look(
+        &mut self,
+        verdict: Verdict,
+        takes: &[Bitrate],
+        rung: usize,
+        trial: Trial,
+        now: Instant,
+    ) -> bool {
         let before = self.step;
         let last = takes.len().saturating_sub(1);
         self.step = self.step.min(last);
@@ -75,10 +97,19 @@ impl Adapt {
         let since = |at: Option<Instant>| at.map_or(Duration::MAX, |at| now.saturating_duration_since(at));
         // More is tried than the estimate tells: only a path that is full speaks against it, until the estimate has followed.
         let is_tried = since(self.tried) < HOLDS && !verdict.is_full;
+        if trial == Trial::Beside(Outcome::UnderWay) {
+            self.probed = Some(now);
+        }
+        // What fills the path then is the probe, which ends with that.
+        let is_probed = since(self.probed) < FADES;
         match verdict.carries.map(|carries| carries.bps() as f64) {
             // It was never full.
             None => self.step = 0,
-            Some(carries) if carries < rate(self.step) * LEAVES && !is_tried => {
+            Some(_) if trial == Trial::Beside(Outcome::Carried) && self.step > 0 => {
+                self.step -= 1;
+                self.tried = Some(now);
+            }
+            Some(carries) if carries < rate(self.step) * LEAVES && !is_tried && !is_probed => {
                 if self.step < last && since(self.changed) >= DOWN_AGAIN {
                     let fits = (self.step + 1..last).find(|step| rate(*step) <= carries);
                     self.step = fits.unwrap_or(last);
@@ -99,7 +130,7 @@ impl Adapt {
                     now.saturating_duration_since(quiet_since) >= patience && since(self.changed) >= patience;
                 if let Some(step) = known {
                     self.step = step;
-                } else if is_quiet && carries >= rate(self.step) * AS_HIGH {
+                } else if trial == Trial::Instead && is_quiet && carries >= rate(self.step) * AS_HIGH {
                     self.step -= 1;
                     self.tried = Some(now);
                 }
@@ -125,6 +156,7 @@ mod tests {
 
     struct Course {
         adapt: Adapt,
+        trial: Trial,
         now: Instant,
     }
 
@@ -132,6 +164,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 adapt: Adapt::default(),
+                trial: Trial::Instead,
                 now: Instant::now(),
             }
         }
@@ -142,10 +175,12 @@ mod tests {
             let verdict = Verdict {
                 carries: carries.map(Bitrate::from_bps),
                 is_full,
+                ..Verdict::default()
             };
             for _ in 0..tenths {
                 self.now += Duration::from_millis(100);
-                self.adapt.look(verdict, &takes, STEPS.len(), self.now);
+                self.adapt
+                    .look(verdict, &takes, STEPS.len(), self.trial, self.now);
             }
             self.adapt.step()
         }
@@ -218,11 +253,40 @@ mod tests {
     }
 
     #[test]
+    fn where_a_probe_can_tell_nothing_is_tried_and_nothing_is_left_for_its_sake() {
+        let mut course = Course::new();
+        course.trial = Trial::Beside(Outcome::Nothing);
+        assert_eq!(course.go(30, Some(600_000), true), 2);
+        assert_eq!(course.go(1000, Some(700_000), false), 2);
+        course.go(30, Some(1_350_000), false);
+        assert_eq!(course.adapt.step(), 1, "what the path is known to carry is sent");
+        course.trial = Trial::Beside(Outcome::UnderWay);
+        assert_eq!(course.go(10, Some(1_000_000), true), 1, "that was the probe");
+        course.trial = Trial::Beside(Outcome::Nothing);
+        assert_eq!(course.go(8, Some(1_000_000), false), 1);
+        assert_eq!(
+            course.go(8, Some(1_000_000), false),
+            2,
+            "it does not fit all the same"
+        );
+        course.trial = Trial::Beside(Outcome::Carried);
+        assert_eq!(course.go(1, Some(1_000_000), false), 1);
+        course.trial = Trial::Beside(Outcome::Nothing);
+        assert_eq!(course.go(30, Some(1_000_000), false), 1);
+        assert_eq!(course.go(10, Some(1_000_000), true), 2);
+    }
+
+    #[test]
     fn steps_may_become_fewer() {
         let mut course = Course::new();
         course.go(30, Some(400_000), true);
         let one = [Bitrate::from_bps(2_000_000)];
-        assert!(course.adapt.look(Verdict::default(), &one, 1, course.now));
+        let now = course.now;
+        assert!(
+            course
+                .adapt
+                .look(Verdict::default(), &one, 1, Trial::Instead, now)
+        );
         assert_eq!(course.adapt.step(), 0);
     }
 }

@@ -103,6 +103,7 @@ impl Session {
                 captured_at: packet.captured_at,
                 marker: packet.marker,
                 bytes,
+                is_late: false,
             };
             self.link.resend_limit.earn(bytes);
             self.fed(fed, stamps, &packet.payload, out);

@@ -71,7 +71,8 @@ pub(in crate::peer) enum Event {
     Connected,
     /// The viewer can't decode anything before a keyframe.
     KeyframeWanted,
-    /// The viewer has missed packets that may be sent again, by [`Session::again`](super::Session::again).
+    /// Packets of the past are to be sent, by [`Session::again`](super::Session::again): the viewer has missed some, its path is probed, or a picture
+    /// is sent bit by bit.
     PacketsWanted,
     /// The pictures of this rung are to come as well, a keyframe first.
     RungWanted(Rung),

@@ -4,7 +4,7 @@ use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
     channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
-    outgoing::Outgoing, pace::Pace, rungs::Rungs, stamps::Stamps,
+    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, spread::Spread, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -23,6 +23,10 @@ pub(super) struct Link {
     pub(super) numbering: Numbering,
     /// What it is sent, accordingly.
     pub(super) rungs: Rungs,
+    /// Whether more could be.
+    pub(super) probe: Probe,
+    /// What is left of a picture that is more than it carries at once.
+    pub(super) spread: Spread,
     pub(super) channel: Channel,
     /// Where the viewer's reports are read on their way through the core.
     pub(super) inbox: Inbox,

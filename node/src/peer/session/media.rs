@@ -68,7 +68,9 @@ impl Media {
     /// Sends from now on with what the viewer has for it in headers: the payload type of the picture, and where the transport-wide numbers are.
     pub(super) fn renumber(&mut self, layout: &Layout) {
         if let Some(number) = layout.picture_number() {
-            self.stream.renumber(number, layout.extension(Role::Picture));
+            let extension = layout.extension(Role::Picture);
+            self.stream.renumber(number, extension);
+            self.stream.repair.agree(layout.repair_number(), extension);
         }
         if let Some(sound) = &mut self.sound {
             // Nothing of it is sent again, so that no packet gets another header.

@@ -3,6 +3,7 @@
 
 mod account;
 mod adapt;
+mod beside;
 mod candidate;
 mod catching;
 mod channel;
@@ -19,15 +20,19 @@ mod offer;
 mod outgoing;
 mod output;
 mod pace;
+mod probe;
 mod receive;
 mod remotes;
 mod rendition;
+mod repair;
 mod rtp;
 mod rungs;
 mod sections;
 mod send;
 mod setup;
+mod slices;
 mod sound;
+mod spread;
 mod stamps;
 mod stream;
 #[cfg(test)]
@@ -214,6 +219,7 @@ impl Session {
     /// Has each stream begin with this number; before anything was sent.
     #[cfg(any(test, fuzzing))]
     pub(super) fn begin_at(&mut self, number: u16) {
+        self.link.media.stream.repair.rtp.begin_at(number);
         for which in [Which::Picture, Which::Sound] {
             if let Some(rtp) = self.link.media.rtp(which) {
                 rtp.begin_at(number);

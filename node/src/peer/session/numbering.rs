@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::rtp::Rtp;
-use crate::peer::congestion::{self, Estimator, News, Verdict};
+use crate::peer::congestion::{self, Departure, Estimator, News, Verdict};
 
 /// Numbers packets in the order in which they leave, whatever they are of, and finds out what their path carries.
 pub(super) struct Numbering {
@@ -29,8 +29,8 @@ impl Numbering {
     }
 
     /// A packet has left for the first time.
-    pub(super) fn sent(&mut self, number: Option<u64>, bytes: usize, now: Instant) {
-        self.estimator.sent(number, bytes, now);
+    pub(super) fn sent(&mut self, departure: Departure, now: Instant) {
+        self.estimator.sent(departure, now);
     }
 
     /// A packet leaves again, as it was, its number included: another one would make another packet of it, for the same nonce.

@@ -14,10 +14,12 @@ use super::{
     numbering::Numbering,
     outgoing::Outgoing,
     pace::Pace,
+    probe::Probe,
     remotes::Remotes,
     rungs::Rungs,
     setup,
     sound::SoundSender,
+    spread::Spread,
     stream::Stream,
     voice::Ear,
 };
@@ -107,7 +109,7 @@ pub(super) fn open(
         outgoing.provider()?,
         now,
     )?;
-    let mut layout = Layout::new(agreed);
+    let mut layout = Layout::new(agreed, stream.repair.rtp.ssrc());
     connection.set_remote_description(now, offer.given(&mut layout)?)?;
     for address in addresses {
         connection.add_local_candidate(candidate::host(*address)?)?;
@@ -142,6 +144,8 @@ pub(super) fn open(
         outgoing,
         numbering: Numbering::new(now),
         rungs: Rungs::default(),
+        probe: Probe::default(),
+        spread: Spread::default(),
         channel: Channel::default(),
         inbox,
         feedback: Feedback::default(),

@@ -50,7 +50,11 @@ impl Session {
                 .is_some_and(|unsent| unsent > 0)
         };
         let exact = link.stage == Stage::Connecting || link.pace.is_checking() || waits();
-        self.timer.set(core, link.reports.next(), exact, self.now);
+        let media = [link.probe.next(), link.spread.next()]
+            .into_iter()
+            .flatten()
+            .min();
+        self.timer.set(core, link.reports.next(), media, exact, self.now);
     }
 
     /// When to call with [`Input::Timeout`](super::Input::Timeout) at the latest.

@@ -56,6 +56,10 @@ pub(super) fn look(link: &mut Link, started: Instant, now: Instant) -> Option<En
     messages(link, now);
     said(link, now);
     report(link, now);
+    let is_due = [link.probe.is_due(now), link.spread.is_due(now)];
+    if is_due.contains(&true) {
+        link.events.push_back(Event::PacketsWanted);
+    }
     None
 }
 

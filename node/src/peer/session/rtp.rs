@@ -16,6 +16,8 @@ const MARKER: u8 = 0x80;
 const VERSION: u8 = 0x80;
 /// In the first byte: an extension follows.
 const EXTENDED: u8 = 0x10;
+/// There: it ends with padding.
+const PADDED: u8 = 0x20;
 /// Of one byte for each element, and one word long (RFC 8285, section 4.2).
 const ONE_BYTE: [u8; 4] = [0xbe, 0xde, 0, 1];
 /// What an extension with a number of two bytes comes to.
@@ -69,6 +71,11 @@ impl Head {
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
+
+    /// Says that the packet ends with padding, whose length is its last byte.
+    pub(super) fn pads(&mut self) {
+        self.bytes[0] |= PADDED;
+    }
 }
 
 impl Place {
@@ -93,6 +100,18 @@ impl Rtp {
             bytes: 0,
             seal: Seal::Unproven,
             extension: None,
+        }
+    }
+
+    /// A stream of what of this one is sent once more: with its time stamps, but from another source and with numbers of its own (RFC 4588, section 4).
+    /// It is ours to seal wherever this one is.
+    pub(super) fn beside(&self) -> Self {
+        let drawn: u32 = rand::random();
+        let ssrc = if drawn == self.clock.ssrc { !drawn } else { drawn };
+        Self {
+            clock: StreamClock { ssrc, ..self.clock },
+            seal: Seal::Ours,
+            ..Self::new(self.payload_type, self.clock.rate)
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use super::adapt::Adapt;
+use super::{
+    adapt::{Adapt, Trial},
+    probe::{Probe, Seen},
+};
 use crate::{
     media::{Bitrate, Layer, Rung},
     peer::{congestion::Verdict, feed::Rates},
@@ -12,6 +15,10 @@ use crate::{
 const SHARE: f64 = 0.85;
 /// What sound takes with all that is around it: 32 kbit/s, fifty packets a second.
 const SOUND: u64 = 50_000;
+/// What is tried of a step beside what is sent, as a multiple of what that takes: more than what it takes to be taken at once. One of another rung begins
+/// with a keyframe.
+const PROBES: f64 = 1.2;
+const PROBES_RUNG: f64 = 1.3;
 /// How much less a rung takes than the one above it, as long as nobody has measured.
 const SMALLER: u64 = 4;
 
@@ -112,6 +119,11 @@ impl Rungs {
         self.verdict.carries
     }
 
+    /// What its path carries, where that was found out packet by packet: only then it is known well enough to send by it.
+    pub(super) fn paced(&self) -> Option<Bitrate> {
+        self.verdict.carries.filter(|_| self.verdict.received.is_some())
+    }
+
     /// What an encoder may make for this viewer alone; `None` where whatever it makes gets through.
     pub(super) fn share(&self, hears: bool) -> Option<Bitrate> {
         let carries = self.verdict.carries?.bps() as f64 * SHARE;
@@ -147,6 +159,7 @@ impl Rungs {
         verdict: Verdict,
         offered: Offered,
         hears: bool,
+        probe: Option<&mut Probe>,
         now: Instant,
     ) -> Option<Change> {
         self.verdict = verdict;
@@ -155,7 +168,13 @@ impl Rungs {
         }
         let takes = self.takes_each(if hears { SOUND } else { 0 })?;
         let steps = if offered.has_small { STEPS.len() } else { SMALL };
-        self.adapt.look(verdict, &takes[..steps], SMALL, now);
+        let trial = match probe {
+            Some(probe) if verdict.received.is_some() => {
+                Trial::Beside(probe.look(self.seen(&takes[..steps]), now))
+            }
+            _ => Trial::Instead,
+        };
+        self.adapt.look(verdict, &takes[..steps], SMALL, trial, now);
         let wanted = self.step().rung;
         let wants = (wanted != self.rung).then_some(wanted);
         let before = std::mem::replace(&mut self.next, wants);
@@ -164,6 +183,21 @@ impl Rungs {
             (Some(rung), None) => Some(Change::Unwanted(rung)),
             // There are two.
             (Some(_), Some(_)) | (None, None) => None,
+        }
+    }
+
+    /// What a probe goes by, where each step takes so much.
+    fn seen(&self, takes: &[Bitrate]) -> Seen {
+        let step = self.adapt.step();
+        let factor = if step == SMALL { PROBES_RUNG } else { PROBES };
+        // Not while another rung is waited for.
+        let more = step.checked_sub(1).filter(|_| self.next.is_none());
+        let more = more.and_then(|step| takes.get(step));
+        Seen {
+            verdict: self.verdict,
+            step,
+            takes: takes.get(step).copied().unwrap_or(Bitrate::from_bps(0)),
+            wanted: more.map(|rate| Bitrate::from_bps((rate.bps() as f64 * factor) as u64)),
         }
     }
 
@@ -189,81 +223,4 @@ impl Rungs {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const RATES: Rates = Rates {
-        whole: Bitrate::from_bps(2_000_000),
-        base: Bitrate::from_bps(1_200_000),
-    };
-
-    /// Looks, until nothing more comes of it, and tells what did.
-    fn settle(rungs: &mut Rungs, now: &mut Instant, carries: Option<u64>, offered: Offered) -> Vec<Change> {
-        let verdict = Verdict {
-            carries: carries.map(Bitrate::from_bps),
-            is_full: false,
-        };
-        let mut look = || {
-            *now += Duration::from_millis(100);
-            rungs.look(verdict, offered, true, *now)
-        };
-        (0..40).filter_map(|_| look()).collect()
-    }
-
-    fn top(has_small: bool) -> Offered {
-        Offered {
-            rung: Rung::TOP,
-            rates: Some(RATES),
-            has_small,
-        }
-    }
-
-    #[test]
-    fn the_whole_picture_goes_on_with_its_base_until_the_small_one_begins_and_back() {
-        let (mut rungs, mut now) = (Rungs::default(), Instant::now());
-        assert!(settle(&mut rungs, &mut now, None, top(true)).is_empty());
-        assert!(rungs.takes(Layer::Upper) && !rungs.is_thinned() && rungs.share(true).is_none());
-        let changes = settle(&mut rungs, &mut now, Some(700_000), top(true));
-        assert_eq!(changes, [Change::Wanted(Rung::SMALL)]);
-        assert_eq!((rungs.rung(), rungs.next()), (Rung::TOP, Some(Rung::SMALL)));
-        assert!(rungs.takes(Layer::Base) && !rungs.takes(Layer::Upper) && rungs.is_thinned());
-        rungs.begin(Rung::SMALL);
-        assert!(rungs.takes(Layer::Upper), "a quarter of the whole fits");
-        assert_eq!(rungs.share(true).map(Bitrate::bps), Some(545_000));
-        let small = Offered {
-            rung: Rung::SMALL,
-            rates: None,
-            has_small: true,
-        };
-        let changes = settle(&mut rungs, &mut now, Some(3_000_000), small);
-        assert_eq!(changes, [Change::Wanted(Rung::TOP)]);
-        assert!(rungs.takes(Layer::Upper), "all of it until then");
-        let changes = settle(&mut rungs, &mut now, Some(700_000), small);
-        assert_eq!(changes, [Change::Unwanted(Rung::TOP)]);
-        assert_eq!((rungs.rung(), rungs.next()), (Rung::SMALL, None));
-    }
-
-    #[test]
-    fn without_a_small_one_there_are_the_layers() {
-        let (mut rungs, mut now) = (Rungs::default(), Instant::now());
-        assert!(settle(&mut rungs, &mut now, Some(300_000), top(false)).is_empty());
-        assert!(rungs.is_thinned() && !rungs.takes(Layer::Upper));
-    }
-
-    #[test]
-    fn a_small_one_that_is_not_made_any_more_gives_way() {
-        let (mut rungs, mut now) = (Rungs::default(), Instant::now());
-        assert!(!rungs.fall_back(), "it is not sent that");
-        settle(&mut rungs, &mut now, Some(700_000), top(true));
-        rungs.begin(Rung::SMALL);
-        assert!(rungs.fall_back() && !rungs.fall_back());
-        assert_eq!(rungs.next(), Some(Rung::TOP));
-        assert!(
-            settle(&mut rungs, &mut now, Some(700_000), top(false)).is_empty(),
-            "nor wanted"
-        );
-        assert_eq!(rungs.next(), Some(Rung::TOP));
-    }
-}
+mod tests;

@@ -10,18 +10,25 @@ use rtc::{
 use tracing::debug;
 
 use super::{
-    Session,
+    Session, ToDo,
     io::{Event, Out, Transmit},
     link::Link,
     media::Which,
-    rtp::Place,
+    rtp::{Head, Place},
     rungs::{Change, Offered},
     stamps::Stamps,
     stream::Fed,
 };
 use crate::{
     media::SoundUnit,
-    peer::{feed::Packetised, report::Stage, ring::Ring, srtp::HEADER, transport::Path},
+    peer::{
+        congestion::Departure,
+        feed::Packetised,
+        report::Stage,
+        ring::Ring,
+        srtp::{HEADER, Sealer},
+        transport::Path,
+    },
 };
 
 /// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
@@ -35,7 +42,7 @@ impl Session {
         let Packetised {
             unit, payloads, rung, ..
         } = packetised;
-        self.adapt(packetised);
+        self.adapt(packetised, out);
         if *rung != self.link.rungs.rung() {
             return;
         }
@@ -52,7 +59,17 @@ impl Session {
         if !self.link.rungs.takes(unit.layer) {
             return;
         }
-        self.link.resend_limit.earn(payloads.iter().map(Bytes::len).sum());
+        // What is left of the one before does not wait any longer.
+        self.spread(true, out);
+        let bytes = payloads.iter().map(Bytes::len).sum();
+        self.link.resend_limit.earn(bytes);
+        self.link.probe.earn(bytes);
+        let carries = self.link.rungs.paced();
+        if self.link.spread.take(packetised, carries, now) {
+            self.spread(false, out);
+            self.account.bits_per_second(now);
+            return;
+        }
         let last = payloads.len().saturating_sub(1);
         for (number, payload) in payloads.iter().enumerate() {
             let fed = Fed {
@@ -60,6 +77,7 @@ impl Session {
                 captured_at: unit.captured_at,
                 marker: number == last,
                 bytes: payload.len(),
+                is_late: false,
             };
             self.fed(fed, Stamps::default(), payload, out);
         }
@@ -67,7 +85,7 @@ impl Session {
     }
 
     /// Looks whether what comes is what the viewer's path carries, and changes over to another rung where that begins.
-    fn adapt(&mut self, packetised: &Packetised) {
+    fn adapt(&mut self, packetised: &Packetised, out: &mut impl Out) {
         let Packetised {
             unit,
             rung,
@@ -75,26 +93,40 @@ impl Session {
             has_small,
             ..
         } = packetised;
+        let repairs = self.repairs();
         let link = &mut self.link;
         if link.stage != Stage::Watching || !link.media.shows {
             return;
         }
+        let probe = Some(&mut link.probe).filter(|_| repairs && link.media.stream.rtp.is_numbered());
         let offered = Offered {
             rung: *rung,
             rates: *rates,
             has_small: *has_small,
         };
         let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
-        let change = link.rungs.look(verdict, offered, hears, self.now);
+        let change = link.rungs.look(verdict, offered, hears, probe, self.now);
         link.events.extend(change.map(|change| match change {
             Change::Wanted(rung) => Event::RungWanted(rung),
             Change::Unwanted(rung) => Event::RungLeft(rung),
         }));
         if unit.is_keyframe && link.rungs.next() == Some(*rung) {
+            self.spread(true, out);
+            let link = &mut self.link;
             link.events.push_back(Event::RungLeft(link.rungs.rung()));
             link.rungs.begin(*rung);
             link.media.stream.change();
             link.catching = None;
+        }
+        if self.link.probe.next().is_some() {
+            self.call_back();
+        }
+    }
+
+    /// Has the timer set anew: something is to be sent sooner than it was thought.
+    pub(super) fn call_back(&mut self) {
+        if self.to_do == ToDo::Nothing {
+            self.to_do = ToDo::Deadline;
         }
     }
 
@@ -110,7 +142,7 @@ impl Session {
         };
         let wide = numbering.next(&sound.rtp);
         if let Some(place) = sound.place(unit, wide) {
-            self.first(Which::Sound, place, &unit.data, out);
+            self.first(Which::Sound, place, &unit.data, false, out);
         }
     }
 
@@ -119,31 +151,49 @@ impl Session {
         let Link { media, numbering, .. } = &mut self.link;
         let wide = numbering.next(&media.stream.rtp);
         let place = media.stream.place(fed, stamps, wide);
-        self.first(Which::Picture, place, payload, out);
+        self.first(Which::Picture, place, payload, fed.is_late, out);
     }
 
-    /// Sends a packet for the first time.
-    fn first(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) {
+    /// Sends a packet for the first time; `is_late` where it has waited for others.
+    fn first(&mut self, which: Which, place: Place, payload: &Bytes, is_late: bool, out: &mut impl Out) {
         if let Some(bytes) = self.packet(which, place, payload, out) {
-            self.link.numbering.sent(place.wide, bytes, self.now);
+            let departure = Departure {
+                number: place.wide,
+                bytes,
+                is_late,
+            };
+            self.link.numbering.sent(departure, self.now);
         }
     }
 
-    /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it.
+    /// Sends again what the viewer has asked for ([`Event::PacketsWanted`]), as far as it is still there and the limits allow it; and what is due of a
+    /// picture, and of a probe.
     pub(in crate::peer) fn again(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) {
         self.now = now;
         let missing = mem::take(&mut self.link.missing);
+        self.call_back();
         if self.negotiation.awaits_answer() || !self.link.media.shows {
-            return;
+            self.link.spread.stop();
+            return self.link.probe.stop();
         }
+        let repairs = self.repairs();
+        self.link.resend_limit.obey(self.link.rungs.carries(), now);
         for sequence in missing {
             let link = &mut self.link;
             if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
                 && link.resend_limit.takes(sequence, packet.payload.len(), now)
             {
-                link.numbering.again(place.wide);
-                self.packet(Which::Picture, place, &packet.payload, out);
+                if repairs {
+                    self.repair(place, &packet.payload, out);
+                } else {
+                    link.numbering.again(place.wide);
+                    self.packet(Which::Picture, place, &packet.payload, out);
+                }
             }
+        }
+        self.spread(false, out);
+        if repairs {
+            self.probe(ring, out);
         }
     }
 
@@ -157,16 +207,7 @@ impl Session {
                 return None;
             }
             let head = rtp.header(place);
-            let head = head.as_slice();
-            let length = payload.len() + sealer.overhead() + head.len() - HEADER;
-            let room = out.room(path, length)?;
-            let (header, rest) = room.split_at_mut(head.len());
-            header.copy_from_slice(head);
-            rest[..payload.len()].copy_from_slice(payload);
-            if !sealer.seal(room, place.roll_over()) {
-                // Nothing must leave that could be read.
-                room.fill(0);
-            }
+            let length = write(sealer, path, &head, &[payload], place.roll_over(), out)?;
             self.account.count(length);
             return Some(length);
         }
@@ -212,6 +253,33 @@ impl Session {
         self.written = 0;
         None
     }
+}
+
+/// Writes a packet where it is to lie, and seals it there. Returns its length, unless nothing may be sent on this path.
+pub(super) fn write(
+    sealer: &Sealer,
+    path: Path,
+    head: &Head,
+    payload: &[&[u8]],
+    roll_over: u32,
+    out: &mut impl Out,
+) -> Option<usize> {
+    let head = head.as_slice();
+    let bytes: usize = payload.iter().map(|part| part.len()).sum();
+    let length = bytes + sealer.overhead() + head.len() - HEADER;
+    let room = out.room(path, length)?;
+    let (header, mut rest) = room.split_at_mut(head.len());
+    header.copy_from_slice(head);
+    for part in payload {
+        let (place, behind) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    if !sealer.seal(room, roll_over) {
+        // Nothing must leave that could be read.
+        room.fill(0);
+    }
+    Some(length)
 }
 
 /// Whether the viewer can make something of a picture. With its first one it watches.

@@ -6,6 +6,7 @@ use rtc::{
 };
 
 use super::{
+    repair::Repair,
     rtp::{Place, Rtp},
     setup,
     stamps::Stamps,
@@ -26,6 +27,8 @@ const RUNS: usize = 256;
 pub(super) struct Stream {
     codec: Codec,
     pub(super) rtp: Rtp,
+    /// Where lost packets are sent again, if not as they were.
+    pub(super) repair: Repair,
     /// What was sent last, the newest at the back.
     runs: VecDeque<Run>,
     units: u64,
@@ -65,13 +68,17 @@ pub(super) struct Fed {
     /// Whether a picture ends with it.
     pub(super) marker: bool,
     pub(super) bytes: usize,
+    /// Whether it has waited for those before it in its picture.
+    pub(super) is_late: bool,
 }
 
 impl Stream {
     pub(super) fn new(codec: Codec, payload_type: u8) -> Self {
+        let rtp = Rtp::new(payload_type, VIDEO_CLOCK);
         Self {
             codec,
-            rtp: Rtp::new(payload_type, VIDEO_CLOCK),
+            repair: Repair::new(&rtp),
+            rtp,
             runs: VecDeque::new(),
             units: 0,
         }
@@ -146,8 +153,9 @@ impl Stream {
             self.runs.push_back(run);
         }
         self.units += u64::from(fed.marker);
-        self.rtp
-            .place(stamps.of(fed.captured_at), fed.marker, fed.bytes, wide)
+        let stamp = stamps.of(fed.captured_at);
+        self.repair.follow(stamp);
+        self.rtp.place(stamp, fed.marker, fed.bytes, wide)
     }
 
     /// The run of a packet, from that packet on, where it is one of the last that were sent.

@@ -56,16 +56,24 @@ impl Timer {
         self.core.is_some_and(|core| core <= now)
     }
 
-    /// Is set for the core's timers and for the session's own: on the grid, unless they are to be `exact`.
-    pub(super) fn set(&mut self, core: Option<Instant>, own: Option<Instant>, exact: bool, now: Instant) {
+    /// Is set for the core's timers and for the session's own: on the grid, unless they are to be `exact`; and for media, which never wait for it.
+    pub(super) fn set(
+        &mut self,
+        core: Option<Instant>,
+        own: Option<Instant>,
+        media: Option<Instant>,
+        exact: bool,
+        now: Instant,
+    ) {
         self.core = core;
         let hurries = self.hurries_until.is_some_and(|until| now < until);
         let next = [core, own].into_iter().flatten().min();
-        self.deadline = if exact || hurries {
+        let next = if exact || hurries {
             next
         } else {
             next.map(|next| on_the_grid(next, self.origin))
         };
+        self.deadline = [next, media].into_iter().flatten().min();
     }
 
     /// Is never due again.
@@ -112,13 +120,15 @@ mod tests {
         let at = |milliseconds| origin + milliseconds * MILLISECOND;
         let mut timer = Timer::new(origin, origin);
         assert!(timer.is_due(origin) && timer.is_core_due(origin));
-        timer.set(Some(at(600)), Some(at(10)), false, origin);
+        timer.set(Some(at(600)), Some(at(10)), None, false, origin);
         assert_eq!(timer.deadline(), Some(at(250)));
         assert!(timer.is_due(at(250)) && !timer.is_core_due(at(250)));
-        timer.set(Some(at(600)), Some(at(1010)), false, at(250));
+        timer.set(Some(at(600)), Some(at(1010)), None, false, at(250));
         assert!(!timer.is_due(at(749)) && timer.is_due(at(750)) && timer.is_core_due(at(750)));
-        timer.set(Some(at(955)), None, true, at(750));
+        timer.set(Some(at(955)), None, None, true, at(750));
         assert_eq!(timer.deadline(), Some(at(955)), "exactly");
+        timer.set(Some(at(955)), None, Some(at(753)), false, at(750));
+        assert_eq!(timer.deadline(), Some(at(753)), "media");
         timer.stop();
         assert!(!timer.is_due(at(10_000)) && !timer.is_core_due(at(10_000)));
         timer.call_at_once(at(10_000));
@@ -130,10 +140,10 @@ mod tests {
         let origin = Instant::now();
         let mut timer = Timer::new(origin, origin);
         timer.hurry(origin);
-        timer.set(Some(origin + 201 * MILLISECOND), None, false, origin);
+        timer.set(Some(origin + 201 * MILLISECOND), None, None, false, origin);
         assert_eq!(timer.deadline(), Some(origin + 201 * MILLISECOND));
         let later = origin + HURRY;
-        timer.set(Some(later + MILLISECOND), None, false, later);
+        timer.set(Some(later + MILLISECOND), None, None, false, later);
         assert_eq!(timer.deadline(), Some(origin + 2 * WIDTH));
     }
 }

@@ -80,6 +80,7 @@ impl Course {
                 4..7 => Ciphers::CounterMode,
                 _ => Ciphers::ShortTag,
             },
+            repairs: random.random_bool(0.5),
             microphone: random.random_bool(0.7),
             first,
         };

@@ -14,6 +14,7 @@ use rtc::{
     },
 };
 
+use super::repaired::{Repair, Repaired};
 use crate::media::Codec;
 
 /// ICE as browsers do it: a check every 50 ms, a path that is tried for five seconds, and patience with one that was good before
@@ -28,7 +29,10 @@ const REPLAY_WINDOW: usize = 1024;
 /// The header extension by whose numbers it reports what has arrived.
 const NUMBERS: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// The payload type of sound.
-pub(super) const OPUS: u8 = 111;
+pub(in crate::peer::bench) const OPUS: u8 = 111;
+
+/// The payload types of what is sent again, whatever the codec.
+pub(in crate::peer::bench) const REPAIRS: [u8; 2] = [97, 103];
 
 /// How a viewer asks for lost packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +74,23 @@ impl Ciphers {
     }
 }
 
-/// A connection that knows one codec of pictures, and one of sound.
-pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: Instant) -> RTCPeerConnection {
+/// A connection that knows one codec of pictures, and one of sound; and a stream for what is sent again, where somebody wants to know what came in that.
+pub(super) fn connection(
+    codec: Codec,
+    asking: Asking,
+    ciphers: Ciphers,
+    repaired: Option<&Repaired>,
+    now: Instant,
+) -> RTCPeerConnection {
     let mut media = MediaEngine::default();
     media
         .register_codec(video(codec), RtpCodecKind::Video)
         .expect("a codec");
+    if repaired.is_some() {
+        media
+            .register_codec(repairs(codec), RtpCodecKind::Video)
+            .expect("a codec");
+    }
     media
         .register_codec(opus(), RtpCodecKind::Audio)
         .expect("a codec");
@@ -89,7 +104,10 @@ pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: In
         .with_interval(asking.interval)
         .with_max_nacks_per_packet(asking.tries)
         .build();
+    let repair = Repair::new(repeated(codec), repaired.cloned().unwrap_or_default());
     let interceptors = Registry::new()
+        // Before whoever asks for what is missing.
+        .with(Slot::from(6500), repair)
         .with(Slot::NackGenerator, nack)
         .with(Slot::TwccReceiver, TwccReceiverBuilder::new().build())
         .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build());
@@ -117,14 +135,36 @@ pub(super) fn connection(codec: Codec, asking: Asking, ciphers: Ciphers, now: In
         .expect("a connection")
 }
 
+/// The payload types of a codec, and of what is sent again of it.
+fn repeated(codec: Codec) -> (u8, u8) {
+    match codec {
+        Codec::H264 => (102, 103),
+        Codec::Vp8 => (96, 97),
+    }
+}
+
+fn repairs(codec: Codec) -> RTCRtpCodecParameters {
+    let (of, payload_type) = repeated(codec);
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: "video/rtx".into(),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: format!("apt={of}"),
+            rtcp_feedback: Vec::new(),
+        },
+        payload_type,
+    }
+}
+
 fn video(codec: Codec) -> RTCRtpCodecParameters {
-    let (name, payload_type, format) = match codec {
+    let (payload_type, _) = repeated(codec);
+    let (name, format) = match codec {
         Codec::H264 => (
             "H264",
-            102,
             "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
         ),
-        Codec::Vp8 => ("VP8", 96, ""),
+        Codec::Vp8 => ("VP8", ""),
     };
     let feedback = |typ: &str, parameter: &str| RTCPFeedback {
         typ: typ.into(),

@@ -2,6 +2,7 @@
 
 mod connection;
 mod offers;
+mod repaired;
 mod wants;
 
 use std::{
@@ -26,11 +27,12 @@ use rtc::{
     shared::{TaggedBytesMut, TransportContext, TransportProtocol},
 };
 
-use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen};
-use crate::{media::Codec, peer::session::first_message};
-use connection::{OPUS, connection};
+use super::{ear::Ear, link::Datagram, reception::Reception, screen::Screen, setting::Setting};
+use crate::peer::session::first_message;
+use connection::connection;
+use repaired::Repaired;
 
-pub(super) use connection::{Asking, Ciphers};
+pub(super) use connection::{Asking, Ciphers, OPUS, REPAIRS};
 pub(super) use wants::{Media, Wants};
 
 /// Where the node is, and where the viewer; and where that is when it has moved.
@@ -45,6 +47,7 @@ const CERTIFICATE: u8 = 11;
 /// A viewer of one stream of pictures, and a listener to one of sound.
 pub(super) struct Viewer {
     connection: RTCPeerConnection,
+    repaired: Repaired,
     screen: Screen,
     ear: Ear,
     reception: Reception,
@@ -67,16 +70,12 @@ pub(super) struct Viewer {
 
 impl Viewer {
     /// A viewer, and its offer.
-    pub(super) fn new(
-        codec: Codec,
-        wants: Wants,
-        asking: Asking,
-        ciphers: Ciphers,
-        now: Instant,
-    ) -> (Self, RTCSessionDescription) {
+    pub(super) fn new(setting: &Setting, now: Instant) -> (Self, RTCSessionDescription) {
+        let repaired = Repaired::default();
         let mut viewer = Self {
-            connection: connection(codec, asking, ciphers, now),
-            screen: Screen::new(codec),
+            connection: connect(setting, &repaired, now),
+            repaired,
+            screen: Screen::new(setting.codec),
             ear: Ear::default(),
             reception: Reception::default(),
             address: VIEWER.into(),
@@ -91,13 +90,18 @@ impl Viewer {
             has_answered_hello: false,
             keyframe_requests: 0,
         };
-        let offer = viewer.first_offer(wants, now);
+        let offer = viewer.first_offer(setting.wants, now);
         (viewer, offer)
     }
 
     /// What the person in front of it sees.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// From now on the longest time without a picture is another one.
+    pub(super) fn forget_gap(&mut self, now: Instant) {
+        self.screen.forget_gap(now);
     }
 
     /// What that person hears.
@@ -170,7 +174,9 @@ impl Viewer {
             },
             message: BytesMut::from(&packet[..]),
         };
-        let kind = packet.get(1).map_or(Media::Picture, |kind| media(kind & 0x7f));
+        let kind = packet
+            .get(1)
+            .map_or(Media::Picture, |kind| Media::of(kind & 0x7f));
         let hears = self.has_keys && self.has_path && self.wants(kind);
         self.reception.arrives(packet);
         // What comes twice, or late, is an error to the core.
@@ -251,9 +257,13 @@ impl Viewer {
                 _ => {}
             }
         }
+        let repaired = self.repaired.take();
+        if let Some((source, sequence)) = repaired {
+            self.reception.came_out(source, sequence);
+        }
         while let Some(TaggedRTCMessage { message, .. }) = self.connection.poll_read() {
             if let RTCMessage::RtpPacket(_, packet) = message {
-                self.take(packet, now);
+                self.take(packet, repaired.is_some(), now);
             }
         }
         // What lies in the past must not stop the clock.
@@ -263,11 +273,15 @@ impl Viewer {
             .map(|deadline| deadline.max(now + Duration::from_millis(1)));
     }
 
-    /// Takes what the core has decrypted.
-    fn take(&mut self, packet: Packet, now: Instant) {
+    /// Takes what the core has decrypted, in its own stream or in that for what is sent again.
+    fn take(&mut self, packet: Packet, is_repaired: bool, now: Instant) {
         let header = &packet.header;
-        self.reception.came_out(header.ssrc, header.sequence_number);
-        match media(header.payload_type) {
+        if !is_repaired {
+            self.reception.came_out(header.ssrc, header.sequence_number);
+        } else if !self.reception.is_new(header.ssrc, header.sequence_number) {
+            return;
+        }
+        match Media::of(header.payload_type) {
             Media::Sound => self.ear.receive(&packet),
             Media::Picture => {
                 self.ssrc = Some(header.ssrc);
@@ -277,11 +291,7 @@ impl Viewer {
     }
 }
 
-/// What a payload type stands for.
-fn media(payload_type: u8) -> Media {
-    if payload_type == OPUS {
-        Media::Sound
-    } else {
-        Media::Picture
-    }
+fn connect(setting: &Setting, repaired: &Repaired, now: Instant) -> RTCPeerConnection {
+    let repaired = Some(repaired).filter(|_| setting.repairs);
+    connection(setting.codec, setting.asking, setting.ciphers, repaired, now)
 }

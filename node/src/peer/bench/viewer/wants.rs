@@ -1,3 +1,5 @@
+use super::connection::OPUS;
+
 /// What a viewer's first offer has sections for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::peer::bench) enum Wants {
@@ -20,6 +22,17 @@ impl Wants {
         match media {
             Media::Picture => self != Self::Sound,
             Media::Sound => self != Self::Video,
+        }
+    }
+}
+
+impl Media {
+    /// What a payload type stands for.
+    pub(super) fn of(payload_type: u8) -> Self {
+        if payload_type == OPUS {
+            Self::Sound
+        } else {
+            Self::Picture
         }
     }
 }

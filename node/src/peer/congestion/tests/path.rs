@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use crate::peer::congestion::{
     begin,
     estimator::{Estimator, News},
+    history::Departure,
     report::{Arrival, Report},
 };
 
@@ -137,7 +138,12 @@ impl Run {
         let number = self.number;
         self.number += 1;
         self.sent += 1;
-        self.estimator.sent(Some(number), size, self.now);
+        let departure = Departure {
+            number: Some(number),
+            bytes: size,
+            is_late: false,
+        };
+        self.estimator.sent(departure, self.now);
         let waits = self.busy_until.saturating_duration_since(self.now);
         if waits > self.path.queue || self.is_cut {
             return;

@@ -39,6 +39,7 @@ fn send(stream: &mut Stream, packetised: &Packetised, wide: Option<u64>) -> Vec<
             captured_at: packetised.unit.captured_at,
             marker: number == last,
             bytes: payload.len(),
+            is_late: false,
         };
         let wide = wide.map(|wide| wide + number as u64);
         stream.place(fed, Stamps::default(), wide).number as u16

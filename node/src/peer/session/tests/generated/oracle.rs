@@ -116,6 +116,16 @@ fn accepted(offer: &Sdp<'_>, answer: &Sdp<'_>, number: usize) -> Verdict {
             }
         }
     }
+    for format in ours.formats() {
+        // RFC 4588, section 8.1: it is of use only beside what it repeats.
+        let is_repair = ours.codec(format).is_some_and(|(name, ..)| name == "rtx");
+        if is_repair && answer.direction(number) != "inactive" {
+            let of = ours.parameter(format, "apt");
+            if of != theirs.parameter(format, "apt") || !of.is_some_and(|of| ours.formats().contains(&of)) {
+                return wrong(&format!("format {format} repeats {of:?}"));
+            }
+        }
+    }
     let of_all: Vec<_> = theirs.values("rtcp-fb").collect();
     for feedback in ours.values("rtcp-fb") {
         let what = feedback.split_once(' ').map(|(_, what)| format!("* {what}"));

@@ -77,3 +77,44 @@ fn our_own_offer_has_all_sections_in_their_places() {
     );
     assert!(offer.contains("a=group:BUNDLE 1 2\r\n"), "{offer}");
 }
+
+#[test]
+fn what_is_sent_again_is_agreed_on_where_the_viewer_takes_it_and_keeps_its_source() {
+    let (mut session, answer) = answered(BROWSER).expect("an answer");
+    let told = |answer: &str, key: &str| -> Vec<String> {
+        let video = section(answer, "video");
+        let told = video.iter().filter_map(|line| line.strip_prefix(key));
+        told.map(ToOwned::to_owned).collect()
+    };
+    let head = heads(&answer)[1 - usize::from(heads(&answer)[0].starts_with("m=video"))].to_owned();
+    let formats: Vec<_> = head.split(' ').skip(3).collect();
+    let [picture, repair] = formats[..] else {
+        panic!("{head}")
+    };
+    let map = told(&answer, "a=rtpmap:");
+    assert!(map.contains(&format!("{repair} rtx/90000")), "{map:?}");
+    let parameters = told(&answer, "a=fmtp:");
+    assert!(
+        parameters.contains(&format!("{repair} apt={picture}")),
+        "{parameters:?}"
+    );
+    let groups = told(&answer, "a=ssrc-group:FID ");
+    let sources: Vec<_> = groups[0].split(' ').collect();
+    for what in ["cname:pinhole", "msid:pinhole video"] {
+        for source in &sources {
+            let line = format!("{source} {what}");
+            assert!(told(&answer, "a=ssrc:").contains(&line), "{line}: {answer}");
+        }
+    }
+    // Nothing of it is asked for again.
+    let deaf: String = BROWSER
+        .lines()
+        .filter(|line| !line.ends_with(" nack"))
+        .collect::<Vec<_>>()
+        .join("\n")
+        + "\n";
+    let without = again(&mut session, &deaf);
+    assert!(!without.contains("rtx") && !without.contains("FID"), "{without}");
+    let with = again(&mut session, BROWSER);
+    assert_eq!(told(&with, "a=ssrc-group:FID "), groups);
+}
