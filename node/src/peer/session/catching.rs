@@ -20,7 +20,7 @@ use crate::peer::{
 const AT_ONCE: usize = 128 * 1024;
 
 impl Session {
-    /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes
+    /// Begins to send a viewer that has had nothing yet, or nothing for a while, the last keyframe and what has followed it, where there is such a group: in a crowd that comes
     /// at once, hardly anybody waits for the next. Time stamps are drawn together, so that a viewer is at the present at once. Returns whether it
     /// begins.
     pub(in crate::peer) fn catch_up(
@@ -32,9 +32,11 @@ impl Session {
     ) -> bool {
         self.now = now;
         let waits = self.link.stage == Stage::AwaitingKeyframe && !self.negotiation.awaits_answer();
-        // To one that has had pictures these would be from before.
+        // To one that has had pictures these would be from before, but for what it missed while it could not be heard.
         let is_new = self.link.media.stream.units() == 0;
-        let Some(Group { first, newest }) = group.filter(|_| waits && is_new) else {
+        let missed = self.link.silence.missed();
+        let is_later = |group: &Group| missed.is_some_and(|missed| group.first >= missed);
+        let Some(Group { first, newest }) = group.filter(|group| waits && (is_new || is_later(group))) else {
             return false;
         };
         if !begins(&mut self.link, true) {

@@ -77,6 +77,10 @@ pub(in crate::peer) enum Event {
     RungWanted(Rung),
     /// Those of this one are not needed any more.
     RungLeft(Rung),
+    /// The viewer is not heard any more, and needs nothing until it is back.
+    Silent,
+    /// It is heard again.
+    Back,
     /// The first picture was sent.
     Watching,
     /// Something happened to the control channel.

@@ -4,7 +4,7 @@ use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
     channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
-    outgoing::Outgoing, pace::Pace, rungs::Rungs, stamps::Stamps,
+    outgoing::Outgoing, pace::Pace, rungs::Rungs, silence::Silence, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -40,6 +40,8 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     /// What the viewer may send.
     pub(super) inflow: Inflow,
+    /// How long it has sent nothing.
+    pub(super) silence: Silence,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
 }

@@ -17,6 +17,7 @@ use super::{
     remotes::Remotes,
     rungs::Rungs,
     setup,
+    silence::Silence,
     sound::SoundSender,
     stream::Stream,
     voice::Ear,
@@ -152,6 +153,7 @@ pub(super) fn open(
         catching: None,
         pace: Pace::new(now),
         inflow: Inflow::default(),
+        silence: Silence::default(),
         events: VecDeque::new(),
     };
     link.media.renumber(&layout);

@@ -7,7 +7,7 @@ use rtc::sansio::Protocol;
 use super::{
     Session, ToDo,
     io::{Event, Output},
-    receive,
+    receive, waiting,
 };
 use crate::peer::report::Stage;
 
@@ -30,6 +30,7 @@ impl Session {
             match self.to_do {
                 ToDo::Look => self.look(),
                 ToDo::Deadline => {
+                    waiting::go_on(&mut self.link, self.now);
                     self.to_do = ToDo::Nothing;
                     self.set_timer();
                 }
@@ -50,7 +51,12 @@ impl Session {
                 .is_some_and(|unsent| unsent > 0)
         };
         let exact = link.stage == Stage::Connecting || link.pace.is_checking() || waits();
-        self.timer.set(core, link.reports.next(), exact, self.now);
+        let report = link.reports.next().filter(|_| receive::may_report(link));
+        let own = [report, link.silence.deadline(link.stage)]
+            .into_iter()
+            .flatten()
+            .min();
+        self.timer.set(core, own, exact, self.now);
     }
 
     /// When to call with [`Input::Timeout`](super::Input::Timeout) at the latest.

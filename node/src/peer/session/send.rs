@@ -18,6 +18,7 @@ use super::{
     rungs::{Change, Offered},
     stamps::Stamps,
     stream::Fed,
+    waiting,
 };
 use crate::{
     media::SoundUnit,
@@ -35,6 +36,10 @@ impl Session {
         let Packetised {
             unit, payloads, rung, ..
         } = packetised;
+        let is_of_its_own = *rung == self.link.rungs.rung();
+        if waiting::holds_back(&mut self.link, is_of_its_own.then_some(packetised.first), now) {
+            return;
+        }
         self.adapt(packetised);
         if *rung != self.link.rungs.rung() {
             return;
@@ -73,20 +78,23 @@ impl Session {
             ..
         } = packetised;
         let link = &mut self.link;
-        if link.stage != Stage::Watching || !link.media.shows {
+        if link.stage == Stage::Connecting || !link.media.shows {
             return;
         }
-        let offered = Offered {
-            rung: *rung,
-            rates: *rates,
-            has_small: *has_small,
-        };
-        let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
-        let change = link.rungs.look(verdict, offered, hears, self.now);
-        link.events.extend(change.map(|change| match change {
-            Change::Wanted(rung) => Event::RungWanted(rung),
-            Change::Unwanted(rung) => Event::RungLeft(rung),
-        }));
+        if link.stage == Stage::Watching {
+            let offered = Offered {
+                rung: *rung,
+                rates: *rates,
+                has_small: *has_small,
+            };
+            let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
+            let change = link.rungs.look(verdict, offered, hears, self.now);
+            link.events.extend(change.map(|change| match change {
+                Change::Wanted(rung) => Event::RungWanted(rung),
+                Change::Unwanted(rung) => Event::RungLeft(rung),
+            }));
+        }
+        // Also where it waits for a keyframe: that of the other one may not come any more.
         if unit.is_keyframe && link.rungs.next() == Some(*rung) {
             link.events.push_back(Event::RungLeft(link.rungs.rung()));
             link.rungs.begin(*rung);
@@ -98,7 +106,7 @@ impl Session {
     /// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
     pub(in crate::peer) fn sound(&mut self, unit: &SoundUnit, now: Instant, out: &mut impl Out) {
         self.now = now;
-        if self.link.stage == Stage::Connecting {
+        if matches!(self.link.stage, Stage::Connecting | Stage::Silent) || self.link.silence.holds_back(now) {
             return;
         }
         let Link { media, numbering, .. } = &mut self.link;
@@ -130,7 +138,8 @@ impl Session {
     pub(in crate::peer) fn again(&mut self, ring: &Ring, now: Instant, out: &mut impl Out) {
         self.now = now;
         let missing = mem::take(&mut self.link.missing);
-        if self.negotiation.awaits_answer() || !self.link.media.shows {
+        let goes_out = self.link.media.shows && self.link.stage != Stage::Silent;
+        if self.negotiation.awaits_answer() || !goes_out {
             return;
         }
         for sequence in missing {
@@ -214,12 +223,15 @@ impl Session {
 /// Whether the viewer can make something of a picture. With its first one it watches.
 pub(super) fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
-        Stage::Connecting => false,
+        Stage::Connecting | Stage::Silent => false,
         _ if !link.media.shows => false,
         Stage::AwaitingKeyframe if !is_keyframe => false,
         Stage::AwaitingKeyframe => {
             link.stage = Stage::Watching;
-            link.events.push_back(Event::Watching);
+            link.silence.resume();
+            if link.media.stream.units() == 0 {
+                link.events.push_back(Event::Watching);
+            }
             true
         }
         Stage::Watching => true,
