@@ -61,9 +61,9 @@ signaling.addEventListener("message", ({ detail }) => {
 });
 
 addEventListener("hashchange", () => follow(null));
-addEventListener("online", () => signaling.nudge());
+addEventListener("online", networkChanged);
 // Another network, where the browser tells of it (Chromium).
-navigator.connection?.addEventListener?.("change", () => signaling.nudge());
+navigator.connection?.addEventListener?.("change", networkChanged);
 addEventListener("visibilitychange", () => {
   if (!document.hidden) signaling.nudge();
 });
@@ -78,6 +78,11 @@ addEventListener("pageshow", (event) => {
 });
 
 begin();
+
+function networkChanged() {
+  signaling.nudge();
+  watch?.networkChanged();
+}
 
 function begin() {
   signaling.start();

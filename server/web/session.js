@@ -70,6 +70,7 @@ export class Session extends EventTarget {
   #sound = null; // the transceiver of the camera's sound
   #listens;
   #asked; // what the camera was told of that last
+  #renewal = null; // "due" or "asked": another path is looked for, since the one that there was is broken
 
   /** `send(body)` takes a message to the camera and returns a promise; `listens`: whether to ask for its sound at once. */
   constructor(send, listens) {
@@ -155,22 +156,34 @@ export class Session extends EventTarget {
     return this.#listens ? "sendrecv" : "sendonly";
   }
 
+  /** Looks for another path to the camera within the call (an ICE restart), once until there is one. Without any the call is lost. */
+  async renewPath() {
+    if (this.#over || !this.answered || this.#renewal !== null) return;
+    this.#renewal = "due";
+    this.#peer.restartIce();
+    await this.#ask();
+  }
+
   /** Tells the camera what has changed since the last answer. */
   async #ask() {
     const peer = this.#peer;
     // One question at a time: the answer to this one brings the next.
-    if (!this.answered || !this.offersSound || peer.signalingState !== "stable") return;
-    if (this.#asked === this.#listens) return;
-    this.#asked = this.#listens;
+    if (!this.answered || peer.signalingState !== "stable") return;
+    const renews = this.#renewal === "due";
+    const changes = this.offersSound && this.#asked !== this.#listens;
+    if (!renews && !changes) return;
+    if (renews) this.#renewal = "asked";
+    if (changes) this.#asked = this.#listens;
     try {
-      this.#sound.direction = this.#direction;
+      if (changes) this.#sound.direction = this.#direction;
       await peer.setLocalDescription();
       await this.#post({ type: "offer", sdp: markTalk(peer.localDescription.sdp) });
     } catch (error) {
-      // The picture is worth more than the sound: the call stays as it is.
-      console.warn("the sound could not be switched:", error.message);
-      this.#asked = null;
+      // The picture is worth more than the sound, and the path may still come back: the call stays as it is.
+      console.warn(renews ? "no other path could be asked for:" : "the sound could not be switched:", error.message);
+      if (changes) this.#asked = null;
       if (peer.signalingState === "have-local-offer") await peer.setLocalDescription({ type: "rollback" }).catch(() => {});
+      if (renews && peer.connectionState === "failed") this.#finish("lost");
     }
   }
 
@@ -293,12 +306,17 @@ export class Session extends EventTarget {
   #connectionChanged() {
     switch (this.#peer.connectionState) {
       case "connected":
+        this.#renewal = null;
         if (this.connected) return;
         this.connected = true;
         this.#setDeadline(PICTURE_PATIENCE, "no-picture");
         this.dispatchEvent(new Event("connected"));
         break;
       case "failed":
+        // The camera keeps the call for longer than the browser keeps a path.
+        if (this.connected && this.answered && this.#renewal === null) this.renewPath();
+        else this.#finish(this.connected ? "lost" : "no-path");
+        break;
       case "closed":
         this.#finish(this.connected ? "lost" : "no-path");
         break;

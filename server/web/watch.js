@@ -14,6 +14,8 @@ const IN_FLIGHT = 200; // ms in which packets may still come from a camera that 
 const SAY_AFTER = 2_500; // ms without a picture until the person is told
 const GONE_AFTER = 3_000; // ms without a packet from a camera that the server does not list
 const RECALL_AFTER = 10_000; // ms without a picture over a connection that is otherwise sound
+const RENEW_AFTER = 12_000; // ms without a picture until another path is looked for, where the one that there was is broken
+const KEPT = 30_000; // ms for which a camera keeps the call of a page that it can't hear
 const STEADY_AFTER = 5_000; // ms of picture after which the next trouble is a new one
 /** The least pause (ms) before the next call, by what ended the last one; a new id of the camera cuts it short. */
 const LEAST_PAUSE = {
@@ -47,9 +49,10 @@ export class Watch extends EventTarget {
   #timer = null; // the pause before the next call
   #tick = null;
   #backoff = new Backoff(300, 10_000);
-  #flow = null; // of the present call: when packets (of any kind) and pictures last came, their counts, the usual fps
+  #flow = null; // of the present call: when packets (of any kind) and pictures last came, their counts, the usual fps, when the path was broken last
   #liveSince = null;
   #stopped = false;
+  #moved = -Infinity; // when this machine's network changed
   #listens = false;
   #listening = new AbortController();
 
@@ -118,11 +121,16 @@ export class Watch extends EventTarget {
 
   /** Calls at once instead of after the pause. */
   retry() {
-    if (this.#stopped || this.#liveSince !== null) return;
+    if (this.#stopped || this.state === "live") return;
     this.#signaling.nudge();
     if (this.#signaling.id === null) return;
     this.#hangUp();
     this.#rosterChanged();
+  }
+
+  /** This machine has another network now, perhaps. */
+  networkChanged() {
+    this.#moved = performance.now();
   }
 
   /** The first frame of the present call has been shown. */
@@ -226,7 +234,7 @@ export class Watch extends EventTarget {
     const session = new Session((body) => this.#signaling.send(this.#target, body), this.#listens);
     this.#session = session;
     const now = performance.now();
-    this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0 };
+    this.#flow = { packets: 0, packetAt: now, pictures: 0, pictureAt: now, fps: 0, brokenAt: null };
     this.#liveSince = null;
     session.addEventListener("ended", ({ detail }) => this.#sessionEnded(session, detail));
     session.addEventListener("track", () => this.#emit("stream"));
@@ -287,12 +295,24 @@ export class Watch extends EventTarget {
     if (online && (reborn || (!this.#targetIsHere && silent > GONE_AFTER))) {
       this.#replace();
     } else if (still < this.#patience()) {
+      this.#flow.brokenAt = null;
       if (this.state !== "live") this.#become("live");
     } else if (still > SAY_AFTER) {
       this.#become("waiting", { code: "still", reason: null });
-      const broken = session.connectionState !== "connected";
-      if (online && (broken || still > RECALL_AFTER)) this.#replace();
+      if (session.connectionState !== "connected") this.#broken(session, { now, still, silent, online });
+      // What was still while the path was broken may move again in a moment.
+      else if (online && now - Math.max(this.#flow.pictureAt, this.#flow.brokenAt ?? 0) > RECALL_AFTER) this.#replace();
     }
+  }
+
+  /** What to do about a path that is broken: the camera waits for us, and goes on at once where it comes back. */
+  #broken(session, { now, still, silent, online }) {
+    // The server's connection may have broken with it, and nobody has noticed.
+    if (this.#flow.brokenAt === null) this.#signaling.nudge();
+    this.#flow.brokenAt = now;
+    if (!online) return;
+    if (silent > KEPT) this.#replace();
+    else if (still > RENEW_AFTER || now - this.#moved < RENEW_AFTER) session.renewPath();
   }
 
   async #measure(session) {

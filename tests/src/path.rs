@@ -1,6 +1,6 @@
 //! A path between two networks that carries only so much: two TUN devices, and threads between them that queue, delay, lose and count.
 //!
-//! Only UDP is held up, so media: signaling has its way for itself.
+//! Only UDP is held up, so media: signaling has its way for itself, unless everything is cut.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
@@ -25,6 +25,17 @@ pub const FAR: Ipv4Addr = Ipv4Addr::new(10, 77, 9, 2);
 /// What the devices are called.
 const DEVICE: &str = "path0";
 
+/// What a path carries nothing of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// It is whole.
+    Nothing,
+    /// UDP.
+    Media,
+    /// Signaling as well.
+    Everything,
+}
+
 /// What a path does to packets in one direction.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
@@ -36,8 +47,8 @@ pub struct Conditions {
     pub delay: Duration,
     /// The share that gets lost by chance, 0 to 1.
     pub loss: f64,
-    /// Whether nothing gets through.
-    pub is_cut: bool,
+    /// What does not get through at all.
+    pub cut: Cut,
 }
 
 impl Conditions {
@@ -47,7 +58,7 @@ impl Conditions {
         queue: Duration::from_millis(200),
         delay: Duration::ZERO,
         loss: 0.0,
-        is_cut: false,
+        cut: Cut::Nothing,
     };
 }
 
@@ -64,8 +75,10 @@ pub struct Counts {
 
 /// A path, until it is dropped.
 pub struct Path {
-    /// Of what goes to the far end.
+    /// Of what goes to the far end, …
     conditions: Arc<Mutex<Conditions>>,
+    /// … and of what comes back.
+    back: Arc<Mutex<Conditions>>,
     counts: Arc<Counts>,
     stops: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -79,18 +92,26 @@ impl Path {
         let back = Arc::new(Mutex::new(Conditions::GOOD));
         let mut path = Self {
             conditions: Arc::new(Mutex::new(conditions)),
+            back,
             counts: Arc::default(),
             stops: Arc::default(),
             threads: Vec::new(),
         };
         path.carry(&one, &other, path.conditions.clone(), path.counts.clone());
-        path.carry(&other, &one, back, Arc::default());
+        path.carry(&other, &one, path.back.clone(), Arc::default());
         path
     }
 
     /// It is otherwise from now on, for what goes to the far end. What is on its way stays there.
     pub fn change(&self, change: impl FnOnce(&mut Conditions)) {
         change(&mut lock(&self.conditions));
+    }
+
+    /// From now on it carries nothing of this, in either direction. What is on its way still arrives.
+    pub fn cut(&self, cut: Cut) {
+        for conditions in [&self.conditions, &self.back] {
+            lock(conditions).cut = cut;
+        }
     }
 
     /// What became of what went to the far end so far.
@@ -153,6 +174,9 @@ impl Direction {
             };
             let packet = &packet[..length];
             if !is_udp(packet) {
+                if lock(&self.conditions).cut == Cut::Everything {
+                    continue;
+                }
                 // What does not fit at the other end is lost, as anywhere.
                 let _ = self.to.write(packet);
             } else if let Some(arrives) = self.departs(length) {
@@ -169,7 +193,7 @@ impl Direction {
     fn departs(&mut self, length: usize) -> Option<Instant> {
         let conditions = *lock(&self.conditions);
         let now = Instant::now();
-        if conditions.is_cut {
+        if conditions.cut != Cut::Nothing {
             return None;
         }
         let mut leaves = now;

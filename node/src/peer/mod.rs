@@ -6,8 +6,8 @@
 //! goes back by the [`Caller`] that comes with each offer: how viewers come to call is nobody's business here.
 //!
 //! Invariants: an access unit is packetised once per rendition; a viewer starts at a keyframe; a session ends at
-//! once when its call is hung up or with a DTLS close, and otherwise seconds after the viewer fell silent;
-//! nothing that a viewer sends can end another one's session.
+//! once when its call is hung up or with a DTLS close, and otherwise half a minute after the viewer fell silent, which costs
+//! nothing but itself meanwhile; nothing that a viewer sends can end another one's session.
 
 #[cfg(any(test, fuzzing))]
 #[allow(clippy::expect_used, reason = "a test fails by panicking")]
@@ -32,6 +32,7 @@ mod sdp;
 mod session;
 mod sessions;
 mod shard;
+mod sleepers;
 mod sound;
 mod srtp;
 mod transport;

@@ -62,6 +62,8 @@ pub enum Stage {
     AwaitingKeyframe,
     /// Pictures are sent.
     Watching,
+    /// It is connected and can't be heard: nothing is sent until it is back.
+    Silent,
 }
 
 /// What a viewer says of its reception (RFC 3550, section 6.4.1).

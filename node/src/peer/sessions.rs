@@ -11,6 +11,7 @@ use super::{
     places::{self, Connecting, Origin},
     report::Stage,
     shard::{Entry, Held, Outcome, Shard, Task},
+    sleepers::{self, Sleeper},
     transport::{Lane, Path},
 };
 
@@ -26,6 +27,8 @@ pub(super) struct Sessions {
     due: BTreeSet<(Instant, SessionId)>,
     /// Those that connect.
     connecting: BTreeSet<SessionId>,
+    /// Those that fell silent.
+    silent: BTreeSet<SessionId>,
     /// The number of the next session is at least this.
     next: u64,
 }
@@ -39,6 +42,7 @@ impl Sessions {
             shards,
             due: BTreeSet::new(),
             connecting: BTreeSet::new(),
+            silent: BTreeSet::new(),
             next: 0,
         }
     }
@@ -64,6 +68,7 @@ impl Sessions {
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Entry> {
         let held = self.shard_mut(id)?.remove(&id)?;
         self.connecting.remove(&id);
+        self.silent.remove(&id);
         if let Some(due) = held.due {
             self.due.remove(&(due, id));
         }
@@ -81,6 +86,7 @@ impl Sessions {
             shards,
             due,
             connecting,
+            silent,
             ..
         } = self;
         let index = index(id, shards.len());
@@ -89,10 +95,13 @@ impl Sessions {
             return;
         };
         settle(due, id, held);
-        if held.entry.session.stage() == Stage::Connecting {
-            connecting.insert(id);
-        } else {
-            connecting.remove(&id);
+        let stage = held.entry.session.stage();
+        for (set, of) in [(connecting, Stage::Connecting), (silent, Stage::Silent)] {
+            if stage == of {
+                set.insert(id);
+            } else {
+                set.remove(&id);
+            }
         }
     }
 
@@ -212,9 +221,22 @@ impl Sessions {
         self.connecting.len()
     }
 
-    /// How many can send.
+    /// Who of those that fell silent is one too many, where so many are kept.
+    pub(super) fn one_too_many(&self, most: usize) -> Option<SessionId> {
+        let sleeper = |id: &SessionId| {
+            let heard = self.shard(*id)?.get(id)?.entry.session.heard()?;
+            let origin = Some(Origin::from(heard.from));
+            let heard = heard.at;
+            Some((*id, Sleeper { origin, heard }))
+        };
+        let (ids, sleepers): (Vec<_>, Vec<_>) = self.silent.iter().filter_map(sleeper).unzip();
+        let index = sleepers::one_too_many(&sleepers, most)?;
+        ids.get(index).copied()
+    }
+
+    /// How many are connected and can be heard.
     pub(super) fn connected(&self) -> usize {
-        self.len() - self.connecting.len()
+        self.len() - self.connecting.len() - self.silent.len()
     }
 
     /// When the first of them wants to be called.

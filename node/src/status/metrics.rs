@@ -303,6 +303,12 @@ impl Exposition {
             "Viewers that are connected.",
             connected as f64,
         )?;
+        page.gauge(
+            "pinhole_viewers_silent",
+            None,
+            "Viewers that can't be heard, and may still come back.",
+            self.snapshot.silent() as f64,
+        )?;
         page.counter("pinhole_sessions_started", "Sessions begun.", sessions.started)?;
         let help = "Sessions ended, by the reason.";
         let ended = sessions.ended.iter();

@@ -175,13 +175,20 @@ impl Snapshot {
         }
     }
 
-    /// How many viewers are connected.
+    /// How many viewers are connected and can be heard.
     pub fn connected(&self) -> usize {
-        let connecting = stage(Stage::Connecting);
-        self.viewers
-            .iter()
-            .filter(|viewer| viewer.stage != connecting)
-            .count()
+        let others = self.at(Stage::Connecting) + self.silent();
+        self.viewers.len() - others
+    }
+
+    /// How many can't be heard any more, and are waited for.
+    pub fn silent(&self) -> usize {
+        self.at(Stage::Silent)
+    }
+
+    fn at(&self, point: Stage) -> usize {
+        let point = stage(point);
+        self.viewers.iter().filter(|viewer| viewer.stage == point).count()
     }
 }
 
@@ -262,6 +269,7 @@ fn stage(stage: Stage) -> &'static str {
         Stage::Connecting => "connecting",
         Stage::AwaitingKeyframe => "awaiting_keyframe",
         Stage::Watching => "watching",
+        Stage::Silent => "silent",
     }
 }
 

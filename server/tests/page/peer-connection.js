@@ -31,6 +31,8 @@ class PeerConnection {
   candidates = [];
   channels = [];
   closed = false;
+  /** How often another path was looked for. */
+  restarts = 0;
   #transceivers = [];
   #offers = 0;
   #report = new Map();
@@ -94,6 +96,10 @@ class PeerConnection {
 
   getStats() {
     return this.closed ? Promise.reject(new Error("closed")) : Promise.resolve(this.#report);
+  }
+
+  restartIce() {
+    this.restarts += 1;
   }
 
   close() {

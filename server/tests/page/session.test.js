@@ -249,7 +249,36 @@ describe("the camera's end", () => {
     connection.become("disconnected");
     assert.deepEqual(events, [{ type: "connected" }]);
     connection.become("failed");
+    assert.deepEqual([events.length, connection.restarts], [1, 1], "another path is looked for, once");
+    connection.become("failed");
     assert.deepEqual(events.at(-1), ended("lost"));
+  });
+
+  test("another path is asked for in the same call, and again where that one breaks", async (t) => {
+    const { session, sent, connection, events } = await answered(t);
+    connection.become("connected");
+    for (const round of [1, 2]) {
+      sent.length = 0;
+      await session.renewPath();
+      await session.renewPath();
+      assert.deepEqual([sent.map(({ type }) => type), connection.restarts], [["offer"], round]);
+      await session.receive(answer());
+      connection.become("connected");
+    }
+    assert.equal(events.filter(({ type }) => type === "ended").length, 0);
+  });
+
+  test("and is lost where nobody can be asked", async (t) => {
+    let reaches = true;
+    const deliver = () => (reaches ? Promise.resolve() : Promise.reject(new Error("not signed in")));
+    const said = warnings(t);
+    const { session, connection, events } = await answered(t, { deliver });
+    connection.become("connected");
+    reaches = false;
+    connection.connectionState = "failed";
+    await session.renewPath();
+    assert.deepEqual(events.at(-1), ended("lost"));
+    assert.deepEqual(said, ["no other path could be asked for: not signed in"]);
   });
 
   test("is told once, whatever follows", async (t) => {

@@ -114,6 +114,11 @@ async function live(context, options) {
 }
 
 const now = ({ watch }) => [watch.state, watch.trouble?.code, watch.trouble?.reason].filter(Boolean).join(" ");
+/** The path breaks, and there is no other. */
+function lose(connection) {
+  connection.become("failed");
+  connection.become("failed");
+}
 const offers = ({ roster }) => roster.sent.filter(({ body }) => body === "offer").map(({ to }) => to);
 
 describe("the first call", () => {
@@ -239,7 +244,7 @@ describe("a call that comes to nothing", () => {
     const name = () => page.roster.names.at(-1);
     const first = name();
     await page.say(answer({ call: first }));
-    page.calls[0].become("failed");
+    lose(page.calls[0]);
     await page.clock.pass(300);
     assert.notEqual(name(), first);
     await page.say(JSON.stringify({ type: "bye", call: first }));
@@ -292,7 +297,7 @@ describe("a call that comes to nothing", () => {
 
   test("a lost connection is tried again soon", async (t) => {
     const page = await live(t);
-    page.calls[0].become("failed");
+    lose(page.calls[0]);
     assert.equal(now(page), "waiting lost");
     await page.clock.pass(300);
     assert.equal(page.calls.length, 2);
@@ -345,7 +350,7 @@ describe("a call that comes to nothing", () => {
     page.calls.at(-1).become("connected");
     await page.play(6_000);
     const calls = page.calls.length;
-    page.calls.at(-1).become("failed");
+    lose(page.calls.at(-1));
     await page.clock.pass(300);
     assert.equal(page.calls.length, calls + 1);
   });
@@ -357,7 +362,7 @@ describe("a call that comes to nothing", () => {
     page.calls.at(-1).become("connected");
     await page.play(2_000);
     const calls = page.calls.length;
-    page.calls.at(-1).become("failed");
+    lose(page.calls.at(-1));
     await page.clock.pass(4_799);
     assert.equal(page.calls.length, calls);
     await page.clock.pass(1);
@@ -406,7 +411,7 @@ describe("the server is lost", () => {
   test("during a picture, which ends before the server is back", async (t) => {
     const page = await live(t);
     page.roster.lose();
-    page.calls[0].become("failed");
+    lose(page.calls[0]);
     assert.equal(now(page), "error server");
     await page.clock.pass(60_000);
     assert.equal(page.calls.length, 1);
@@ -498,7 +503,7 @@ describe("the camera restarts", () => {
   test("a camera that ends the call and leaves is away", async (t) => {
     const page = await live(t);
     page.roster.go(3);
-    page.calls[0].become("failed");
+    lose(page.calls[0]);
     assert.equal(now(page), "waiting away");
   });
 });
@@ -524,10 +529,58 @@ describe("a picture that stands still", () => {
     assert.deepEqual(page.roster.sent.map(({ body }) => body), ["BYE", "offer"]);
   });
 
-  test("over a broken connection is called anew when it is told", async (t) => {
+  test("over a broken path is waited for, for as long as the camera keeps the call", async (t) => {
+    const page = await live(t);
+    page.calls[0].connectionState = "disconnected";
+    await page.clock.pass(11_500);
+    assert.equal(now(page), "waiting still");
+    assert.deepEqual([page.calls.length, page.calls[0].restarts, page.roster.nudges], [1, 0, 1]);
+    await page.clock.pass(1_500);
+    assert.deepEqual([page.calls[0].restarts, offers(page)], [1, [3]], "another path is looked for, in the same call");
+    await page.clock.pass(16_500);
+    assert.deepEqual([page.calls.length, page.calls[0].restarts, page.roster.nudges], [1, 1, 1]);
+    await page.clock.pass(1_500);
+    assert.equal(page.calls.length, 2);
+  });
+
+  test("over a path that comes back goes on in the same call", async (t) => {
+    const page = await live(t);
+    page.calls[0].connectionState = "disconnected";
+    await page.clock.pass(10_500);
+    page.calls[0].become("connected");
+    await page.clock.pass(2_000);
+    assert.equal(now(page), "waiting still");
+    await page.play(1_000);
+    assert.equal(now(page), "live");
+    assert.deepEqual([page.calls.length, page.roster.sent.length], [1, 0]);
+  });
+
+  test("over a path that comes back without a picture is called anew after 10 s", async (t) => {
+    const page = await live(t);
+    page.calls[0].connectionState = "disconnected";
+    await page.clock.pass(11_000);
+    page.calls[0].become("connected");
+    await page.clock.pass(9_000);
+    assert.equal(page.calls.length, 1);
+    await page.clock.pass(2_000);
+    assert.equal(page.calls.length, 2);
+  });
+
+  test("after a change of the network another path is looked for at once", async (t) => {
+    const page = await live(t);
+    page.watch.networkChanged();
+    await page.play(2_000);
+    assert.equal(page.calls[0].restarts, 0, "nothing is wrong");
+    page.calls[0].connectionState = "disconnected";
+    await page.clock.pass(3_500);
+    assert.deepEqual([page.calls.length, page.calls[0].restarts], [1, 1]);
+  });
+
+  test("is called anew where the person wants it", async (t) => {
     const page = await live(t);
     page.calls[0].connectionState = "disconnected";
     await page.clock.pass(3_500);
+    page.watch.retry();
     assert.equal(page.calls.length, 2);
   });
 

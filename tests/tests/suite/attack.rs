@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 
 /// The viewer's intervals in a second.
 const A_SECOND: usize = 4;
-/// A session whose viewer can't be heard ends after 8 s.
+/// A viewer that can't be heard has lost its pictures and its place by then.
 const PATIENCE_OF_A_SESSION: usize = 9 * A_SECOND;
 
 /// Where the attackers are, and those that they name. Whoever else there is has the network's own address.

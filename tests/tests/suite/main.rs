@@ -20,6 +20,7 @@ mod circles;
 mod command_line;
 mod control;
 mod crowd;
+mod cuts;
 mod dead_connections;
 mod faults;
 mod formats;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{call::Call, setting::Setting};
-use crate::peer::ending::Ending;
+use crate::peer::{ending::Ending, report::Stage, session::Session};
 
-/// After so long without a packet a viewer is gone (3 s until it is called silent, and 5 more).
-const GONE: Duration = Duration::from_secs(8);
+/// After so long without a packet a viewer is gone.
+const GONE: Duration = Duration::from_secs(30);
 
 fn watching() -> Call {
     let mut call = Call::new(Setting::default());
@@ -47,16 +47,75 @@ fn a_viewer_that_hears_us_but_is_not_heard_is_given_up_as_well() {
 #[test]
 fn a_viewer_that_comes_back_in_time_is_not_given_up() {
     let mut call = watching();
-    for _ in 0..3 {
+    for hole in [10, 3, 28] {
+        let (asked, silent) = (call.viewer.keyframe_requests(), call.told.silent.len());
         call.cut();
-        call.run(GONE - Duration::from_secs(2));
+        call.run(Duration::from_secs(hole));
         call.mend();
+        let shown = call.viewer.screen().shown();
+        // The viewer checks, or is checked, once a second; the keyframe that is ordered then arrives.
+        let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
+        assert!(
+            call.run_until(Duration::from_secs(2), sees),
+            "after {hole} s: {:?}",
+            call.told
+        );
         call.run(Duration::from_secs(5));
         assert_eq!(call.ending(), None);
+        assert_eq!(call.viewer.keyframe_requests(), asked, "it need not ask");
+        let is_thinned = call.session.as_ref().is_some_and(Session::is_thinned);
+        assert!(!is_thinned, "a cut is no narrow path");
+        assert_eq!(
+            (call.told.silent.len(), call.told.back.len()),
+            (silent + 1, silent + 1)
+        );
     }
     let shown = call.viewer.screen().shown();
     call.run(Duration::from_secs(2));
     assert!(call.viewer.screen().shown() - shown > 50);
+}
+
+#[test]
+fn a_viewer_that_fell_silent_gets_checks_and_nothing_else() {
+    let mut call = watching();
+    call.cut();
+    let cut = call.now;
+    assert!(call.run_until(Duration::from_secs(4), |call| !call.told.silent.is_empty()));
+    let silent = call.now - cut;
+    let seconds = Duration::from_secs;
+    assert!(
+        (seconds(2)..seconds(3) + seconds(1) / 2).contains(&silent),
+        "{silent:?}"
+    );
+    assert_eq!(call.stage(), Some(Stage::Silent));
+    let (sent, packets) = (call.sent, call.to_viewer.figures().sent);
+    call.run(seconds(20));
+    assert_eq!(call.sent, sent, "no picture");
+    let checks = call.to_viewer.figures().sent - packets;
+    assert!((15..=25).contains(&checks), "{checks} packets");
+    call.mend();
+    call.run(seconds(2));
+    assert_eq!(call.stage(), Some(Stage::Watching));
+}
+
+#[test]
+fn media_are_held_back_before_the_place_is_given_up() {
+    let mut call = watching();
+    call.cut();
+    call.run(Duration::from_millis(1700));
+    let sent = call.sent;
+    call.run(Duration::from_millis(200));
+    assert_eq!((call.sent, call.told.silent.len()), (sent, 0));
+    assert_eq!(call.stage(), Some(Stage::AwaitingKeyframe));
+    call.mend();
+    let shown = call.viewer.screen().shown();
+    let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
+    assert!(
+        call.run_until(Duration::from_millis(1500), sees),
+        "{:?}",
+        call.told
+    );
+    assert_eq!(call.told.silent.len(), 0, "its place was its own all the time");
 }
 
 #[test]

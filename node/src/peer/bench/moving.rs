@@ -85,6 +85,37 @@ fn a_viewer_that_moves_to_another_address_is_followed() {
 }
 
 #[test]
+fn a_viewer_that_moves_while_it_can_not_be_heard_goes_on_where_it_is_then() {
+    for ciphers in Ciphers::ALL {
+        for offer in [Viewer::restart, Viewer::move_on] {
+            let mut call = watching(ciphers);
+            let asked = call.viewer.keyframe_requests();
+            call.cut();
+            call.run(Duration::from_secs(6));
+            assert_eq!(call.stage(), Some(Stage::Silent));
+            call.offer(offer);
+            call.run(Duration::from_secs(4));
+            assert_eq!(call.stage(), Some(Stage::Silent), "signaling is no path");
+            call.mend();
+            let shown = call.viewer.screen().shown();
+            let is_found = |call: &Call| call.viewer.screen().shown() > shown + 5;
+            assert!(
+                call.run_until(Duration::from_secs(2), is_found),
+                "{:?}",
+                call.told
+            );
+            call.run(Duration::from_secs(2));
+            assert_eq!(
+                call.viewer.keyframe_requests(),
+                asked,
+                "the keyframe went where it is"
+            );
+            assert_goes_on(&mut call, &format!("{ciphers:?}"));
+        }
+    }
+}
+
+#[test]
 fn where_the_viewer_was_nothing_is_sent_any_more() {
     let mut call = watching(Ciphers::Any);
     let before = call.viewer.address();
@@ -105,9 +136,9 @@ fn until_the_new_path_is_found_the_old_one_is_kept() {
     call.to_node.change(|path| path.loss = 1.0);
     call.offer(Viewer::move_on);
     call.to_viewer.watch();
-    call.run(Duration::from_secs(2));
-    assert!(call.sealed > sent + 50, "media are not held back");
-    assert!(call.to_viewer.watched().get(&before) > Some(&50));
+    call.run(Duration::from_millis(900));
+    assert!(call.sealed > sent + 25, "media are not held back");
+    assert!(call.to_viewer.watched().get(&before) > Some(&25));
     call.to_node.change(|path| path.loss = 0.0);
     call.run(Duration::from_secs(3));
     assert_goes_on(&mut call, "found late");

@@ -19,6 +19,8 @@ use super::{
 };
 use crate::media::Codec;
 
+/// How long a session outlives a viewer whose goodbye got lost, and a little more.
+const GONE: Duration = Duration::from_secs(32);
 /// What a call may take until its first picture: the node's patience with a handshake.
 const START: Duration = Duration::from_secs(20);
 /// Packets that a session may hold: those for retransmission.
@@ -112,6 +114,9 @@ fn call(setting: Setting, lasts: Duration) -> Result<Account, String> {
     if let Some(ending) = call.ending() {
         return Err(format!("it ended: {ending}"));
     }
+    if !call.told.silent.is_empty() {
+        return Err(format!("it was held to be silent: {:?}", call.told));
+    }
     let gap = call.viewer.screen().longest_gap(call.now).unwrap_or(lasts);
     let account = Account {
         pictures: call.given,
@@ -137,7 +142,7 @@ fn call(setting: Setting, lasts: Duration) -> Result<Account, String> {
         call.hang_up();
     } else {
         call.close_viewer();
-        call.run_until(START, |call| call.ending().is_some());
+        call.run_until(GONE, |call| call.ending().is_some());
     }
     let left = call.holding.count();
     if left > 0 || account.held > HELD {

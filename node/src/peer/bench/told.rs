@@ -12,6 +12,9 @@ pub(super) struct Told {
     pub(super) connected: Option<Instant>,
     pub(super) watching: Option<Instant>,
     pub(super) keyframes_wanted: u32,
+    /// When its viewer fell silent, and when it was back.
+    pub(super) silent: Vec<Instant>,
+    pub(super) back: Vec<Instant>,
     /// Its own offer.
     pub(super) offer: Option<String>,
     pub(super) ended: Option<(Ending, Instant)>,

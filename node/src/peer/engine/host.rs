@@ -186,6 +186,8 @@ impl Host {
             }
             Event::RungWanted(rung) => self.enter(id, rung),
             Event::RungLeft(rung) => self.leave(id, rung),
+            Event::Silent => self.fell_silent(id),
+            Event::Back => self.is_back(id, now),
             Event::Watching => {
                 static WATCHING: Quiet = Quiet::new(100);
                 if let Some(others) = WATCHING.may_say() {

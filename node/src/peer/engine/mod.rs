@@ -9,6 +9,7 @@ mod network;
 mod parts;
 mod port;
 mod requests;
+mod silence;
 #[cfg(test)]
 mod tests;
 

@@ -1,4 +1,5 @@
 mod crowd;
+mod silence;
 
 use std::{
     num::NonZeroUsize,
@@ -15,6 +16,7 @@ use crate::{
     media::{Codec, Privacy, Rendition},
     peer::{
         CallId, Caller, CameraId, Refused, Reply,
+        feed::Feed,
         id::SessionId,
         session::Input,
         transport::{Path, Protocol},

@@ -4,8 +4,8 @@ use super::{
     Session,
     io::Out,
     link::Link,
+    packet::write,
     rtp::{Head, Place},
-    send::write,
 };
 use crate::{
     media::Timestamp,

@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(500);
 const IN_THE_BEGINNING: Duration = Duration::from_secs(10);
 
 impl Session {
-    /// Begins to send a viewer that has had nothing yet the last keyframe and what has followed it, where there is such a group: in a crowd that comes
+    /// Begins to send a viewer that has had nothing yet, or nothing for a while, the last keyframe and what has followed it, where there is such a group: in a crowd that comes
     /// at once, hardly anybody waits for the next. Time stamps are drawn together, so that a viewer is at the present at once. Returns whether it
     /// begins.
     pub(in crate::peer) fn catch_up(
@@ -56,7 +56,11 @@ impl Session {
     fn may_catch_up(&self, group: &Group) -> bool {
         let link = &self.link;
         match link.begun {
-            _ if link.stage == Stage::AwaitingKeyframe => link.media.stream.units() == 0,
+            _ if link.stage == Stage::AwaitingKeyframe => {
+                // But for what it missed while it could not be heard.
+                let missed = link.silence.missed();
+                link.media.stream.units() == 0 || missed.is_some_and(|missed| group.first >= missed)
+            }
             Some(Begun { first, last, times }) => {
                 let since = |at| self.now.saturating_duration_since(at);
                 let is_time = since(last) >= AGAIN && since(first) <= IN_THE_BEGINNING;

@@ -78,6 +78,10 @@ pub(in crate::peer) enum Event {
     RungWanted(Rung),
     /// Those of this one are not needed any more.
     RungLeft(Rung),
+    /// The viewer is not heard any more, and needs nothing until it is back.
+    Silent,
+    /// It is heard again.
+    Back,
     /// The first picture was sent.
     Watching,
     /// Something happened to the control channel.
@@ -101,4 +105,14 @@ pub struct Candidate {
     pub section: u16,
     /// The candidate line, without `a=`.
     pub line: String,
+}
+
+/// What the core has not been asked since the last input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToDo {
+    /// What it makes of what came in, and all that follows.
+    Look,
+    /// When it wants to be called next.
+    Deadline,
+    Nothing,
 }

@@ -4,7 +4,8 @@ use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
     channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
-    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, spread::Spread, stamps::Stamps,
+    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, silence::Silence, spread::Spread,
+    stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -46,6 +47,8 @@ pub(super) struct Link {
     pub(super) pace: Pace,
     /// What the viewer may send.
     pub(super) inflow: Inflow,
+    /// How long it has sent nothing.
+    pub(super) silence: Silence,
     /// What others have to know.
     pub(super) events: VecDeque<Event>,
 }

@@ -20,6 +20,7 @@ mod offer;
 mod outgoing;
 mod output;
 mod pace;
+mod packet;
 mod probe;
 mod receive;
 mod remotes;
@@ -30,6 +31,7 @@ mod rungs;
 mod sections;
 mod send;
 mod setup;
+mod silence;
 mod slices;
 mod sound;
 mod spread;
@@ -40,6 +42,7 @@ mod tests;
 mod timer;
 mod trickle;
 mod voice;
+mod waiting;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -58,6 +61,7 @@ use super::{
 };
 use crate::media::{Codec, Rung, SoundCodec};
 use account::Account;
+use io::ToDo;
 use link::Link;
 #[cfg(any(test, fuzzing))]
 use media::Which;
@@ -90,16 +94,6 @@ pub(super) struct Session {
     /// Of the last input.
     now: Instant,
     timer: Timer,
-}
-
-/// What the core has not been asked since the last input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ToDo {
-    /// What it makes of what came in, and all that follows.
-    Look,
-    /// When it wants to be called next.
-    Deadline,
-    Nothing,
 }
 
 impl Session {
@@ -144,8 +138,8 @@ impl Session {
             Input::Packet { path, data } => {
                 if receive::packet(link, path, data, now) {
                     self.negotiation.remotes.hear(path.peer);
-                    if link.outgoing.is_lost() {
-                        // ICE has begun anew. Where the core sends the report to, the media go as well.
+                    if link.outgoing.is_lost() || link.silence.is_back() {
+                        // ICE has begun anew, or the viewer may have moved. Where the core sends the report to, the media go as well.
                         link.reports.hasten(now);
                     }
                 }
@@ -227,6 +221,13 @@ impl Session {
         }
     }
 
+    /// Goes on as if there was a connection, so that others can be tested without one.
+    #[cfg(test)]
+    pub(super) fn pretends_to_be_connected(&mut self, now: Instant) {
+        self.link.stage = Stage::AwaitingKeyframe;
+        self.link.silence.start(now);
+    }
+
     /// Whether this offer continues the session; otherwise it begins another one.
     pub(super) fn is_continued_by(&self, offer: &Offer) -> bool {
         self.negotiation.is_continued_by(offer)
@@ -237,9 +238,9 @@ impl Session {
         self.link.media.codec()
     }
 
-    /// The codec in which this viewer hears us, while it does.
+    /// The codec in which this viewer hears us, while it does and can be heard itself.
     pub(super) fn hears(&self) -> Option<SoundCodec> {
-        self.link.media.hears()
+        self.link.media.hears().filter(|_| self.stage() != Stage::Silent)
     }
 
     /// Where its media go, once that is known.

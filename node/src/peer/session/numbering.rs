@@ -45,6 +45,11 @@ impl Numbering {
         self.estimator.hear(news, now);
     }
 
+    /// Nothing is known of the path any more.
+    pub(super) fn forget(&mut self, now: Instant) {
+        self.estimator = congestion::begin(now);
+    }
+
     /// What is known of the path.
     pub(super) fn verdict(&mut self, now: Instant) -> Verdict {
         self.estimator.verdict(now)

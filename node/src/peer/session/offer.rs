@@ -18,6 +18,7 @@ use super::{
     remotes::Remotes,
     rungs::Rungs,
     setup,
+    silence::Silence,
     sound::SoundSender,
     spread::Spread,
     stream::Stream,
@@ -157,6 +158,7 @@ pub(super) fn open(
         begun: None,
         pace: Pace::new(now),
         inflow: Inflow::default(),
+        silence: Silence::default(),
         events: VecDeque::new(),
     };
     link.media.renumber(&layout);

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use rtc::sansio::Protocol;
 
 use super::{
-    Session, ToDo,
-    io::{Event, Output},
-    receive,
+    Session,
+    io::{Event, Output, ToDo},
+    receive, waiting,
 };
 use crate::peer::report::Stage;
 
@@ -30,6 +30,7 @@ impl Session {
             match self.to_do {
                 ToDo::Look => self.look(),
                 ToDo::Deadline => {
+                    waiting::go_on(&mut self.link, self.now);
                     self.to_do = ToDo::Nothing;
                     self.set_timer();
                 }
@@ -50,11 +51,11 @@ impl Session {
                 .is_some_and(|unsent| unsent > 0)
         };
         let exact = link.stage == Stage::Connecting || link.pace.is_checking() || waits();
-        let media = [link.probe.next(), link.spread.next()]
-            .into_iter()
-            .flatten()
-            .min();
-        self.timer.set(core, link.reports.next(), media, exact, self.now);
+        let report = link.reports.next().filter(|_| receive::may_report(link));
+        let least = |two: [Option<_>; 2]| two.into_iter().flatten().min();
+        let own = least([report, link.silence.deadline(link.stage)]);
+        let media = least([link.probe.next(), link.spread.next()]);
+        self.timer.set(core, own, media, exact, self.now);
     }
 
     /// When to call with [`Input::Timeout`](super::Input::Timeout) at the latest.

@@ -17,6 +17,8 @@ pub(super) struct Pace {
 
 #[derive(Debug)]
 struct Round {
+    /// When the first began.
+    since: Instant,
     next: Instant,
     interval: Duration,
 }
@@ -25,6 +27,7 @@ impl Pace {
     /// Checks begin.
     pub(super) fn new(now: Instant) -> Self {
         let round = Round {
+            since: now,
             next: now,
             interval: FIRST,
         };
@@ -33,7 +36,11 @@ impl Pace {
 
     /// There is something new to check.
     pub(super) fn restart(&mut self, now: Instant) {
+        let since = self.round.as_ref().map(|round| round.since);
         *self = Self::new(now);
+        if let (Some(round), Some(since)) = (&mut self.round, since) {
+            round.since = since;
+        }
     }
 
     /// Nothing is to be checked any more.
@@ -47,6 +54,12 @@ impl Pace {
             round.next = now + round.interval;
             round.interval = (round.interval * 2).min(LAST);
         }
+    }
+
+    /// For how long checks have been under way, where they are.
+    pub(super) fn lasts(&self, now: Instant) -> Option<Duration> {
+        let round = self.round.as_ref()?;
+        Some(now.saturating_duration_since(round.since))
     }
 
     /// Whether checks are under way.

@@ -15,11 +15,12 @@ use rtc::{
 };
 use tracing::debug;
 
-use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp};
+use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp, waiting};
 use crate::peer::{congestion::News, ending::Ending, report::Stage, ring, transport::Path};
 
-/// From the offer to a connection that can send. ICE has its own, shorter patience; this one is for a DTLS
-/// handshake that a lossy path has stopped.
+/// Until a path is found.
+const PATH: Duration = Duration::from_secs(8);
+/// From the offer to a connection that can send: a lossy path may stop the DTLS handshake.
 const CONNECT: Duration = Duration::from_secs(20);
 
 /// Takes a packet of the viewer. Returns whether it is one that a viewer may send.
@@ -27,6 +28,7 @@ pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) -> 
     if !link.inflow.take(path.peer.ip(), data, now) {
         return false;
     }
+    link.silence.hear(now);
     if link.handshake.is_repetition(data) {
         return true;
     }
@@ -47,11 +49,19 @@ pub(super) fn look(link: &mut Link, started: Instant, now: Instant) -> Option<En
     if let Some(ending) = connection_events(link, now) {
         return Some(ending);
     }
-    if link.stage == Stage::Connecting && now.saturating_duration_since(started) > CONNECT {
-        return Some(Ending::Unfinished);
+    if link.stage == Stage::Connecting {
+        if link.pace.lasts(now).is_some_and(|lasts| lasts > PATH) {
+            return Some(Ending::NoPath);
+        }
+        if now.saturating_duration_since(started) > CONNECT {
+            return Some(Ending::Unfinished);
+        }
     }
     if is_closed(link) {
         return Some(Ending::Closed);
+    }
+    if let Some(ending) = waiting::look(link, now) {
+        return Some(ending);
     }
     messages(link, now);
     said(link, now);
@@ -87,7 +97,7 @@ fn said(link: &mut Link, now: Instant) {
         link.numbering.hear(News::Limit(limit), now);
     }
     link.feedback.keyframe_requests += u64::from(said.keyframes);
-    if said.keyframes > 0 && link.stage != Stage::Connecting {
+    if said.keyframes > 0 && !matches!(link.stage, Stage::Connecting | Stage::Silent) {
         link.events.push_back(Event::KeyframeWanted);
     }
     link.feedback.nacked += said.missing.len() as u64;
@@ -100,8 +110,16 @@ fn said(link: &mut Link, now: Instant) {
     }
 }
 
+/// Whether the viewer is told what was sent: only checks go to one that can't be heard.
+pub(super) fn may_report(link: &Link) -> bool {
+    link.stage != Stage::Silent || link.silence.is_back()
+}
+
 /// Tells the viewer what was sent, where that is due.
 fn report(link: &mut Link, now: Instant) {
+    if !may_report(link) {
+        return;
+    }
     let streams = link.media.streams().filter_map(Rtp::sent);
     let reports = link.reports.due(streams, now);
     if reports.is_empty() {
@@ -131,6 +149,7 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
                     RTCPeerConnectionState::Connected if is_connecting => {
                         link.stage = Stage::AwaitingKeyframe;
                         link.reports.start(now);
+                        link.silence.start(now);
                         link.events.push_back(Event::Connected);
                         link.events.push_back(Event::KeyframeWanted);
                     }

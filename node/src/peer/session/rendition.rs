@@ -1,7 +1,10 @@
 //! Which renditions of its camera a session is fed from.
 
 use super::Session;
-use crate::media::{Bitrate, Rendition, Rung};
+use crate::{
+    media::{Bitrate, Rendition, Rung},
+    peer::report::Stage,
+};
 
 impl Session {
     /// What it is fed from.
@@ -12,7 +15,9 @@ impl Session {
     /// Whether the pictures of this rendition are for it: those that it is sent, and those that it is to be sent as soon as it can.
     pub(in crate::peer) fn takes(&self, rendition: Rendition) -> bool {
         let next = self.link.rungs.next();
-        rendition == self.rendition() || next.is_some_and(|rung| rendition == self.rendition_of(rung))
+        let is_meant =
+            rendition == self.rendition() || next.is_some_and(|rung| rendition == self.rendition_of(rung));
+        is_meant && self.stage() != Stage::Silent
     }
 
     fn rendition_of(&self, rung: Rung) -> Rendition {

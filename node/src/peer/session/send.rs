@@ -3,36 +3,22 @@
 use std::{mem, time::Instant};
 
 use bytes::Bytes;
-use rtc::{
-    peer_connection::message::{RTCMessage, TaggedRTCMessage},
-    sansio::Protocol,
-};
-use tracing::debug;
 
 use super::{
-    Session, ToDo,
-    io::{Event, Out, Transmit},
+    Session,
+    io::{Event, Out, ToDo},
     link::Link,
     media::Which,
-    rtp::{Head, Place},
+    rtp::Place,
     rungs::{Change, Offered},
     stamps::Stamps,
     stream::Fed,
+    waiting,
 };
 use crate::{
     media::SoundUnit,
-    peer::{
-        congestion::Departure,
-        feed::Packetised,
-        report::Stage,
-        ring::Ring,
-        srtp::{HEADER, Sealer},
-        transport::Path,
-    },
+    peer::{congestion::Departure, feed::Packetised, report::Stage, ring::Ring},
 };
-
-/// Packets that the core is given before it is asked for them again: its queues keep the size that they once had.
-const AT_ONCE: usize = 8;
 
 impl Session {
     /// Sends one access unit, where the viewer can make something of it; to one that catches up what follows for it. What else is to be done,
@@ -42,6 +28,10 @@ impl Session {
         let Packetised {
             unit, payloads, rung, ..
         } = packetised;
+        let is_of_its_own = *rung == self.link.rungs.rung();
+        if waiting::holds_back(&mut self.link, is_of_its_own.then_some(packetised.first), now) {
+            return;
+        }
         self.adapt(packetised, out);
         if *rung != self.link.rungs.rung() {
             return;
@@ -95,21 +85,24 @@ impl Session {
         } = packetised;
         let repairs = self.repairs();
         let link = &mut self.link;
-        if link.stage != Stage::Watching || !link.media.shows {
+        if link.stage == Stage::Connecting || !link.media.shows {
             return;
         }
-        let probe = Some(&mut link.probe).filter(|_| repairs && link.media.stream.rtp.is_numbered());
-        let offered = Offered {
-            rung: *rung,
-            rates: *rates,
-            has_small: *has_small,
-        };
-        let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
-        let change = link.rungs.look(verdict, offered, hears, probe, self.now);
-        link.events.extend(change.map(|change| match change {
-            Change::Wanted(rung) => Event::RungWanted(rung),
-            Change::Unwanted(rung) => Event::RungLeft(rung),
-        }));
+        if link.stage == Stage::Watching {
+            let probe = Some(&mut link.probe).filter(|_| repairs && link.media.stream.rtp.is_numbered());
+            let offered = Offered {
+                rung: *rung,
+                rates: *rates,
+                has_small: *has_small,
+            };
+            let (verdict, hears) = (link.numbering.verdict(self.now), link.media.hears().is_some());
+            let change = link.rungs.look(verdict, offered, hears, probe, self.now);
+            link.events.extend(change.map(|change| match change {
+                Change::Wanted(rung) => Event::RungWanted(rung),
+                Change::Unwanted(rung) => Event::RungLeft(rung),
+            }));
+        }
+        // Also where it waits for a keyframe: that of the other one may not come any more.
         if unit.is_keyframe && link.rungs.next() == Some(*rung) {
             self.spread(true, out);
             let link = &mut self.link;
@@ -133,7 +126,7 @@ impl Session {
     /// Sends 20 ms of sound, at once: nothing is gained by pacing a packet of a hundred bytes.
     pub(in crate::peer) fn sound(&mut self, unit: &SoundUnit, now: Instant, out: &mut impl Out) {
         self.now = now;
-        if self.link.stage == Stage::Connecting {
+        if matches!(self.link.stage, Stage::Connecting | Stage::Silent) || self.link.silence.holds_back(now) {
             return;
         }
         let Link { media, numbering, .. } = &mut self.link;
@@ -172,7 +165,8 @@ impl Session {
         self.now = now;
         let missing = mem::take(&mut self.link.missing);
         self.call_back();
-        if self.negotiation.awaits_answer() || !self.link.media.shows {
+        let goes_out = self.link.media.shows && self.link.stage != Stage::Silent;
+        if self.negotiation.awaits_answer() || !goes_out {
             self.link.spread.stop();
             return self.link.probe.stop();
         }
@@ -196,101 +190,20 @@ impl Session {
             self.probe(ring, out);
         }
     }
-
-    /// Sends one packet: sealed where it is to lie, or by the core. Returns its length, of one that the core seals without its tag; unless nothing
-    /// may be sent.
-    fn packet(&mut self, which: Which, place: Place, payload: &Bytes, out: &mut impl Out) -> Option<usize> {
-        let link = &mut self.link;
-        let rtp = link.media.rtp(which)?;
-        if let Some((sealer, path)) = link.outgoing.ours(rtp) {
-            if self.negotiation.remotes.is_retired(path.peer) {
-                return None;
-            }
-            let head = rtp.header(place);
-            let length = write(sealer, path, &head, &[payload], place.roll_over(), out)?;
-            self.account.count(length);
-            return Some(length);
-        }
-        let packet = RTCMessage::RtpPacket(String::new(), rtp.packet(place, payload));
-        let is_first = rtp.is_proving();
-        // Straight into the pipeline: `write_rtp` would look the stream up anew for every packet.
-        let message = TaggedRTCMessage {
-            now: self.now,
-            message: packet,
-        };
-        if let Err(error) = link.connection.handle_write(message) {
-            debug!(viewer = %link.viewer, "a packet was not sent: {error}");
-        }
-        self.stirred = true;
-        self.written += 1;
-        if is_first || self.written >= AT_ONCE {
-            while let Some(packet) = self.core_packet() {
-                out.packet(packet);
-            }
-            if let Some(rtp) = self.link.media.rtp(which) {
-                rtp.was_proved();
-            }
-        }
-        Some(HEADER + payload.len())
-    }
-
-    /// What the core has to send next.
-    pub(super) fn core_packet(&mut self) -> Option<Transmit> {
-        let link = &mut self.link;
-        while let Some(packet) = link.connection.poll_write() {
-            let path = Path::from(&packet.transport);
-            if self.negotiation.remotes.is_retired(path.peer) {
-                continue;
-            }
-            self.account.count(packet.message.len());
-            link.handshake.sent(&packet.message);
-            link.outgoing.see(path, &packet.message, &mut link.media);
-            return Some(Transmit {
-                path,
-                data: packet.message,
-            });
-        }
-        self.written = 0;
-        None
-    }
-}
-
-/// Writes a packet where it is to lie, and seals it there. Returns its length, unless nothing may be sent on this path.
-pub(super) fn write(
-    sealer: &Sealer,
-    path: Path,
-    head: &Head,
-    payload: &[&[u8]],
-    roll_over: u32,
-    out: &mut impl Out,
-) -> Option<usize> {
-    let head = head.as_slice();
-    let bytes: usize = payload.iter().map(|part| part.len()).sum();
-    let length = bytes + sealer.overhead() + head.len() - HEADER;
-    let room = out.room(path, length)?;
-    let (header, mut rest) = room.split_at_mut(head.len());
-    header.copy_from_slice(head);
-    for part in payload {
-        let (place, behind) = rest.split_at_mut(part.len());
-        place.copy_from_slice(part);
-        rest = behind;
-    }
-    if !sealer.seal(room, roll_over) {
-        // Nothing must leave that could be read.
-        room.fill(0);
-    }
-    Some(length)
 }
 
 /// Whether the viewer can make something of a picture. With its first one it watches.
 pub(super) fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
-        Stage::Connecting => false,
+        Stage::Connecting | Stage::Silent => false,
         _ if !link.media.shows => false,
         Stage::AwaitingKeyframe if !is_keyframe => false,
         Stage::AwaitingKeyframe => {
             link.stage = Stage::Watching;
-            link.events.push_back(Event::Watching);
+            link.silence.resume();
+            if link.media.stream.units() == 0 {
+                link.events.push_back(Event::Watching);
+            }
             true
         }
         Stage::Watching => true,

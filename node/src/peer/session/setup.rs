@@ -28,10 +28,9 @@ use crate::peer::{
     sdp::{Agreed, Coding, Setup},
 };
 
-/// A viewer that fell silent is given up after the sum of both. The defaults of 30 s would send a killed
-/// viewer's stream to nobody for that long; a page calls again by itself after a longer gap.
+/// Of a viewer that fell silent the session decides itself what is to be done (`silence`). The core gives it up after the sum of both, later than that.
 const SILENT: Duration = Duration::from_secs(3);
-const GONE: Duration = Duration::from_secs(5);
+const GONE: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(1);
 /// Each pair of addresses is checked once more than this until it answers, at the [`Pace`](super::pace::Pace).
 const CHECKS: u16 = 11;
