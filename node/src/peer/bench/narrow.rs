@@ -70,15 +70,18 @@ fn on_a_good_path_nobody_is_sent_less_whatever_gets_lost_by_chance() {
 fn a_path_that_carries_the_base_is_sent_that_and_shows_it_without_a_break() {
     for codec in Codec::ALL {
         let mut call = call(codec, narrow(1_200_000));
-        call.run(5 * SECOND);
-        let (is_thinned, estimate) = state(&mut call);
-        assert!(is_thinned, "{codec}: {estimate:?}");
+        let mut is_thinned = || {
+            call.run(SECOND / 10);
+            state(&mut call).0
+        };
+        assert!((0..50).any(|_| is_thinned()), "{codec}: {:?}", state(&mut call));
+        call.run(4 * SECOND);
         let (refused, shown) = (call.to_viewer.figures().refused, call.viewer.screen().shown());
         call.run(20 * SECOND);
         let shown = call.viewer.screen().shown() - shown;
         assert!(shown >= 15 * 20, "{codec}: {shown} in 20 s");
         let refused = call.to_viewer.figures().refused - refused;
-        assert!(refused < 100, "{codec}: {refused} found the queue full");
+        assert!(refused < 200, "{codec}: {refused} of 2,300 found the queue full");
         assert_eq!(call.viewer.reception().figures().undecrypted, 0);
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Link {
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
     pub(super) catching: Option<Catching>,
+    /// Until when a viewer that has just connected is sent nothing yet.
+    pub(super) settles: Option<Instant>,
     /// Once there was something to send.
     pub(super) begun: Option<Begun>,
     /// Of our connectivity checks.

@@ -156,6 +156,7 @@ pub(super) fn open(
         stage: Stage::Connecting,
         catching: None,
         begun: None,
+        settles: None,
         pace: Pace::new(now),
         inflow: Inflow::default(),
         silence: Silence::default(),

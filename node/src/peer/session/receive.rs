@@ -23,6 +23,10 @@ const PATH: Duration = Duration::from_secs(8);
 /// From the offer to a connection that can send: a lossy path may stop the DTLS handshake.
 const CONNECT: Duration = Duration::from_secs(20);
 
+/// What a viewer has to itself after the handshake. What comes right behind our last word may be read together with it, by a viewer that has no keys yet:
+/// ours lost its first keyframe so.
+const SETTLES: Duration = Duration::from_millis(20);
+
 /// Takes a packet of the viewer. Returns whether it is one that a viewer may send.
 pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) -> bool {
     if !link.inflow.take(path.peer.ip(), data, now) {
@@ -63,6 +67,7 @@ pub(super) fn look(link: &mut Link, started: Instant, now: Instant) -> Option<En
     if let Some(ending) = waiting::look(link, now) {
         return Some(ending);
     }
+    settle(link, now);
     messages(link, now);
     said(link, now);
     report(link, now);
@@ -134,6 +139,13 @@ fn report(link: &mut Link, now: Instant) {
     }
 }
 
+/// Passes on the first wish of a viewer that has just connected, once it can decrypt what comes.
+fn settle(link: &mut Link, now: Instant) {
+    if link.settles.take_if(|at| *at <= now).is_some() && link.stage == Stage::AwaitingKeyframe {
+        link.events.push_back(Event::KeyframeWanted);
+    }
+}
+
 fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
     while let Some(event) = link.connection.poll_event() {
         match event {
@@ -151,7 +163,7 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
                         link.reports.start(now);
                         link.silence.start(now);
                         link.events.push_back(Event::Connected);
-                        link.events.push_back(Event::KeyframeWanted);
+                        link.settles = Some(now + SETTLES);
                     }
                     RTCPeerConnectionState::Failed if is_connecting => return Some(Ending::NoPath),
                     RTCPeerConnectionState::Failed => return Some(Ending::Silent),
