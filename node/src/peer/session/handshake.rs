@@ -6,10 +6,10 @@
 
 /// Types of content and of handshake messages (RFC 5246, sections 6.2.1 and 7.4).
 const HANDSHAKE: u8 = 22;
-const CLIENT_HELLO: u8 = 1;
+pub(super) const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 /// The header of a DTLS record, behind which a handshake message begins with its type (RFC 6347, sections 4.1 and 4.2.2).
-const RECORD_HEADER: usize = 13;
+pub(super) const RECORD_HEADER: usize = 13;
 
 /// How far the handshake is.
 #[derive(Debug, Default)]

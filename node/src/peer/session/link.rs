@@ -4,8 +4,8 @@ use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
     channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
-    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, silence::Silence, spread::Spread,
-    stamps::Stamps,
+    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, settling::Settling, silence::Silence,
+    spread::Spread, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -41,8 +41,8 @@ pub(super) struct Link {
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
     pub(super) catching: Option<Catching>,
-    /// Until when a viewer that has just connected is sent nothing yet.
-    pub(super) settles: Option<Instant>,
+    /// While a viewer that has just connected is sent nothing yet.
+    pub(super) settling: Settling,
     /// Once there was something to send.
     pub(super) begun: Option<Begun>,
     /// Of our connectivity checks.

@@ -54,7 +54,10 @@ impl Session {
         let report = link.reports.next().filter(|_| receive::may_report(link));
         let least = |two: [Option<_>; 2]| two.into_iter().flatten().min();
         let own = least([report, link.silence.deadline(link.stage)]);
-        let media = least([least([link.probe.next(), link.spread.next()]), link.settles]);
+        let media = least([
+            least([link.probe.next(), link.spread.next()]),
+            link.settling.deadline(),
+        ]);
         self.timer.set(core, own, media, exact, self.now);
     }
 

@@ -15,7 +15,7 @@ use rtc::{
 };
 use tracing::debug;
 
-use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp, waiting};
+use super::{channel::TooMany, hello, io::Event, link::Link, rtp::Rtp, waiting};
 use crate::peer::{congestion::News, ending::Ending, report::Stage, ring, transport::Path};
 
 /// Until a path is found.
@@ -23,23 +23,22 @@ const PATH: Duration = Duration::from_secs(8);
 /// From the offer to a connection that can send: a lossy path may stop the DTLS handshake.
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// What a viewer has to itself after the handshake. What comes right behind our last word may be read together with it, by a viewer that has no keys yet:
-/// ours lost its first keyframe so.
-const SETTLES: Duration = Duration::from_millis(20);
-
 /// Takes a packet of the viewer. Returns whether it is one that a viewer may send.
 pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) -> bool {
     if !link.inflow.take(path.peer.ip(), data, now) {
         return false;
     }
     link.silence.hear(now);
+    link.settling.hear(data);
     if link.handshake.is_repetition(data) {
         return true;
     }
+    let mut message = BytesMut::from(data);
+    hello::prefer_gcm(&mut message);
     let message = TaggedBytesMut {
         now,
         transport: path.into(),
-        message: BytesMut::from(data),
+        message,
     };
     // The core logs what it does not understand; a stranger's packet must not matter more than that.
     if let Err(error) = link.connection.handle_read(message) {
@@ -141,7 +140,7 @@ fn report(link: &mut Link, now: Instant) {
 
 /// Passes on the first wish of a viewer that has just connected, once it can decrypt what comes.
 fn settle(link: &mut Link, now: Instant) {
-    if link.settles.take_if(|at| *at <= now).is_some() && link.stage == Stage::AwaitingKeyframe {
+    if link.settling.ends(now) && link.stage == Stage::AwaitingKeyframe {
         link.events.push_back(Event::KeyframeWanted);
     }
 }
@@ -163,7 +162,7 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
                         link.reports.start(now);
                         link.silence.start(now);
                         link.events.push_back(Event::Connected);
-                        link.settles = Some(now + SETTLES);
+                        link.settling.start(now);
                     }
                     RTCPeerConnectionState::Failed if is_connecting => return Some(Ending::NoPath),
                     RTCPeerConnectionState::Failed => return Some(Ending::Silent),

@@ -196,7 +196,7 @@ impl Session {
 pub(super) fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
         Stage::Connecting | Stage::Silent => false,
-        Stage::AwaitingKeyframe if link.settles.is_some() => false,
+        Stage::AwaitingKeyframe if link.settling.lasts() => false,
         _ if !link.media.shows => false,
         Stage::AwaitingKeyframe if !is_keyframe => false,
         Stage::AwaitingKeyframe => {
