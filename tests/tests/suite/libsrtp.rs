@@ -18,8 +18,8 @@ const BATCH: u64 = 40;
 const PATIENCE: u64 = 400;
 /// How often a session is had while the machine had no room for packets.
 const TRIES: u32 = 3;
-/// What a libwebrtc calls the cipher that it asks for first, as it was named in SDP (RFC 4568) and as it is in DTLS (RFC 5764).
-const COUNTER_MODE: [&str; 2] = ["AES_CM_128_HMAC_SHA1_80", "SRTP_AES128_CM_HMAC_SHA1_80"];
+/// What a libwebrtc calls the cipher that is agreed: AES-GCM, which it lists last and the node prefers.
+const CIPHER: &str = "SRTP_AEAD_AES_128_GCM";
 
 /// A node with a small picture and a tone, and somebody who has sessions with it.
 struct Scene {
@@ -134,7 +134,7 @@ fn judge(engine: &str, usual: u64) {
     ));
     let is_wrong = |account: &&Value| {
         !account["error"].is_null()
-            || !COUNTER_MODE.iter().any(|cipher| account["cipher"] == *cipher)
+            || account["cipher"] != CIPHER
             || number(account, "pictures") == 0
             || is_harmed(account)
     };

@@ -14,66 +14,79 @@ const MESSAGE_HEADER: usize = 12;
 /// Version and random.
 const FIXED: usize = 2 + 32;
 /// The extension `use_srtp` (RFC 5764, 9).
-const USE_SRTP: u16 = 14;
+const USE_SRTP: usize = 14;
+/// Of an extension: its kind and its length.
+const EXTENSION_HEADER: usize = 4;
 
-/// Puts the SRTP profiles of a first ClientHello in our order. Leaves alone whatever else it is given, and a list that isn't in its first fragment.
-pub(super) fn prefer_gcm(packet: &mut [u8]) {
-    if first_message(packet) == Some(CLIENT_HELLO)
-        && let Some(profiles) = profiles(packet)
-    {
-        let (profiles, _) = profiles.as_chunks_mut::<2>();
-        profiles.sort_by_key(|profile| match *profile {
-            AES_128_GCM => 0,
-            AES_256_GCM => 1,
-            _ => 2,
-        });
-    }
+/// Reads a first ClientHello, which may come in several fragments: with keys that no quantum computer breaks it fills no single packet.
+#[derive(Debug, Default)]
+pub(super) struct Hello {
+    /// Where in the message the extension begins that no fragment has had yet.
+    next: Option<usize>,
 }
 
-fn profiles(packet: &mut [u8]) -> Option<&mut [u8]> {
-    let mut rest = Rest(packet.get_mut(RECORD_HEADER..)?);
-    let header = rest.take(MESSAGE_HEADER)?;
-    let is_first_fragment = header[6..9] == [0; 3];
-    rest.take(FIXED)?;
-    rest.take_counted(1)?; // session id
-    let cookie = rest.take_counted(1)?;
-    if !is_first_fragment || !cookie.is_empty() {
-        return None;
+impl Hello {
+    /// Puts the SRTP profiles of a first ClientHello in our order. Leaves alone whatever else it is given, fragments that come out of order, and a list that
+    /// is in two of them.
+    pub(super) fn prefer_gcm(&mut self, packet: &mut [u8]) {
+        if first_message(packet) != Some(CLIENT_HELLO) {
+            return;
+        }
+        if let Some(profiles) = self.profiles(packet) {
+            let (profiles, _) = profiles.as_chunks_mut::<2>();
+            profiles.sort_by_key(|profile| match *profile {
+                AES_128_GCM => 0,
+                AES_256_GCM => 1,
+                _ => 2,
+            });
+        }
     }
-    rest.take_counted(2)?; // cipher suites
-    rest.take_counted(1)?; // compression
-    rest.take(2)?; // how long the extensions are
-    loop {
-        let kind = rest.number(2)?;
-        let extension = rest.take_counted(2)?;
-        if kind == usize::from(USE_SRTP) {
-            return Rest(extension).take_counted(2);
+
+    fn profiles<'a>(&mut self, packet: &'a mut [u8]) -> Option<&'a mut [u8]> {
+        let (header, body) = packet
+            .get_mut(RECORD_HEADER..)?
+            .split_at_mut_checked(MESSAGE_HEADER)?;
+        let offset = number(&header[6..9]);
+        let fragment = body.get_mut(..number(&header[9..12]))?;
+        let expected = self.next.take();
+        let mut at = if offset == 0 {
+            extensions(fragment)?
+        } else {
+            expected?.checked_sub(offset)?
+        };
+        loop {
+            let Some([kind @ .., _, _]) = fragment.get(at..at + EXTENSION_HEADER) else {
+                self.next = Some(offset + at);
+                return None;
+            };
+            let is_srtp = number(kind) == USE_SRTP;
+            let length = number(&fragment[at + 2..at + EXTENSION_HEADER]);
+            at += EXTENSION_HEADER;
+            if is_srtp {
+                let list = fragment.get_mut(at..at + length)?;
+                let (length, list) = list.split_at_mut_checked(2)?;
+                return list.get_mut(..number(length));
+            }
+            at += length;
         }
     }
 }
 
-/// What has not been read.
-struct Rest<'a>(&'a mut [u8]);
+/// Where the extensions begin of a ClientHello (RFC 6347, 4.2.1) without a cookie.
+fn extensions(hello: &[u8]) -> Option<usize> {
+    let counted = |at: usize, digits: usize| Some(at + digits + number(hello.get(at..at + digits)?));
+    let cookie = counted(FIXED, 1)?; // behind the session id
+    let suites = counted(cookie, 1)?;
+    let compression = counted(suites, 2)?;
+    let length = counted(compression, 1)?;
+    (suites == cookie + 1).then_some(length + 2)
+}
 
-impl<'a> Rest<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a mut [u8]> {
-        self.0.split_off_mut(..length)
-    }
-
-    fn number(&mut self, length: usize) -> Option<usize> {
-        let digits = self.take(length)?;
-        Some(
-            digits
-                .iter()
-                .fold(0, |number, digit| number << 8 | usize::from(*digit)),
-        )
-    }
-
-    /// Takes what has its length before it, in a number of so many bytes.
-    fn take_counted(&mut self, length: usize) -> Option<&'a mut [u8]> {
-        let length = self.number(length)?;
-        self.take(length)
-    }
+/// A number of a few bytes.
+fn number(digits: &[u8]) -> usize {
+    digits
+        .iter()
+        .fold(0, |number, digit| number << 8 | usize::from(*digit))
 }
 
 #[cfg(test)]
@@ -116,8 +129,20 @@ mod tests {
     }
 
     fn preferred(mut packet: Vec<u8>) -> Vec<u8> {
-        prefer_gcm(&mut packet);
+        Hello::default().prefer_gcm(&mut packet);
         packet
+    }
+
+    /// The message in two fragments, of which the first has so many bytes.
+    fn in_two(hello: &[u8], first: usize) -> [Vec<u8>; 2] {
+        let (headers, body) = hello.split_at(RECORD_HEADER + MESSAGE_HEADER);
+        let (one, two) = body.split_at(first);
+        [(0, one), (first, two)].map(|(offset, part)| {
+            let mut headers = headers.to_vec();
+            headers[RECORD_HEADER + 6..][..3].copy_from_slice(&offset.to_be_bytes()[5..]);
+            headers[RECORD_HEADER + 9..].copy_from_slice(&part.len().to_be_bytes()[5..]);
+            [headers, part.to_vec()].concat()
+        })
     }
 
     const NO_COOKIE: &[u8] = &[];
@@ -133,6 +158,30 @@ mod tests {
         ] {
             let ordered = preferred(hello(NO_COOKIE, theirs));
             assert_eq!(ordered, hello(NO_COOKIE, ours), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_in_any_fragment_is_found_unless_it_is_in_two() {
+        let theirs = hello(NO_COOKIE, &[0, 1, 0, 7]);
+        let whole = theirs.len() - RECORD_HEADER - MESSAGE_HEADER;
+        let ours = hello(NO_COOKIE, &[0, 7, 0, 1]);
+        // From the end: supported groups, this extension, the extended master secret.
+        let srtp = whole - 8 - 11;
+        for first in 1..whole {
+            let mut fragments = in_two(&theirs, first);
+            let mut hello = Hello::default();
+            for fragment in &mut fragments {
+                hello.prefer_gcm(fragment);
+            }
+            // Between two extensions, or ahead of the first one and of its list's length.
+            let is_found = (srtp - 7..=srtp - 4).contains(&first) || first == srtp || first >= srtp + 11;
+            let expected = if is_found { &ours } else { &theirs };
+            assert_eq!(fragments, in_two(expected, first), "{first}");
+            // The second one without the first.
+            let [_, mut second] = in_two(&theirs, first);
+            Hello::default().prefer_gcm(&mut second);
+            assert_eq!(second, in_two(&theirs, first)[1]);
         }
     }
 

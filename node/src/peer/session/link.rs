@@ -3,9 +3,9 @@ use std::{collections::VecDeque, time::Instant};
 use rtc::peer_connection::RTCPeerConnection;
 
 use super::{
-    channel::Channel, handshake::Handshake, inflow::Inflow, io::Event, media::Media, numbering::Numbering,
-    outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, settling::Settling, silence::Silence,
-    spread::Spread, stamps::Stamps,
+    channel::Channel, handshake::Handshake, hello::Hello, inflow::Inflow, io::Event, media::Media,
+    numbering::Numbering, outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, settling::Settling,
+    silence::Silence, spread::Spread, stamps::Stamps,
 };
 use crate::peer::{
     report::Stage,
@@ -41,6 +41,7 @@ pub(super) struct Link {
     pub(super) stage: Stage,
     /// While a newcomer is sent what was before it came.
     pub(super) catching: Option<Catching>,
+    pub(super) hello: Hello,
     /// While a viewer that has just connected is sent nothing yet.
     pub(super) settling: Settling,
     /// Once there was something to send.

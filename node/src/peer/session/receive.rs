@@ -15,7 +15,7 @@ use rtc::{
 };
 use tracing::debug;
 
-use super::{channel::TooMany, hello, io::Event, link::Link, rtp::Rtp, waiting};
+use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp, waiting};
 use crate::peer::{congestion::News, ending::Ending, report::Stage, ring, transport::Path};
 
 /// Until a path is found.
@@ -34,7 +34,7 @@ pub(super) fn packet(link: &mut Link, path: Path, data: &[u8], now: Instant) -> 
         return true;
     }
     let mut message = BytesMut::from(data);
-    hello::prefer_gcm(&mut message);
+    link.hello.prefer_gcm(&mut message);
     let message = TaggedBytesMut {
         now,
         transport: path.into(),
