@@ -209,6 +209,11 @@ impl Layout {
         self.places.get(self.section(role)?)?.congestion.id()
     }
 
+    /// Whether messages can be exchanged.
+    pub(in crate::peer) fn has_messages(&self) -> bool {
+        self.section(Role::Data).is_some()
+    }
+
     /// Whether there is a section for the picture.
     pub(in crate::peer) fn has_picture(&self) -> bool {
         self.section(Role::Picture).is_some()

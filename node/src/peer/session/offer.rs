@@ -158,7 +158,7 @@ pub(super) fn open(
         stage: Stage::Connecting,
         catching: None,
         begun: None,
-        settling: Settling::default(),
+        settling: Settling::new(layout.has_messages()),
         hello: Hello::default(),
         pace: Pace::new(now),
         inflow: Inflow::default(),
