@@ -64,7 +64,7 @@ export default [
   },
   {
     // These think, and leave the screen to others.
-    files: ["backoff", "channel", "pace", "session", "signaling", "stats", "words"].map((name) => `server/web/${name}.js`),
+    files: ["backoff", "channel", "eyes", "pace", "session", "signaling", "stats", "words"].map((name) => `server/web/${name}.js`),
     languageOptions: { globals: { document: "off", window: "off" } },
   },
   { files: ["server/*.js", "server/tests/**"], languageOptions: { globals: globals.nodeBuiltin } },

@@ -7,6 +7,7 @@
 // a call that is over, such as a BYE that waited for a network, means nothing to the present one. To others BYE is the bare word.
 
 import { LABEL, PROTOCOL } from "./channel.js";
+import { Eyes, LABEL as EYES } from "./eyes.js";
 import { randomHex } from "./random.js";
 import { StatsDigest } from "./stats.js";
 
@@ -53,6 +54,8 @@ export class Session extends EventTarget {
   offersSound = false;
   /** The RTCDataChannel for controlling the camera; a camera that knows none never opens it. */
   control = null;
+  /** What the person sees of it: see Eyes. */
+  eyes = null;
 
   #send;
   #peer = null;
@@ -90,6 +93,7 @@ export class Session extends EventTarget {
     this.#asked = this.#listens;
     this.#sound = peer.addTransceiver("audio", { direction: this.#direction });
     this.control = peer.createDataChannel(LABEL, { protocol: PROTOCOL });
+    this.eyes = new Eyes(peer.createDataChannel(EYES));
     this.#setDeadline(ANSWER_PATIENCE, "no-answer");
     this.#doubt = setTimeout(() => this.dispatchEvent(new Event("doubt")), DOUBT_AFTER);
     try {
@@ -359,6 +363,7 @@ export class Session extends EventTarget {
     this.#clearDeadline();
     clearTimeout(this.#doubt);
     clearTimeout(this.#closing);
+    this.eyes?.close();
     this.#peer?.close(); // Raises no events.
   }
 }

@@ -3,11 +3,13 @@
 // Names and reasons come from other machines: they reach the page as textContent and attributes only, never as markup.
 
 import { Controls } from "./control.js";
+import { wishFor } from "./eyes.js";
 import { Sound } from "./sound.js";
 import { Talk } from "./talk.js";
 import { Trend } from "./trend.js";
 import { describe, describeServer, describeStats, slateOf } from "./words.js";
 
+const UNSEEN_AFTER = 5_000; // ms until a hidden page takes no pictures any more: who only looks something up is soon back
 const IDLE_AFTER = 2_500; // ms without a pointer until the bar leaves a full screen
 
 const find = (id) => document.getElementById(id);
@@ -29,6 +31,8 @@ export class View {
   /** Why a live call shows nothing but a slate: {code, reason}, or null. */
   #slate = null;
   #idle = null;
+  #unseen = null;
+  #width = 0; // of the whole picture, as far as it was ever seen
 
   /** `actions`: choose(member), close(), retry(), shown() (the first frame is on the screen), recipe (text). */
   constructor(actions) {
@@ -42,6 +46,11 @@ export class View {
     find("fullscreen").addEventListener("click", () => this.#toggleFullScreen());
     find("screen").addEventListener("dblclick", () => this.#watch && this.#toggleFullScreen());
     document.addEventListener("fullscreenchange", () => this.#fullScreenChanged());
+    document.addEventListener("visibilitychange", () => this.#look());
+    this.#video.addEventListener("resize", () => this.#look());
+    this.#video.addEventListener("enterpictureinpicture", () => this.#look());
+    this.#video.addEventListener("leavepictureinpicture", () => this.#look());
+    new ResizeObserver(() => this.#look()).observe(this.#video);
     document.addEventListener("keydown", (event) => this.#key(event));
     for (const motion of ["pointermove", "pointerdown", "focusin"]) {
       find("stage").addEventListener(motion, () => this.#stir(), { passive: true });
@@ -86,6 +95,8 @@ export class View {
   /** A camera is being watched from now on, or (null) none is. */
   watching(watch) {
     this.#watch = watch;
+    this.#width = 0;
+    this.#look();
     this.#trend.clear();
     find("layout").dataset.watching = String(watch !== null);
     find("welcome").hidden = watch !== null;
@@ -154,6 +165,9 @@ export class View {
   }
 
   stats(stats, watch) {
+    if (!document.hidden) {
+      this.#video.requestVideoFrameCallback?.((_, { rtpTimestamp, expectedDisplayTime }) => watch.shown(rtpTimestamp, expectedDisplayTime));
+    }
     this.#trend.add(stats.bitrate ?? 0);
     const texts = describeStats(stats, watch.offersSound, watch.hasSound);
     for (const [key, text] of Object.entries(texts)) {
@@ -256,6 +270,18 @@ export class View {
     if (this.#watch) this.state(this.#watch);
   }
 
+  /** Tells the camera how much of the picture is of use here. */
+  #look() {
+    const video = this.#video;
+    clearTimeout(this.#unseen);
+    this.#width = Math.max(this.#width, video.videoWidth);
+    if (document.hidden && document.pictureInPictureElement !== video) {
+      this.#unseen = setTimeout(() => this.#watch?.want("none"), UNSEEN_AFTER);
+    } else {
+      this.#watch?.want(wishFor({ shown: shownWidth(video), width: this.#width }));
+    }
+  }
+
   #thaw() {
     const frozen = find("frozen");
     frozen.dataset.filled = "false";
@@ -315,6 +341,13 @@ export class View {
     else if (event.key === "f") this.#toggleFullScreen();
     else if (event.key === "Escape" && !document.fullscreenElement) this.#actions.close();
   }
+}
+
+/** How wide the picture is on the screen, in the screen's own pixels; 0 where that is not known. */
+function shownWidth(video) {
+  if (document.pictureInPictureElement === video || !video.videoWidth) return 0;
+  const scale = Math.min(video.clientWidth / video.videoWidth, video.clientHeight / video.videoHeight);
+  return scale * video.videoWidth * devicePixelRatio;
 }
 
 function icon(name) {

@@ -54,6 +54,7 @@ export class Watch extends EventTarget {
   #stopped = false;
   #moved = -Infinity; // when this machine's network changed
   #listens = false;
+  #wish = "full";
   #listening = new AbortController();
 
   /** `id` is preferred where several cameras have the name; null takes the newest. */
@@ -105,6 +106,18 @@ export class Watch extends EventTarget {
     this.#session?.listen(listens);
   }
 
+  /** How much of the picture is of use: "full", "small" or "none". */
+  want(wish) {
+    this.#wish = wish;
+    // Before its first picture nobody knows whether a call is any good.
+    if (this.#liveSince !== null) this.#session.eyes.want(wish);
+  }
+
+  /** The picture with this time stamp is on the screen, at this moment of performance.now(). */
+  shown(rtp, at) {
+    this.#session?.eyes?.shown(rtp, at);
+  }
+
   start() {
     if (this.#signaling.error) this.#serverLost();
     else this.#rosterChanged();
@@ -138,6 +151,7 @@ export class Watch extends EventTarget {
     if (!this.#session || this.#liveSince !== null) return;
     this.#session.pictureCame();
     this.#liveSince = performance.now();
+    this.#session.eyes.want(this.#wish);
     this.#become("live");
   }
 
@@ -278,7 +292,7 @@ export class Watch extends EventTarget {
       // Also true where the page is hidden and the browser shows no frames.
       if (stats.framesDecoded > 0) this.pictureCame();
       if (this.#liveSince !== null) {
-        this.dispatchEvent(new CustomEvent("stats", { detail: stats }));
+        this.dispatchEvent(new CustomEvent("stats", { detail: { ...stats, latency: session.eyes.latency } }));
         this.#judge(session);
       }
     }
@@ -328,9 +342,11 @@ export class Watch extends EventTarget {
     flow.packets = stats.packets;
     // A browser need not decode what nobody sees.
     const pictures = document.hidden ? stats.videoPackets : stats.framesDecoded;
-    if (pictures !== flow.pictures) {
+    // Where none is wanted, none is missed as long as there is a path.
+    const isUnwanted = this.#wish === "none" && this.#liveSince !== null && session.connectionState === "connected";
+    if (pictures !== flow.pictures || isUnwanted) {
       flow.pictureAt = performance.now();
-      flow.fps = stats.fps ?? 0;
+      flow.fps = (isUnwanted ? null : stats.fps) ?? 0;
     }
     flow.pictures = pictures;
     return stats;

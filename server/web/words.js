@@ -210,6 +210,7 @@ export function describeStats(stats, offersSound, hasSound) {
     loss: stats.loss === null ? "–" : `${(stats.loss * 100).toFixed(stats.loss > 0 && stats.loss < 0.1 ? 1 : 0)}\u202f%`,
     rtt: number(stats.roundTrip, stats.roundTrip < 10 ? 1 : 0, "ms"),
     buffer: number(stats.buffer, 0, "ms"),
+    latency: number(stats.latency, 0, "ms"),
     dropped: stats.dropped === null ? "–" : String(stats.dropped),
     codec: stats.codec ?? "–",
     sound: hasSound ? (stats.soundCodec ?? "silent") : offersSound ? "off" : "none",

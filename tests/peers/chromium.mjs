@@ -37,6 +37,8 @@
 //   screenshot {path}                    -> {}
 //   reload {}                            -> {}
 //   leave {}                             -> {}       goes to an empty page, as a person who closes the tab
+//   look_away {away}                     -> {}       hides the page as another tab before it does, or shows it again
+//   resize {width, height}               -> {}       of the window
 //   offline {on}                         -> {}       cuts HTTP off (media goes on)
 //   kill {}                              -> {}       SIGKILL to Chromium and all its processes
 // Unasked: `{"event": "ready", "chromium": PID}`, `{"event": "ended"}` when Chromium has ended. Diagnostics go to stderr.
@@ -519,6 +521,20 @@ class Viewer {
     return {};
   }
 
+  /** Another tab is before this one, or none: headless pages are never hidden. */
+  async look_away({ away }) {
+    await this.#page.evaluate((hidden) => {
+      Object.defineProperty(document, "hidden", { get: () => hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, away);
+    return {};
+  }
+
+  async resize({ width, height }) {
+    await this.#page.setViewportSize({ width, height });
+    return {};
+  }
+
   async reload() {
     await this.#page.reload({ waitUntil: "load" });
     return {};
@@ -563,7 +579,7 @@ function say(words) {
 }
 
 const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "lip_sync", "hidden",
-  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "fetch", "frame", "screenshot", "reload", "leave", "offline", "kill"];
+  "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "fetch", "frame", "screenshot", "look_away", "resize", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
 const started = viewer.start();

@@ -47,6 +47,8 @@ pub struct Viewer {
     pub estimate: Option<f64>,
     /// Whether it is sent less than there is, because its path carries no more.
     pub thinned: bool,
+    /// From the capture of a picture to the viewer's screen, where the viewer tells it.
+    pub latency: Option<Duration>,
     /// What it reported last; `None` before its first report.
     pub reception: Option<Reception>,
     /// The round-trip time of the last connectivity check (RFC 7675), one a second.

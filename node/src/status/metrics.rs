@@ -351,7 +351,7 @@ type Figure = (
 );
 
 /// What goes up and down.
-const VIEWER_GAUGES: [Figure; 7] = [
+const VIEWER_GAUGES: [Figure; 8] = [
     (
         "pinhole_viewer_duration",
         SECONDS,
@@ -375,6 +375,12 @@ const VIEWER_GAUGES: [Figure; 7] = [
         None,
         "Whether the viewer is sent less than there is, because its path carries no more: 1 or 0.",
         |viewer| Some(if viewer.thinned { 1.0 } else { 0.0 }),
+    ),
+    (
+        "pinhole_viewer_latency",
+        SECONDS,
+        "From the capture of a picture to the viewer's screen.",
+        |viewer| viewer.latency_seconds,
     ),
     (
         "pinhole_viewer_loss",

@@ -108,6 +108,8 @@ pub struct Viewer {
     pub estimated_bits_per_second: Option<f64>,
     /// Whether it is sent less than there is, because its path carries no more.
     pub thinned: bool,
+    /// From the capture of a picture to the viewer's screen, as the viewer says.
+    pub latency_seconds: Option<f64>,
     /// Pictures sent.
     pub frames: u64,
     /// Datagrams sent, whatever was in them.
@@ -250,6 +252,7 @@ impl Viewer {
             bits_per_second: viewer.bits_per_second,
             estimated_bits_per_second: viewer.estimate,
             thinned: viewer.thinned,
+            latency_seconds: viewer.latency.as_ref().map(Duration::as_secs_f64),
             frames: viewer.units,
             packets: viewer.packets,
             bytes: viewer.bytes,

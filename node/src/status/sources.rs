@@ -381,6 +381,7 @@ pub(super) mod samples {
             }),
             estimate: Some(1_600_000.0),
             thinned: true,
+            latency: Some(Duration::from_millis(87)),
             round_trip: Some(Duration::from_micros(12_500)),
         }
     }

@@ -52,8 +52,8 @@ class PeerConnection {
     return this.#transceivers.find(({ receiver }) => receiver.track.kind === kind);
   }
 
-  createDataChannel(label, { protocol }) {
-    const channel = { label, protocol };
+  createDataChannel(label, { protocol = "" } = {}) {
+    const channel = { label, protocol, sent: [], send: (text) => channel.sent.push(JSON.parse(text)) };
     this.channels.push(channel);
     return channel;
   }

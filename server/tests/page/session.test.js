@@ -47,7 +47,7 @@ describe("the offer", () => {
 
   test("has a channel for control, under the page's protocol", async (t) => {
     const { session, connection } = await call(t);
-    assert.deepEqual(connection.channels, [{ label: "pinhole-control", protocol: "page" }]);
+    assert.deepEqual(connection.channels.map(({ label, protocol }) => [label, protocol]), [["pinhole-control", "page"], ["pinhole-watch", ""]]);
     assert.equal(session.control, connection.channels[0]);
   });
 

@@ -149,7 +149,7 @@ group("the button for talking", () => {
 
 group("figures", () => {
   const NOTHING = {
-    width: null, height: null, fps: null, bitrate: null, loss: null, roundTrip: null, buffer: null, dropped: null, codec: null,
+    width: null, height: null, fps: null, bitrate: null, loss: null, roundTrip: null, buffer: null, latency: null, dropped: null, codec: null,
     soundCodec: null, path: null,
   };
   const texts = (stats, offersSound = true, hasSound = true) => describeStats({ ...NOTHING, ...stats }, offersSound, hasSound);

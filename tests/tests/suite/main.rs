@@ -48,4 +48,5 @@ mod status;
 mod stock_programs;
 mod talk;
 mod terminal_viewer;
+mod watching;
 mod weak_paths;

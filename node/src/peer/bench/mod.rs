@@ -10,7 +10,7 @@
 //! | `source`, `picture`, `microphone` | a camera and a microphone with their encoders, before the node's own fan-out and feeds |
 //! | `holding` | what a session still holds of what it was given |
 //! | `nonces`, `reception`, `numbers` | what packets were sealed with, no nonce for two of them; and whether all could be decrypted |
-//! | `connecting`, `watching`, `hearing`, `moving`, `ending` | one behaviour each |
+//! | `connecting`, `watching`, `hearing`, `moving`, `wishing`, `ending` | one behaviour each |
 //! | `narrow` | paths that carry less than the camera gives |
 //! | `runs` | many calls over paths that are drawn by lot |
 //! | `sealing` | many short ones, in which everything happens that touches what packets are sealed with |
@@ -53,5 +53,7 @@ mod told;
 mod viewer;
 #[cfg(test)]
 mod watching;
+#[cfg(test)]
+mod wishing;
 
 pub use hostile::demux;

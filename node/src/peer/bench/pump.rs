@@ -35,6 +35,8 @@ impl Call {
                 Output::Event(Event::Connected) => self.told.connected = Some(self.now),
                 Output::Event(Event::Silent) => self.told.silent.push(self.now),
                 Output::Event(Event::Back) => self.told.back.push(self.now),
+                // Whether anybody films for it, its renditions tell.
+                Output::Event(Event::Paused | Event::Resumed) => {}
                 Output::Event(Event::Watching) => self.told.watching = Some(self.now),
                 Output::Event(Event::KeyframeWanted) => {
                     self.told.keyframes_wanted += 1;

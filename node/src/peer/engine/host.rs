@@ -188,6 +188,8 @@ impl Host {
             Event::RungLeft(rung) => self.leave(id, rung),
             Event::Silent => self.fell_silent(id),
             Event::Back => self.is_back(id, now),
+            Event::Paused => self.leave_all(id),
+            Event::Resumed => self.resume(id),
             Event::Watching => {
                 static WATCHING: Quiet = Quiet::new(100);
                 if let Some(others) = WATCHING.may_say() {

@@ -71,7 +71,10 @@ impl Host {
         let (camera, rendition) = (feed.camera(), feed.rendition());
         let watching = sessions.iter().filter(|entry| {
             let session = &entry.session;
-            entry.camera == camera && session.rendition() == rendition && session.stage() == Stage::Watching
+            entry.camera == camera
+                && session.rendition() == rendition
+                && session.takes(rendition)
+                && session.stage() == Stage::Watching
         });
         // One without a limit is above all others.
         let mut best = None;

@@ -22,11 +22,7 @@ impl Host {
             let _here = self.cameras.get(&entry.camera).map(Span::enter);
             info!(viewer = %entry.viewer, others, "viewer fell silent");
         }
-        for rendition in std::mem::take(&mut entry.entered) {
-            if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition) {
-                feed.leave();
-            }
-        }
+        self.leave_all(id);
         self.count_listeners();
         self.tally.count(self.sessions.connected());
         let most = self.settings.max_viewers.max(CONNECTING);
@@ -50,14 +46,34 @@ impl Host {
             let _here = self.cameras.get(&entry.camera).map(Span::enter);
             info!(viewer = %entry.viewer, after = %after.lasted(), others, "viewer is heard again");
         }
+        self.resume(id);
+        self.count_listeners();
+        self.tally.count(connected);
+    }
+    /// Films for a viewer no longer.
+    pub(super) fn leave_all(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else {
+            return;
+        };
+        for rendition in std::mem::take(&mut entry.entered) {
+            if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition) {
+                feed.leave();
+            }
+        }
+    }
+
+    /// Films for a viewer again, where it wants that.
+    pub(super) fn resume(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else {
+            return;
+        };
         let rendition = entry.session.rendition();
-        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition)
+        if entry.session.takes(rendition)
             && !entry.entered.contains(&rendition)
+            && let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition)
         {
             entry.entered.push(rendition);
             feed.enter();
         }
-        self.count_listeners();
-        self.tally.count(connected);
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use rtc::rtcp::{Packet, reception_report::ReceptionReport, sender_report::SenderReport};
 
 use super::clock::{Anchor, StreamClock};
+use crate::media::Timestamp;
 
 /// How often viewers are told.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -46,6 +47,11 @@ impl Reports {
             next: None,
             sent: VecDeque::new(),
         }
+    }
+
+    /// An instant, on the clock of capture.
+    pub(in crate::peer) fn moment(&self, instant: Instant) -> Timestamp {
+        self.anchor.at(instant)
     }
 
     /// The viewer is connected.
@@ -107,7 +113,6 @@ impl Reports {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Timestamp;
 
     fn anchor() -> Anchor {
         Anchor {

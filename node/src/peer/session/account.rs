@@ -63,6 +63,7 @@ impl Account {
             nacked: link.feedback.nacked,
             estimate: link.rungs.carries().map(|rate| rate.bps() as f64),
             thinned: link.rungs.is_thinned(),
+            latency: link.watch.latency(),
             reception: link.feedback.reception,
             round_trip: round_trip(&mut link.connection, now),
         }

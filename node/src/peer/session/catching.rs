@@ -90,7 +90,7 @@ impl Session {
         let Some(Catching { mut next, stamps }) = self.link.catching.take() else {
             return;
         };
-        if !self.link.media.shows {
+        if !self.link.media.shows() {
             return;
         }
         let end = ring.next();

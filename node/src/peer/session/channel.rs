@@ -11,6 +11,7 @@ use rtc::{
     peer_connection::{RTCPeerConnection, event::RTCDataChannelEvent},
 };
 
+use super::watch::Watch;
 use crate::media::Bucket;
 
 /// The channel's label.
@@ -59,10 +60,11 @@ struct Open {
 pub(super) struct TooMany;
 
 impl Channel {
-    /// Something happened to a channel of the session.
+    /// Something happened to a channel of the session: this one, the other one that there is, or one that is no good.
     pub(super) fn happened(
         &mut self,
         event: &RTCDataChannelEvent,
+        watch: &mut Watch,
         connection: &mut RTCPeerConnection,
         now: Instant,
     ) -> Result<Option<Event>, TooMany> {
@@ -74,6 +76,7 @@ impl Channel {
                 }
                 let opened = self.take(*id, connection, now);
                 if opened.is_none()
+                    && !watch.take(*id, connection, now)
                     && let Some(mut channel) = connection.data_channel(*id)
                 {
                     let _ = channel.close();

@@ -82,6 +82,10 @@ pub(in crate::peer) enum Event {
     Silent,
     /// It is heard again.
     Back,
+    /// The viewer wants no pictures for now.
+    Paused,
+    /// It wants them again.
+    Resumed,
     /// The first picture was sent.
     Watching,
     /// Something happened to the control channel.

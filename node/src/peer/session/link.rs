@@ -5,7 +5,7 @@ use rtc::peer_connection::RTCPeerConnection;
 use super::{
     channel::Channel, handshake::Handshake, hello::Hello, inflow::Inflow, io::Event, media::Media,
     numbering::Numbering, outgoing::Outgoing, pace::Pace, probe::Probe, rungs::Rungs, settling::Settling,
-    silence::Silence, spread::Spread, stamps::Stamps,
+    silence::Silence, spread::Spread, stamps::Stamps, watch::Watch,
 };
 use crate::peer::{
     report::Stage,
@@ -29,6 +29,8 @@ pub(super) struct Link {
     /// What is left of a picture that is more than it carries at once.
     pub(super) spread: Spread,
     pub(super) channel: Channel,
+    /// What the viewer wants to see, and how late it does.
+    pub(super) watch: Watch,
     /// Where the viewer's reports are read on their way through the core.
     pub(super) inbox: Inbox,
     /// What they came to.

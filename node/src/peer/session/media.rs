@@ -12,8 +12,10 @@ use crate::{
 pub(super) struct Media {
     pub(super) stream: Stream,
     pub(super) sender: RTCRtpSenderId,
-    /// Whether the viewer wants the picture now.
-    pub(super) shows: bool,
+    /// Whether the picture is sent, by what was agreed last.
+    pub(super) is_agreed: bool,
+    /// Whether the viewer wants it at this moment.
+    pub(super) is_wanted: bool,
     /// Where the viewer's offer has a place for it, and the node has a microphone.
     pub(super) sound: Option<SoundSender>,
     /// What listens to the viewer, where it may be heard.
@@ -28,6 +30,11 @@ pub(super) enum Which {
 }
 
 impl Media {
+    /// Whether the viewer is sent pictures now.
+    pub(super) fn shows(&self) -> bool {
+        self.is_agreed && self.is_wanted
+    }
+
     /// The numbers of a stream.
     pub(super) fn rtp(&mut self, which: Which) -> Option<&mut Rtp> {
         match which {
@@ -51,7 +58,7 @@ impl Media {
 
     /// What goes on in the sections of the connection.
     pub(super) fn sections(&self) -> Sections {
-        let sender = Some(self.sender).filter(|_| self.shows);
+        let sender = Some(self.sender).filter(|_| self.is_agreed);
         sections(sender, self.sound.as_ref(), self.ear.as_ref())
     }
 

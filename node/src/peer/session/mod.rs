@@ -45,6 +45,8 @@ mod timer;
 mod trickle;
 mod voice;
 mod waiting;
+mod watch;
+mod wish;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -82,6 +84,8 @@ pub use io::Candidate;
 pub(super) use io::{Event, Input, Out, Output, Transmit};
 pub(super) use offer::Terms;
 pub(super) use remotes::first_named;
+#[cfg(test)]
+pub(super) use watch::Wish;
 
 /// One viewer.
 pub(super) struct Session {
@@ -221,6 +225,15 @@ impl Session {
                 rtp.begin_at(number);
             }
         }
+    }
+
+    /// The viewer wants that much from now on.
+    #[cfg(test)]
+    pub(super) fn wishes(&mut self, wish: Wish, now: Instant) {
+        self.now = now;
+        self.link.watch.wishes(wish);
+        wish::obey(&mut self.link);
+        self.to_do = ToDo::Look;
     }
 
     /// Goes on as if there was a connection, so that others can be tested without one.

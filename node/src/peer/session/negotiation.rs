@@ -94,9 +94,9 @@ impl Negotiation {
         if self.state == State::OwesOffer && self.layout.has_picture() {
             self.state = State::Settled;
         }
-        let did_show = media.shows;
-        media.shows = described.shows || self.state == State::OwesOffer;
-        let goes_on = media.shows && !did_show && link.stage == Stage::Watching;
+        let did_show = media.shows();
+        media.is_agreed = described.shows || self.state == State::OwesOffer;
+        let goes_on = media.shows() && !did_show && link.stage == Stage::Watching;
         let answer = media.sections().answer(connection, &mut self.layout, now)?;
         self.answered(answer, link, now)?;
         if goes_on {
@@ -153,7 +153,7 @@ impl Negotiation {
         self.remotes.add(&mut link.connection, &settled.candidates);
         self.state = State::Settled;
         link.media.renumber(&self.layout);
-        link.media.shows = settled.shows;
+        link.media.is_agreed = settled.shows;
         Ok(())
     }
 

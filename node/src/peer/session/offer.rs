@@ -25,6 +25,7 @@ use super::{
     spread::Spread,
     stream::Stream,
     voice::Ear,
+    watch::Watch,
 };
 use crate::{
     media::TalkBack,
@@ -103,7 +104,7 @@ pub(super) fn open(
     };
     let viewer_setup = described.setup;
     // A picture may be paused from the beginning.
-    let shows = described.shows || state == State::OwesOffer;
+    let is_agreed = described.shows || state == State::OwesOffer;
     let mut connection = setup::connection(
         &agreed,
         viewer_setup,
@@ -127,7 +128,7 @@ pub(super) fn open(
     if let Some(sound) = &mut sound {
         sound.join(&mut connection)?;
     }
-    let sending = sender.filter(|_| shows);
+    let sending = sender.filter(|_| is_agreed);
     let answer = sections(sending, sound.as_ref(), ear.as_ref()).answer(&mut connection, &mut layout, now)?;
     let sender = match sender {
         Some(sender) => sender,
@@ -140,7 +141,8 @@ pub(super) fn open(
         media: Media {
             stream,
             sender,
-            shows,
+            is_agreed,
+            is_wanted: true,
             sound,
             ear,
         },
@@ -150,6 +152,7 @@ pub(super) fn open(
         probe: Probe::default(),
         spread: Spread::default(),
         channel: Channel::default(),
+        watch: Watch::default(),
         inbox,
         feedback: Feedback::default(),
         reports: Reports::new(anchor),

@@ -15,7 +15,7 @@ use rtc::{
 };
 use tracing::debug;
 
-use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp, waiting};
+use super::{channel::TooMany, io::Event, link::Link, rtp::Rtp, waiting, wish};
 use crate::peer::{congestion::News, ending::Ending, report::Stage, ring, transport::Path};
 
 /// Until a path is found.
@@ -149,7 +149,13 @@ fn connection_events(link: &mut Link, now: Instant) -> Option<Ending> {
     while let Some(event) = link.connection.poll_event() {
         match event {
             RTCPeerConnectionEvent::OnDataChannel(event) => {
-                match link.channel.happened(&event, &mut link.connection, now) {
+                if link.watch.happened(&event) {
+                    wish::obey(link);
+                }
+                let happened = link
+                    .channel
+                    .happened(&event, &mut link.watch, &mut link.connection, now);
+                match happened {
                     Ok(happened) => link.events.extend(happened.map(Event::Channel)),
                     Err(TooMany) => return Some(Ending::Negotiation),
                 }
@@ -192,8 +198,12 @@ fn messages(link: &mut Link, now: Instant) {
     while let Some(TaggedRTCMessage { message, .. }) = link.connection.poll_read() {
         match message {
             RTCMessage::DataChannelMessage(id, message) => {
-                let heard = link.channel.hear(id, &message, now);
-                link.events.extend(heard.map(Event::Channel));
+                if let Some(heard) = link.watch.hear(id, &message, now) {
+                    wish::heard(link, &heard, now);
+                } else {
+                    let heard = link.channel.hear(id, &message, now);
+                    link.events.extend(heard.map(Event::Channel));
+                }
             }
             RTCMessage::RtpPacket(_, packet) => {
                 let heard = link.media.ear.as_mut().and_then(|ear| ear.hear(packet, now));

@@ -17,7 +17,7 @@ impl Session {
         let next = self.link.rungs.next();
         let is_meant =
             rendition == self.rendition() || next.is_some_and(|rung| rendition == self.rendition_of(rung));
-        is_meant && self.stage() != Stage::Silent
+        is_meant && self.stage() != Stage::Silent && self.link.media.is_wanted
     }
 
     fn rendition_of(&self, rung: Rung) -> Rendition {

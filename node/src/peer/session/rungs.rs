@@ -84,6 +84,10 @@ pub(super) struct Rungs {
     rates: [Option<Rates>; 2],
     /// What the path carries, as it was known last.
     verdict: Verdict,
+    /// The best rung that the viewer has a use for, …
+    best: Rung,
+    /// … and the first step that is of use, accordingly.
+    first: usize,
 }
 
 impl Default for Rungs {
@@ -94,6 +98,8 @@ impl Default for Rungs {
             next: None,
             rates: [None; 2],
             verdict: Verdict::default(),
+            best: Rung::TOP,
+            first: 0,
         }
     }
 }
@@ -139,6 +145,11 @@ impl Rungs {
         layer <= if is_waiting { Layer::Base } else { step.layer }
     }
 
+    /// Sends nothing better than this rung from now on, where there is such.
+    pub(super) fn want(&mut self, best: Rung) {
+        self.best = best;
+    }
+
     /// Begins with the rung that was waited for.
     pub(super) fn begin(&mut self, rung: Rung) {
         (self.rung, self.next) = (rung, None);
@@ -168,6 +179,8 @@ impl Rungs {
         }
         let takes = self.takes_each(if hears { SOUND } else { 0 })?;
         let steps = if offered.has_small { STEPS.len() } else { SMALL };
+        let is_small_enough = offered.has_small && self.best == Rung::SMALL;
+        self.first = if is_small_enough { SMALL } else { 0 };
         let trial = match probe {
             Some(probe) if verdict.received.is_some() => {
                 Trial::Beside(probe.look(self.seen(&takes[..steps]), now))
@@ -188,10 +201,12 @@ impl Rungs {
 
     /// What a probe goes by, where each step takes so much.
     fn seen(&self, takes: &[Bitrate]) -> Seen {
-        let step = self.adapt.step();
+        let step = self.adapt.step().max(self.first);
         let factor = if step == SMALL { PROBES_RUNG } else { PROBES };
         // Not while another rung is waited for.
-        let more = step.checked_sub(1).filter(|_| self.next.is_none());
+        let more = step
+            .checked_sub(1)
+            .filter(|step| *step >= self.first && self.next.is_none());
         let more = more.and_then(|step| takes.get(step));
         Seen {
             verdict: self.verdict,
@@ -202,7 +217,10 @@ impl Rungs {
     }
 
     fn step(&self) -> Step {
-        STEPS.get(self.adapt.step()).copied().unwrap_or(STEPS[0])
+        STEPS
+            .get(self.adapt.step().max(self.first))
+            .copied()
+            .unwrap_or(STEPS[0])
     }
 
     /// What each step takes, with sound.

@@ -85,7 +85,7 @@ impl Session {
         } = packetised;
         let repairs = self.repairs();
         let link = &mut self.link;
-        if link.stage == Stage::Connecting || !link.media.shows {
+        if link.stage == Stage::Connecting || !link.media.shows() {
             return;
         }
         if link.stage == Stage::Watching {
@@ -165,7 +165,7 @@ impl Session {
         self.now = now;
         let missing = mem::take(&mut self.link.missing);
         self.call_back();
-        let goes_out = self.link.media.shows && self.link.stage != Stage::Silent;
+        let goes_out = self.link.media.shows() && self.link.stage != Stage::Silent;
         if self.negotiation.awaits_answer() || !goes_out {
             self.link.spread.stop();
             return self.link.probe.stop();
@@ -197,7 +197,7 @@ pub(super) fn begins(link: &mut Link, is_keyframe: bool) -> bool {
     match link.stage {
         Stage::Connecting | Stage::Silent => false,
         Stage::AwaitingKeyframe if link.settling.lasts() => false,
-        _ if !link.media.shows => false,
+        _ if !link.media.shows() => false,
         Stage::AwaitingKeyframe if !is_keyframe => false,
         Stage::AwaitingKeyframe => {
             link.stage = Stage::Watching;

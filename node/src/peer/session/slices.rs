@@ -15,7 +15,7 @@ impl Session {
         let Some(mut rest) = self.link.spread.rest.take() else {
             return;
         };
-        if self.negotiation.awaits_answer() || !self.link.media.shows {
+        if self.negotiation.awaits_answer() || !self.link.media.shows() {
             return;
         }
         while rest.next < rest.end && (all || rest.is_due(self.now)) {

@@ -57,7 +57,7 @@ pub(super) fn go_on(link: &mut Link, now: Instant) {
         link.events.push_back(Event::Back);
         link.events.extend(link.rungs.next().map(Event::RungWanted));
     }
-    if link.stage == Stage::AwaitingKeyframe && link.media.shows {
+    if link.stage == Stage::AwaitingKeyframe && link.media.shows() {
         link.events.push_back(Event::KeyframeWanted);
     }
 }

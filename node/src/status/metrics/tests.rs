@@ -224,6 +224,7 @@ fn a_page_with_everything_is_read_back() {
         Some(250_000.0)
     );
     assert_eq!(value("pinhole_viewer_round_trip_seconds", &viewer), Some(0.0125));
+    assert_eq!(value("pinhole_viewer_latency_seconds", &viewer), Some(0.087));
     assert_eq!(value("pinhole_viewer_loss_ratio", &viewer), Some(0.25));
     let stage = [("stage", "encode"), ("codec", "H.264")];
     let bucket = |le| {
@@ -331,10 +332,12 @@ fn what_a_viewer_has_not_told_yet_is_left_out() {
     let mut samples = Samples::default();
     let mut viewer = samples::viewer(1, "new");
     (viewer.reception, viewer.round_trip, viewer.bits_per_second) = (None, None, None);
+    viewer.latency = None;
     samples.report.viewers.push(viewer);
     let read = read(&page(&samples));
     assert_eq!(read.value("pinhole_viewer_loss_ratio", &[]), None);
     assert_eq!(read.value("pinhole_viewer_round_trip_seconds", &[]), None);
+    assert_eq!(read.value("pinhole_viewer_latency_seconds", &[]), None);
     assert!(read.value("pinhole_viewer_sent_packets_total", &[]).is_some());
 }
 

@@ -75,3 +75,27 @@ fn a_small_one_that_is_not_made_any_more_gives_way() {
     );
     assert_eq!(rungs.next(), Some(Rung::TOP));
 }
+
+#[test]
+fn who_wants_the_small_one_gets_it_where_there_is_one_and_is_not_thinned() {
+    let (mut rungs, mut now) = (Rungs::default(), Instant::now());
+    rungs.want(Rung::SMALL);
+    assert!(settle(&mut rungs, &mut now, None, top(false)).is_empty());
+    assert!(rungs.takes(Layer::Upper));
+    let changes = settle(&mut rungs, &mut now, None, top(true));
+    assert_eq!(changes, [Change::Wanted(Rung::SMALL)]);
+    rungs.begin(Rung::SMALL);
+    let small = Offered {
+        rung: Rung::SMALL,
+        rates: Some(RATES),
+        has_small: true,
+    };
+    assert!(settle(&mut rungs, &mut now, None, small).is_empty());
+    assert!(rungs.takes(Layer::Upper) && !rungs.is_thinned());
+    // A narrow path takes its upper layer, and a wish for more brings nothing back.
+    settle(&mut rungs, &mut now, Some(900_000), small);
+    assert!(!rungs.takes(Layer::Upper));
+    rungs.want(Rung::TOP);
+    let changes = settle(&mut rungs, &mut now, None, small);
+    assert_eq!(changes, [Change::Wanted(Rung::TOP)]);
+}

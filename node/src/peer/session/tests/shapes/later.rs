@@ -29,7 +29,7 @@ fn a_picture_that_is_paused_goes_on_when_it_is_wanted_again() {
     ] {
         let answer = again(&mut session, &NO_BUNDLE.replace("a=recvonly", theirs));
         assert!(answer.contains(&format!("{ours}\r\n")), "{theirs}: {answer}");
-        assert_eq!(session.link.media.shows, ours == "a=sendonly");
+        assert_eq!(session.link.media.shows(), ours == "a=sendonly");
     }
 }
 
