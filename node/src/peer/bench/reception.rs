@@ -31,6 +31,8 @@ pub(super) struct Figures {
 struct Stream {
     numbers: Numbers,
     decrypted: HashSet<u64>,
+    /// Those that came in another stream.
+    repaired: HashSet<u64>,
 }
 
 /// A packet that the core was given.
@@ -91,7 +93,8 @@ impl Reception {
     pub(super) fn is_new(&mut self, source: u32, sequence: u16) -> bool {
         let stream = self.streams.entry(source).or_default();
         let number = stream.numbers.take(sequence);
-        stream.decrypted.insert(number)
+        // Its own packet may still come, late.
+        stream.repaired.insert(number) && !stream.decrypted.contains(&number)
     }
 
     /// The core has made of the packet what it could, and the viewer `hears` such packets.

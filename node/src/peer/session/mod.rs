@@ -216,10 +216,11 @@ impl Session {
         }
     }
 
-    /// Has each stream begin with this number; before anything was sent.
+    /// Has each stream begin with this number; before anything was sent. That of what is sent again begins when packets get lost, its own first ones among them: as the
+    /// real ones do it begins in the lower half.
     #[cfg(any(test, fuzzing))]
     pub(super) fn begin_at(&mut self, number: u16) {
-        self.link.media.stream.repair.rtp.begin_at(number);
+        self.link.media.stream.repair.rtp.begin_at(number & 0x7fff);
         for which in [Which::Picture, Which::Sound] {
             if let Some(rtp) = self.link.media.rtp(which) {
                 rtp.begin_at(number);
