@@ -19,7 +19,7 @@
 //! | `bodies` | messages that stop just short | connections |
 //! | `rosters` | sign-ins with long names whose answers are not read | connections |
 //! | `thief` | fetches the node's messages | requests at a time |
-//! | `storm` | members that come, and wait | members |
+//! | `storm` | members that come, wait, and come anew when nothing was said for 20 s | members |
 
 mod lockout;
 mod offers;
