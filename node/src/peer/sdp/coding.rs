@@ -124,6 +124,14 @@ impl Coding {
             .and_then(|number| number.parse().ok())
     }
 
+    /// Whether by this one sound of that payload type is sent twice (RFC 2198).
+    pub(super) fn doubles(&self, payload_type: u8) -> bool {
+        let mut numbers = self.format.split('/').map(|number| number.trim().parse());
+        self.name.eq_ignore_ascii_case("red")
+            && numbers.next() == Some(Ok(payload_type))
+            && numbers.next() == Some(Ok(payload_type))
+    }
+
     fn parameter(&self, key: &str) -> Option<&str> {
         self.format.split(';').find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;

@@ -28,6 +28,8 @@ pub(super) struct Given<'a> {
 pub(in crate::peer) struct Agreed {
     pub(in crate::peer) picture: Coding,
     pub(in crate::peer) audio: Vec<Coding>,
+    /// Whether sound may be sent twice. A section in which a viewer is heard takes nothing that we don't understand.
+    pub(in crate::peer) doubles: bool,
 }
 
 impl Agreed {

@@ -11,6 +11,7 @@ use super::{
     section::{Dialect, Kind, Line, Section},
     transport::Transport,
 };
+use crate::media::SoundCodec;
 
 /// The sections of a session, in the order in which they will always be (RFC 3264, section 8).
 #[derive(Clone, Debug)]
@@ -37,7 +38,7 @@ pub(super) struct Place {
     pub(super) coding: Option<Coding>,
     /// The feedback that the viewer takes there, where it has said so.
     pub(super) feedback: Option<Vec<String>>,
-    /// Where it is for the picture, by what lost packets of it are sent again; `None`: as they were.
+    /// Where it is for the picture, by what lost packets of it are sent again, `None`: as they were; where it is for sound, by what that is sent twice.
     pub(super) repair: Option<Coding>,
     /// How the viewer tells there what its path carries.
     pub(super) congestion: Congestion,
@@ -115,6 +116,12 @@ impl Layout {
         };
         let repair = match part {
             Part::Taken(Role::Picture) => number.and_then(|number| section.repair(number)),
+            Part::Taken(Role::Sound) if self.agreed.doubles => self
+                .agreed
+                .audio
+                .first()
+                .filter(|coding| coding.sound() == Some(SoundCodec::Opus))
+                .and_then(|coding| section.redundancy(coding)),
             _ => None,
         };
         let feedback = number.map(|number| section.feedback(number).map(ToOwned::to_owned).collect());
@@ -202,6 +209,12 @@ impl Layout {
     pub(in crate::peer) fn repair_number(&self) -> Option<u8> {
         let place = self.places.get(self.section(Role::Picture)?)?;
         place.repair.as_ref().map(|repair| repair.payload_type)
+    }
+
+    /// The viewer's payload type for sound that is sent twice, where it takes that.
+    pub(in crate::peer) fn redundancy_number(&self) -> Option<u8> {
+        let place = self.places.get(self.section(Role::Sound)?)?;
+        place.repair.as_ref().map(|redundancy| redundancy.payload_type)
     }
 
     /// The number of the header extension by which packets are numbered for congestion control, in the section that has this role.

@@ -120,6 +120,13 @@ impl Section {
         })
     }
 
+    /// By what sound of a payload type can be sent twice (RFC 2198).
+    pub(super) fn redundancy(&self, coding: &Coding) -> Option<Coding> {
+        let takes =
+            |other: &&Coding| other.clock_rate == coding.clock_rate && other.doubles(coding.payload_type);
+        self.codings.iter().find(takes).cloned()
+    }
+
     /// Its SCTP port, where it is for data.
     pub(super) fn sctp_port(&self) -> Option<u16> {
         match self.kind {

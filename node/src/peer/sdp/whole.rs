@@ -158,8 +158,14 @@ impl Layout {
             }
             (Role::Picture, None) => {}
         }
-        if let Some(repair) = &place.repair {
-            self.add_repair(&mut media, repair);
+        match &place.repair {
+            Some(repair) if role == Role::Picture => self.add_repair(&mut media, repair),
+            Some(redundancy) => {
+                let number = redundancy.payload_type.to_string();
+                media.media_name.formats.push(number);
+                media.attributes.extend(redundancy.attributes());
+            }
+            None => {}
         }
         let told = place.congestion.attributes(&media.media_name.formats);
         let told = told.into_iter().map(|(key, value)| attribute(key, Some(&value)));

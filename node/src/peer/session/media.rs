@@ -82,6 +82,7 @@ impl Media {
         if let Some(sound) = &mut self.sound {
             // Nothing of it is sent again, so that no packet gets another header.
             sound.rtp.extend(layout.extension(Role::Sound));
+            sound.redundancy.agree(layout.redundancy_number());
         }
     }
 

@@ -22,8 +22,11 @@ mod outgoing;
 mod output;
 mod pace;
 mod packet;
+#[cfg(any(test, fuzzing))]
+mod pretend;
 mod probe;
 mod receive;
+mod redundancy;
 mod remotes;
 mod rendition;
 mod repair;
@@ -67,8 +70,6 @@ use crate::media::{Codec, Rung, SoundCodec};
 use account::Account;
 use io::ToDo;
 use link::Link;
-#[cfg(any(test, fuzzing))]
-use media::Which;
 use negotiation::Negotiation;
 use offer::Opened;
 use timer::Timer;
@@ -214,34 +215,6 @@ impl Session {
                 self.timer.stop();
             }
         }
-    }
-
-    /// Has each stream begin with this number; before anything was sent. That of what is sent again begins when packets get lost, its own first ones among them: as the
-    /// real ones do it begins in the lower half.
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn begin_at(&mut self, number: u16) {
-        self.link.media.stream.repair.rtp.begin_at(number & 0x7fff);
-        for which in [Which::Picture, Which::Sound] {
-            if let Some(rtp) = self.link.media.rtp(which) {
-                rtp.begin_at(number);
-            }
-        }
-    }
-
-    /// The viewer wants that much from now on.
-    #[cfg(test)]
-    pub(super) fn wishes(&mut self, wish: Wish, now: Instant) {
-        self.now = now;
-        self.link.watch.wishes(wish);
-        wish::obey(&mut self.link);
-        self.to_do = ToDo::Look;
-    }
-
-    /// Goes on as if there was a connection, so that others can be tested without one.
-    #[cfg(test)]
-    pub(super) fn pretends_to_be_connected(&mut self, now: Instant) {
-        self.link.stage = Stage::AwaitingKeyframe;
-        self.link.silence.start(now);
     }
 
     /// Whether this offer continues the session; otherwise it begins another one.

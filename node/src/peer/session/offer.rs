@@ -101,6 +101,7 @@ pub(super) fn open(
     let agreed = Agreed {
         picture: coding.clone(),
         audio: audio.to_vec(),
+        doubles: ear.is_none(),
     };
     let viewer_setup = described.setup;
     // A picture may be paused from the beginning.

@@ -11,6 +11,7 @@ use super::{
     Session,
     io::{Out, Transmit},
     media::Which,
+    redundancy::Before,
     rtp::{Head, Place},
 };
 use crate::peer::{
@@ -63,6 +64,28 @@ impl Session {
             }
         }
         Some(HEADER + payload.len())
+    }
+
+    /// Sends sound with that before it.
+    pub(super) fn doubled(
+        &mut self,
+        before: &Before,
+        place: Place,
+        data: &Bytes,
+        out: &mut impl Out,
+    ) -> Option<usize> {
+        let link = &mut self.link;
+        let rtp = link.media.rtp(Which::Sound)?;
+        let (sealer, path) = link.outgoing.ours(rtp)?;
+        if self.negotiation.remotes.is_retired(path.peer) {
+            return None;
+        }
+        let mut head = rtp.header(place);
+        head.is_of(before.payload_type);
+        let parts = [&before.headers[..], &before.data, data];
+        let length = write(sealer, path, &head, &parts, place.roll_over(), out)?;
+        self.account.count(length);
+        Some(length)
     }
 
     /// What the core has to send next.

@@ -85,12 +85,17 @@ fn said(link: &mut Link, now: Instant) {
         if report.ssrc == picture {
             link.feedback.reports(report);
         }
+        let loss = f64::from(report.fraction_lost) / 256.0;
+        if let Some(sound) = &mut link.media.sound
+            && report.ssrc == sound.rtp.ssrc()
+        {
+            sound.redundancy.reported(loss, now);
+        }
         let round_trip = link.reports.round_trip(report, now);
         if let Some(round_trip) = round_trip {
             link.resend_limit.measured(round_trip);
         }
         if report.ssrc == picture {
-            let loss = f64::from(report.fraction_lost) / 256.0;
             link.numbering.hear(News::Reception { loss, round_trip }, now);
         }
     }

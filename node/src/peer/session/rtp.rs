@@ -72,6 +72,11 @@ impl Head {
         &self.bytes[..self.length]
     }
 
+    /// Gives the packet another payload type.
+    pub(super) fn is_of(&mut self, payload_type: u8) {
+        self.bytes[1] = self.bytes[1] & MARKER | payload_type;
+    }
+
     /// Says that the packet ends with padding, whose length is its last byte.
     pub(super) fn pads(&mut self) {
         self.bytes[0] |= PADDED;

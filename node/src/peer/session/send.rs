@@ -9,6 +9,7 @@ use super::{
     io::{Event, Out, ToDo},
     link::Link,
     media::Which,
+    redundancy::Before,
     rtp::Place,
     rungs::{Change, Offered},
     stamps::Stamps,
@@ -134,9 +135,16 @@ impl Session {
             return;
         };
         let wide = numbering.next(&sound.rtp);
-        if let Some(place) = sound.place(unit, wide) {
-            self.first(Which::Sound, place, &unit.data, false, out);
-        }
+        let before = sound.before(unit, now);
+        let bytes = unit.data.len() + before.as_ref().map_or(0, Before::bytes);
+        let Some(place) = sound.place(unit, bytes, wide) else {
+            return;
+        };
+        let sent = match before {
+            Some(before) => self.doubled(&before, place, &unit.data, out),
+            None => self.packet(Which::Sound, place, &unit.data, out),
+        };
+        self.departs(sent, place, false);
     }
 
     /// Sends a packet of the feed.
@@ -149,7 +157,12 @@ impl Session {
 
     /// Sends a packet for the first time; `is_late` where it has waited for others.
     fn first(&mut self, which: Which, place: Place, payload: &Bytes, is_late: bool, out: &mut impl Out) {
-        if let Some(bytes) = self.packet(which, place, payload, out) {
+        let sent = self.packet(which, place, payload, out);
+        self.departs(sent, place, is_late);
+    }
+
+    fn departs(&mut self, sent: Option<usize>, place: Place, is_late: bool) {
+        if let Some(bytes) = sent {
             let departure = Departure {
                 number: place.wide,
                 bytes,

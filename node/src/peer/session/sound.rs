@@ -1,5 +1,7 @@
 //! A session's sound.
 
+use std::time::Instant;
+
 use rtc::{
     media_stream::MediaStreamTrack,
     peer_connection::RTCPeerConnection,
@@ -11,6 +13,7 @@ use rtc::{
 };
 
 use super::{
+    redundancy::{Before, Redundancy},
     rtp::{Place, Rtp},
     setup,
 };
@@ -23,6 +26,7 @@ use crate::{
 pub(super) struct SoundSender {
     codec: SoundCodec,
     pub(super) rtp: Rtp,
+    pub(super) redundancy: Redundancy,
     codings: Vec<Coding>,
     sender: Option<RTCRtpSenderId>,
     wanted: bool,
@@ -38,6 +42,7 @@ impl SoundSender {
         Self {
             codec,
             rtp: Rtp::new(payload_type, codec.clock_rate()),
+            redundancy: Redundancy::default(),
             codings: codings.clone(),
             sender: None,
             wanted: *wanted,
@@ -72,12 +77,19 @@ impl SoundSender {
         self.sending().map(|_| self.codec)
     }
 
-    /// The place of 20 ms of sound, while it sends, with this transport-wide number.
-    pub(super) fn place(&mut self, unit: &SoundUnit, wide: Option<u64>) -> Option<Place> {
+    /// What goes before 20 ms of sound, where the viewer is to have it twice. Only packets that are ours can have it: the core knows of no such payload.
+    pub(super) fn before(&mut self, unit: &SoundUnit, now: Instant) -> Option<Before> {
+        let payload_type = self.codings.first()?.payload_type;
+        let before = self.redundancy.before(unit, payload_type, now);
+        before.filter(|_| self.rtp.is_ours())
+    }
+
+    /// The place of 20 ms of sound in a packet of so many bytes, while it sends, with this transport-wide number.
+    pub(super) fn place(&mut self, unit: &SoundUnit, bytes: usize, wide: Option<u64>) -> Option<Place> {
         self.sending()?;
         // The beginning of a spell of talk (RFC 3551, section 4.1).
         let marker = unit.after_silence || self.rtp.packets() == 0;
-        Some(self.rtp.place(unit.captured_at, marker, unit.data.len(), wide))
+        Some(self.rtp.place(unit.captured_at, marker, bytes, wide))
     }
 
     /// Packets so far.
@@ -125,13 +137,13 @@ mod tests {
             wanted: true,
         });
         assert!(
-            sound.place(&unit(1000, false), None).is_none(),
+            sound.place(&unit(1000, false), 5, None).is_none(),
             "it is in no connection"
         );
         sound.sender = Some(RTCRtpSenderId::default());
         let places = [(1000, false), (1020, false), (1040, true)].map(|(milliseconds, after_silence)| {
             sound
-                .place(&unit(milliseconds, after_silence), None)
+                .place(&unit(milliseconds, after_silence), 5, None)
                 .expect("it sends")
         });
         assert_eq!(places.map(|place| place.marker), [true, false, true]);
@@ -148,6 +160,6 @@ mod tests {
         );
         assert_eq!(sound.packets(), 3);
         sound.obey(None);
-        assert!(sound.place(&unit(1060, false), None).is_none());
+        assert!(sound.place(&unit(1060, false), 5, None).is_none());
     }
 }
