@@ -151,3 +151,11 @@ pub const MORE: &str = "viewers get more of the picture again";
 pub const CAMERA_CLOSED: &str = "camera closed";
 /// The node says this at the start of a camera's work.
 pub const CAMERA_OPEN: &str = "camera open";
+
+/// What a browser offers. Each number is another call.
+pub fn browser_offer(call: u8) -> String {
+    let file = repository().join("node/src/peer/session/browser-offer.sdp");
+    let browser = std::fs::read_to_string(file).expect("it is there");
+    let own = browser.replace("FA:EC", &format!("FA:{call:02X}"));
+    own.replace('\n', "\r\n")
+}

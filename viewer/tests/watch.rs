@@ -10,7 +10,7 @@ use std::{path::Path, process::Stdio, time::Duration};
 use camera::Manner;
 use pinhole_server::{config::Config, http::Server};
 use pinhole_service::watchdog::Watchdog;
-use pinhole_signaling::ServerUrl;
+use pinhole_signaling::{CallTag, Client, Envelope, Event, Message, Name, PeerId, Refusal, ServerUrl};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -235,7 +235,14 @@ async fn failures_say_what_is_wrong_and_have_their_exit_codes() {
     assert_eq!(refused.code, Some(5), "{refused:?}");
     assert!(refused.err.contains("enough viewers"), "{refused:?}");
 
-    let missing = scene.run(&["watch", "garden", "--wait", "0.2", "--json"]).await;
+    let missing = scene
+        .run(&["watch", "garden", "--wait", "0.5", "--interval", "0.1", "--json"])
+        .await;
+    assert_eq!(
+        missing.lines().len(),
+        1,
+        "there are no figures of nobody: {missing:?}"
+    );
     assert_eq!(
         (missing.code, &missing.summary()["ended"]),
         (Some(4), &"not-there".into()),
@@ -342,6 +349,91 @@ async fn a_server_that_restarts_costs_the_stream_nothing_and_is_told_once() {
     })
     .await
     .expect("in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slate_in_place_of_the_picture_is_told_once_for_each_change() {
+    let mut scene = Scene::with("porch", Manner::Slate).await;
+    let seen = scene.run(&["watch", "porch", "--seconds", "3", "--json"]).await;
+    assert_eq!(seen.code, Some(0), "{seen:?}");
+    let told: Vec<_> = seen
+        .lines()
+        .into_iter()
+        .filter_map(|line| Some(line.get("camera")?["slate"].clone()))
+        .collect();
+    let no_signal = serde_json::json!({"code": "no-signal", "reason": "/dev/video0 was unplugged"});
+    let private = serde_json::json!({"code": "private"});
+    assert_eq!(told, [no_signal, Value::Null, private.clone()], "{seen:?}");
+    assert_eq!(seen.summary()["slate"], private, "{seen:?}");
+    let words = "the camera gives no picture: /dev/video0 was unplugged\nthe camera's picture is back\nthe camera is private\n";
+    assert!(seen.err.contains(words), "{seen:?}");
+}
+
+/// The next offer that a camera hears: from whom, and of which call.
+async fn next_offer(camera: &Client) -> (PeerId, Option<CallTag>) {
+    loop {
+        let event = camera.wait().await.expect("the server is there");
+        let Event::Message { from, body } = event else {
+            continue;
+        };
+        let Envelope { call, message } = Envelope::parse(&body).expect("a message of the viewer");
+        if matches!(message, Message::Description(_)) {
+            return (from, call);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_goodbye_to_the_call_before_that_waited_at_the_server_does_not_end_the_new_one() {
+    let scene = Scene::new();
+    let (camera, _) = Client::sign_in(&scene.server, None, &Name::from("porch"))
+        .await
+        .expect("a camera signs in");
+    let child = scene
+        .view(&["watch", "porch", "--json"])
+        .spawn()
+        .expect("the viewer runs");
+    let id = child.id().expect("it runs").to_string();
+    let signal = async |name: &str| {
+        let status = Command::new("kill").args(["-s", name, &id]).status().await;
+        assert!(status.expect("kill runs").success());
+    };
+    let output = time::timeout(PATIENCE, async {
+        let (viewer, first) = next_offer(&camera).await;
+        // It has no answer, so after a while there is another call.
+        let (_, second) = next_offer(&camera).await;
+        assert!(first.is_some() && second.is_some() && first != second);
+        signal("STOP").await;
+        let says = async |call, message| {
+            let said = camera.send_of_call(viewer, &Envelope { call, message }).await;
+            said.expect("the server takes it");
+        };
+        let refusal = |reason: &str| {
+            Message::Refusal(Refusal {
+                code: "silent".to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        // The first of these may be with the viewer's machine; the others wait at the server until it asks for them.
+        says(first, refusal("of the call before")).await;
+        says(first, Message::Bye).await;
+        says(second, refusal("of this call")).await;
+        says(second, Message::Bye).await;
+        signal("CONT").await;
+        child.wait_with_output().await.expect("it ends")
+    });
+    let output = output.await.expect("in time");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    let seen = Seen {
+        code: output.status.code(),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    };
+    assert_eq!(
+        seen.summary()["reason"],
+        "the node refused the call: of this call",
+        "{seen:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use pinhole_e2e::eventually::eventually;
 use pinhole_e2e::network::{HOST, Network};
 use pinhole_e2e::process::SOON;
-use pinhole_e2e::programs::{node_config, repository, server_address, start_node, start_server};
+use pinhole_e2e::programs::{browser_offer, node_config, server_address, start_node, start_server};
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::wire::Member;
 use rustix::process::{Resource, Rlimit, getrlimit};
@@ -36,14 +36,6 @@ fn join_lan(network: &Network, name: &str, subnet: u8) {
     network.ip(&["address", "add", &address, "dev", name, "nodad"]);
     let router = format!("192.168.{subnet}.1");
     network.ip(&["route", "add", "default", "via", &router]);
-}
-
-/// What a browser offers. Each number is another call.
-fn browser_offer(call: u8) -> String {
-    let file = repository().join("node/src/peer/session/browser-offer.sdp");
-    let browser = std::fs::read_to_string(file).expect("it is there");
-    let own = browser.replace("FA:EC", &format!("FA:{call:02X}"));
-    own.replace('\n', "\r\n")
 }
 
 /// The id of the node. One that it had before may be in the list for a while.

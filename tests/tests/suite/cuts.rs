@@ -7,9 +7,13 @@ use pinhole_e2e::network::Network;
 use pinhole_e2e::path::{Conditions, Cut, Path};
 use pinhole_e2e::peers::Peer;
 use pinhole_e2e::process::{Process, SOON};
-use pinhole_e2e::programs::{node_config, server_url, start_node, start_server};
+use pinhole_e2e::programs::{
+    browser_offer, node_config, server_address, server_url, start_node, start_server,
+};
 use pinhole_e2e::skip::{Need, skipped};
 use pinhole_e2e::status::Metrics;
+use pinhole_e2e::wire::Member;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// Pictures that are enough to be sure that a call goes on.
@@ -96,8 +100,57 @@ fn goes_on_in_chromium(config: &str) {
     place.node.assert_never_said("session ended");
 }
 
+/// The node's next answer to this call: its fingerprint, by which two sessions differ. Nothing may end the call before.
+fn answered(viewer: &Member<'_>, call: &str) -> String {
+    loop {
+        let (_, body) = viewer.wait(SOON).expect("the node answers");
+        // What comes first may be news of who is there, or of another call.
+        let message: Value = serde_json::from_str(&body).unwrap_or_default();
+        assert!(body != "BYE", "the node knows the call by its name");
+        if message["call"] != call {
+            continue;
+        }
+        assert!(message["type"] != "bye" && message["type"] != "error", "{body}");
+        if message["type"] == "answer" {
+            let sdp = message["sdp"].as_str().expect("it has a description");
+            let fingerprint = sdp.lines().find(|line| line.starts_with("a=fingerprint"));
+            return fingerprint.expect("it has a certificate").to_owned();
+        }
+    }
+}
+
 mod quick {
     use super::*;
+
+    #[test]
+    fn a_goodbye_that_waited_at_the_server_while_the_node_was_away_does_not_end_the_next_call() {
+        if skipped(Need::Network) {
+            return;
+        }
+        let network = Network::without_guest();
+        let _server = start_server(&network);
+        let mut node = start_node(&network, &node_config("porch", "pattern"));
+        let viewer = Member::sign_in(&network, server_address(), "viewer");
+        let porch = viewer.find("porch");
+        let says = |message: Value| assert_eq!(viewer.send(porch, message.to_string().as_bytes()), 200);
+        let calls = ["1".repeat(32), "2".repeat(32)];
+        let offer = |number: u8| {
+            let call = &calls[usize::from(number) - 1];
+            json!({"type": "offer", "call": call, "sdp": browser_offer(number)})
+        };
+        says(offer(1));
+        let first = answered(&viewer, &calls[0]);
+        node.signal(Signal::STOP);
+        // The first of these may be with the node's machine; the others wait at the server until it asks for them.
+        says(offer(2));
+        says(json!({"type": "bye", "call": calls[0]}));
+        says(offer(2));
+        node.signal(Signal::CONT);
+        let second = answered(&viewer, &calls[1]);
+        assert_ne!(first, second, "it is another call");
+        // The same session answers once more, so the goodbye between the two has not ended it.
+        assert_eq!(answered(&viewer, &calls[1]), second);
+    }
 
     #[test]
     fn a_call_goes_on_after_ten_seconds_without_a_path() {

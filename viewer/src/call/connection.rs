@@ -2,6 +2,7 @@
 
 use std::{net::UdpSocket, sync::Arc, time::Duration};
 
+use bytes::BytesMut;
 use pinhole_signaling::{Candidate, Description, DescriptionKind};
 use rtc::{
     ice::mdns::MulticastDnsMode,
@@ -11,6 +12,7 @@ use rtc::{
 };
 use tokio::sync::mpsc;
 use webrtc::{
+    data_channel::{DataChannel, DataChannelEvent},
     error::Result,
     media_stream::track_remote::TrackRemote,
     peer_connection::{
@@ -32,6 +34,8 @@ const NACK_TRIES: u16 = 10;
 /// The library lets a controlling agent wait for better candidates than those that it learns from the peer's
 /// own checks (by default a second). They are the very addresses that the node is about to send.
 const PATIENCE_FOR_BETTER_PATHS: Duration = Duration::ZERO;
+/// The label of the channel on which a node of ours says how its camera is (docs/control.md). Without a protocol: we are not the page.
+const CONTROL: &str = "pinhole-control";
 /// Events that may wait. Candidates come in a burst of a few dozen at most.
 const QUEUE: usize = 256;
 
@@ -56,12 +60,16 @@ pub enum Report {
     Video(Arc<dyn TrackRemote>),
     /// Sound will come on this track.
     Audio(Arc<dyn TrackRemote>),
+    /// The node says something on the control channel.
+    Said(BytesMut),
 }
 
 /// A connection to one node.
 pub struct Connection {
     peer: Arc<dyn PeerConnection>,
     reports: mpsc::Receiver<Report>,
+    /// Until it is closed, as by a node that has nothing to say.
+    control: Option<Arc<dyn DataChannel>>,
 }
 
 impl Connection {
@@ -93,23 +101,33 @@ impl Connection {
         Ok(Self {
             peer: Arc::new(peer),
             reports,
+            control: None,
         })
     }
 
     /// The next report.
     pub async fn report(&mut self) -> Report {
-        match self.reports.recv().await {
-            Some(report) => report,
-            // The connection's own task ended; what there was to report has been.
-            None => std::future::pending().await,
+        loop {
+            tokio::select! {
+                report = self.reports.recv() => match report {
+                    Some(report) => return report,
+                    // The connection's own task ended; what there was to report has been.
+                    None => std::future::pending().await,
+                },
+                event = heard(self.control.as_deref()) => match event {
+                    Some(DataChannelEvent::OnMessage(message)) => return Report::Said(message.data),
+                    Some(_) => {}
+                    None => self.control = None,
+                },
+            }
         }
     }
 
-    /// Makes an offer to receive one video and one audio track.
+    /// Makes an offer to receive one video and one audio track, and what the node says of its camera.
     ///
     /// # Errors
     /// Those of the library.
-    pub async fn offer(&self) -> Result<Description> {
+    pub async fn offer(&mut self) -> Result<Description> {
         for kind in [RtpCodecKind::Audio, RtpCodecKind::Video] {
             let direction = RTCRtpTransceiverDirection::Recvonly;
             let init = RTCRtpTransceiverInit {
@@ -118,6 +136,7 @@ impl Connection {
             };
             self.peer.add_transceiver_from_kind(kind, Some(init)).await?;
         }
+        self.control = Some(self.peer.create_data_channel(CONTROL, None).await?);
         let offer = self.peer.create_offer(None).await?;
         let sdp = offer.sdp.clone();
         self.peer.set_local_description(offer).await?;
@@ -184,6 +203,14 @@ impl Connection {
         if let Err(error) = self.peer.close().await {
             tracing::debug!(%error, "the connection did not close cleanly");
         }
+    }
+}
+
+/// What happens on a channel next; `None`: it is closed.
+async fn heard(channel: Option<&dyn DataChannel>) -> Option<DataChannelEvent> {
+    match channel {
+        Some(channel) => channel.poll().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -347,7 +374,7 @@ mod tests {
             ice_servers: Vec::new(),
             loopback: true,
         };
-        let connection = Connection::new(&settings).await.expect("a connection");
+        let mut connection = Connection::new(&settings).await.expect("a connection");
         let sdp = connection.offer().await.expect("an offer").sdp;
         let count = |part: &str| sdp.lines().filter(|line| line.starts_with(part)).count();
         assert_eq!(
@@ -369,6 +396,7 @@ mod tests {
             PayloadTypes::from([(96, Codec::Vp8), (102, Codec::H264)])
         );
         assert!(sdp.contains("nack pli"), "{sdp}");
+        assert_eq!(count("m=application"), 1, "{sdp}");
         connection.close().await;
     }
 }

@@ -10,6 +10,7 @@ mod membership;
 mod naming;
 mod roster;
 mod session;
+mod slate;
 
 use std::{
     future::Future,
@@ -48,6 +49,8 @@ use event::{Command, Input};
 use membership::{Membership, News};
 use naming::Naming;
 use session::Session;
+use slate::Camera;
+pub use slate::Slate;
 
 /// Pictures that may wait to be counted.
 const PICTURES: usize = 256;
@@ -79,6 +82,8 @@ pub trait Audience {
     fn tell(&mut self, text: &str);
     /// An interval has passed. `false`: nobody listens any more.
     fn interval(&mut self, figures: &Figures) -> bool;
+    /// From this second of the call on the node sends this in place of the camera's picture; `None`: the picture again.
+    fn slate(&mut self, second: f64, slate: Option<&Slate>);
 }
 
 /// What came of a call.
@@ -88,6 +93,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// The node's full name, if it was found.
     pub node: Option<String>,
+    /// What the node sent in the end in place of the camera's picture.
+    pub slate: Option<Slate>,
     /// What was seen.
     pub total: Totalled,
 }
@@ -120,6 +127,7 @@ pub async fn watch(
             return Outcome {
                 ending,
                 node: None,
+                slate: None,
                 total: statistics.total(Instant::now()),
             };
         }
@@ -127,11 +135,13 @@ pub async fn watch(
     let mut call = Call::new(options, recorder, membership, now);
     let ending = call.run(members, &mut statistics, audience, stop).await;
     let node = call.session.node().cloned();
+    let slate = call.camera.slate().cloned();
     call.finish(node.as_ref()).await;
     let node = node.map(|node| printable(&node.name.to_string()));
     Outcome {
         ending,
         node,
+        slate,
         total: statistics.total(Instant::now()),
     }
 }
@@ -162,6 +172,7 @@ struct Call<'a> {
     /// Whom the connection is to; its candidates go there.
     peer: Option<PeerId>,
     naming: Naming,
+    camera: Camera,
     recorder: Option<Recorder>,
     /// Everything that reads tracks of the connection.
     readers: JoinSet<std::io::Result<()>>,
@@ -189,6 +200,7 @@ impl<'a> Call<'a> {
             connection: None,
             peer: None,
             naming: Naming::default(),
+            camera: Camera::default(),
             recorder,
             readers: JoinSet::new(),
             stop_readers: CancellationToken::new(),
@@ -222,7 +234,9 @@ impl<'a> Call<'a> {
                 ending = &mut stop => return ending,
                 _ = intervals.tick() => {
                     self.count(statistics);
-                    if !audience.interval(&statistics.interval(Instant::now())) {
+                    let figures = statistics.interval(Instant::now());
+                    // Before there is anybody to call there are none.
+                    if self.session.node().is_some() && !audience.interval(&figures) {
                         return Ending::Stopped;
                     }
                     None
@@ -232,7 +246,7 @@ impl<'a> Call<'a> {
                     statistics.picture(picture);
                     Some(Input::Picture)
                 }
-                report = report(&mut self.connection) => self.reported(report).await,
+                report = report(&mut self.connection) => self.reported(report, statistics, audience).await,
                 news = self.membership.news() => self.heard(news),
                 Some(ended) = self.readers.join_next() => match ended {
                     Ok(Ok(())) => None,
@@ -319,7 +333,7 @@ impl<'a> Call<'a> {
     async fn offer(&mut self, to: PeerId) -> webrtc::error::Result<()> {
         self.connect(to).await?;
         self.naming.begin(CallTag::random());
-        if let Some(connection) = &self.connection {
+        if let Some(connection) = &mut self.connection {
             let offer = Message::Description(connection.offer().await?);
             self.membership.send(to, self.naming.say(offer));
         }
@@ -335,8 +349,18 @@ impl<'a> Call<'a> {
         Ok(())
     }
 
-    async fn reported(&mut self, report: Report) -> Option<Input> {
+    async fn reported(
+        &mut self,
+        report: Report,
+        statistics: &Statistics,
+        audience: &mut dyn Audience,
+    ) -> Option<Input> {
         match report {
+            Report::Said(message) => {
+                if self.camera.hear(&message) {
+                    audience.slate(statistics.second(Instant::now()), self.camera.slate());
+                }
+            }
             Report::Path(path) => return Some(Input::Path(path)),
             Report::Candidate(candidate) => {
                 // The server may have been restarted since: its own word for the node is the newest.

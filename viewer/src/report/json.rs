@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::{
     Reporter,
     statistics::{Figures, Totalled},
+    words,
 };
 use crate::{
-    call::{Audience, Outcome},
+    call::{Audience, Outcome, Slate},
     record::Recorded,
 };
 
@@ -42,6 +43,14 @@ impl<Out: Write, Asides: Write> Audience for Json<Out, Asides> {
     fn interval(&mut self, figures: &Figures) -> bool {
         self.line(figures).is_ok()
     }
+
+    fn slate(&mut self, second: f64, slate: Option<&Slate>) {
+        self.tell(&words(slate));
+        // Where nobody reads any more, the next interval notices.
+        let _ = self.line(&Camera {
+            camera: Now { second, slate },
+        });
+    }
 }
 
 impl<Out: Write, Asides: Write> Reporter for Json<Out, Asides> {
@@ -51,11 +60,23 @@ impl<Out: Write, Asides: Write> Reporter for Json<Out, Asides> {
             ended: outcome.ending.word(),
             reason: outcome.ending.to_string(),
             exit_code: outcome.ending.exit_code(outcome.total.frames),
+            slate: outcome.slate.as_ref(),
             total: &outcome.total,
             recorded,
         };
         self.line(&Last { summary })
     }
+}
+
+#[derive(Serialize)]
+struct Camera<'a> {
+    camera: Now<'a>,
+}
+
+#[derive(Serialize)]
+struct Now<'a> {
+    second: f64,
+    slate: Option<&'a Slate>,
 }
 
 #[derive(Serialize)]
@@ -69,6 +90,7 @@ struct Summary<'a> {
     ended: &'a str,
     reason: String,
     exit_code: u8,
+    slate: Option<&'a Slate>,
     #[serde(flatten)]
     total: &'a Totalled,
     recorded: &'a [Recorded],
@@ -90,10 +112,14 @@ mod tests {
         let mut statistics = Statistics::new(Instant::now());
         json.tell("calling");
         assert!(json.interval(&statistics.interval(Instant::now())));
+        let slate = Some(Slate::NoSignal("unplugged".to_owned()));
+        json.slate(2.5, slate.as_ref());
+        json.slate(3.0, None);
         let total = statistics.total(Instant::now());
         let outcome = Outcome {
             ending: Ending::NoAnswer,
             node: Some("porch".to_owned()),
+            slate,
             total,
         };
         json.finish(&outcome, &[]).expect("a vector takes everything");
@@ -103,10 +129,18 @@ mod tests {
             .lines()
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect();
-        assert_eq!(lines.len(), 2);
+        assert_eq!(lines.len(), 4);
         assert_eq!(lines[0]["frames"], 0);
         assert_eq!(lines[0]["codec"], Value::Null);
-        let summary = &lines[1]["summary"];
+        let slate = serde_json::json!({"code": "no-signal", "reason": "unplugged"});
+        let expected = serde_json::json!({"camera": {"second": 2.5, "slate": slate}});
+        assert_eq!(lines[1], expected);
+        assert_eq!(
+            lines[2],
+            serde_json::json!({"camera": {"second": 3.0, "slate": null}})
+        );
+        let summary = &lines[3]["summary"];
+        assert_eq!(summary["slate"], slate);
         assert_eq!(
             (&summary["ended"], &summary["exit_code"]),
             (&Value::from("no-answer"), &Value::from(6))
@@ -115,6 +149,7 @@ mod tests {
             (&summary["node"], &summary["frames"]),
             (&Value::from("porch"), &Value::from(0))
         );
-        assert_eq!(asides, b"calling\n");
+        let told = "calling\nthe camera gives no picture: unplugged\nthe camera's picture is back\n";
+        assert_eq!(String::from_utf8(asides).as_deref(), Ok(told));
     }
 }

@@ -8,7 +8,7 @@ pub mod text;
 use std::io;
 
 use crate::{
-    call::{Audience, Outcome},
+    call::{Audience, Outcome, Slate},
     record::Recorded,
 };
 
@@ -19,4 +19,9 @@ pub trait Reporter: Audience {
     /// # Errors
     /// Where nobody listens any more.
     fn finish(&mut self, outcome: &Outcome, recorded: &[Recorded]) -> io::Result<()>;
+}
+
+/// What is said to people where the node sends something else than before.
+fn words(slate: Option<&Slate>) -> String {
+    slate.map_or_else(|| "the camera's picture is back".to_owned(), Slate::to_string)
 }

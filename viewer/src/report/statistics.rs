@@ -183,6 +183,11 @@ impl Statistics {
         self.audio = Some(totals);
     }
 
+    /// Seconds from the start of the call, to a tenth.
+    pub fn second(&self, now: Instant) -> f64 {
+        ((now - self.started).as_secs_f64() * 10.0).round() / 10.0
+    }
+
     /// Pictures decoded so far.
     pub fn frames(&self) -> u64 {
         self.frames
@@ -196,7 +201,7 @@ impl Statistics {
             .audio
             .map(|totals| audio(&totals.since(&self.window.audio), elapsed));
         let figures = Figures {
-            second: ((now - self.started).as_secs_f64() * 10.0).round() / 10.0,
+            second: self.second(now),
             codec: self.last.map(|picture| picture.codec),
             width: self.last.map(|picture| picture.width),
             height: self.last.map(|picture| picture.height),

@@ -9,9 +9,10 @@ use super::{
     Reporter,
     latency::Spread,
     statistics::{Audio, Figures, Totalled},
+    words,
 };
 use crate::{
-    call::{Audience, Outcome},
+    call::{Audience, Outcome, Slate},
     receive::Codec,
     record::Recorded,
 };
@@ -61,6 +62,10 @@ impl<Out: Write, Asides: Write> Audience for Text<Out, Asides> {
         };
         written.and_then(|()| self.out.flush()).is_ok()
     }
+
+    fn slate(&mut self, _: f64, slate: Option<&Slate>) {
+        self.tell(&words(slate));
+    }
 }
 
 impl<Out: Write, Asides: Write> Reporter for Text<Out, Asides> {
@@ -77,6 +82,9 @@ impl<Out: Write, Asides: Write> Reporter for Text<Out, Asides> {
                 "{node}: {} after {:.1} s",
                 outcome.ending, total.seconds
             )?;
+            if let Some(slate) = &outcome.slate {
+                writeln!(self.out, "  a slate in the end: {slate}")?;
+            }
             write!(self.out, "{}", Summary(total))?;
         }
         for file in recorded {
@@ -211,9 +219,11 @@ mod tests {
         }
         assert!(text.interval(&statistics.interval(now)));
         text.tell("the signaling server is back");
+        text.slate(1.0, Some(&Slate::Private));
         let outcome = Outcome {
             ending,
             node: Some("porch".to_owned()),
+            slate: Some(Slate::Private),
             total: statistics.total(now),
         };
         text.finish(&outcome, &[]).expect("a vector takes everything");
@@ -228,13 +238,17 @@ mod tests {
         assert!(out.starts_with("   1.0 s  H.264 1280x720  30.0 fps"), "{out}");
         assert!(out.contains("latency 40.0/40.0 ms"), "{out}");
         assert!(out.contains("porch: the time is up after 1.0 s"), "{out}");
-        assert_eq!(asides, "the signaling server is back\n");
+        assert!(
+            out.contains("  a slate in the end: the camera is private\n"),
+            "{out}"
+        );
+        assert_eq!(asides, "the signaling server is back\nthe camera is private\n");
     }
 
     #[test]
     fn a_terminal_gets_one_line_that_is_overwritten() {
         let (out, _) = written(Some(|| 40), Ending::TimeUp, true);
-        assert_eq!(out.matches(CLEAR_LINE).count(), 3);
+        assert_eq!(out.matches(CLEAR_LINE).count(), 4);
         let live = out.split(CLEAR_LINE).nth(1).expect("the line of the second");
         assert_eq!(live.chars().count(), 39, "{live:?}");
         assert!(!live.contains('\n'), "{live:?}");

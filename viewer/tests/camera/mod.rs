@@ -3,7 +3,7 @@
 //! It draws the clock by the format's description, not with the viewer's own code.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -21,8 +21,9 @@ use rtc::{
         RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
     },
 };
-use tokio::{sync::mpsc, time};
+use tokio::{sync::mpsc, task::JoinSet, time};
 use webrtc::{
+    data_channel::DataChannel,
     media_stream::track_local::{TrackLocal, static_sample::TrackLocalStaticSample},
     peer_connection::{
         MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceCandidateInit,
@@ -51,6 +52,8 @@ pub enum Manner {
     Offers,
     /// Never answers.
     Silent,
+    /// Sends H.264, and says on the control channel that this is a slate, then that it is the picture again.
+    Slate,
 }
 
 impl Manner {
@@ -221,6 +224,8 @@ impl Call {
             client: client.clone(),
             peer,
             connected: connected_in,
+            manner,
+            talks: Mutex::default(),
         };
         let connection = PeerConnectionBuilder::new()
             .with_media_engine(engine)
@@ -307,6 +312,8 @@ struct Handler {
     client: Client,
     peer: PeerId,
     connected: mpsc::Sender<()>,
+    manner: Manner,
+    talks: Mutex<JoinSet<()>>,
 }
 
 #[async_trait::async_trait]
@@ -320,6 +327,25 @@ impl PeerConnectionEventHandler for Handler {
         };
         // The viewer may have hung up meanwhile.
         let _ = self.client.send(self.peer, &Message::Candidate(candidate)).await;
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        if self.manner != Manner::Slate {
+            return;
+        }
+        // The connection waits for this function, and the messages for the connection.
+        self.talks.lock().expect("no panic").spawn(async move {
+            for message in [
+                r#"{"type":"state","privacy":false,"picture_fault":"/dev/video0 was unplugged"}"#,
+                r#"{"type":"event","what":"picture","reason":"/dev/video0 was unplugged"}"#,
+                r#"{"type":"event","what":"picture","reason":""}"#,
+                r#"{"type":"event","what":"privacy","on":true}"#,
+            ] {
+                channel.send_text(message).await.expect("send a message");
+            }
+            // As long as somebody holds it.
+            while channel.poll().await.is_some() {}
+        });
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {

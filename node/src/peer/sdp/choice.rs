@@ -38,15 +38,20 @@ impl Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Taken(Role),
-    /// It stays, and nothing is sent in it: one more of what we have already, or the first of its group, which may not be rejected without
+    /// It stays, and nothing is sent in it: one more of what we have already, or the first of its group, where that may not be rejected without
     /// all of the group (RFC 9143, section 7.3.3).
     Kept,
     Rejected,
 }
 
-/// The sections that a session has already: these roles with these numbers and names.
+/// The sections that a session has already.
 #[derive(Debug, Default)]
-pub(super) struct Held(pub(super) Vec<(Role, usize, Option<String>)>);
+pub(super) struct Held {
+    /// These roles, with these numbers and names.
+    pub(super) roles: Vec<(Role, usize, Option<String>)>,
+    /// Those that stay without being used.
+    pub(super) kept: Vec<usize>,
+}
 
 /// What we make of a description.
 #[derive(Debug)]
@@ -115,7 +120,8 @@ impl Choice {
         if let Some(number) = chosen {
             choice.parts[number] = Part::Taken(Role::Data);
         }
-        choice.keep(reading)?;
+        choice.keep(reading);
+        choice.lead(reading, held);
         Ok(choice)
     }
 
@@ -155,30 +161,54 @@ impl Choice {
         }
     }
 
-    /// Keeps what may stay without being used, and what may not go.
-    fn keep(&mut self, reading: &Reading) -> Result<(), DescriptionError> {
-        for (place, number) in self.bundled.iter().enumerate() {
-            if self.parts[*number] != Part::Rejected {
-                continue;
-            }
-            let Section {
-                kind, line, codings, ..
-            } = &reading.sections[*number];
+    /// Keeps what may stay without being used.
+    fn keep(&mut self, reading: &Reading) {
+        for number in &self.bundled {
+            let Section { kind, codings, .. } = &reading.sections[*number];
             let is_known = match kind {
                 Kind::Video => codings.iter().any(|coding| rank(coding).is_some()),
                 Kind::Audio => codings.iter().any(|coding| coding.sound().is_some()),
                 Kind::Data(_) | Kind::Other => false,
             };
-            let is_first = place == 0 && self.is_grouped;
-            if is_first && !line.transport.contains("RTP/") {
-                // What is no RTP can't be told to be still.
-                return Err(DescriptionError::First(line.kind.clone(), line.transport.clone()));
-            }
-            if is_first || (is_known && reading.has_mux(*number)) {
+            if self.parts[*number] == Part::Rejected && is_known && reading.has_mux(*number) {
                 self.parts[*number] = Part::Kept;
             }
         }
-        Ok(())
+    }
+
+    /// Sees to it that the first section of the group, which speaks for all of them, is one that we don't reject (RFC 9143, sections 7.3.1 and
+    /// 7.3.3). RTP is kept still. What is no RTP can't be told to be still, so the next section takes its place, where it can.
+    fn lead(&mut self, reading: &Reading, held: &Held) {
+        let Some(&first) = self.bundled.first().filter(|_| self.is_grouped) else {
+            return;
+        };
+        if self.parts[first] != Part::Rejected {
+            return;
+        }
+        let is_taken = |number: &usize| self.parts[*number] != Part::Rejected;
+        let next = self
+            .bundled
+            .iter()
+            .copied()
+            .filter(is_taken)
+            .find(|number| reading.sections[*number].has_port);
+        // What leads already goes on to, for others may have no transport of their own any more.
+        let may_change = !reading.sections[first].is_rtp() && !held.kept.contains(&first);
+        let next = next.filter(|number| {
+            let has_mux = |other: &usize| {
+                let [section, leading] = [*other, *number].map(|number| &reading.sections[number]);
+                !section.is_rtp() || section.has_mux() || leading.has_mux()
+            };
+            let mut taken = self.bundled.iter().filter(|number| is_taken(number));
+            may_change && reading.has_transport(*number) && taken.all(has_mux)
+        });
+        match next {
+            Some(next) => {
+                self.bundled.retain(|number| *number != next);
+                self.bundled.insert(0, next);
+            }
+            None => self.parts[first] = Part::Kept,
+        }
     }
 
     /// The section that is taken for this.
@@ -190,7 +220,7 @@ impl Choice {
 impl Held {
     /// The section that has this role, where the description still has it.
     fn section(&self, role: Role, reading: &Reading, is_it: impl Fn(Kind) -> bool) -> Option<usize> {
-        let (_, number, mid) = self.0.iter().find(|(held, ..)| *held == role)?;
+        let (_, number, mid) = self.roles.iter().find(|(held, ..)| *held == role)?;
         let section = reading.sections.get(*number)?;
         let is_same = match (&section.mid, mid) {
             (Some(one), Some(other)) => one == other,

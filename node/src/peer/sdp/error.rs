@@ -25,10 +25,6 @@ pub(in crate::peer) enum DescriptionError {
     NoMux,
     #[error("the session description has two sections with a=mid:{0}")]
     SameMid(String),
-    #[error(
-        "the first section of the bundle group is {0} over {1}, which can't be had here, and without it neither can the others (RFC 9143, section 7.3.3)"
-    )]
-    First(String, String),
     #[error("the session description has no section with the codec in which the picture is sent already")]
     OtherCodec,
     #[error("the answer has other sections than the offer (RFC 3264, section 6)")]

@@ -39,6 +39,15 @@ impl Agreed {
         self.audio.iter().filter(is_offered).cloned().collect()
     }
 
+    /// The same as formats of the section. Another number may be in both, and mean something else in each.
+    pub(super) fn numbers_in(&self, section: &Section) -> Vec<String> {
+        let codings = self.audio_in(section);
+        codings
+            .iter()
+            .map(|coding| coding.payload_type.to_string())
+            .collect()
+    }
+
     /// The viewer's number for our picture's codec.
     pub(super) fn picture_in(&self, section: &Section) -> Option<Coding> {
         let sendable = sendable(&section.codings);

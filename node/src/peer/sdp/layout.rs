@@ -3,15 +3,12 @@
 
 use super::{
     choice::{Choice, Held, Part, Role},
-    coding::Coding,
     error::DescriptionError,
-    extension::Congestion,
     given::{Agreed, Given, given},
+    place::Place,
     reading::Reading,
-    section::{Dialect, Kind, Line, Section},
     transport::Transport,
 };
-use crate::media::SoundCodec;
 
 /// The sections of a session, in the order in which they will always be (RFC 3264, section 8).
 #[derive(Clone, Debug)]
@@ -27,25 +24,6 @@ pub(in crate::peer) struct Layout {
     pub(super) repairs: u32,
 }
 
-/// A section of a session.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) line: Line,
-    pub(super) dialect: Dialect,
-    pub(super) mid: Option<String>,
-    pub(super) part: Part,
-    /// Where it is for the picture, the codec in the viewer's words; where it is kept, what is told of its format.
-    pub(super) coding: Option<Coding>,
-    /// The feedback that the viewer takes there, where it has said so.
-    pub(super) feedback: Option<Vec<String>>,
-    /// Where it is for the picture, by what lost packets of it are sent again, `None`: as they were; where it is for sound, by what that is sent twice.
-    pub(super) repair: Option<Coding>,
-    /// How the viewer tells there what its path carries.
-    pub(super) congestion: Congestion,
-    pub(super) has_mux: bool,
-    pub(super) has_reduced_size: bool,
-}
-
 impl Layout {
     /// The layout of a session whose ends mean this by their numbers, and in which lost packets of the picture are sent again by this source.
     pub(in crate::peer) fn new(agreed: Agreed, repairs: u32) -> Self {
@@ -59,14 +37,17 @@ impl Layout {
         }
     }
 
-    /// The sections that have a role.
+    /// The sections that are not rejected.
     pub(super) fn held(&self) -> Held {
-        let places = self.places.iter().enumerate();
-        let held = places.filter_map(|(number, place)| match place.part {
-            Part::Taken(role) => Some((role, number, place.mid.clone())),
-            Part::Kept | Part::Rejected => None,
-        });
-        Held(held.collect())
+        let mut held = Held::default();
+        for (number, place) in self.places.iter().enumerate() {
+            match place.part {
+                Part::Taken(role) => held.roles.push((role, number, place.mid.clone())),
+                Part::Kept => held.kept.push(number),
+                Part::Rejected => {}
+            }
+        }
+        held
     }
 
     /// Takes the sections of an offer of the viewer. Returns what the core is to be given of it.
@@ -96,50 +77,12 @@ impl Layout {
             }
         }
         let places = reading.sections.iter().zip(&choice.parts);
-        self.places = places.map(|(section, part)| self.place(section, *part)).collect();
+        self.places = places
+            .map(|(section, part)| Place::of(&self.agreed, section, *part))
+            .collect();
         self.bundled.clone_from(&choice.bundled);
         self.is_grouped = choice.is_grouped;
         Ok(self.given(reading, transport))
-    }
-
-    fn place(&self, section: &Section, part: Part) -> Place {
-        let coding = match part {
-            Part::Taken(Role::Picture) => self.agreed.picture_in(section),
-            Part::Kept => section.codings.first().cloned(),
-            _ => None,
-        };
-        let number = coding.as_ref().map(|coding| coding.payload_type);
-        let sent = match part {
-            Part::Taken(Role::Picture) => number,
-            Part::Taken(Role::Sound) => self.agreed.audio.first().map(|coding| coding.payload_type),
-            _ => None,
-        };
-        let repair = match part {
-            Part::Taken(Role::Picture) => number.and_then(|number| section.repair(number)),
-            Part::Taken(Role::Sound) if self.agreed.doubles => self
-                .agreed
-                .audio
-                .first()
-                .filter(|coding| coding.sound() == Some(SoundCodec::Opus))
-                .and_then(|coding| section.redundancy(coding)),
-            _ => None,
-        };
-        let feedback = number.map(|number| section.feedback(number).map(ToOwned::to_owned).collect());
-        Place {
-            line: section.line.clone(),
-            dialect: match section.kind {
-                Kind::Data(dialect) => dialect,
-                _ => Dialect::Standard,
-            },
-            mid: section.mid.clone(),
-            part,
-            coding,
-            repair,
-            feedback,
-            congestion: sent.map_or(Congestion::Plain, |number| Congestion::of(section, number)),
-            has_mux: section.has("rtcp-mux"),
-            has_reduced_size: section.has("rtcp-rsize"),
-        }
     }
 
     /// Takes the viewer's answer to an offer of ours. Returns what the core is to be given of it.
@@ -248,23 +191,7 @@ impl Layout {
                 self.places[number].mid = Some(self.free_mid());
             }
         }
-        let picture = &self.agreed.picture;
-        let place = Place {
-            line: Line {
-                kind: "video".to_owned(),
-                transport: "UDP/TLS/RTP/SAVPF".to_owned(),
-                formats: vec![picture.payload_type.to_string()],
-            },
-            dialect: Dialect::Standard,
-            mid: Some(self.free_mid()),
-            part: Part::Taken(Role::Picture),
-            coding: Some(picture.clone()),
-            feedback: None,
-            repair: None,
-            congestion: Congestion::Plain,
-            has_mux: true,
-            has_reduced_size: true,
-        };
+        let place = Place::offered(&self.agreed.picture, self.free_mid());
         self.bundled.push(self.places.len());
         self.places.push(place);
         self.is_grouped = true;

@@ -11,6 +11,7 @@ mod extension;
 mod given;
 mod layout;
 mod microphone;
+mod place;
 mod profile;
 mod reading;
 mod section;
@@ -117,7 +118,8 @@ impl Offer {
 
     /// The candidate lines for the transport that we take, without `a=`.
     pub(super) fn candidates(&self) -> Vec<String> {
-        self.reading.candidates(&self.choice.bundled)
+        self.reading
+            .candidates(&self.choice.bundled, &self.described.fragment)
     }
 }
 
@@ -159,7 +161,7 @@ impl Answer {
         let given = layout.settle(&reading, &choice, &transport)?;
         Ok(Settled {
             description: RTCSessionDescription::answer(given).map_err(syntax)?,
-            candidates: reading.candidates(&choice.bundled),
+            candidates: reading.candidates(&choice.bundled, &transport.fragment),
             shows: Description::of(&reading, &choice, transport).shows,
         })
     }

@@ -113,16 +113,29 @@ impl Reading {
             .chain(others.iter().flat_map(by))
     }
 
-    /// Whether something without a value is said of the whole.
+    /// Whether all that a connection takes is said of a section itself, or of the whole.
+    pub(super) fn has_transport(&self, number: usize) -> bool {
+        let section = &self.sections[number];
+        ["ice-ufrag", "ice-pwd", "fingerprint"]
+            .into_iter()
+            .all(|key| section.values(key).next().is_some() || self.has(key))
+    }
+
+    /// Whether something is said of the whole.
     pub(super) fn has(&self, key: &str) -> bool {
         self.attributes.iter().any(|attribute| attribute.key == key)
     }
 
-    /// The candidates for the transport of these sections.
-    pub(super) fn candidates(&self, bundled: &[usize]) -> Vec<String> {
+    /// The candidates for the transport of these sections, of which this is the ICE user name fragment. Before anything is agreed on each section may
+    /// have a transport of its own, and with it another fragment.
+    pub(super) fn candidates(&self, bundled: &[usize], fragment: &str) -> Vec<String> {
+        let is_of_it = |number: &usize| {
+            let own = self.sections[*number].values("ice-ufrag").next();
+            bundled.contains(number) && own.is_none_or(|own| own.trim() == fragment)
+        };
         self.candidates
             .iter()
-            .filter(|(number, _)| bundled.contains(number))
+            .filter(|(number, _)| is_of_it(number))
             .map(|(_, line)| line.clone())
             .collect()
     }

@@ -32,6 +32,13 @@ pub(super) struct Line {
     pub(super) formats: Vec<String>,
 }
 
+impl Line {
+    /// Whether it is for RTP of any kind.
+    pub(super) fn is_rtp(&self) -> bool {
+        self.transport.contains("RTP/")
+    }
+}
+
 /// A section, read.
 #[derive(Debug)]
 pub(super) struct Section {
@@ -83,6 +90,11 @@ impl Section {
 
     pub(super) fn has(&self, key: &str) -> bool {
         self.media.has_attribute(key)
+    }
+
+    /// Whether it is for RTP of any kind.
+    pub(super) fn is_rtp(&self) -> bool {
+        self.line.is_rtp()
     }
 
     /// Whether RTCP shares the port of RTP (RFC 5761; RFC 8858).

@@ -177,7 +177,7 @@ fn the_transport_is_what_the_first_section_of_its_group_says() {
 #[test]
 fn what_can_not_be_used_is_refused_with_the_reason() {
     use DescriptionError::{
-        Empty, First, NoCredentials, NoFingerprint, NoMux, OtherFingerprint, SameMid, Setup, Syntax, Useless,
+        Empty, NoCredentials, NoFingerprint, NoMux, OtherFingerprint, SameMid, Setup, Syntax, Useless,
     };
     assert_eq!(described(""), Err(Empty));
     assert!(matches!(described("m=\r\n"), Err(Syntax(_))));
@@ -196,10 +196,4 @@ fn what_can_not_be_used_is_refused_with_the_reason() {
     assert_eq!(whole("m=text 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:0\r\n"), Useless);
     assert_eq!(whole(&audio.repeat(2)), SameMid("0".to_owned()));
     assert_eq!(whole(BROWSER), NoMux);
-    let first = "m=application 9 UDP/BFCP *\r\na=mid:1\r\n";
-    let group = "a=group:BUNDLE 1 0\r\n";
-    assert_eq!(
-        whole(&format!("{group}{audio}{first}")),
-        First("application".to_owned(), "UDP/BFCP".to_owned())
-    );
 }

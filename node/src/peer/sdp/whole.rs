@@ -12,7 +12,8 @@ use rtc::{
 use super::{
     choice::{Part, Role},
     coding::Coding,
-    layout::{Layout, Place},
+    layout::Layout,
+    place::Place,
     section::Dialect,
 };
 
@@ -35,12 +36,10 @@ impl Layout {
     /// The core's can't be read.
     pub(in crate::peer) fn own_offer(&mut self, core: String, has_sound: bool) -> Result<String, Error> {
         let core = SessionDescription::try_from(core)?;
-        let known = [Role::Sound, Role::Voice, Role::Data].map(Role::name);
-        let mids = core.media_descriptions.iter().filter_map(mid);
-        let new = mids
-            .into_iter()
-            .find(|mid| !known.contains(mid))
-            .map(ToOwned::to_owned);
+        // A section for sound that the viewer has rejected may be in it once more, by a name that is new as well.
+        let mut sections = core.media_descriptions.iter();
+        let new = sections.find(|media| media.media_name.media == "video");
+        let new = new.and_then(mid).map(ToOwned::to_owned);
         if let Some(new) = new {
             self.offer(new);
         }
@@ -236,6 +235,9 @@ impl Place {
         if let Some(coding) = &self.coding {
             media.media_name.formats = vec![coding.payload_type.to_string()];
             media.attributes.extend(coding.attributes());
+        } else if !self.line.is_rtp() {
+            // Only where the formats are those of RTP is a part of them an answer.
+            media.media_name.formats.clone_from(&self.line.formats);
         }
         media.attributes.push(attribute("inactive", None));
         media.attributes.extend(shared.iter().cloned());
@@ -254,7 +256,8 @@ fn attribute(key: &str, value: Option<&str>) -> Attribute {
     Attribute::new(key.to_owned(), value.map(ToOwned::to_owned))
 }
 
-/// Takes the candidates out of sections, and returns them and what all sections have in common.
+/// Takes the candidates out of sections, and returns them and what all sections have in common. The core names each address once more for RTCP,
+/// which has no port of its own here, and as if that were no worse (RFC 8445, section 5.1.2.1).
 fn split_transport(sections: &mut [MediaDescription]) -> (Vec<Attribute>, Vec<Attribute>) {
     let with_transport = sections
         .iter()
@@ -270,5 +273,10 @@ fn split_transport(sections: &mut [MediaDescription]) -> (Vec<Attribute>, Vec<At
             |attribute: &mut Attribute| ["candidate", "end-of-candidates"].contains(&attribute.key.as_str());
         candidates.extend(media.attributes.extract_if(.., is_candidate));
     }
+    let is_for_rtcp = |candidate: &Attribute| {
+        let component = candidate.value.as_deref().map(|value| value.split(' ').nth(1));
+        component == Some(Some("2"))
+    };
+    candidates.retain(|candidate| !is_for_rtcp(candidate));
     (candidates, shared)
 }

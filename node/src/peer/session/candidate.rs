@@ -9,14 +9,26 @@ use rtc::{
     shared::error::Error,
 };
 
-/// A host candidate (RFC 8445, section 5.1.1.1).
-pub(super) fn host(address: SocketAddr) -> Result<RTCIceCandidateInit, Error> {
+/// The priority of an address of ours, of which there are `before` that viewers should rather take (RFC 8445, section 5.1.2.1): each has one of
+/// its own, and component 1.
+fn priority(preference: u32, before: u16) -> u32 {
+    (preference << 24) + (u32::from(u16::MAX - before) << 8) + 255
+}
+
+/// A host candidate (RFC 8445, section 5.1.1.1), of which there are `before` that viewers should rather take.
+///
+/// # Errors
+/// The core can't make it.
+pub(super) fn host(address: SocketAddr, before: u16) -> Result<RTCIceCandidateInit, Error> {
+    /// The recommended preference of the type.
+    const HOST: u32 = 126;
     let candidate = CandidateHostConfig {
         base_config: CandidateConfig {
             network: "udp".to_owned(),
             address: address.ip().to_string(),
             port: address.port(),
             component: 1,
+            priority: priority(HOST, before),
             ..CandidateConfig::default()
         },
         ..CandidateHostConfig::default()
@@ -28,9 +40,10 @@ pub(super) fn host(address: SocketAddr) -> Result<RTCIceCandidateInit, Error> {
 /// The server-reflexive candidate of a mapping (RFC 8445, section 5.1.1.2). The base is not told: it is in a candidate of its own, and who hides it
 /// has a reason (RFC 8839, section 5.1).
 pub(super) fn reflexive(address: SocketAddr) -> String {
-    // RFC 8445, section 5.1.2.1: the recommended type preference of 100, one interface, component 1.
-    const PRIORITY: u32 = (100 << 24) + (65535 << 8) + 255;
+    /// The recommended preference of the type.
+    const REFLEXIVE: u32 = 100;
+    let priority = priority(REFLEXIVE, 0);
     let nowhere = if address.is_ipv4() { "0.0.0.0" } else { "::" };
     let (ip, port) = (address.ip(), address.port());
-    format!("candidate:1 1 udp {PRIORITY} {ip} {port} typ srflx raddr {nowhere} rport 0")
+    format!("candidate:1 1 udp {priority} {ip} {port} typ srflx raddr {nowhere} rport 0")
 }

@@ -66,7 +66,7 @@ pub(super) struct Opened {
     pub(super) answer: String,
 }
 
-/// Takes an offer, and answers it with these addresses of ours.
+/// Takes an offer, and answers it with these addresses of ours, the best first.
 ///
 /// # Errors
 /// The offer has no codec of ours, or the core refuses it.
@@ -116,8 +116,8 @@ pub(super) fn open(
     )?;
     let mut layout = Layout::new(agreed, stream.repair.rtp.ssrc());
     connection.set_remote_description(now, offer.given(&mut layout)?)?;
-    for address in addresses {
-        connection.add_local_candidate(candidate::host(*address)?)?;
+    for (before, address) in (0..).zip(addresses) {
+        connection.add_local_candidate(candidate::host(*address, before)?)?;
     }
     let mut remotes = Remotes::new(addresses);
     remotes.add(&mut connection, &offer.candidates());

@@ -254,6 +254,43 @@ fn a_page_may_open_a_channel_for_messages_of_a_bounded_size() {
 }
 
 #[test]
+fn each_address_of_ours_has_a_priority_of_its_own_and_the_first_the_highest() {
+    let addresses = ["192.0.2.1:5000", "[2001:db8::1]:5000", "198.51.100.1:5000"];
+    let addresses = addresses.map(|address| address.parse().expect("an address"));
+    let now = Instant::now();
+    let anchor = Anchor {
+        instant: now,
+        timestamp: Timestamp::now(),
+        wall: Duration::ZERO,
+    };
+    let offer = offer(BROWSER).expect("readable");
+    let mut session =
+        Session::new("viewer".into(), offer, &addresses, &Terms::default(), anchor, now).expect("a session");
+    let Some(Event::Answer(answer)) = event(&mut session) else {
+        panic!("the answer is the first event")
+    };
+    let told = answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=candidate:"));
+    let told = told.map(|line| {
+        let words: Vec<_> = line.split(' ').collect();
+        (words[4].to_owned(), words[3].parse().expect("a number"))
+    });
+    let mut told: Vec<(String, u32)> = told.collect();
+    told.sort_by_key(|(_, priority)| std::cmp::Reverse(*priority));
+    // RFC 8445, section 5.1.2.1.
+    let expected = [
+        ("192.0.2.1", 2_130_706_431),
+        ("2001:db8::1", 2_130_706_175),
+        ("198.51.100.1", 2_130_705_919),
+    ];
+    assert_eq!(
+        told,
+        expected.map(|(address, priority)| (address.to_owned(), priority))
+    );
+}
+
+#[test]
 fn one_without_a_codec_of_ours_is_told_so() {
     let foreign = BROWSER.replace("VP8/", "VP7/").replace("H264/", "H265/");
     let error = answered(&foreign).err().expect("a refusal");

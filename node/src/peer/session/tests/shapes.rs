@@ -1,6 +1,7 @@
 //! Offers of other shapes than a browser's.
 
 mod later;
+mod leading;
 
 use super::*;
 

@@ -94,8 +94,41 @@ impl<'a> Sdp<'a> {
             .any(|number| self.sections[*number].has("rtcp-mux"))
     }
 
-    /// Whether an offer is one that we have to take: there is a place in which we could send a picture, and all that a connection takes.
+    /// The sections of a kind in which we might send, by their direction and transport.
+    fn places(&self, kind: &str) -> impl Iterator<Item = usize> {
+        (0..self.sections.len()).filter(move |number| {
+            let section = &self.sections[*number];
+            section.kind() == kind
+                && self.is_open(*number)
+                && section.is_rtp()
+                && ["sendrecv", "recvonly"].contains(&self.direction(*number))
+        })
+    }
+
+    /// The first of these with a format that can be sent.
+    fn place(&self, kind: &str, can_send: impl Fn(&Media<'a>, &str) -> bool) -> Option<usize> {
+        self.places(kind).find(|number| {
+            let section = &self.sections[*number];
+            let mut formats = section.formats().into_iter();
+            self.has_mux(*number) && formats.any(|format| can_send(section, format))
+        })
+    }
+
+    /// Whether an offer is one in the answer to which our picture has to be.
+    pub(super) fn must_be_shown(&self) -> bool {
+        self.place("video", Media::is_sendable)
+            .is_some_and(|place| self.can_connect(place))
+    }
+
+    /// Whether an offer is one that we have to take: there is a place in which we could send a picture, or sound to who wants no picture.
     pub(super) fn must_be_answered(&self) -> bool {
+        let wants_picture = self.places("video").next().is_some();
+        let sound = self.place("audio", Media::is_audible).filter(|_| !wants_picture);
+        self.must_be_shown() || sound.is_some_and(|place| self.can_connect(place))
+    }
+
+    /// Whether there is all that a connection takes for this section.
+    fn can_connect(&self, place: usize) -> bool {
         let mids: Vec<_> = self
             .sections
             .iter()
@@ -105,23 +138,8 @@ impl<'a> Sdp<'a> {
             .iter()
             .enumerate()
             .all(|(number, mid)| !mids[..number].contains(mid));
-        let mut places = (0..self.sections.len()).filter(|number| {
-            let section = &self.sections[*number];
-            section.kind() == "video"
-                && self.is_open(*number)
-                && section.is_rtp()
-                && self.has_mux(*number)
-                && ["sendrecv", "recvonly"].contains(&self.direction(*number))
-                && section.formats().iter().any(|format| section.is_sendable(format))
-        });
-        let Some(first) = places.next() else { return false };
-        let group = self.group(first);
-        // The first of a group can't be done without (RFC 9143, section 7.3.3).
-        let can_stay = group.first().is_none_or(|number| {
-            let section = &self.sections[*number];
-            group.len() < 2 || section.is_rtp() || section.is_data()
-        });
-        let by = self.sections[group.first().copied().unwrap_or(first)].values("fingerprint");
+        let first = self.group(place).first().copied().unwrap_or(place);
+        let by = self.sections[first].values("fingerprint");
         let whole = self
             .whole
             .iter()
@@ -129,8 +147,8 @@ impl<'a> Sdp<'a> {
         let has_sha_256 = by
             .chain(whole)
             .any(|value| value.to_ascii_lowercase().starts_with("sha-256 "));
-        let setup = self.said(first, "setup").unwrap_or("actpass");
-        is_unique && can_stay && has_sha_256 && ["actpass", "active", "passive"].contains(&setup)
+        let setup = self.said(place, "setup").unwrap_or("actpass");
+        is_unique && has_sha_256 && ["actpass", "active", "passive"].contains(&setup)
     }
 }
 
@@ -235,5 +253,16 @@ impl<'a> Media<'a> {
                 "h264" => self.parameter(format, "packetization-mode") == Some("1") && profile(),
                 _ => false,
             }
+    }
+    /// Whether it is one of the codecs that every endpoint has (RFC 7874, section 3).
+    fn is_audible(&self, format: &str) -> bool {
+        let codec = self.codec(format);
+        let codec = codec
+            .as_ref()
+            .map(|(name, clock, channels)| (&name[..], &clock[..], &channels[..]));
+        matches!(
+            codec,
+            Some(("opus", "48000", "2") | ("pcmu" | "pcma", "8000", "1"))
+        )
     }
 }

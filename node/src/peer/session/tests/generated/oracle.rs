@@ -139,13 +139,28 @@ fn accepted(offer: &Sdp<'_>, answer: &Sdp<'_>, number: usize) -> Verdict {
         }
     }
     for key in ["extmap", "rid", "simulcast"] {
-        if let Some(value) = ours.value(key).filter(|value| {
+        let foreign = ours.values(key).find(|value| {
             // RFC 8285, section 6: what the viewer would only receive we would only send.
             let offered = value.replacen("/sendonly ", "/recvonly ", 1);
             !theirs.values(key).any(|other| other == offered)
-        }) {
+        });
+        if let Some(value) = foreign {
             return wrong(&format!("{key}:{value} was not offered"));
         }
+    }
+    // RFC 8285, section 5: a number means one extension, and an extension has one number in a section.
+    let maps = ours.values("extmap").map(|value| {
+        let (number, uri) = value.split_once(' ').unwrap_or_default();
+        (number.split('/').next().unwrap_or_default(), uri)
+    });
+    let maps: Vec<_> = maps.collect();
+    let clash = |(number, (id, uri)): (usize, &(&str, &str))| {
+        maps[..number]
+            .iter()
+            .any(|(other_id, other)| other_id == id || other == uri)
+    };
+    if maps.iter().enumerate().any(clash) {
+        return wrong(&format!("{maps:?} are for one and the same"));
     }
     Ok(())
 }
@@ -173,9 +188,15 @@ fn grouped(offer: &Sdp<'_>, answer: &Sdp<'_>) -> Verdict {
         right(group.iter().all(|number| offered.contains(number)), || {
             format!("{group:?} were offered as {offered:?}")
         })?;
-        right(group.first() == offered.first(), || {
-            format!("{offered:?} became {group:?}")
-        })?;
+        // Section 7.3.1: who speaks for all is the first that is not rejected. Who offers that it be one without a port is in the wrong (section 7.2).
+        let has_port = |number: &usize| offer.sections[*number].port() != "0";
+        let first = offered
+            .iter()
+            .find(|number| open.contains(number) && has_port(number));
+        right(
+            !offered.first().is_some_and(has_port) || Some(one) == first,
+            || format!("{offered:?} became {group:?}"),
+        )?;
     }
     let carries = |number: &usize| answer.sections[*number].value("candidate").is_some();
     let carrying: Vec<_> = (0..answer.sections.len()).filter(carries).collect();

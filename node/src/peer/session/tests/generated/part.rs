@@ -34,7 +34,10 @@ const CANDIDATES: [&str; 12] = [
     "11 1 udp",
     "",
 ];
-const EXTENSIONS: [&str; 5] = [
+const EXTENSIONS: [&str; 8] = [
+    "extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    "extmap:15 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+    "extmap:5/sendonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "extmap:4/recvonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
     "extmap:9 urn:ietf:params:rtp-hdrext:sdes:mid",

@@ -79,6 +79,51 @@ fn our_own_offer_has_all_sections_in_their_places() {
 }
 
 #[test]
+fn an_offer_that_crossed_ours_may_reject_the_sound_and_ours_comes_again_with_the_picture() {
+    let (mut session, _) = answered(&without_video()).expect("an answer");
+    assert!(owed_offer(&mut session).is_some());
+    let channel = with_channel();
+    let (_, data) = channel.split_once("m=application").expect("a section for data");
+    let crossing = without_video()
+        .replace("m=audio 9", "m=audio 0")
+        .replace("BUNDLE 1", "BUNDLE 2");
+    let crossing = format!("{}\nm=application{data}", crossing.trim_end());
+    let answer = again(&mut session, &crossing);
+    assert!(heads(&answer)[0].starts_with("m=audio 0 "), "{answer}");
+    let offer = owed_offer(&mut session).expect("it is still owed");
+    let heads = heads(&offer);
+    assert_eq!(heads[1..].len(), 2, "{offer}");
+    assert!(
+        heads[1].starts_with("m=application 9 ") && heads[2].starts_with("m=video 9 "),
+        "{offer}"
+    );
+    assert!(
+        section(&offer, "video").iter().any(|line| line == "a=sendonly"),
+        "{offer}"
+    );
+}
+
+#[test]
+fn a_number_that_means_something_else_in_another_section_for_sound_is_not_answered_there() {
+    let first =
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\na=mid:1\na=recvonly\na=rtcp-mux\na=rtpmap:111 opus/48000/2\n";
+    let grouped = |mids: &str| {
+        let group = format!("a=group:BUNDLE {mids}\na=fingerprint");
+        NO_BUNDLE.replacen("a=fingerprint", &group, 1)
+    };
+    let (mut session, answer) =
+        answered_on(&format!("{}{first}", grouped("0 1")), with_sound()).expect("an answer");
+    assert!(heads(&answer)[1].contains(" 111"), "{answer}");
+    let second = first
+        .replace("mid:1", "mid:2")
+        .replace("opus/48000/2", "red/48000/2");
+    let gone = first.replace("audio 9", "audio 0");
+    let answer = again(&mut session, &format!("{}{gone}{second}", grouped("0 2")));
+    assert_eq!(heads(&answer)[2], "m=audio 9 UDP/TLS/RTP/SAVPF 0", "{answer}");
+    assert!(!answer.contains("rtpmap:111"), "{answer}");
+}
+
+#[test]
 fn what_is_sent_again_is_agreed_on_where_the_viewer_takes_it_and_keeps_its_source() {
     let (mut session, answer) = answered(BROWSER).expect("an answer");
     let told = |answer: &str, key: &str| -> Vec<String> {
