@@ -108,6 +108,10 @@ pub struct Viewer {
     pub estimated_bits_per_second: Option<f64>,
     /// Whether it is sent less than there is, because its path carries no more.
     pub thinned: bool,
+    /// Which size its pictures have now: `full` or `small`.
+    pub rung: String,
+    /// Whether pictures that no other builds upon are left out: about every second one.
+    pub halved: bool,
     /// Pictures sent.
     pub frames: u64,
     /// Datagrams sent, whatever was in them.
@@ -250,6 +254,8 @@ impl Viewer {
             bits_per_second: viewer.bits_per_second,
             estimated_bits_per_second: viewer.estimate,
             thinned: viewer.thinned,
+            rung: viewer.rung.to_string(),
+            halved: viewer.halved,
             frames: viewer.units,
             packets: viewer.packets,
             bytes: viewer.bytes,
