@@ -1,7 +1,8 @@
 // The viewer page: puts the rooms together and keeps the address bar in step.
 //
 // The way of a picture: signaling.js (who is there, messages) -> watch.js (when to call) -> session.js (one call)
-// -> view.js (the screen). The way of a voice: talk.js -> session.js. words.js says everything that is said, stats.js measures.
+// -> view.js (the screen). The way of a voice: talk.js -> session.js. words.js says everything that is said, stats.js measures, and
+// reserve.js says how long pictures are held back for what got lost.
 //
 // Hooks that tests and user scripts may rely on:
 //   [data-camera="NAME"]        the button of a camera; data-id its member id, data-present "true" or "false",

@@ -9,6 +9,7 @@
 import { LABEL, PROTOCOL } from "./channel.js";
 import { Eyes, LABEL as EYES } from "./eyes.js";
 import { randomHex } from "./random.js";
+import { Reserve } from "./reserve.js";
 import { StatsDigest } from "./stats.js";
 
 const ANSWER_PATIENCE = 8_000; // ms from the offer to the answer
@@ -60,6 +61,8 @@ export class Session extends EventTarget {
   #send;
   #peer = null;
   #stats = null;
+  #picture = null; // its RTCRtpReceiver
+  #reserve = new Reserve();
   #deadline = null;
   #doubt = null;
   #name = randomHex();
@@ -191,9 +194,11 @@ export class Session extends EventTarget {
     }
   }
 
-  /** See StatsDigest.take. */
-  takeStats() {
-    return this.#stats.take();
+  /** See StatsDigest.take. What gets lost on the way decides from then on how long pictures are held back; a browser has the sound go with them. */
+  async takeStats() {
+    const stats = await this.#stats.take();
+    if (this.#picture && !this.#over) holdBack(this.#picture, this.#reserve.look(stats));
+    return stats;
   }
 
   /** The first frame is on the screen: from here on the owner watches over the flow. */
@@ -287,9 +292,9 @@ export class Session extends EventTarget {
   }
 
   #receive(track, receiver) {
-    // Live view: show each frame as soon as it is complete. The second name is what older Chromiums have.
-    if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
-    if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = 0;
+    // Live view: show each frame as soon as it is complete.
+    holdBack(receiver, 0);
+    if (track.kind === "video") this.#picture = receiver;
     this.stream.addTrack(track);
     this.dispatchEvent(new Event("track"));
   }
@@ -374,6 +379,12 @@ export class Session extends EventTarget {
  */
 function markTalk(sdp) {
   return sdp.replace(/^m=audio .*\r\n(?:[^m].*\r\n)*/m, (section) => `${section}a=x-pinhole-talk\r\n`);
+}
+
+/** The second name, in seconds, is what older Chromiums have. */
+function holdBack(receiver, milliseconds) {
+  if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = milliseconds;
+  else if ("playoutDelayHint" in receiver) receiver.playoutDelayHint = milliseconds / 1000;
 }
 
 async function addCandidate(peer, candidate) {

@@ -15,7 +15,7 @@ export class StatsDigest {
   /**
    * Asks the peer connection and returns a digest:
    * `packets` (sound included), `videoPackets` and `framesDecoded` (totals), `width`, `height` (px), `fps`, `bitrate` (bit/s, sound included),
-   * `loss` (share of packets, 0..1), `roundTrip`, `buffer`, `decode` (ms per frame), `dropped` (frames),
+   * `loss`, `repaired` (shares of packets that were lost and that came again, 0..1), `roundTrip`, `buffer`, `decode` (ms per frame), `dropped` (frames),
    * `codec`, `soundCodec`, `path`. What is not known is null.
    */
   async take() {
@@ -38,6 +38,7 @@ export class StatsDigest {
       fps: rate("framesDecoded"),
       bitrate: seconds > 0.2 ? rate("bytes") * 8 : null,
       loss: expected > 0 ? Math.max(0, grown("lost")) / expected : null,
+      repaired: expected > 0 ? Math.max(0, grown("repaired")) / expected : null,
       roundTrip: sample.roundTrip,
       buffer: per("bufferDelay", "bufferCount"),
       decode: per("decodeTime", "framesDecoded"),
@@ -52,7 +53,7 @@ export class StatsDigest {
 function read(report) {
   const sample = {
     at: performance.now(),
-    packets: 0, videoPackets: 0, lost: 0, bytes: 0, framesDecoded: 0, bufferDelay: 0, bufferCount: 0, decodeTime: 0,
+    packets: 0, videoPackets: 0, lost: 0, repaired: 0, bytes: 0, framesDecoded: 0, bufferDelay: 0, bufferCount: 0, decodeTime: 0,
     dropped: null, width: null, height: null, roundTrip: null, codec: null, soundCodec: null, path: null,
   };
   for (const entry of report.values()) {
@@ -65,6 +66,7 @@ function read(report) {
     }
     sample.videoPackets += entry.packetsReceived ?? 0;
     sample.lost += entry.packetsLost ?? 0;
+    sample.repaired += entry.retransmittedPacketsReceived ?? 0;
     sample.framesDecoded += entry.framesDecoded ?? 0;
     sample.decodeTime += entry.totalDecodeTime ?? 0;
     sample.bufferDelay += entry.jitterBufferDelay ?? 0;

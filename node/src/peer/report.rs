@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::id::CameraId;
-use crate::media::{Codec, SoundCodec};
+use crate::media::{Codec, Rung, SoundCodec};
 
 /// Who watches at this moment.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +49,10 @@ pub struct Viewer {
     pub thinned: bool,
     /// From the capture of a picture to the viewer's screen, where the viewer tells it.
     pub latency: Option<Duration>,
+    /// Of which size its pictures are now.
+    pub rung: Rung,
+    /// Whether those that no other builds upon are left out.
+    pub halved: bool,
     /// What it reported last; `None` before its first report.
     pub reception: Option<Reception>,
     /// The round-trip time of the last connectivity check (RFC 7675), one a second.

@@ -110,6 +110,10 @@ pub struct Viewer {
     pub thinned: bool,
     /// From the capture of a picture to the viewer's screen, as the viewer says.
     pub latency_seconds: Option<f64>,
+    /// Which size its pictures have now: `full` or `small`.
+    pub rung: String,
+    /// Whether pictures that no other builds upon are left out: about every second one.
+    pub halved: bool,
     /// Pictures sent.
     pub frames: u64,
     /// Datagrams sent, whatever was in them.
@@ -253,6 +257,8 @@ impl Viewer {
             estimated_bits_per_second: viewer.estimate,
             thinned: viewer.thinned,
             latency_seconds: viewer.latency.as_ref().map(Duration::as_secs_f64),
+            rung: viewer.rung.to_string(),
+            halved: viewer.halved,
             frames: viewer.units,
             packets: viewer.packets,
             bytes: viewer.bytes,

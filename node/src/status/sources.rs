@@ -209,7 +209,7 @@ impl Parts<'_> {
 pub(super) mod samples {
     use super::*;
     use crate::{
-        media::{Codec, Colour, FrameRate, PixelFormat, SoundCodec, VideoFormat},
+        media::{Codec, Colour, FrameRate, PixelFormat, Rung, SoundCodec, VideoFormat},
         peer::{Reception, Stage, Viewer},
         pipeline::{SoundState, State},
     };
@@ -382,6 +382,8 @@ pub(super) mod samples {
             estimate: Some(1_600_000.0),
             thinned: true,
             latency: Some(Duration::from_millis(87)),
+            rung: Rung::SMALL,
+            halved: false,
             round_trip: Some(Duration::from_micros(12_500)),
         }
     }

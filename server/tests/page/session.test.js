@@ -595,4 +595,17 @@ describe("tracks", () => {
     assert.equal("playoutDelayHint" in receiver, false);
     assert.deepEqual(events, [{ type: "track" }]);
   });
+
+  test("are held back where packets get lost on the way", async (t) => {
+    const { session, connection } = await answered(t);
+    const receiver = { jitterBufferTarget: null };
+    connection.ontrack({ track: { kind: "video" }, receiver });
+    const pair = { type: "candidate-pair", nominated: true, state: "succeeded", currentRoundTripTime: 0.04 };
+    const lost = (packetsLost) => ({ pair, v: { type: "inbound-rtp", kind: "video", packetsReceived: 100 * packetsLost, packetsLost } });
+    for (const count of [1, 1, 30]) {
+      connection.reports(lost(count));
+      await session.takeStats();
+    }
+    assert.equal(receiver.jitterBufferTarget, 80);
+  });
 });

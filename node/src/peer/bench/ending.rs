@@ -119,6 +119,31 @@ fn media_are_held_back_before_the_place_is_given_up() {
 }
 
 #[test]
+fn where_no_keyframe_can_be_had_a_short_cut_costs_no_more_than_itself() {
+    let mut call = Call::new(Setting {
+        on_request: false,
+        ..Setting::default()
+    });
+    call.connect();
+    // As long as the ring's packets last there is no other keyframe.
+    call.run(Duration::from_millis(200));
+    let keyframes = call.told.keyframes_wanted;
+    call.cut();
+    call.run(Duration::from_millis(1900));
+    assert_eq!(call.stage(), Some(Stage::AwaitingKeyframe));
+    call.mend();
+    let shown = call.viewer.screen().shown();
+    let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
+    assert!(
+        call.run_until(Duration::from_millis(1500), sees),
+        "{:?}",
+        call.told
+    );
+    assert!(call.told.keyframes_wanted > keyframes);
+    assert_eq!(call.stage(), Some(Stage::Watching));
+}
+
+#[test]
 fn a_viewer_that_closes_is_gone_as_soon_as_it_is_heard() {
     let mut call = watching();
     let said = call.now;

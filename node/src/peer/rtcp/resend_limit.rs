@@ -9,6 +9,10 @@ const ASSUMED: Duration = Duration::from_millis(100);
 /// What is measured counts within these bounds: a report is the viewer's word.
 const SHORTEST: Duration = Duration::from_millis(20);
 const LONGEST: Duration = Duration::from_secs(1);
+/// This part of it is left out: what is measured varies, and viewers ask by a rhythm of their own, so that the next request may be half a round trip away.
+const EARLY: u32 = 8;
+/// A packet that is asked for again within so much time was lost a second time. Longer ago it was another one of the same number.
+const ASKED_AGAIN: Duration = Duration::from_secs(2);
 /// Packets that are remembered as sent again. At least as many as are kept for it.
 const REMEMBERED: usize = 1024;
 
@@ -101,28 +105,38 @@ impl ResendLimit {
         self.budget = (self.budget + bytes / SHARE).min(MOST);
     }
 
-    /// Whether the packet of this number and so many bytes is to be sent again: it is not on its way already, and there is a budget for it. If
-    /// so, it is on its way from now on. Who still misses one that was refused asks again.
-    pub(in crate::peer) fn takes(&mut self, sequence: u16, bytes: usize, now: Instant) -> bool {
+    /// How often the packet of this number and so many bytes is to be sent again now: not at all while it is on its way already, or there is no budget for
+    /// it, and else it is on its way from now on. One that got lost a second time is sent twice where the path was never found full: a third time would be a
+    /// freeze of several round trips. Who still misses one that was refused asks again.
+    pub(in crate::peer) fn copies(&mut self, sequence: u16, bytes: usize, now: Instant) -> usize {
         if self.resent.is_empty() {
             self.resent = vec![None; REMEMBERED].into_boxed_slice();
         }
+        // A path that was found full loses by its queue, and its round trips grow with that: more of the same makes both worse.
+        let is_wide = self.path.is_none();
+        let early = if is_wide {
+            self.round_trip / EARLY
+        } else {
+            Duration::ZERO
+        };
+        let wait = self.round_trip - early;
         let last = &mut self.resent[usize::from(sequence) % REMEMBERED];
-        let is_on_its_way = last.is_some_and(|(packet, at)| {
-            packet == sequence && now.saturating_duration_since(at) < self.round_trip
-        });
+        let before = last.filter(|(packet, _)| *packet == sequence);
+        let before = before.map(|(_, at)| now.saturating_duration_since(at));
+        let is_on_its_way = before.is_some_and(|ago| ago < wait);
         let is_carried = self.path.is_none_or(|path| path.left > 0.0);
-        match self.budget.checked_sub(bytes) {
-            Some(left) if !is_on_its_way && is_carried => {
-                *last = Some((sequence, now));
-                self.budget = left;
-                if let Some(path) = &mut self.path {
-                    path.left -= bytes as f64;
-                }
-                true
-            }
-            _ => false,
+        if is_on_its_way || !is_carried || self.budget < bytes {
+            return 0;
         }
+        *last = Some((sequence, now));
+        let is_lost_again = before.is_some_and(|ago| ago < ASKED_AGAIN);
+        let has_room = is_wide && self.budget >= 2 * bytes;
+        let copies = if is_lost_again && has_room { 2 } else { 1 };
+        self.budget -= copies * bytes;
+        if let Some(path) = &mut self.path {
+            path.left -= (copies * bytes) as f64;
+        }
+        copies
     }
 }
 
@@ -134,7 +148,7 @@ mod tests {
 
     /// What is left of a request for these packets.
     fn due(limit: &mut ResendLimit, sequences: &[u16], now: Instant) -> Vec<u16> {
-        let due = |sequence: &u16| limit.takes(*sequence, 1, now);
+        let due = |sequence: &u16| limit.copies(*sequence, 1, now) > 0;
         sequences.iter().copied().filter(due).collect()
     }
 
@@ -142,13 +156,36 @@ mod tests {
     fn a_packet_is_sent_again_once_in_a_round_trip() {
         let (mut limit, now) = (ResendLimit::default(), Instant::now());
         assert_eq!(due(&mut limit, &[7, 9, 65_535, 9], now), [7, 9, 65_535]);
-        let soon = now + ASSUMED - MILLISECOND;
+        let soon = now + ASSUMED - ASSUMED / EARLY - MILLISECOND;
         assert_eq!(
             due(&mut limit, &[7, 8, 9], soon),
             [8],
             "the others are on their way"
         );
-        assert_eq!(due(&mut limit, &[7, 8], now + ASSUMED), [7]);
+        assert_eq!(due(&mut limit, &[7, 8], soon + MILLISECOND), [7]);
+    }
+
+    #[test]
+    fn what_got_lost_a_second_time_is_sent_twice_where_the_path_was_never_full() {
+        let (mut limit, mut now) = (ResendLimit::default(), Instant::now());
+        let mut copies = |limit: &mut ResendLimit, later: u32| {
+            now += later * MILLISECOND;
+            limit.copies(7, 1000, now)
+        };
+        assert_eq!(copies(&mut limit, 0), 1);
+        assert_eq!(copies(&mut limit, 20), 0, "it is on its way");
+        assert_eq!(copies(&mut limit, 100), 2);
+        assert_eq!(copies(&mut limit, 100), 2);
+        assert_eq!(copies(&mut limit, 5000), 1, "another one of the same number");
+        limit.budget = 1500;
+        assert_eq!(copies(&mut limit, 100), 1);
+        assert_eq!(copies(&mut limit, 100), 0);
+        limit = ResendLimit::default();
+        limit.obey(Some(Bitrate::from_bps(1_000_000)), now);
+        let at = |milliseconds: u32| now + milliseconds * MILLISECOND;
+        assert_eq!(limit.copies(7, 1000, now), 1);
+        assert_eq!(limit.copies(7, 1000, at(99)), 0, "all of a round trip");
+        assert_eq!(limit.copies(7, 1000, at(100)), 1, "a path that was full");
     }
 
     #[test]
@@ -159,8 +196,9 @@ mod tests {
             limit.measured(measured * MILLISECOND);
             now += 2 * LONGEST;
             assert_eq!(due(&mut limit, &[7], now), [7]);
-            assert!(due(&mut limit, &[7], now + (expected - 1) * MILLISECOND).is_empty());
-            assert_eq!(due(&mut limit, &[7], now + expected * MILLISECOND), [7]);
+            let expected = expected * MILLISECOND * (EARLY - 1) / EARLY;
+            assert!(due(&mut limit, &[7], now + expected - MILLISECOND).is_empty());
+            assert_eq!(due(&mut limit, &[7], now + expected), [7]);
         }
     }
 
@@ -182,7 +220,7 @@ mod tests {
         let mut spent = |limit: &mut ResendLimit, carries: Option<u64>, now: Instant| {
             limit.obey(carries.map(Bitrate::from_bps), now);
             let first = next;
-            while next - first < 100 && limit.takes(next, 1000, now) {
+            while next - first < 100 && limit.copies(next, 1000, now) > 0 {
                 next += 1;
             }
             next - first
@@ -206,7 +244,7 @@ mod tests {
         let mut next = 0;
         let mut spent = |limit: &mut ResendLimit| {
             let first = next;
-            while limit.takes(next, 1000, now) {
+            while limit.copies(next, 1000, now) > 0 {
                 next += 1;
             }
             usize::from(next - first)
@@ -218,7 +256,7 @@ mod tests {
         assert_eq!(spent(&mut limit), MOST / 1000, "no more is saved up");
         limit.earn(2000);
         assert!(
-            limit.takes(next, 1000, now),
+            limit.copies(next, 1000, now) > 0,
             "it was refused, and is not taken to be on its way"
         );
     }

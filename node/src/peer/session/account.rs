@@ -3,7 +3,10 @@ use std::time::{Duration, Instant};
 use rtc::{peer_connection::RTCPeerConnection, statistics::StatsSelector};
 
 use super::{link::Link, meter::Meter, stream::Stream};
-use crate::peer::{id::CameraId, report::Viewer, rtcp::Feedback};
+use crate::{
+    media::Layer,
+    peer::{id::CameraId, report::Viewer, rtcp::Feedback},
+};
 
 /// What a session has sent.
 pub(super) struct Account {
@@ -64,6 +67,8 @@ impl Account {
             estimate: link.rungs.carries().map(|rate| rate.bps() as f64),
             thinned: link.rungs.is_thinned(),
             latency: link.watch.latency(),
+            rung: link.rungs.rung(),
+            halved: !link.rungs.takes(Layer::Upper),
             reception: link.feedback.reception,
             round_trip: round_trip(&mut link.connection, now),
         }

@@ -36,30 +36,36 @@ impl Session {
         out: &mut impl Out,
     ) -> bool {
         self.now = now;
-        let Some(group) = group.filter(|group| !self.negotiation.awaits_answer() && self.may_catch_up(group))
-        else {
+        let Some(group) = group.filter(|_| !self.negotiation.awaits_answer()) else {
             return false;
         };
-        let Group { first, newest, .. } = group;
+        let Some(first) = self.catches_up_from(&group, ring) else {
+            return false;
+        };
         if !begins(&mut self.link, true) {
             return false;
         }
-        let stamps = Stamps::drawn_together(newest);
+        let stamps = Stamps::drawn_together(group.newest);
         self.link.catching = Some(Catching { next: first, stamps });
         self.begun();
         self.go_on(ring, out);
         true
     }
 
-    /// Whether that would help. To one that has had pictures these are from before; but what came before it could decrypt anything it has lost, and
-    /// where no keyframe can be had by asking it would see nothing until the camera makes one.
-    fn may_catch_up(&self, group: &Group) -> bool {
+    /// The number of the packet to begin with, where that would help. To one that has had pictures these are from before; but what came before it could
+    /// decrypt anything it has lost, and where no keyframe can be had by asking it would see nothing until the camera makes one.
+    fn catches_up_from(&self, group: &Group, ring: &Ring) -> Option<u64> {
         let link = &self.link;
-        match link.begun {
+        let helps = match link.begun {
             _ if link.stage == Stage::AwaitingKeyframe => {
-                // But for what it missed while it could not be heard.
-                let missed = link.silence.missed();
-                link.media.stream.units() == 0 || missed.is_some_and(|missed| group.first >= missed)
+                if link.media.stream.units() == 0 {
+                    return Some(group.first);
+                }
+                // But for what it missed while it could not be heard. Where that follows the last keyframe, what came before it was sent, and is asked for
+                // again as far as it was lost.
+                let first = group.first.max(link.silence.missed()?);
+                return (first == group.first || group.is_the_only && ring.get(first).is_some())
+                    .then_some(first);
             }
             Some(Begun { first, last, times }) => {
                 let since = |at| self.now.saturating_duration_since(at);
@@ -67,7 +73,8 @@ impl Session {
                 group.is_the_only && !self.catches_up() && times < TIMES && is_time
             }
             None => false,
-        }
+        };
+        helps.then_some(group.first)
     }
 
     /// Notes that the viewer is sent a keyframe as the first picture, or as the first one anew.

@@ -111,6 +111,8 @@ impl Session {
             link.rungs.begin(*rung);
             link.media.stream.change();
             link.catching = None;
+            // What was missed has numbers of the other one.
+            link.silence.resume();
         }
         if self.link.probe.next().is_some() {
             self.call_back();
@@ -187,13 +189,14 @@ impl Session {
         self.link.resend_limit.obey(self.link.rungs.carries(), now);
         for sequence in missing {
             let link = &mut self.link;
-            if let Some((place, packet)) = link.media.stream.kept(sequence, ring)
-                && link.resend_limit.takes(sequence, packet.payload.len(), now)
-            {
+            let Some((place, packet)) = link.media.stream.kept(sequence, ring) else {
+                continue;
+            };
+            for _ in 0..link.resend_limit.copies(sequence, packet.payload.len(), now) {
                 if repairs {
                     self.repair(place, &packet.payload, out);
                 } else {
-                    link.numbering.again(place.wide);
+                    self.link.numbering.again(place.wide);
                     self.packet(Which::Picture, place, &packet.payload, out);
                 }
             }
