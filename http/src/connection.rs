@@ -1,8 +1,9 @@
 //! One connection, which is one request: from accepting it to closing it such that the answer arrives.
 
 use std::convert::Infallible;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,9 +14,9 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrival;
@@ -100,11 +101,14 @@ pub(crate) async fn serve<S: Site>(
         tracing::debug!(%error, "the connection is gone already");
         return;
     }
-    let exchange = exchange(stream, visitor, site, &limits, closing);
+    // What is named before it is awaited would have its place twice in the task, and there are thousands of these.
     match limits.whole {
-        None => exchange.await,
+        None => exchange(stream, visitor, site, &limits, closing).await,
         Some(whole) => {
-            if timeout(whole, exchange).await.is_err() {
+            if timeout(whole, exchange(stream, visitor, site, &limits, closing))
+                .await
+                .is_err()
+            {
                 tracing::debug!("a connection took too long");
             }
         }
@@ -118,11 +122,78 @@ async fn exchange<S: Site>(
     limits: &Limits,
     closing: CancellationToken,
 ) {
+    // Who says nothing costs no parser with its buffers, which are most of what a connection takes. Looked at and not only waited for:
+    // the runtime takes what it has just accepted for readable.
+    let (began, mut byte) = (Instant::now(), [0]);
+    let has_begun = tokio::select! {
+        peeked = timeout(limits.head, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(1..))),
+        () = closing.cancelled() => false,
+    };
+    if !has_begun {
+        tracing::debug!("nothing came on a connection");
+        return;
+    }
+    let head = limits.head.saturating_sub(began.elapsed());
+    let visitor = Mutex::new(visitor);
+    let Answered {
+        socket,
+        receipt,
+        last_word,
+    } = conversation(stream, &visitor, &site, limits, head, closing).await;
+    let is_flushed = socket.is_flushed();
+    let mut stream = socket.into_stream();
+    if let Some(receipt) = receipt
+        && !arrival::confirm(&stream, receipt, limits.arrival, limits.arrival_awaited).await
+    {
+        return;
+    }
+    let is_told = match last_word {
+        Some(answer) => matches!(
+            timeout(limits.linger, stream.write_all(&answer)).await,
+            Ok(Ok(()))
+        ),
+        None => false,
+    };
+    if is_flushed || is_told {
+        close(stream, limits).await;
+    }
+}
+
+/// What is left of a connection when its request has been answered.
+struct Answered {
+    socket: Socket,
+    /// Who wants to know whether the answer arrives, if it is with the system.
+    receipt: Option<Box<dyn Receipt>>,
+    /// What is still to be said where the parser gave up without a word.
+    last_word: Option<Vec<u8>>,
+}
+
+/// [`converse`] in a place of its own, which is given back before the client is waited for: with the parser and the request's handler it
+/// is most of a connection. It is made in a function of its own, for the caller would keep room for whatever it makes.
+fn conversation<'a, S: Site>(
+    stream: TcpStream,
+    visitor: &'a Mutex<Visitor>,
+    site: &'a S,
+    limits: &'a Limits,
+    head: Duration,
+    closing: CancellationToken,
+) -> Pin<Box<impl Future<Output = Answered> + use<'a, S>>> {
+    Box::pin(converse(stream, visitor, site, limits, head, closing))
+}
+
+/// From the first byte of the request to the last one of the answer. What is left of [`Limits::head`] is `head`.
+async fn converse<S: Site>(
+    stream: TcpStream,
+    visitor: &Mutex<Visitor>,
+    site: &S,
+    limits: &Limits,
+    head: Duration,
+    closing: CancellationToken,
+) -> Answered {
     let is_target_too_long = Arc::<AtomicBool>::default();
     let receipt = Mutex::<Option<Box<dyn Receipt>>>::default();
     let socket = Socket::new(stream, limits, is_target_too_long.clone());
-    let visitor = Mutex::new(visitor);
-    let (site, is_too_long, slot, visitor) = (&site, &is_target_too_long, &receipt, &visitor);
+    let (is_too_long, slot) = (&is_target_too_long, &receipt);
     let service = service_fn(|request| async move {
         let answer = if is_too_long.load(Ordering::Relaxed) {
             site.refuse(Refusal::target_too_long(limits.target_bytes))
@@ -139,13 +210,13 @@ async fn exchange<S: Site>(
         .auto_date_header(false)
         .keep_alive(false)
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(head)
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(socket), service);
     let outcome = tokio::select! {
         outcome = &mut http => outcome,
         () = closing.cancelled() => {
-            std::pin::Pin::new(&mut http).graceful_shutdown();
+            Pin::new(&mut http).graceful_shutdown();
             (&mut http).await
         }
     };
@@ -154,7 +225,6 @@ async fn exchange<S: Site>(
 
     let receipt = receipt.into_inner().unwrap_or_else(PoisonError::into_inner);
     let receipt = receipt.filter(|_| socket.is_flushed());
-    // What the parser gives up on without a word.
     let last_word = outcome
         .as_ref()
         .err()
@@ -182,22 +252,10 @@ async fn exchange<S: Site>(
     if let Err(error) = outcome {
         tracing::debug!(%error, "a connection broke");
     }
-    let is_flushed = socket.is_flushed();
-    let mut stream = socket.into_stream();
-    if let Some(receipt) = receipt
-        && !arrival::confirm(&stream, receipt, limits.arrival, limits.arrival_awaited).await
-    {
-        return;
-    }
-    let is_told = match last_word {
-        Some(answer) => matches!(
-            timeout(limits.linger, stream.write_all(&answer)).await,
-            Ok(Ok(()))
-        ),
-        None => false,
-    };
-    if is_flushed || is_told {
-        close(stream, limits).await;
+    Answered {
+        socket,
+        receipt,
+        last_word,
     }
 }
 
@@ -267,6 +325,18 @@ impl Full {
 /// Says that no more will come, and waits for the client to do the same.
 async fn close(mut stream: TcpStream, limits: &Limits) {
     let _ = stream.shutdown().await;
-    let mut rest = stream.take(limits.linger_bytes);
-    let _ = timeout(limits.linger, tokio::io::copy(&mut rest, &mut tokio::io::sink())).await;
+    let _ = timeout(limits.linger, read_out(&stream, limits.linger_bytes)).await;
+}
+
+/// Reads what still comes, to its end or so many bytes of it. The space for it is not kept from one piece to the next.
+async fn read_out(stream: &TcpStream, most: u64) {
+    let mut all = 0;
+    while all < most && stream.readable().await.is_ok() {
+        match stream.try_read(&mut [0; 4096]) {
+            Ok(0) => return,
+            Ok(bytes) => all += bytes as u64,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
 }

@@ -14,6 +14,10 @@ use tokio::time::Sleep;
 use crate::Limits;
 use crate::first_line::{FirstLine, Progress};
 
+/// The most that is read at once. The parser makes its buffer larger where one reading fills it (at first it has 8 KiB), and keeps that
+/// for as long as a body is on its way.
+const PIECE: usize = 4096;
+
 pub(crate) struct Socket {
     stream: TcpStream,
     reading: Reading,
@@ -89,7 +93,14 @@ impl AsyncRead for Socket {
         let this = self.get_mut();
         loop {
             match &mut this.reading {
-                Reading::Through => return Pin::new(&mut this.stream).poll_read(cx, out),
+                Reading::Through => {
+                    let mut space = [0; PIECE];
+                    let most = out.remaining().min(PIECE);
+                    let mut received = ReadBuf::new(&mut space[..most]);
+                    ready!(Pin::new(&mut this.stream).poll_read(cx, &mut received))?;
+                    out.put_slice(received.filled());
+                    return Poll::Ready(Ok(()));
+                }
                 Reading::Mended(bytes, from) => {
                     let part = &bytes[*from..];
                     let part = &part[..part.len().min(out.remaining())];
