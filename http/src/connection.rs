@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io::{self, Write as _};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrival;
@@ -121,14 +122,24 @@ async fn exchange<S: Site>(
     limits: &Limits,
     closing: CancellationToken,
 ) {
+    // Who says nothing costs no parser with its buffers, which are most of what a connection takes. Looked at and not only waited for:
+    // the runtime takes what it has just accepted for readable.
+    let (began, mut byte) = (Instant::now(), [0]);
+    let has_begun = tokio::select! {
+        peeked = timeout(limits.head, stream.peek(&mut byte)) => matches!(peeked, Ok(Ok(1..))),
+        () = closing.cancelled() => false,
+    };
+    if !has_begun {
+        tracing::debug!("nothing came on a connection");
+        return;
+    }
+    let head = limits.head.saturating_sub(began.elapsed());
     let visitor = Mutex::new(visitor);
-    // The parser's buffers and the request's handler are most of what a connection takes. They are in a place of their own, which is
-    // given back before the client is waited for: it may be one of thousands that take their time.
     let Answered {
         socket,
         receipt,
         last_word,
-    } = Box::pin(converse(stream, &visitor, &site, limits, closing)).await;
+    } = conversation(stream, &visitor, &site, limits, head, closing).await;
     let is_flushed = socket.is_flushed();
     let mut stream = socket.into_stream();
     if let Some(receipt) = receipt
@@ -157,12 +168,26 @@ struct Answered {
     last_word: Option<Vec<u8>>,
 }
 
-/// From the first byte of the request to the last one of the answer.
+/// [`converse`] in a place of its own, which is given back before the client is waited for: with the parser and the request's handler it
+/// is most of a connection. It is made in a function of its own, for the caller would keep room for whatever it makes.
+fn conversation<'a, S: Site>(
+    stream: TcpStream,
+    visitor: &'a Mutex<Visitor>,
+    site: &'a S,
+    limits: &'a Limits,
+    head: Duration,
+    closing: CancellationToken,
+) -> Pin<Box<impl Future<Output = Answered> + use<'a, S>>> {
+    Box::pin(converse(stream, visitor, site, limits, head, closing))
+}
+
+/// From the first byte of the request to the last one of the answer. What is left of [`Limits::head`] is `head`.
 async fn converse<S: Site>(
     stream: TcpStream,
     visitor: &Mutex<Visitor>,
     site: &S,
     limits: &Limits,
+    head: Duration,
     closing: CancellationToken,
 ) -> Answered {
     let is_target_too_long = Arc::<AtomicBool>::default();
@@ -185,13 +210,13 @@ async fn converse<S: Site>(
         .auto_date_header(false)
         .keep_alive(false)
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
+        .header_read_timeout(head)
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(socket), service);
     let outcome = tokio::select! {
         outcome = &mut http => outcome,
         () = closing.cancelled() => {
-            std::pin::Pin::new(&mut http).graceful_shutdown();
+            Pin::new(&mut http).graceful_shutdown();
             (&mut http).await
         }
     };
