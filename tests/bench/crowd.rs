@@ -1,8 +1,8 @@
 //! Many viewers in a process of their own, so that their work is not counted as the node's.
 //!
 //! The process takes commands as lines: `grow N` adds viewers up to N and answers when all of them are fed, `count` tells
-//! what each of them got so far, and `latencies` how long pictures took to the last of them since it was asked for that before. It ends when
-//! its standard input ends.
+//! what each of them got so far, `lose N` has each lose N of a million packets, and `latencies` tells how long pictures took to the last of them since it
+//! was asked for that before. It ends when its standard input ends.
 
 use std::io::BufRead;
 use std::sync::{Arc, Mutex, PoisonError, atomic::Ordering};
@@ -161,6 +161,11 @@ impl Crowd {
         self.process.ask("latencies")
     }
 
+    /// From now on each viewer loses so many of a million packets of media, by chance.
+    pub fn lose(&mut self, of_a_million: u32) -> anyhow::Result<()> {
+        self.process.ask(&format!("lose {of_a_million}"))
+    }
+
     /// What each viewer got so far.
     fn count(&mut self) -> anyhow::Result<Vec<Count>> {
         self.process.ask("count")
@@ -196,6 +201,7 @@ pub fn run(server: &str, manner: &str, ciphers: &str) -> anyhow::Result<()> {
         let line = line?;
         match line.split_once(' ') {
             Some(("grow", count)) => child::answer(&runtime.block_on(crowd.grow(count.parse()?)))?,
+            Some(("lose", share)) => child::answer(&crowd.lose(share.parse()?))?,
             _ if line == "count" => child::answer(&crowd.counts())?,
             _ if line == "latencies" => child::answer(&crowd.latencies())?,
             _ => bail!("{line:?} is no command"),
@@ -247,6 +253,12 @@ impl Inside {
                 };
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn lose(&self, of_a_million: u32) {
+        for counts in &self.viewers {
+            counts.loses.store(of_a_million, Ordering::Relaxed);
         }
     }
 

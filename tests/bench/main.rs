@@ -14,6 +14,7 @@ mod fanout;
 mod feed;
 mod inputs;
 mod latency;
+mod loss;
 mod loudspeaker;
 mod machine;
 mod parts;
@@ -69,17 +70,19 @@ enum Part {
     Passthrough,
     Rush,
     Threads,
+    Loss,
     Sound,
     Browser,
     Inputs,
 }
 
 impl Part {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Software,
         Self::Passthrough,
         Self::Rush,
         Self::Threads,
+        Self::Loss,
         Self::Sound,
         Self::Browser,
         Self::Inputs,
@@ -91,12 +94,13 @@ impl Part {
             "passthrough" => Self::Passthrough,
             "rush" => Self::Rush,
             "threads" => Self::Threads,
+            "loss" => Self::Loss,
             "sound" => Self::Sound,
             "browser" => Self::Browser,
             "inputs" => Self::Inputs,
             _ => {
                 bail!(
-                    "there is no part {word:?}: software, passthrough, rush, threads, sound, browser, inputs, or nothing for all of them"
+                    "there is no part {word:?}: software, passthrough, rush, threads, loss, sound, browser, inputs, or nothing for all of them"
                 )
             }
         })
@@ -109,6 +113,7 @@ impl Part {
             Self::Passthrough => fanout::passthrough(&network()),
             Self::Rush => fanout::rush(&network()),
             Self::Threads => threads::measure(&network()),
+            Self::Loss => loss::measure(&network()),
             Self::Sound => sound::measure(&network()),
             Self::Browser => browser::measure(&network()),
             Self::Inputs => inputs::measure(),

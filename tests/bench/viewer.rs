@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicU32, AtomicU64, Ordering},
 };
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use pinhole_signaling::{
     Candidate, Client, Description, DescriptionKind, Event, Member, Message, Name, PeerId, ServerUrl,
 };
+use rand::{Rng, SeedableRng, rngs::SmallRng};
 use rtc::{
     dtls::extension::extension_use_srtp::SrtpProtectionProfile,
     interceptor::{NackGeneratorBuilder, ReceiverReportBuilder, Registry, SenderReportBuilder, Slot},
@@ -113,6 +114,8 @@ pub struct Counts {
     pub sound_lost: AtomicU64,
     /// From the offer to the first packet of the picture, in microseconds; 0 until then.
     pub fed_after: AtomicU64,
+    /// So many packets of media of a million get lost on their way to it.
+    pub loses: AtomicU32,
     /// What latencies are measured by, while somebody wants to know.
     pub heard: Mutex<Option<Heard>>,
 }
@@ -121,6 +124,7 @@ pub struct Counts {
 const MAIL: usize = 1024;
 /// The payload type of pictures in offers.
 const H264: u8 = 102;
+const MILLION: u32 = 1_000_000;
 
 /// Watches the node until the server or the node ends it, which is an error.
 pub async fn watch(
@@ -204,6 +208,8 @@ struct Call {
     sequence: Option<Sequence>,
     sound: Option<Sequence>,
     voice: Option<Voice>,
+    /// By which it loses packets: others than anybody else.
+    chance: SmallRng,
 }
 
 impl Call {
@@ -268,6 +274,7 @@ impl Call {
             sequence: None,
             sound: None,
             voice,
+            chance: SmallRng::seed_from_u64(number as u64),
         };
         Ok((call, offer))
     }
@@ -301,10 +308,15 @@ impl Call {
             connection,
             socket,
             local,
+            chance,
             ..
         } = self;
+        let loses = counts.loses.load(Ordering::Relaxed);
         let mut heard = counts.heard.lock().unwrap_or_else(PoisonError::into_inner);
         socket.receive(buffers, |datagram| {
+            if loses > 0 && is_media(datagram.data) && chance.random_ratio(loses.min(MILLION), MILLION) {
+                return;
+            }
             if let Some(heard) = heard.as_mut() {
                 heard.packet(datagram.data, H264, datagram.arrived);
             }
@@ -402,6 +414,11 @@ impl Call {
         add(&counts.frames, u64::from(header.marker));
         counts.lost.store(lost, Ordering::Relaxed);
     }
+}
+
+/// Whether a datagram is RTP, and neither a report (RFC 5761) nor anything else (RFC 7983).
+fn is_media(datagram: &[u8]) -> bool {
+    matches!(datagram, [first, second, ..] if first >> 6 == 2 && !(192..224).contains(second))
 }
 
 /// How many packets should have come (RFC 3550, appendix A.3).

@@ -13,6 +13,9 @@
 //   frames {seconds} or {distinct, within?} -> {decoded, presented, distinct, fps, longestGap, width, height, codec, lost, calls}
 //                                           over that time, or until so many pictures have come that look different; `longestGap` in ms between
 //                                           two presented frames, `lost` packets
+//   course {seconds}                     -> {times, late, widths, presented, freezes, frozen, kbps, concealed, lost, codec, calls}   of each presented frame of
+//                                           that time: when it was shown (ms since the command), by how much later than its time stamp has it (ms, of which
+//                                           only differences mean something), and its width; `frozen` in seconds, with `freezes` as Chromium counts them; `concealed` as in `listen`
 //   clock {seconds} or {unreadable, within?} -> {samples, unreadable, median, p95, least, most, newest}   ms from the pattern's clock in the picture to the
 //                                           screen, over that time, or until so many pictures in a row had no clock; `newest` is the latest time that
 //                                           was read, in ms of UNIX
@@ -163,6 +166,33 @@ function instrument() {
     };
   };
 
+  /** Every presented frame of that time. */
+  const course = async (seconds) => {
+    const [times, late, widths] = [[], [], []];
+    const [first, last] = [{}, {}];
+    const before = await media();
+    const start = performance.now();
+    let wraps = 0;
+    await eachFrame(seconds, (_, { presentationTime, rtpTimestamp, width, presentedFrames }) => {
+      if (last.rtp - rtpTimestamp > 2 ** 31) wraps += 2 ** 32;
+      last.rtp = rtpTimestamp;
+      first.presented ??= presentedFrames;
+      last.presented = presentedFrames;
+      times.push(Math.round((presentationTime - start) * 10) / 10);
+      late.push(Math.round((presentationTime - (rtpTimestamp + wraps) / 90) * 10) / 10);
+      widths.push(width);
+    });
+    const elapsed = (performance.now() - start) / 1000;
+    const after = await media();
+    const grown = (kind, key) => (after[kind]?.[key] ?? 0) - (before.calls === after.calls ? before[kind]?.[key] ?? 0 : 0);
+    return {
+      times, late, widths, presented: times.length > 0 ? last.presented - first.presented + 1 : 0,
+      freezes: grown("video", "freezeCount"), frozen: grown("video", "totalFreezesDuration"), kbps: (grown("video", "bytesReceived") * 8) / 1000 / elapsed,
+      concealed: grown("audio", "totalSamplesReceived") > 0 ? grown("audio", "concealedSamples") / grown("audio", "totalSamplesReceived") : null,
+      lost: grown("video", "packetsLost"), codec: after.video?.codec ?? null, calls: after.calls,
+    };
+  };
+
   // The pattern's clock: 32x2 blocks of black and white at the top left, row by row, most significant bit first: 48
   // bits of UNIX time in 0.1 ms, 16 bits of CRC-16/CCITT-FALSE over them.
   const readClock = (pen, picture) => {
@@ -301,7 +331,7 @@ function instrument() {
     });
   });
 
-  Object.assign(window.pinholeTest, { media, listen, watchAndListen, frames, clock, button, firstFrame });
+  Object.assign(window.pinholeTest, { media, listen, watchAndListen, frames, course, clock, button, firstFrame });
 }
 
 /** Runs in the page before its own scripts: a tone is no voice, and noise suppression would take it for noise. */
@@ -410,6 +440,10 @@ class Viewer {
     const seen = await this.#page.evaluate(look, [seconds ?? within, distinct]);
     if (distinct !== null && seen.distinct < distinct) throw new Error(`${seconds ?? within} s brought no more than ${JSON.stringify(seen)}`);
     return seen;
+  }
+
+  course({ seconds }) {
+    return this.#page.evaluate((time) => window.pinholeTest.course(time), seconds);
   }
 
   async clock({ seconds = null, unreadable = null, within = PATIENCE }) {
@@ -562,7 +596,7 @@ function say(words) {
   process.stdout.write(`${JSON.stringify(words)}\n`);
 }
 
-const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "clock", "media", "listen", "lip_sync", "hidden",
+const COMMANDS = ["open", "cameras", "watch", "first_frame", "wait_live", "wait_state", "status", "frames", "course", "clock", "media", "listen", "lip_sync", "hidden",
   "freezes", "text", "press", "wait_for", "hold", "let_go", "key", "say", "heard", "fetch", "frame", "screenshot", "reload", "leave", "offline", "kill"];
 
 const viewer = new Viewer();
