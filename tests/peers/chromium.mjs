@@ -80,6 +80,8 @@ function instrument() {
     }
 
     createDataChannel(label, options) {
+      // That for what the person sees is no concern of tests of control.
+      if (label !== "pinhole-control") return super.createDataChannel(label, options);
       const protocol = window.pinholeTest.protocol ?? options?.protocol;
       const channel = super.createDataChannel(label, { ...options, protocol });
       channels.push(channel);

@@ -152,6 +152,11 @@ impl Table {
         self.row(what, measured, &words, measured <= holds);
     }
 
+    /// What is asked is not so yet, and how much of it holds is not known: it is said, and not judged.
+    pub(super) fn owes(&self, what: &str, measured: f64, asked: f64) {
+        self.tells(what, format!("{measured:.2} of {asked}, NOT MET"));
+    }
+
     fn row(&mut self, what: &str, measured: f64, words: &str, holds: bool) {
         loudly(&format!("| {} | {what} | {measured:.2} | {words} |", self.path));
         // What is no number is none that holds.

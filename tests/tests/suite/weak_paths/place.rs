@@ -122,7 +122,7 @@ pub(super) struct Told(pub(super) Vec<(Duration, Value)>);
 /// Asks the node four times a second while `work` is done.
 pub(super) fn while_asking<T>(network: &Network, work: impl FnOnce() -> T) -> (T, Told) {
     const EVERY: Duration = Duration::from_millis(250);
-    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let (end, ended) = std::sync::mpsc::sync_channel::<()>(1);
     std::thread::scope(|scope| {
         let asking = scope.spawn(move || {
             let start = Instant::now();
