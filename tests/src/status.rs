@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
+use crate::eventually::eventually;
 use crate::guest::Guest;
 use crate::network::Network;
 use crate::process::SOON;
@@ -12,9 +13,9 @@ pub const STATUS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LO
 
 /// Status code and body of what is served at `path`.
 pub fn get(network: &Network, path: &str) -> (u16, String) {
-    let mut stream = network
-        .inside(|| TcpStream::connect(STATUS))
-        .expect("the status is served");
+    // A node that has just signed in may not serve it yet.
+    let connect = || network.inside(|| TcpStream::connect(STATUS)).ok();
+    let mut stream = eventually(SOON, connect).expect("the status is served");
     stream
         .set_read_timeout(Some(SOON))
         .expect("a time-out above zero");
