@@ -146,6 +146,31 @@ fn one_that_was_killed_goes_soon_after_its_next_life_waits() {
 }
 
 #[test]
+fn one_that_was_killed_between_two_waits_goes_as_well() {
+    let mut room = Room::new(limits());
+    let viewer = room.sign_in_id("viewer");
+    // Its last answer has arrived, and its next life waits afterwards, …
+    let old = room.sign_in_id("porch");
+    room.send(viewer, old, "hello");
+    room.fetch(old);
+    let new = room.sign_in_id("porch");
+    room.wait(new);
+    room.now += BACK;
+    let commands = room.input(Input::Tick);
+    assert_eq!(went(&commands), [(old, Why::Replaced)]);
+    // … or before it is known that it has arrived.
+    let mut room = Room::new(limits());
+    let old = room.sign_in_id("porch");
+    let (hanging, _) = room.wait(old);
+    let new = room.sign_in_id("porch");
+    room.wait(new);
+    room.input(Input::Delivered { request: hanging });
+    room.now += BACK;
+    let commands = room.input(Input::Tick);
+    assert_eq!(went(&commands), [(old, Why::Replaced)]);
+}
+
+#[test]
 fn nobody_who_is_there_is_ended_by_one_of_the_same_name() {
     let mut room = Room::new(limits());
     let waiting = room.sign_in_id("porch");

@@ -79,8 +79,8 @@ impl Hub {
             // The connection of the open wait has closed: absent from now on.
             Line::Waiting { .. } | Line::Absent { .. } => {}
         }
-        let is_cut = peer.is_cut();
-        if is_cut && self.has_successor(id) {
+        let is_absent = peer.is_absent();
+        if is_absent && self.has_successor(id) {
             self.give_way(id, now);
         }
         self.serve(id);

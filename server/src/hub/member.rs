@@ -75,6 +75,11 @@ impl Peer {
         matches!(self.line, Line::Absent { since, is_cut: true } if now >= since + BACK)
     }
 
+    /// Whether it has no wait open, and should: it has had one.
+    pub(super) fn is_absent(&self) -> bool {
+        self.has_waited && matches!(self.line, Line::Absent { .. })
+    }
+
     /// Whether nothing has been heard of it since its connection broke.
     pub(super) fn is_cut(&self) -> bool {
         matches!(self.line, Line::Absent { is_cut: true, .. })

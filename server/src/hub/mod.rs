@@ -225,12 +225,13 @@ impl Hub {
         })
     }
 
-    /// The members of the same name and address that have signed in before this one did, and whose connections broke.
+    /// The members of the same name and address that have signed in before this one did, and have no wait open: killed meanwhile, perhaps just between two
+    /// waits, where no connection tells of it.
     fn predecessors(&self, id: PeerId) -> Vec<PeerId> {
         let Some(new) = self.peers.get(&id) else {
             return Vec::new();
         };
-        let is_one = |peer: &Peer| peer.is_cut() && peer.source == new.source && peer.name == new.name;
+        let is_one = |peer: &Peer| peer.is_absent() && peer.source == new.source && peer.name == new.name;
         let before = self.peers.range(..id).filter(|(_, peer)| is_one(peer));
         before.map(|(&id, _)| id).collect()
     }
