@@ -321,7 +321,7 @@ fn messages(reply: Reply, goes_on: bool, is_ours: bool) -> Vec<Message> {
             }
         }
         // The viewer knows.
-        Reply::Ended(Ending::HungUp | Ending::Left | Ending::CalledAnew) => vec![],
+        Reply::Ended(Ending::HungUp | Ending::Closed | Ending::Left | Ending::CalledAnew) => vec![],
         Reply::Ended(why) if is_ours => vec![refusal(why.label(), why.to_string()), Message::Bye],
         Reply::Ended(_) => vec![Message::Bye],
     }

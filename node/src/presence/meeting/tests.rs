@@ -145,7 +145,10 @@ fn a_viewer_is_told_the_end_that_it_does_not_know() {
         let mut scene = Scene::new();
         scene.offers(7);
         scene.replies(1, answer());
-        let knows = matches!(ending, Ending::HungUp | Ending::Left | Ending::CalledAnew);
+        let knows = matches!(
+            ending,
+            Ending::HungUp | Ending::Closed | Ending::Left | Ending::CalledAnew
+        );
         let expected = if knows { "7: " } else { "7: BYE" };
         assert_eq!(scene.replies(1, Reply::Ended(ending)), expected, "{ending}");
         assert_eq!(scene.meeting.calls.len(), 0, "{ending}");
@@ -396,7 +399,7 @@ fn who_names_its_calls_is_told_why_one_ends() {
     for ending in Ending::ALL {
         let told = messages(Reply::Ended(ending), false, true);
         match ending {
-            Ending::HungUp | Ending::Left | Ending::CalledAnew => assert_eq!(told, []),
+            Ending::HungUp | Ending::Closed | Ending::Left | Ending::CalledAnew => assert_eq!(told, []),
             _ => {
                 let why = Message::Refusal(Refusal {
                     code: ending.label().to_owned(),
