@@ -21,6 +21,13 @@ fn end(call: &mut Call, within: Duration) -> Ending {
     call.ending().expect("it has ended")
 }
 
+/// The viewer is shown more pictures within that time.
+fn sees_more(call: &mut Call, within: Duration) {
+    let shown = call.viewer.screen().shown();
+    let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
+    assert!(call.run_until(within, sees), "{:?}", call.told);
+}
+
 #[test]
 fn a_viewer_that_fell_silent_is_given_up_in_its_time_and_not_sooner() {
     let mut call = watching();
@@ -108,13 +115,7 @@ fn media_are_held_back_before_the_place_is_given_up() {
     assert_eq!((call.sent, call.told.silent.len()), (sent, 0));
     assert_eq!(call.stage(), Some(Stage::AwaitingKeyframe));
     call.mend();
-    let shown = call.viewer.screen().shown();
-    let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
-    assert!(
-        call.run_until(Duration::from_millis(1500), sees),
-        "{:?}",
-        call.told
-    );
+    sees_more(&mut call, Duration::from_millis(1500));
     assert_eq!(call.told.silent.len(), 0, "its place was its own all the time");
 }
 
@@ -132,13 +133,7 @@ fn where_no_keyframe_can_be_had_a_short_cut_costs_no_more_than_itself() {
     call.run(Duration::from_millis(1900));
     assert_eq!(call.stage(), Some(Stage::AwaitingKeyframe));
     call.mend();
-    let shown = call.viewer.screen().shown();
-    let sees = |call: &Call| call.viewer.screen().shown() > shown + 5;
-    assert!(
-        call.run_until(Duration::from_millis(1500), sees),
-        "{:?}",
-        call.told
-    );
+    sees_more(&mut call, Duration::from_millis(1500));
     assert!(call.told.keyframes_wanted > keyframes);
     assert_eq!(call.stage(), Some(Stage::Watching));
 }

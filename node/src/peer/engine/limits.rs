@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::host::{Host, feed_of};
 use crate::{
     media::{Rendition, Rung},
-    peer::{id::SessionId, report::Stage, session::Input, shard::Entry},
+    peer::{feed::Feed, id::SessionId, report::Stage, session::Input, shard::Entry},
 };
 
 /// How often it is looked at: an estimate changes several times a second at most.
@@ -18,23 +18,38 @@ impl Host {
             return;
         };
         let codec = entry.session.codec();
-        let rendition = Rendition { codec, rung };
-        if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition)
-            && !entry.entered.contains(&rendition)
-        {
-            entry.entered.push(rendition);
-            feed.enter();
-            // The first to enter starts the encoder; all others wait for what comes of this.
+        // The first to enter starts the encoder; all others wait for what comes of this.
+        if let Some(feed) = join(&mut self.feeds, entry, Rendition { codec, rung }) {
             feed.request_keyframe();
+        }
+    }
+
+    /// Has a session get pictures again, where it wants them.
+    pub(super) fn resume(&mut self, id: SessionId) {
+        let Some(entry) = self.sessions.get(id) else {
+            return;
+        };
+        let rendition = entry.session.rendition();
+        if entry.session.takes(rendition) {
+            join(&mut self.feeds, entry, rendition);
         }
     }
 
     /// A session does not need the pictures of this rung any more.
     pub(super) fn leave(&mut self, id: SessionId, rung: Rung) {
+        self.leave_those(id, |entered| entered.rung == rung);
+    }
+
+    /// A session needs no pictures for now.
+    pub(super) fn leave_all(&mut self, id: SessionId) {
+        self.leave_those(id, |_| true);
+    }
+
+    fn leave_those(&mut self, id: SessionId, is_left: impl Fn(&Rendition) -> bool) {
         let Some(entry) = self.sessions.get(id) else {
             return;
         };
-        for left in entry.entered.extract_if(.., |entered| entered.rung == rung) {
+        for left in entry.entered.extract_if(.., |entered| is_left(entered)) {
             if let Some(feed) = feed_of(&mut self.feeds, entry.camera, left) {
                 feed.leave();
             }
@@ -89,4 +104,13 @@ impl Host {
         }
         feed.set_limit(best);
     }
+}
+
+/// Takes part in a feed for a session, unless it does. Returns the feed where that is new.
+fn join<'a>(feeds: &'a mut [Feed], entry: &mut Entry, rendition: Rendition) -> Option<&'a mut Feed> {
+    let is_new = !entry.entered.contains(&rendition);
+    let feed = feed_of(feeds, entry.camera, rendition).filter(|_| is_new)?;
+    entry.entered.push(rendition);
+    feed.enter();
+    Some(feed)
 }

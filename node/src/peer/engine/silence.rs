@@ -5,10 +5,7 @@ use std::time::Instant;
 use pinhole_service::quiet::Quiet;
 use tracing::{Span, info};
 
-use super::{
-    host::{Host, feed_of},
-    requests::CONNECTING,
-};
+use super::{host::Host, requests::CONNECTING};
 use crate::peer::{ending::Ending, id::SessionId};
 
 impl Host {
@@ -49,31 +46,5 @@ impl Host {
         self.resume(id);
         self.count_listeners();
         self.tally.count(connected);
-    }
-    /// Films for a viewer no longer.
-    pub(super) fn leave_all(&mut self, id: SessionId) {
-        let Some(entry) = self.sessions.get(id) else {
-            return;
-        };
-        for rendition in std::mem::take(&mut entry.entered) {
-            if let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition) {
-                feed.leave();
-            }
-        }
-    }
-
-    /// Films for a viewer again, where it wants that.
-    pub(super) fn resume(&mut self, id: SessionId) {
-        let Some(entry) = self.sessions.get(id) else {
-            return;
-        };
-        let rendition = entry.session.rendition();
-        if entry.session.takes(rendition)
-            && !entry.entered.contains(&rendition)
-            && let Some(feed) = feed_of(&mut self.feeds, entry.camera, rendition)
-        {
-            entry.entered.push(rendition);
-            feed.enter();
-        }
     }
 }
